@@ -1,0 +1,113 @@
+//! The command line: reads arguments and surroundings, runs a scan, prints the answer, and decides the exit code.
+//!
+//! Environment variables, the current directory and the clock are read only in [`surroundings`]; printing happens only
+//! below this module, through one locked and buffered writer. A reader that goes away ends the program quietly.
+
+pub mod args;
+pub mod commands;
+pub mod demo;
+pub mod failure;
+pub mod print;
+mod progress;
+mod request;
+pub mod select;
+mod settings;
+pub mod surroundings;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use args::{Arguments, ColorChoice, Command, Places};
+use failure::Failure;
+use print::View;
+use print::view::wants_colour;
+use surroundings::Surroundings;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let surroundings = match Surroundings::read() {
+        Ok(surroundings) => surroundings,
+        Err(error) => return end(&Failure::from(error), false),
+    };
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command = Arguments::command().color(help_colour(&arguments));
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help that nobody reads any more is no failure.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
+        }
+    };
+    let colour = wants_colour(arguments.look.color, &surroundings, surroundings.stderr_is_terminal);
+    let mut writer = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let result = run(&arguments, &surroundings, &mut writer);
+    // What was printed before a failure is printed still, and stands before the error.
+    let flushed = writer.flush().map_err(Failure::from);
+    match result.and(flushed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(&failure, colour),
+    }
+}
+
+fn end(failure: &Failure, colour: bool) -> ExitCode {
+    // Where stderr cannot be written there is nobody left to tell.
+    drop(failure.print(&mut io::stderr().lock(), colour));
+    ExitCode::from(failure.code())
+}
+
+fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Write) -> Result<(), Failure> {
+    let view = View::new(&arguments.look, surroundings);
+    let snapshot = || {
+        let job = request::start(&arguments.places, surroundings)?;
+        progress::wait(&job, surroundings, view.quiet)
+    };
+    let interface = |places: &Places, surroundings: &Surroundings| match commands::tui::run(
+        places,
+        &arguments.look,
+        surroundings,
+    )? {
+        0 => Ok(()),
+        code => Err(Failure::quiet(code)),
+    };
+    let here = &surroundings.current_dir;
+    match arguments.command.as_ref().unwrap_or(&Command::Tui) {
+        Command::Tui => interface(&arguments.places, surroundings),
+        Command::Demo(arguments) => commands::demo::run(arguments, surroundings, &view, &interface, writer),
+        Command::List(arguments) => commands::list::run(&*snapshot()?, arguments, here, &view, writer),
+        Command::Envs(arguments) => commands::envs::run(&*snapshot()?, arguments, here, &view, writer),
+        Command::Why(arguments) => commands::why::run(&*snapshot()?, arguments, &view, writer),
+        Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
+        Command::Completions(arguments) => commands::completions::run(arguments, writer),
+        Command::Man(arguments) => commands::man::run(arguments, writer),
+    }
+}
+
+/// The colours of help and of usage errors, which are printed before the arguments are understood.
+fn help_colour(arguments: &[OsString]) -> clap::ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    let mut words = arguments.iter().filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--color") {
+            Some("") => words.next(),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        };
+        choice = match value {
+            Some("always") => ColorChoice::Always,
+            Some("never") => ColorChoice::Never,
+            _ => choice,
+        };
+    }
+    match choice {
+        ColorChoice::Auto => clap::ColorChoice::Auto,
+        ColorChoice::Always => clap::ColorChoice::Always,
+        ColorChoice::Never => clap::ColorChoice::Never,
+    }
+}

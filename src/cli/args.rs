@@ -1,0 +1,400 @@
+//! The command line: every command, option and help text.
+//!
+//! Options that say where to look and how to show things belong to all commands and may stand before or after the
+//! command's name. Variables are not read here but where the surroundings are, so that help and parsing are the same
+//! everywhere.
+
+pub mod values;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Style, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::select::entries::{EntryFilter, EntrySort};
+use crate::cli::select::environments::{EnvironmentFilter, EnvironmentSort};
+use crate::snapshot::{
+    EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
+};
+use values::{Age, Bytes, words};
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+const LONG_ABOUT: &str = "\
+See what the uv cache holds and who uses it.
+
+Without a command, cachetui opens its interface on the cache that uv would use here. Every view of the interface is a \
+command too, with tables for people and `--json` for programs. Nothing here changes the cache or an environment.";
+
+const AFTER_LONG_HELP: &str = "\
+Words:
+  entry        one directory of the cache that holds an unpacked wheel, or a whole environment
+  pointer      what inside the cache leads to an entry: a symlink, a link file, a .http or .rev file
+  WHAT         entries by name, name==version or id; an id that starts with a dash goes after `--`
+  ENV          an environment by its root, or by the project that holds it
+
+Exit codes:
+  0  done, or nothing to do        3   a check found damage
+  1  something failed              11  a lock is busy
+  2  the arguments make no sense   130 interrupted
+
+Examples:
+  cachetui                                    open the interface
+  cachetui list --state unused --sort size    what nobody uses, largest first
+  cachetui why torch==2.9.0                   who uses it, and what deleting it gives back
+  cachetui envs ~/code/project                how each distribution there was linked
+  cachetui links --state dangling             pointers that lead nowhere
+  cachetui list --json | jq '.totals'";
+
+const LIST_HELP: &str = "\
+Columns:
+  SIZE        allocated bytes, each file once however many links it has
+  GIVES BACK  what deleting this entry alone gives back; \u{2265} where the filesystem will not say how much more
+  LAST USED   the newest sign of use: a link made or removed, an installation, a pointer written; never access times
+  USERS       environments by link mode: C clone, H hardlink, S symlink, P copy, M mixed; `+3?` are three links or
+              shared extents that were found in no known environment
+  STATE       protected       an environment reaches it by symlink and would break without it
+              used            an environment uses it by hardlink, clone or copy
+              held-elsewhere  nobody known uses it, but somebody holds a part of it, or it could not be read
+              unused          nobody found in the places that were searched uses it
+              unreferenced    and nothing in the cache leads to it, so that uv will not use it again";
+
+const ENVS_HELP: &str = "\
+Columns:
+  LINK MODES  how the files were linked, by number of files; read from the files, never from settings
+  EXCLUSIVE   what deleting this environment alone gives back
+  FILES       with --dists: C clone, H hardlink, S symlink, P copy; own: in no known entry; private: what uv keeps for
+              itself, as RECORD and generated scripts
+  HEALTH      broken: files dangle or are missing; no-interpreter: its Python is gone
+
+The exit code is 0 whatever the health.";
+
+/// The whole command line.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "cachetui",
+    version,
+    about = "See what the uv cache holds and who uses it",
+    long_about = LONG_ABOUT,
+    after_long_help = AFTER_LONG_HELP,
+    styles = STYLES,
+    max_term_width = 100
+)]
+pub struct Arguments {
+    /// Where to look.
+    #[command(flatten)]
+    pub places: Places,
+    /// How to show it.
+    #[command(flatten)]
+    pub look: Look,
+    /// What to do; the interface when nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The options that say where to look.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where to look")]
+pub struct Places {
+    /// The cache; the one that uv would use here when not named
+    ///
+    /// uv uses `UV_CACHE_DIR`, then the `cache-dir` of the project's, the user's or the system's uv settings, then the
+    /// default place.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Search this directory for environments; repeatable
+    ///
+    /// These places are always searched: the current directory and those above it, the interpreters uv has recorded,
+    /// tools, the cache itself, and where other managers keep their environments.
+    #[arg(long = "root", global = true, value_name = "DIR")]
+    pub roots: Vec<PathBuf>,
+    /// Take this directory for an environment; repeatable
+    ///
+    /// For what nothing marks as an environment: a directory that `uv pip install --target` or `--prefix` filled, or a
+    /// system's site-packages.
+    #[arg(long = "target", global = true, value_name = "DIR")]
+    pub targets: Vec<PathBuf>,
+    /// Search other mounts below a root too
+    #[arg(long, global = true)]
+    pub cross_mounts: bool,
+    /// Neither use nor extend the list of environments found earlier
+    #[arg(long, global = true)]
+    pub no_remember: bool,
+    /// Where cachetui keeps its own lock files
+    ///
+    /// Without it `UV_LOCK_DIR`, or a directory of the user's state.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub lock_dir: Option<PathBuf>,
+}
+
+/// The options that say how to show things.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct Look {
+    /// When to use colours
+    ///
+    /// `auto` uses them on a terminal unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Show no progress and no summary
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// List what was searched, what could not be read, and every problem
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Open the interface (the default)
+    Tui,
+    /// Open the interface on a sample cache made for the occasion
+    ///
+    /// The sample shows all link modes, broken environments, pointers that lead nowhere and links that nobody can explain.
+    /// Making it takes some 60 MiB of a temporary directory and neither uv nor Python nor a network; it is removed at the
+    /// end. Where there is no terminal its entries are listed instead.
+    Demo(DemoArguments),
+    /// List the cache's entries and how they are used
+    #[command(after_long_help = LIST_HELP)]
+    List(ListArguments),
+    /// List environments and how they are linked to the cache
+    #[command(after_long_help = ENVS_HELP)]
+    Envs(EnvsArguments),
+    /// Explain who uses an entry and why it is kept
+    Why(WhyArguments),
+    /// List what leads to entries: live, dangling, foreign, malformed
+    Links(LinksArguments),
+    /// Print completions for a shell
+    ///
+    /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.
+    Completions(CompletionsArguments),
+    /// Print the manual page as roff
+    ///
+    /// It is the program's page, or that of a command. Read it with `cachetui man | man -l -`.
+    Man(ManArguments),
+}
+
+/// The arguments of `demo`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DemoArguments {
+    /// Write the sample here, and print how to look at it
+    ///
+    /// The directory must be new or empty. Nothing is opened, and nothing is removed.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub keep: Option<PathBuf>,
+}
+
+/// The arguments of `list`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ListArguments {
+    /// Only these: a name, `name==version` or an entry's id
+    pub what: Vec<OsString>,
+    /// Which entries.
+    #[command(flatten)]
+    pub filter: EntryFilterArguments,
+    /// What to order them by
+    #[arg(long, value_name = "KEY", value_parser = words(&EntrySort::ALL, EntrySort::word), default_value = "size",
+        help_heading = "Order")]
+    pub sort: EntrySort,
+    /// Turn the order round
+    #[arg(long, help_heading = "Order")]
+    pub reverse: bool,
+    /// Stop after so many
+    #[arg(long, value_name = "N", help_heading = "Order")]
+    pub limit: Option<usize>,
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// Which entries `list` shows.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Filters")]
+pub struct EntryFilterArguments {
+    /// Only names that contain this, or match it where it has `*` or `?`
+    #[arg(long, value_name = "PATTERN")]
+    pub name: Vec<String>,
+    /// Only entries in these states
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = words(&ENTRY_STATES, EntryState::word))]
+    pub state: Vec<EntryState>,
+    /// Only entries of these kinds
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = words(&ENTRY_KINDS, EntryKind::word))]
+    pub kind: Vec<EntryKind>,
+    /// Only entries from these kinds of places
+    #[arg(long, value_name = "SOURCE", value_delimiter = ',', value_parser = words(&ORIGINS, Origin::word))]
+    pub source: Vec<Origin>,
+    /// Only what this environment uses; repeatable
+    #[arg(long = "env", value_name = "ENV")]
+    pub environments: Vec<PathBuf>,
+    /// Only entries of at least this size on disk, as `10M` or `1.5GiB`
+    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
+    pub min_size: Option<Bytes>,
+    /// Only entries that nothing shows to be used for so long, as `30d`, `6w` or `1y`
+    #[arg(long, value_name = "AGE", value_parser = values::age)]
+    pub older_than: Option<Age>,
+}
+
+/// The arguments of `envs`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EnvsArguments {
+    /// Only these: an environment's root, a project that holds one, or a tool's name
+    ///
+    /// Environments that are named are shown with their distributions. A tool is what `uv tool install` installed.
+    #[arg(value_name = "ENV")]
+    pub environments: Vec<PathBuf>,
+    /// Show the distributions of each
+    #[arg(long, help_heading = "Output")]
+    pub dists: bool,
+    /// Only environments of this health
+    #[arg(long, value_name = "HEALTH", value_delimiter = ',', value_parser = words(&HEALTHS, Health::word),
+        help_heading = "Filters")]
+    pub health: Vec<Health>,
+    /// Only environments whose files were linked so
+    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = words(&LINK_MODES, LinkMode::word),
+        help_heading = "Filters")]
+    pub mode: Vec<LinkMode>,
+    /// Only environments of these kinds
+    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Filters",
+        value_parser = words(&ENVIRONMENT_KINDS, EnvironmentKind::word))]
+    pub kind: Vec<EnvironmentKind>,
+    /// What to order them by
+    #[arg(long, value_name = "KEY", default_value = "path", help_heading = "Order",
+        value_parser = words(&EnvironmentSort::ALL, EnvironmentSort::word))]
+    pub sort: EnvironmentSort,
+    /// Turn the order round
+    #[arg(long, help_heading = "Order")]
+    pub reverse: bool,
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `why`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct WhyArguments {
+    /// A name, `name==version` or an entry's id
+    #[arg(required = true)]
+    pub what: Vec<OsString>,
+    /// Print one JSON object instead of prose
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `links`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LinksArguments {
+    /// Only what leads to these: a name, `name==version` or an entry's id
+    pub what: Vec<OsString>,
+    /// Only pointers in these states
+    #[arg(long, value_name = "STATE", value_delimiter = ',', help_heading = "Filters",
+        value_parser = words(&POINTER_STATES, PointerState::word))]
+    pub state: Vec<PointerState>,
+    /// Only pointers of these forms
+    #[arg(long, value_name = "FORM", value_delimiter = ',', help_heading = "Filters",
+        value_parser = words(&POINTER_FORMS, PointerForm::word))]
+    pub form: Vec<PointerForm>,
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// The arguments of `man`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ManArguments {
+    /// The page of this command
+    pub command: Option<String>,
+}
+
+const ENTRY_STATES: [EntryState; 5] = [
+    EntryState::Protected,
+    EntryState::Used,
+    EntryState::HeldElsewhere,
+    EntryState::Unused,
+    EntryState::Unreferenced,
+];
+const ENTRY_KINDS: [EntryKind; 3] = [EntryKind::Wheel, EntryKind::Environment, EntryKind::Unknown];
+const ORIGINS: [Origin; 9] = [
+    Origin::Pypi,
+    Origin::Index,
+    Origin::FindLinks,
+    Origin::Url,
+    Origin::Path,
+    Origin::Git,
+    Origin::Editable,
+    Origin::Command,
+    Origin::Unknown,
+];
+const HEALTHS: [Health; 3] = [Health::Ok, Health::Broken, Health::NoInterpreter];
+const LINK_MODES: [LinkMode; 6] = [
+    LinkMode::Only(Mode::Clone),
+    LinkMode::Only(Mode::Hardlink),
+    LinkMode::Only(Mode::Symlink),
+    LinkMode::Only(Mode::Copy),
+    LinkMode::Mixed,
+    LinkMode::Unknown,
+];
+const ENVIRONMENT_KINDS: [EnvironmentKind; 6] = [
+    EnvironmentKind::Project,
+    EnvironmentKind::Tool,
+    EnvironmentKind::Cached,
+    EnvironmentKind::Script,
+    EnvironmentKind::Central,
+    EnvironmentKind::Other,
+];
+const POINTER_STATES: [PointerState; 4] =
+    [PointerState::Live, PointerState::Dangling, PointerState::Foreign, PointerState::Malformed];
+const POINTER_FORMS: [PointerForm; 4] =
+    [PointerForm::Symlink, PointerForm::LinkFile, PointerForm::Http, PointerForm::Rev];
+
+impl ListArguments {
+    /// The filter they ask for, without the environments, which only a snapshot can resolve.
+    pub fn filter(&self) -> EntryFilter {
+        EntryFilter {
+            what: self.what.iter().map(|text| crate::snapshot::What::new(text)).collect(),
+            names: self.filter.name.clone(),
+            states: self.filter.state.clone(),
+            kinds: self.filter.kind.clone(),
+            origins: self.filter.source.clone(),
+            min_disk: self.filter.min_size.map(|size| size.0),
+            older_than: self.filter.older_than.map(|age| age.0),
+            used_by: None,
+        }
+    }
+}
+
+impl EnvsArguments {
+    /// The filter they ask for, without the environments named, which only a snapshot can resolve.
+    pub fn filter(&self) -> EnvironmentFilter {
+        EnvironmentFilter {
+            health: self.health.clone(),
+            modes: self.mode.clone(),
+            kinds: self.kind.clone(),
+            only: None,
+        }
+    }
+}

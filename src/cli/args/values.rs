@@ -1,0 +1,112 @@
+//! Values on the command line: sizes, ages, and the words that types are called by.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+/// A length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(pub Duration);
+
+/// Accepts exactly the words of `all`, and lists them in the help.
+///
+/// # Panics
+/// Never: clap hands on only the words it was given.
+pub fn words<T>(all: &'static [T], word: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.iter().map(|value| word(*value))).map(move |text| {
+        *all.iter().find(|value| word(**value) == text).expect("clap lets only these words through")
+    })
+}
+
+/// Reads a size: a number with or without a unit. `K`, `KiB`, `M` … are powers of 1024, `kB`, `MB` … of 1000.
+pub fn bytes(text: &str) -> Result<Bytes, String> {
+    let (number, unit) = split(text);
+    let lower = unit.to_ascii_lowercase();
+    let power = match lower.chars().next() {
+        None | Some('b') => 0,
+        Some('k') => 1,
+        Some('m') => 2,
+        Some('g') => 3,
+        Some('t') => 4,
+        Some(_) => return Err(format!("`{unit}` is no unit of size; use K, M, G or T")),
+    };
+    let base = match lower.get(1..).unwrap_or_default() {
+        "" | "ib" => 1024_u64,
+        "b" if power > 0 => 1000,
+        _ => return Err(format!("`{unit}` is no unit of size; use K, M, G or T")),
+    };
+    scaled(number, base.pow(power))
+        .map(Bytes)
+        .ok_or_else(|| "a size is a number and a unit, as 10M".to_owned())
+}
+
+/// Reads an age: a number and a unit, of which months have 30 days and years 365.
+pub fn age(text: &str) -> Result<Age, String> {
+    let (number, unit) = split(text);
+    let seconds = match unit {
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" | "" => 86_400,
+        "w" => 7 * 86_400,
+        "mo" => 30 * 86_400,
+        "y" => 365 * 86_400,
+        _ => return Err(format!("`{unit}` is no unit of time; use m, h, d, w, mo or y")),
+    };
+    scaled(number, seconds)
+        .map(|seconds| Age(Duration::from_secs(seconds)))
+        .ok_or_else(|| "an age is a number and a unit, as 30d".to_owned())
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end =
+        text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+/// Multiplies a decimal number exactly, rounding down; none where it is no number or does not fit.
+fn scaled(number: &str, factor: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || fraction.len() > 9 || fraction.contains('.') {
+        return None;
+    }
+    let factor = u128::from(factor);
+    let mut sum = whole.parse::<u128>().ok()?.checked_mul(factor)?;
+    if !fraction.is_empty() {
+        let places = u32::try_from(fraction.len()).ok()?;
+        sum = sum.checked_add(fraction.parse::<u128>().ok()? * factor / 10_u128.pow(places))?;
+    }
+    u64::try_from(sum).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_know_both_kinds_of_units() {
+        assert_eq!(bytes("10"), Ok(Bytes(10)));
+        assert_eq!(bytes("10M"), Ok(Bytes(10 << 20)));
+        assert_eq!(bytes("1.5 GiB"), Ok(Bytes(3 << 29)));
+        assert_eq!(bytes("2kB"), Ok(Bytes(2_000)));
+        for wrong in ["", "M", "1.M.2", "10X", "10Mx", "99999999999T", "-1", "1..2", "10bb"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ages_are_counted_in_seconds() {
+        assert_eq!(age("30d"), Ok(Age(Duration::from_secs(2_592_000))));
+        assert_eq!(age("30"), age("30d"));
+        assert_eq!(age("1mo"), age("30d"));
+        assert_eq!(age("0.5h"), age("30m"));
+        assert!(age("3 parsecs").is_err());
+    }
+}

@@ -1,0 +1,103 @@
+//! The commands: each takes a snapshot, its arguments and a view, and writes its answer.
+
+pub mod completions;
+pub mod demo;
+pub mod envs;
+pub mod links;
+pub mod list;
+pub mod man;
+mod summary;
+pub mod tui;
+pub mod why;
+
+use std::path::{Component, Path, PathBuf};
+
+use super::failure::{FAILED, Failure};
+use super::select::pattern::near_names;
+use crate::human;
+use crate::snapshot::{EnvironmentIndex, Snapshot, What};
+
+/// The environments that ENV arguments mean. Relative ones start at `current_dir`; one without a separator may name a
+/// tool. The filesystem is asked where a path leads only when its text names no environment.
+fn environments(
+    snapshot: &Snapshot,
+    arguments: &[PathBuf],
+    current_dir: &Path,
+) -> Result<Vec<EnvironmentIndex>, Failure> {
+    let mut found = Vec::new();
+    for argument in arguments {
+        let these = environments_of(snapshot, argument, current_dir);
+        if these.is_empty() {
+            let path = argument.display().to_string();
+            return Err(Failure::message(FAILED, format!("No environment is known at `{path}`.")).hint(
+                "`cachetui envs` lists those that were found; `--root DIR` searches one more directory, and `--target DIR` \
+                 takes a directory that nothing marks as an environment.",
+            ));
+        }
+        found.extend(these);
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> Vec<EnvironmentIndex> {
+    let path = absolute(argument, current_dir);
+    let found = snapshot.environments_at(&path);
+    if !found.is_empty() {
+        return found;
+    }
+    // A project's `.venv` may lead to an environment in the cache, and any part of a path may be a symlink.
+    for path in [path.clone(), path.join(".venv")] {
+        if let Some(found) = std::fs::canonicalize(path).ok().map(|path| snapshot.environments_at(&path))
+            && !found.is_empty()
+        {
+            return found;
+        }
+    }
+    if argument.components().count() == 1 {
+        return snapshot.tools_named(argument.as_os_str());
+    }
+    Vec::new()
+}
+
+/// Makes a path absolute by its text alone: `..` takes the part before it away.
+fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
+    let mut absolute = PathBuf::new();
+    for component in current_dir.join(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                absolute.pop();
+            }
+            part => absolute.push(part),
+        }
+    }
+    absolute
+}
+
+/// The failure for a WHAT that means nothing here, with the names somebody may have meant.
+fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
+    let text = what.text().to_string_lossy();
+    let failure = Failure::message(FAILED, format!("No entry is called `{}`.", human::escape(&text)));
+    let name = What::new(text.split("==").next().unwrap_or_default().as_ref());
+    let named: Vec<String> = snapshot
+        .entries
+        .iter()
+        .filter(|entry| name.names(entry))
+        .filter_map(|entry| Some(format!("{}=={}", entry.name.as_ref()?, entry.version.as_ref()?)))
+        .collect();
+    let near = if named.is_empty() {
+        let names = snapshot.entries.iter().filter_map(|entry| entry.name.as_deref());
+        near_names(&text, names, 5).into_iter().map(str::to_owned).collect()
+    } else {
+        named
+    };
+    match near.as_slice() {
+        [] => failure.hint("`cachetui list` shows every entry with its name and version."),
+        near => {
+            let near: Vec<String> = near.iter().map(|name| format!("`{}`", human::escape(name))).collect();
+            failure.hint(format!("Here are {}.", super::print::words::list(&near)))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `links`: what inside the cache leads to an entry, and whether the entry is there.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::summary::{self, Unseen};
+use crate::cli::args::LinksArguments;
+use crate::cli::failure::Failure;
+use crate::cli::print::json::pointers::PointerRow;
+use crate::cli::print::json::{self, Rows};
+use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
+use crate::human;
+use crate::snapshot::{EntryIndex, Pointer, PointerIndex, PointerState, Snapshot, What};
+
+/// Prints the pointers that the arguments ask for, ordered by path.
+pub fn run(
+    snapshot: &Snapshot,
+    arguments: &LinksArguments,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let rows = select(snapshot, arguments)?;
+    if arguments.json {
+        #[derive(Serialize)]
+        struct Body<Pointers: Serialize> {
+            pointers: Pointers,
+        }
+        let pointers = Rows(|| rows.iter().map(|index| PointerRow::new(snapshot, *index)));
+        json::write(snapshot, Body { pointers }, view, writer)?;
+        return Ok(());
+    }
+    if !rows.is_empty() {
+        table(snapshot, &rows).print(view, writer)?;
+        if !view.quiet {
+            writeln!(writer)?;
+        }
+    }
+    summary::print(snapshot, &[headline(snapshot, &rows)], Unseen::Elsewhere, view, writer)?;
+    Ok(())
+}
+
+fn select(snapshot: &Snapshot, arguments: &LinksArguments) -> Result<Vec<PointerIndex>, Failure> {
+    let mut wanted: Option<Vec<EntryIndex>> = None;
+    for text in &arguments.what {
+        let what = What::new(text);
+        let found = what.find(snapshot);
+        if found.is_empty() {
+            return Err(super::unknown_what(snapshot, &what));
+        }
+        wanted.get_or_insert_default().extend(found);
+    }
+    let wants = |pointer: &Pointer| {
+        let entries =
+            wanted.as_ref().is_none_or(|wanted| pointer.entry.is_some_and(|it| wanted.contains(&it)));
+        entries
+            && (arguments.state.is_empty() || arguments.state.contains(&pointer.state))
+            && (arguments.form.is_empty() || arguments.form.contains(&pointer.form))
+    };
+    let pointers = snapshot.pointers.iter().enumerate();
+    Ok(pointers
+        .filter(|(_, pointer)| wants(pointer))
+        .map(|(position, _)| PointerIndex::new(position))
+        .collect())
+}
+
+fn table(snapshot: &Snapshot, rows: &[PointerIndex]) -> Table {
+    let mut table = Table::new(&[
+        Column::text("POINTER").fit(Fit::Middle(48)),
+        Column::text("FORM"),
+        Column::text("STATE"),
+        Column::text("LEADS TO").fit(Fit::End(22)),
+        Column::text("TARGET").fit(Fit::Middle(20)).spare(1),
+    ]);
+    for index in rows {
+        let pointer = snapshot.pointer(*index);
+        let entry = pointer.entry.map(|index| words::title(snapshot.entry(index)));
+        let leads_to = match entry {
+            Some(title) => Cell::from(title),
+            None => Cell::painted(Paint::Faint, human::escape(&pointer.note)),
+        };
+        table.push([
+            human::escape_os(pointer.path.as_os_str()).as_ref().into(),
+            pointer.form.word().into(),
+            Cell::painted(words::pointer_paint(pointer.state), pointer.state.word()),
+            leads_to,
+            Cell::or_dash(human::escape(&pointer.target)),
+        ]);
+    }
+    table
+}
+
+fn headline(snapshot: &Snapshot, rows: &[PointerIndex]) -> String {
+    let states = [PointerState::Live, PointerState::Dangling, PointerState::Foreign, PointerState::Malformed];
+    let counts: Vec<String> = states
+        .iter()
+        .map(|state| (state, rows.iter().filter(|index| snapshot.pointer(**index).state == *state).count()))
+        .filter(|(_, number)| *number > 0)
+        .map(|(state, number)| format!("{} {}", human::count(number as u64), state.word()))
+        .collect();
+    let all = snapshot.pointers.len() as u64;
+    let number = if rows.len() as u64 == all {
+        human::counted(all, "pointer", "pointers")
+    } else {
+        format!("{} of {}", human::count(rows.len() as u64), human::counted(all, "pointer", "pointers"))
+    };
+    if counts.is_empty() { number } else { format!("{number}: {}", counts.join(", ")) }
+}

@@ -1,0 +1,192 @@
+//! Entries in JSON: the rows of `list` and `why`.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::frame::{BytesRow, SizeRow, certainty};
+use super::pointers::PointerBrief;
+use super::text::{Bytes, lossless};
+use crate::snapshot::{Doubt, EntryIndex, Reclaimable, Reference, Snapshot, Totals};
+
+/// One of `entries`.
+#[derive(Serialize)]
+pub struct EntryRow<'a> {
+    id: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_bytes: Option<Bytes<'a>>,
+    bucket: &'a str,
+    kind: &'static str,
+    name: Option<&'a str>,
+    version: Option<&'a str>,
+    tags: &'a [String],
+    source: SourceRow<'a>,
+    files: u64,
+    bytes: BytesRow,
+    modified: u64,
+    created: Option<Timestamp>,
+    last_use: Option<LastUseRow>,
+    newest: Option<Timestamp>,
+    pointers: Vec<PointerBrief<'a>>,
+    users: Vec<UserRow<'a>>,
+    links: LinksRow,
+    unexplained_extents: u64,
+    /// Why it does not count as unused although no user was found.
+    doubt: Option<&'static str>,
+    state: &'static str,
+    unread: bool,
+}
+
+#[derive(Serialize)]
+struct SourceRow<'a> {
+    origin: &'static str,
+    built: bool,
+    detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct LastUseRow {
+    time: Timestamp,
+    evidence: &'static str,
+}
+
+#[derive(Serialize)]
+struct LinksRow {
+    external: u64,
+    explained: u64,
+    unexplained: u64,
+}
+
+#[derive(Serialize)]
+struct UserRow<'a> {
+    environment: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment_bytes: Option<Bytes<'a>>,
+    distribution: Option<&'a str>,
+    version: Option<&'a str>,
+    by: ModesRow,
+    evidence: &'static str,
+    files: EvidenceRow,
+}
+
+/// Files per link mode.
+#[derive(Serialize)]
+pub struct ModesRow {
+    clone: u64,
+    hardlink: u64,
+    symlink: u64,
+    copy: u64,
+}
+
+#[derive(Serialize)]
+struct EvidenceRow {
+    inode: u64,
+    symlink: u64,
+    extent: u64,
+    content: u64,
+}
+
+/// `totals` of `list`: over the whole cache, whatever the filters.
+#[derive(Serialize)]
+pub struct TotalsRow {
+    entries: u64,
+    environments: u64,
+    files: u64,
+    bytes: SizeRow,
+    unused: UnusedRow,
+}
+
+#[derive(Serialize)]
+struct UnusedRow {
+    entries: u64,
+    reclaimable: u64,
+    certainty: &'static str,
+}
+
+impl From<crate::snapshot::ModeCounts> for ModesRow {
+    fn from(modes: crate::snapshot::ModeCounts) -> Self {
+        Self { clone: modes.clone, hardlink: modes.hardlink, symlink: modes.symlink, copy: modes.copy }
+    }
+}
+
+impl<'a> EntryRow<'a> {
+    /// The row of an entry; `alone` is what deleting it alone gives back.
+    pub fn new(snapshot: &'a Snapshot, index: EntryIndex, alone: Reclaimable) -> Self {
+        let entry = snapshot.entry(index);
+        let (id, id_bytes) = lossless(&entry.key.id);
+        Self {
+            id,
+            id_bytes,
+            bucket: &entry.key.bucket,
+            kind: entry.kind.word(),
+            name: entry.name.as_deref(),
+            version: entry.version.as_deref(),
+            tags: &entry.tags,
+            source: SourceRow {
+                origin: entry.source.origin.word(),
+                built: entry.source.built,
+                detail: entry.source.detail.as_deref(),
+            },
+            files: entry.files,
+            bytes: BytesRow::new(entry.logical, entry.disk, entry.shared, alone),
+            modified: entry.modified,
+            created: entry.created,
+            last_use: entry
+                .last_use
+                .map(|last| LastUseRow { time: last.time, evidence: last.evidence.word() }),
+            newest: entry.newest,
+            pointers: entry.pointers.iter().map(|it| PointerBrief::new(snapshot.pointer(*it))).collect(),
+            users: snapshot.references_to(index).iter().map(|it| UserRow::new(snapshot, it)).collect(),
+            links: LinksRow {
+                external: entry.links.external,
+                explained: entry.links.explained,
+                unexplained: entry.links.unexplained,
+            },
+            unexplained_extents: entry.unexplained_extents,
+            doubt: entry.doubt.map(Doubt::word),
+            state: entry.state.word(),
+            unread: entry.unread,
+        }
+    }
+}
+
+impl<'a> UserRow<'a> {
+    fn new(snapshot: &'a Snapshot, reference: &Reference) -> Self {
+        let environment = snapshot.environment(reference.environment);
+        let distribution =
+            reference.distribution.and_then(|position| environment.distributions.get(position as usize));
+        let (path, environment_bytes) = lossless(&environment.path);
+        Self {
+            environment: path,
+            environment_bytes,
+            distribution: distribution.map(|it| it.name.as_str()),
+            version: distribution.map(|it| it.version.as_str()),
+            by: reference.by.into(),
+            evidence: reference.evidence.word(),
+            files: EvidenceRow {
+                inode: reference.counts.inode,
+                symlink: reference.counts.symlink,
+                extent: reference.counts.extent,
+                content: reference.counts.content,
+            },
+        }
+    }
+}
+
+impl TotalsRow {
+    /// The row of these totals.
+    pub fn new(totals: &Totals) -> Self {
+        Self {
+            entries: totals.entries,
+            environments: totals.environments,
+            files: totals.files,
+            bytes: SizeRow::new(totals.logical, totals.disk),
+            unused: UnusedRow {
+                entries: totals.unused_entries,
+                reclaimable: totals.unused.bytes,
+                certainty: certainty(totals.unused.certainty),
+            },
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Environments and their distributions in JSON: the rows of `envs`.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::entries::ModesRow;
+use super::frame::BytesRow;
+use super::text::{Bytes, lossless};
+use crate::snapshot::{Distribution, EntryIndex, EnvironmentIndex, FileCounts, Reclaimable, Snapshot};
+
+/// One of `environments`.
+#[derive(Serialize)]
+pub struct EnvironmentRow<'a> {
+    path: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Bytes<'a>>,
+    kind: &'static str,
+    manager: &'static str,
+    python: Option<&'a str>,
+    interpreter: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interpreter_bytes: Option<Bytes<'a>>,
+    interpreter_alive: bool,
+    found_by: &'static str,
+    #[serde(flatten)]
+    stored_as: EntryName<'a>,
+    mode: &'static str,
+    modes: ModesRow,
+    files: u64,
+    bytes: BytesRow,
+    copied: u64,
+    dangling: u64,
+    installed: Option<Timestamp>,
+    health: &'static str,
+    unread: bool,
+    distributions: Vec<DistributionRow<'a>>,
+}
+
+/// The entry that a row belongs to, as the keys `entry` and `entry_bucket`.
+#[derive(Serialize)]
+pub struct EntryName<'a> {
+    entry: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry_bytes: Option<Bytes<'a>>,
+    entry_bucket: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DistributionRow<'a> {
+    name: &'a str,
+    version: &'a str,
+    #[serde(flatten)]
+    installed_from: EntryName<'a>,
+    mode: &'static str,
+    files: FilesRow,
+    state: &'static str,
+    direct_url: Option<&'a str>,
+    editable: bool,
+    installer: Option<&'a str>,
+    installed: Option<Timestamp>,
+    dist_info: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dist_info_bytes: Option<Bytes<'a>>,
+    note: &'a str,
+}
+
+#[derive(Serialize)]
+struct FilesRow {
+    #[serde(flatten)]
+    modes: ModesRow,
+    dangling: u64,
+    missing: u64,
+    modified: u64,
+    private: u64,
+    unprovable: u64,
+    own: u64,
+}
+
+impl<'a> EntryName<'a> {
+    /// The name of this entry, or nulls.
+    pub fn new(snapshot: &'a Snapshot, index: Option<EntryIndex>) -> Self {
+        let Some(entry) = index.map(|index| snapshot.entry(index)) else {
+            return Self { entry: None, entry_bytes: None, entry_bucket: None };
+        };
+        let (id, entry_bytes) = lossless(&entry.key.id);
+        Self { entry: Some(id), entry_bytes, entry_bucket: Some(&entry.key.bucket) }
+    }
+}
+
+impl<'a> EnvironmentRow<'a> {
+    /// The row of an environment; `alone` is what deleting it alone gives back.
+    pub fn new(snapshot: &'a Snapshot, index: EnvironmentIndex, alone: Reclaimable) -> Self {
+        let item = snapshot.environment(index);
+        let (path, path_bytes) = lossless(&item.path);
+        let (interpreter, interpreter_bytes) = item.interpreter.as_ref().map(lossless).unzip();
+        Self {
+            path,
+            path_bytes,
+            kind: item.kind.word(),
+            manager: item.manager.word(),
+            python: item.python.as_deref(),
+            interpreter,
+            interpreter_bytes: interpreter_bytes.flatten(),
+            interpreter_alive: item.interpreter_alive,
+            found_by: item.found_by.word(),
+            stored_as: EntryName::new(snapshot, item.entry),
+            mode: item.mode().word(),
+            modes: item.modes.into(),
+            files: item.files,
+            bytes: BytesRow::new(item.logical, item.disk, item.shared, alone),
+            copied: item.copied,
+            dangling: item.dangling,
+            installed: item.installed,
+            health: item.health.word(),
+            unread: item.unread,
+            distributions: item.distributions.iter().map(|it| DistributionRow::new(snapshot, it)).collect(),
+        }
+    }
+}
+
+impl<'a> DistributionRow<'a> {
+    fn new(snapshot: &'a Snapshot, item: &'a Distribution) -> Self {
+        let (dist_info, dist_info_bytes) = lossless(&item.dist_info);
+        Self {
+            name: &item.name,
+            version: &item.version,
+            installed_from: EntryName::new(snapshot, item.entry),
+            mode: item.mode.word(),
+            files: FilesRow::new(&item.files),
+            state: item.state.word(),
+            direct_url: item.direct_url.as_deref(),
+            editable: item.editable,
+            installer: item.installer.as_deref(),
+            installed: item.installed,
+            dist_info,
+            dist_info_bytes,
+            note: &item.note,
+        }
+    }
+}
+
+impl FilesRow {
+    fn new(files: &FileCounts) -> Self {
+        Self {
+            modes: files.modes.into(),
+            dangling: files.dangling,
+            missing: files.missing,
+            modified: files.modified,
+            private: files.private,
+            unprovable: files.unprovable,
+            own: files.own,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! From the command line to a running scan.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::args::Places;
+use super::failure::{Failure, USAGE};
+use super::settings::{self, Settings};
+use super::surroundings::{self, Surroundings};
+use crate::disk::{self, walk};
+use crate::scan::{self, discover, registry};
+use crate::snapshot::Problem;
+use crate::uv::root::{self, Root, RootInputs};
+use crate::worker::{self, ScanJob};
+
+/// A scan that can be started as often as somebody wants to see it afresh.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    request: scan::Request,
+    remember: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// Starts the scan; `now` is the time it starts at.
+    pub(super) fn start(&self, now: jiff::Timestamp) -> ScanJob {
+        let mut request = self.request.clone();
+        request.started = now;
+        let mut remember = self.remember.clone();
+        if let Some(path) = &self.remember {
+            match registry::read(path) {
+                Ok(remembered) => request.remembered = remembered,
+                Err(error) => {
+                    // What cannot be understood is not overwritten either: it may name environments nobody else knows.
+                    let message = format!("{error}; it is neither used nor changed");
+                    request.problems.push(Problem { path: path.clone(), message });
+                    remember = None;
+                }
+            }
+        }
+        worker::start_scan(request, remember)
+    }
+}
+
+/// Starts the scan that the arguments ask for.
+pub(super) fn start(places: &Places, surroundings: &Surroundings) -> Result<ScanJob, Failure> {
+    Ok(prepare(places, surroundings)?.start(surroundings.now))
+}
+
+impl Prepared {
+    /// The cache's root.
+    pub(super) fn cache(&self) -> &Path {
+        &self.request.cache.path
+    }
+}
+
+/// Finds out which cache to scan and where to look for environments.
+pub(super) fn prepare(places: &Places, surroundings: &Surroundings) -> Result<Prepared, Failure> {
+    let cache = cache(places, surroundings)?;
+    if std::fs::metadata(&cache.path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        let path = crate::human::path(&cache.path, surroundings.home.as_deref());
+        return Err(Failure::no_cache(format!("There is no uv cache at `{path}` ({}).", cache.found_by)));
+    }
+    let variable = |name: &str| surroundings.variables.get(OsStr::new(name)).cloned();
+    let home = surroundings.home.as_deref();
+    let mut roots = Vec::new();
+    for root in &places.roots {
+        roots.push(absolute(root).map_err(|error| Failure::new(USAGE, error))?);
+    }
+    let mut search = discover::near_places(&roots, &surroundings.current_dir);
+    search.extend(configured(settings::read(surroundings)?, surroundings));
+    search.extend(discover::known_places(&variable, home));
+    let targets = places.targets.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>();
+    let request = scan::Request {
+        cache,
+        places: search,
+        targets: targets.map_err(|error| Failure::new(USAGE, error))?,
+        remembered: Vec::new(),
+        problems: Vec::new(),
+        cross_mounts: places.cross_mounts,
+        threads: walk::threads(),
+        started: surroundings.now,
+        clock: surroundings::clock,
+    };
+    let remember = surroundings.state_dir.as_ref().filter(|_| !places.no_remember);
+    Ok(Prepared { request, remember: remember.map(|directory| directory.join("environments.json")) })
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path)
+        .with_context(|| format!("Failed to make `{}` absolute", crate::human::escape_os(path.as_os_str())))
+}
+
+fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {
+    let read = |path: &Path| {
+        let bytes = disk::read::small(&std::fs::canonicalize(path).ok()?, disk::read::SMALL).ok()?;
+        String::from_utf8(bytes).ok()
+    };
+    root::resolve(&RootInputs {
+        flag: places.cache_dir.as_deref(),
+        variable: &|name| surroundings.variables.get(OsStr::new(name)).cloned(),
+        read: &read,
+        is_dir: &|path| path.is_dir(),
+        current_dir: &surroundings.current_dir,
+        home: surroundings.home.as_deref(),
+    })
+    .map_err(|error| Failure::new(USAGE, error))
+}
+
+/// The roots in `config.toml`; `~/` stands for the home directory there.
+fn configured(settings: Settings, surroundings: &Surroundings) -> Vec<discover::Place> {
+    let expand = |root: PathBuf| match (root.strip_prefix("~"), &surroundings.home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => surroundings.current_dir.join(root),
+    };
+    let places = settings.roots.into_iter().map(expand);
+    places.map(|path| discover::Place { reason: "the settings", ..discover::named(path) }).collect()
+}

@@ -1,0 +1,6 @@
+//! Which rows a command shows, and in which order: pure functions over a snapshot.
+
+pub mod entries;
+pub mod environments;
+pub mod holders;
+pub mod pattern;

@@ -1,0 +1,65 @@
+//! `config.toml` in cachetui's directory of settings: where to search, and how the interface looks and answers.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use super::failure::{FAILED, Failure, USAGE};
+use super::surroundings::Surroundings;
+use crate::disk;
+use crate::human;
+
+/// The settings. Everything may be left out; what is not known is an error, so that a slip of the pen is noticed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct Settings {
+    /// Directories to search for environments each time; `~/` stands for the home directory.
+    pub(super) roots: Vec<PathBuf>,
+    /// The colours: `dark`, `light` or `mono`.
+    pub(super) theme: ThemeName,
+    /// The signs: `unicode` or `ascii`; by default what the locale can show.
+    pub(super) glyphs: Option<GlyphsName>,
+    /// Whether the mouse is listened to.
+    pub(super) mouse: Option<bool>,
+    /// Whether the terminal's own display of progress is told of running scans.
+    pub(super) taskbar: Option<bool>,
+    /// Whether the bell rings when a long scan ends while another window has the focus.
+    pub(super) bell: Option<bool>,
+    /// Keys by action, as `down = ["j", "ctrl-n"]`.
+    pub(super) keys: toml::Table,
+    /// Styles by role, as `mark = "yellow bold"`.
+    pub(super) colours: toml::Table,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ThemeName {
+    #[default]
+    Dark,
+    Light,
+    Mono,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum GlyphsName {
+    Unicode,
+    Ascii,
+}
+
+/// Reads the settings; without a file everything has its default.
+pub(super) fn read(surroundings: &Surroundings) -> Result<Settings, Failure> {
+    let Some(path) = surroundings.config_dir.as_ref().map(|directory| directory.join("config.toml")) else {
+        return Ok(Settings::default());
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
+        Err(error) => return Err(Failure::new(FAILED, disk::Error::new("read the settings", path, error))),
+    };
+    let shown = human::escape_os(path.as_os_str()).into_owned();
+    toml::from_str(&text)
+        .with_context(|| format!("Failed to understand the settings in `{shown}`"))
+        .map_err(|error| Failure::new(USAGE, error))
+}

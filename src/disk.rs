@@ -1,0 +1,14 @@
+//! Reads the filesystem: stat, walk, extents, volumes. Nothing here changes anything.
+//!
+//! A file that is opened is opened without following a symlink in its last component and without blocking (a FIFO in a
+//! cache must not hang a scan), and only regular files are read.
+
+pub mod error;
+pub mod extent;
+pub mod read;
+pub mod stat;
+pub mod volume;
+pub mod walk;
+
+pub use error::Error;
+pub use stat::{FileKind, FileStat, Time};

@@ -1,0 +1,124 @@
+//! What `stat` says about one file.
+
+use std::io;
+use std::path::Path;
+
+/// A moment as nanoseconds since 1970, which holds the years 1678 to 2262; times beyond saturate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub i64);
+
+impl Time {
+    /// From seconds and nanoseconds as the operating system gives them.
+    pub fn new(seconds: i64, nanoseconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
+    }
+
+    /// The same moment as a timestamp.
+    ///
+    /// # Panics
+    /// Never: every moment this type can hold is one a timestamp can.
+    pub fn timestamp(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_nanosecond(i128::from(self.0))
+            .expect("an i64 of nanoseconds is within a timestamp's range")
+    }
+}
+
+/// The kind of a directory entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, or a junction on Windows.
+    Symlink,
+    /// A FIFO, socket or device.
+    Other,
+}
+
+/// What `stat` says about one file.
+#[derive(Clone, Copy, Debug)]
+pub struct FileStat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Identifies the filesystem.
+    pub device: u64,
+    /// Identifies the file within its filesystem.
+    pub inode: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Allocated bytes.
+    pub disk: u64,
+    /// Hard links.
+    pub links: u64,
+    /// Last change of its content.
+    pub modified: Time,
+    /// Last change of its content, mode, owner, name or link count.
+    pub changed: Time,
+}
+
+impl FileStat {
+    /// Reads a path without following a symlink in its last component.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        std::fs::symlink_metadata(path).map(|metadata| Self::from_metadata(&metadata))
+    }
+
+    /// Reads what a path leads to.
+    pub fn following(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata))
+    }
+
+    /// From the standard library's metadata.
+    #[cfg(unix)]
+    pub fn from_metadata(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            kind: kind_of(metadata.file_type()),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            disk: metadata.blocks().saturating_mul(512),
+            links: metadata.nlink(),
+            modified: Time::new(metadata.mtime(), metadata.mtime_nsec()),
+            changed: Time::new(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// From the kernel's structure.
+    #[cfg(target_os = "linux")]
+    pub(super) fn from_raw(stat: &rustix::fs::Stat) -> Self {
+        use rustix::fs::FileType;
+        #[expect(
+            clippy::unnecessary_cast,
+            reason = "the widths of these fields differ between architectures"
+        )]
+        Self {
+            kind: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => FileKind::File,
+                FileType::Directory => FileKind::Directory,
+                FileType::Symlink => FileKind::Symlink,
+                _ => FileKind::Other,
+            },
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            disk: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
+            links: stat.st_nlink as u64,
+            modified: Time::new(stat.st_mtime as i64, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            changed: Time::new(stat.st_ctime as i64, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn kind_of(kind: std::fs::FileType) -> FileKind {
+    if kind.is_file() {
+        FileKind::File
+    } else if kind.is_dir() {
+        FileKind::Directory
+    } else if kind.is_symlink() {
+        FileKind::Symlink
+    } else {
+        FileKind::Other
+    }
+}

@@ -1,0 +1,113 @@
+//! What a path lies on: the type of its filesystem, its space, what it can do.
+
+use std::path::Path;
+
+/// A filesystem as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filesystem {
+    /// Its name, as `ext4`.
+    pub name: &'static str,
+    /// Whether files on it may share extents.
+    pub reflinks: Reflinks,
+    /// Whether allocated blocks tell what deleting gives back.
+    pub accounting: Accounting,
+    /// Whether a directory listing's inode numbers are those of `stat` (not so on overlayfs over several filesystems).
+    pub listing: Listing,
+}
+
+/// Whether files of a filesystem may share extents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reflinks {
+    /// Never, or without an extent map that could tell.
+    Never,
+    /// They may, and the extent map says which do.
+    Possible,
+}
+
+/// Whether allocated blocks tell what deleting gives back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accounting {
+    /// They do, up to metadata, as far as the extent map says nothing else.
+    Exact,
+    /// They do not: layers below, compression, or a server that keeps its own accounts.
+    Unknown,
+}
+
+/// Whether a directory listing's inode numbers can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// They equal those of `stat`.
+    Faithful,
+    /// They may differ.
+    Doubtful,
+}
+
+const UNKNOWN: Filesystem = Filesystem {
+    name: "unknown",
+    reflinks: Reflinks::Possible,
+    accounting: Accounting::Unknown,
+    listing: Listing::Doubtful,
+};
+
+/// Magic numbers from statfs(2) and `linux/magic.h`.
+#[cfg(target_os = "linux")]
+const TYPES: &[(u64, &str, Reflinks, Accounting, Listing)] = {
+    use Reflinks::{Never, Possible};
+    &[
+        (0xef53, "ext4", Never, Accounting::Exact, Listing::Faithful),
+        (0x5846_5342, "xfs", Possible, Accounting::Exact, Listing::Faithful),
+        (0x9123_683e, "btrfs", Possible, Accounting::Exact, Listing::Faithful),
+        (0x0102_1994, "tmpfs", Never, Accounting::Exact, Listing::Faithful),
+        (0xf2f5_2010, "f2fs", Never, Accounting::Exact, Listing::Faithful),
+        (0xca45_1a4e, "bcachefs", Possible, Accounting::Exact, Listing::Faithful),
+        (0x2fc1_2fc1, "zfs", Never, Accounting::Unknown, Listing::Faithful),
+        (0x794c_7630, "overlayfs", Possible, Accounting::Unknown, Listing::Doubtful),
+        (0x6969, "nfs", Never, Accounting::Unknown, Listing::Doubtful),
+        (0xff53_4d42, "cifs", Never, Accounting::Unknown, Listing::Doubtful),
+        (0xfe53_4d42, "smb2", Never, Accounting::Unknown, Listing::Doubtful),
+        (0x6573_5546, "fuse", Never, Accounting::Unknown, Listing::Doubtful),
+        (0x0102_1997, "9p", Never, Accounting::Unknown, Listing::Doubtful),
+        (0x4d44, "vfat", Never, Accounting::Exact, Listing::Doubtful),
+        (0x2011_bab0, "exfat", Never, Accounting::Exact, Listing::Doubtful),
+        (0x5346_544e, "ntfs", Never, Accounting::Unknown, Listing::Doubtful),
+        (0x7366_746e, "ntfs3", Never, Accounting::Unknown, Listing::Doubtful),
+        (0x7371_7368, "squashfs", Never, Accounting::Unknown, Listing::Faithful),
+    ]
+};
+
+/// What `path` lies on; unknown filesystems are taken to share extents and to keep their accounts to themselves.
+#[cfg(target_os = "linux")]
+pub fn filesystem(path: &Path) -> Filesystem {
+    let Ok(answer) = rustix::fs::statfs(path) else { return UNKNOWN };
+    // The field's width differs between architectures; magic numbers have 32 bits.
+    let magic = u64::from(u32::try_from(i128::from(answer.f_type) & 0xffff_ffff).unwrap_or(0));
+    TYPES.iter().find(|row| row.0 == magic).map_or(UNKNOWN, |&(_, name, reflinks, accounting, listing)| {
+        Filesystem { name, reflinks, accounting, listing }
+    })
+}
+
+/// What `path` lies on; nothing is known here.
+#[cfg(not(target_os = "linux"))]
+pub fn filesystem(_path: &Path) -> Filesystem {
+    UNKNOWN
+}
+
+/// The size of the volume `path` lies on, and what the user may still write to it, in bytes.
+pub fn space(path: &Path) -> Option<(u64, u64)> {
+    Some((fs2::total_space(path).ok()?, fs2::available_space(path).ok()?))
+}
+
+/// Identifies the mount `path` lies on, where the kernel tells (Linux 5.8, statx(2)): btrfs gives each subvolume its own
+/// device number, so that device numbers alone would take a subvolume for another mount.
+#[cfg(target_os = "linux")]
+pub fn mount(path: &Path) -> Option<u64> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    let answer = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).ok()?;
+    (answer.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(answer.stx_mnt_id)
+}
+
+/// Identifies the mount `path` lies on; not told here.
+#[cfg(not(target_os = "linux"))]
+pub fn mount(_path: &Path) -> Option<u64> {
+    None
+}

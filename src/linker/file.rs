@@ -1,0 +1,142 @@
+//! Files from bytes, directories, symlinks and times: the plain parts of making something appear.
+
+#![expect(clippy::disallowed_methods, reason = "this is where files are made")]
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::Error;
+use crate::disk::Time;
+
+/// Writes a file that must not exist yet, with these permission bits whatever the umask. Bits mean nothing on Windows.
+pub fn write_new(path: &Path, bytes: &[u8], mode_bits: u32) -> Result<(), Error> {
+    let failed = |error| Error::new("write the file", path, error);
+    let mut file = create_new(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| set_mode_bits(&file, mode_bits));
+    written.or_else(|error| take_back(path, error)).map_err(failed)
+}
+
+/// Makes a directory and those above it, as far as they are missing.
+pub fn create_directories(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|error| Error::new("create the directory", path, error))
+}
+
+/// Makes a symlink with this text, which need not lead anywhere.
+pub fn symlink(target: &Path, path: &Path) -> Result<(), Error> {
+    link_to(target, path).map_err(|error| Error::new("create the symlink", path, error))
+}
+
+/// Sets the modification time of a file, directory, or of a symlink itself.
+pub fn set_time(path: &Path, time: Time) -> Result<(), Error> {
+    modified(path, time).map_err(|error| Error::new("set the modification time of", path, error))
+}
+
+/// Makes a directory of one's own in `parent`, with a name that starts with `prefix`; it goes when the answer is dropped.
+pub fn temporary_directory(parent: &Path, prefix: &str) -> Result<TempDir, Error> {
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(parent);
+    made.map_err(|error| Error::new("create a temporary directory in", parent, error))
+}
+
+#[cfg(unix)]
+pub(super) fn link_to(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(windows)]
+pub(super) fn link_to(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, path)
+}
+
+/// Copies a regular file with its permissions to a path that must not exist yet.
+pub(super) fn copy(source: &Path, destination: &Path) -> io::Result<()> {
+    let mut from = File::open(source)?;
+    let permissions = from.metadata()?.permissions();
+    let mut to = create_new(destination)?;
+    let copied = io::copy(&mut from, &mut to).and_then(|_| to.set_permissions(permissions));
+    copied.or_else(|error| take_back(destination, error))
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Removes the file that was begun, so that nobody takes it for a whole one, and passes the error on.
+fn take_back(path: &Path, error: io::Error) -> io::Result<()> {
+    // What cannot be removed either is told by the first error.
+    drop(std::fs::remove_file(path));
+    Err(error)
+}
+
+#[cfg(unix)]
+fn set_mode_bits(file: &File, mode_bits: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(mode_bits))
+}
+
+#[cfg(not(unix))]
+fn set_mode_bits(_file: &File, _mode_bits: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn modified(path: &Path, time: Time) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec {
+            tv_sec: time.0.div_euclid(1_000_000_000),
+            tv_nsec: time.0.rem_euclid(1_000_000_000),
+        },
+    };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+#[cfg(not(unix))]
+fn modified(path: &Path, time: Time) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.set_modified(time.timestamp().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::FileStat;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_its_bits_whatever_the_umask_and_is_never_overwritten() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".lock");
+        write_new(&path, b"", 0o666).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
+        let error = write_new(&path, b"new", 0o644).unwrap_err();
+        assert!(error.to_string().starts_with("Failed to write the file `/"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn times_before_1970_and_times_of_symlinks_can_be_set() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        symlink(Path::new("nowhere"), &link).unwrap();
+        for time in [Time::new(-1, 500), Time::new(1_700_000_000, 1)] {
+            set_time(&link, time).unwrap();
+            assert_eq!(FileStat::of(&link).unwrap().modified, time);
+        }
+    }
+
+    #[test]
+    fn a_temporary_directory_goes_with_its_owner() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = temporary_directory(parent.path(), "sample-").unwrap();
+        create_directories(&directory.path().join("a/b")).unwrap();
+        let path = directory.path().to_owned();
+        assert!(path.join("a/b").is_dir());
+        drop(directory);
+        assert!(!path.exists());
+    }
+}

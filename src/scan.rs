@@ -1,0 +1,393 @@
+//! Calls `disk`, feeds the snapshot: what the cache holds, which environments there are, who uses what.
+//!
+//! # Order
+//! 1. The cache's root is listed; entries, buckets and places to search become tasks and run in parallel.
+//! 2. All files of the cache become one table by device and inode ([`index`]).
+//! 3. Environments are read in parallel and compared with the table ([`environments`]).
+//! 4. Inodes and shared extents are folded into groups by who holds them ([`groups`]); entries get their state.
+//!
+//! # Locking
+//! A scan takes no lock. What vanishes meanwhile becomes a problem and counts as in use.
+//!
+//! # Cost
+//! One `stat` per file, some 60 bytes of memory per file of the cache at the peak.
+
+mod cache;
+mod candidates;
+mod content;
+pub mod discover;
+mod doubts;
+mod entries;
+mod environments;
+pub mod files;
+mod groups;
+mod index;
+mod installed;
+mod pointers;
+pub mod registry;
+mod share;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+
+use crate::control::{Cancel, Phase, Progress};
+use crate::disk::volume::{self, Accounting, Reflinks};
+use crate::disk::{self, walk};
+use crate::snapshot::{
+    Bucket, Cache, Completeness, Entry, EntryKind, Holder, Problem, Scope, Snapshot, Space,
+};
+use crate::uv::bucket::BucketKind;
+use crate::uv::root::Root;
+
+use cache::{Harvest, Layout};
+use discover::{Place, Search};
+use environments::{Against, Candidate, EntryFacts, Reading};
+use index::FileTable;
+use share::Sharing;
+
+/// What to scan.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The cache.
+    pub cache: Root,
+    /// Where to look for environments, in the order of [`discover::near_places`] and [`discover::known_places`].
+    pub places: Vec<Place>,
+    /// `--target` and `--prefix` directories and system installations to read as environments.
+    pub targets: Vec<PathBuf>,
+    /// Environments an earlier scan found.
+    pub remembered: Vec<registry::Remembered>,
+    /// What went wrong while the request was put together.
+    pub problems: Vec<Problem>,
+    /// Whether the search goes into other mounts.
+    pub cross_mounts: bool,
+    /// How many threads to use.
+    pub threads: usize,
+    /// The time at which the scan starts.
+    pub started: jiff::Timestamp,
+    /// The clock that tells how long it takes.
+    pub clock: fn() -> Instant,
+}
+
+/// Why a scan could not be done at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing at the cache's path.
+    #[error("There is no cache at `{}`", crate::human::escape_os(path.as_os_str()))]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The directory is not a uv cache.
+    #[error("`{}` does not look like a uv cache: it has no bucket such as `archive-v0`", crate::human::escape_os(path.as_os_str()))]
+    NotACache {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The cache's root could not be read.
+    #[error(transparent)]
+    Read(#[from] disk::Error),
+}
+
+/// What is known while a scan runs: entries fill in one by one, references come last.
+#[derive(Debug, Default)]
+pub struct Live(Mutex<Snapshot>);
+
+impl Live {
+    /// A copy of what is known so far.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+/// One piece of work of the first round.
+enum Task<'a> {
+    Part(usize),
+    Entry(usize),
+    Search(&'a Place),
+}
+
+/// What one thread brings from the first round.
+#[derive(Default)]
+struct State {
+    harvest: Harvest,
+    searches: Vec<Search>,
+}
+
+/// Scans. A cancelled scan answers with what it has, and says so in its scope.
+pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress) -> Result<Snapshot, Error> {
+    let root = &request.cache.path;
+    if let Err(error) = std::fs::metadata(root)
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        return Err(Error::Missing { path: root.clone() });
+    }
+    let begun = (request.clock)();
+    progress.enter(Phase::Cache);
+    let layout = Layout::read(root)?;
+    let filesystem = volume::filesystem(root);
+    let reflinks = filesystem.reflinks == Reflinks::Possible && has_extent_map(root);
+    let mut snapshot = Snapshot {
+        cache: Cache {
+            path: root.clone(),
+            found_by: request.cache.found_by.clone(),
+            filesystem: Some(filesystem.name.to_owned()),
+            space: volume::space(root).map(|(total, available)| Space { total, available }),
+            ..Cache::default()
+        },
+        scope: Scope { started: Some(request.started), ..Scope::default() },
+        entries: layout.keys.iter().map(|key| Entry { key: key.clone(), ..Entry::default() }).collect(),
+        problems: request.problems.iter().chain(&layout.problems).cloned().collect(),
+        ..Snapshot::default()
+    };
+    live.update(|shared| *shared = snapshot.clone());
+
+    let (mut harvest, mut search) = first_round(request, &layout, reflinks, live, cancel, progress);
+    progress.enter(Phase::Environments);
+    let table = FileTable::build(std::mem::take(&mut harvest.records), request.threads);
+    let sharing = Sharing::build(&harvest.shared);
+    let facts: Vec<EntryFacts> = harvest
+        .facts
+        .iter()
+        .enumerate()
+        .map(|(number, facts)| EntryFacts {
+            path: layout.entry_path(&layout.keys[number]),
+            dist_info: facts.dist_info.clone(),
+            linkable: facts.linkable,
+            generates: facts.entry_points || facts.scripts > 0,
+            modified: facts.modified.clone(),
+        })
+        .collect();
+    let (by_name, by_id) = candidates::lookups(&layout, &facts);
+    let candidates = candidates::candidates(request, &layout, &harvest, &mut search);
+    let against = Against {
+        table: &table,
+        sharing: &sharing,
+        entries: &facts,
+        by_name: &by_name,
+        by_id: &by_id,
+        cache: &layout.canonical,
+        reflinks,
+        cancel,
+        progress,
+    };
+    let readings = second_round(&candidates, request.threads, &against);
+
+    progress.enter(Phase::Evidence);
+    snapshot.scope.roots = search.roots;
+    snapshot.scope.unread = search.unread;
+    snapshot.scope.unread.extend_from_slice(&search.unreached);
+    snapshot.problems.extend(search.problems);
+    snapshot.problems.append(&mut harvest.problems);
+    pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot);
+    let unknown = filesystem.accounting == Accounting::Unknown;
+    let held = groups::build(&table, &harvest, &readings, unknown, &layout.canonical, request.threads);
+    drop(table);
+    let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
+    entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
+    snapshot.cache.buckets = buckets(&layout, &harvest, &snapshot);
+    snapshot.problems.sort_unstable();
+    snapshot.problems.dedup();
+    snapshot.scope.unread.sort_unstable();
+    snapshot.scope.unread.dedup();
+    snapshot.scope.completeness =
+        if cancel.is_cancelled() { Completeness::Cancelled } else { Completeness::Complete };
+    snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
+    progress.enter(Phase::Done);
+    Ok(snapshot)
+}
+
+/// What the first round brought, threads put together.
+#[derive(Debug, Default)]
+struct Gathered {
+    records: Vec<index::Records>,
+    facts: Vec<cache::entry::Facts>,
+    parts: FxHashMap<usize, cache::bucket::Sums>,
+    pointers: Vec<cache::bucket::RawPointer>,
+    prefixes: Vec<PathBuf>,
+    environments: Vec<(PathBuf, crate::snapshot::EnvironmentKind)>,
+    shared: Vec<share::SharedExtent>,
+    problems: Vec<Problem>,
+    /// Whether a bucket that holds pointers could not be read completely.
+    pointers_unread: bool,
+}
+
+fn first_round(
+    request: &Request,
+    layout: &Layout,
+    reflinks: bool,
+    live: &Live,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> (Gathered, Search) {
+    let mut tasks: Vec<Task<'_>> = Vec::new();
+    // Buckets first: they are few and large, and would otherwise keep one thread busy at the end.
+    tasks.extend(
+        (0..layout.parts.len()).filter(|part| !layout.parts[*part].is(BucketKind::Archive)).map(Task::Part),
+    );
+    tasks.extend(request.places.iter().map(Task::Search));
+    tasks.extend((0..layout.keys.len()).map(Task::Entry));
+    let reading = cache::entry::Reading { cancel, progress, reflinks };
+    let states = walk::each(&tasks, request.threads, State::default, |state, _, task| {
+        if cancel.is_cancelled() {
+            return;
+        }
+        match task {
+            Task::Part(number) => {
+                let part = &layout.parts[*number];
+                cache::bucket::read(
+                    &layout.root,
+                    *number,
+                    part,
+                    reflinks,
+                    cancel,
+                    progress,
+                    &mut state.harvest,
+                );
+            }
+            Task::Entry(number) => {
+                let path = layout.entry_path(&layout.keys[*number]);
+                cache::entry::read(&path, *number, &reading, &mut state.harvest);
+                if let Some((_, facts)) = state.harvest.entries.last() {
+                    live.update(|snapshot| {
+                        entries::preliminary(&mut snapshot.entries[*number], facts);
+                        snapshot.cache.files += facts.files;
+                        snapshot.cache.logical += facts.logical;
+                        snapshot.cache.disk += facts.disk;
+                    });
+                }
+            }
+            Task::Search(place) => {
+                let cross = request.cross_mounts;
+                state.searches.push(discover::search(place, &layout.canonical, cross, cancel, progress));
+            }
+        }
+    });
+    gather(layout, states)
+}
+
+fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
+    let mut gathered = Gathered::default();
+    gathered
+        .facts
+        .resize_with(layout.keys.len(), || cache::entry::Facts { unread: true, ..Default::default() });
+    let mut search = Search::default();
+    for state in states {
+        let harvest = state.harvest;
+        gathered.records.push(harvest.records);
+        for (number, facts) in harvest.entries {
+            gathered.facts[number] = facts;
+        }
+        gathered.parts.extend(harvest.parts);
+        gathered.pointers.extend(harvest.pointers);
+        gathered.prefixes.extend(harvest.prefixes);
+        gathered.environments.extend(harvest.environments);
+        gathered.shared.extend(harvest.shared);
+        gathered.problems.extend(harvest.problems);
+        gathered.pointers_unread |= harvest.pointers_unread;
+        for found in state.searches {
+            search.found.extend(found.found);
+            search.roots.extend(found.roots);
+            search.unread.extend(found.unread);
+            search.unreached.extend(found.unreached);
+            search.problems.extend(found.problems);
+        }
+    }
+    search.roots.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    search.roots.dedup_by(|a, b| a.path == b.path);
+    (gathered, search)
+}
+
+fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>) -> Vec<Reading> {
+    let states = walk::each(candidates, threads, Vec::new, |found, position, candidate| {
+        if !against.cancel.is_cancelled()
+            && let Some(reading) = environments::read(candidate, against)
+        {
+            found.push((position, reading));
+        }
+    });
+    let mut readings: Vec<_> = states.into_iter().flatten().collect();
+    readings.sort_unstable_by_key(|(position, _)| *position);
+    readings.into_iter().map(|(_, reading)| reading).collect()
+}
+
+/// The bytes of everything in the cache root.
+fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Bucket> {
+    let mut buckets = Vec::new();
+    for (number, part) in layout.parts.iter().enumerate() {
+        let mut bucket = Bucket {
+            name: part.name.to_string_lossy().into_owned(),
+            known: part.bucket.is_some_and(crate::uv::bucket::Bucket::is_known),
+            files: 0,
+            logical: 0,
+            disk: 0,
+        };
+        if let Some(sums) = harvest.parts.get(&number) {
+            (bucket.files, bucket.logical, bucket.disk) = (sums.files, sums.logical, sums.disk);
+        }
+        if part.is(BucketKind::Archive) {
+            let own = |entry: &Entry| *entry.key.bucket == *bucket.name;
+            for entry in snapshot.entries.iter().filter(|entry| own(entry)) {
+                bucket.files += entry.files;
+                bucket.logical += entry.logical;
+            }
+            let holds =
+                |holder: &Holder| matches!(holder, Holder::Entry(entry) if own(snapshot.entry(*entry)));
+            bucket.disk += snapshot
+                .groups
+                .iter()
+                .filter(|group| group.holders.iter().any(holds))
+                .map(|group| group.disk)
+                .sum::<u64>();
+        }
+        if part.is(BucketKind::Environments) {
+            let path = layout.canonical.join(&part.name);
+            for environment in snapshot.environments.iter().filter(|item| item.path.starts_with(&path)) {
+                bucket.files += environment.files;
+                bucket.logical += environment.logical;
+                bucket.disk += environment.disk;
+            }
+        }
+        buckets.push(bucket);
+    }
+    buckets
+}
+
+/// Whether the filesystem at `root` tells where files lie; asked of a file that every cache has.
+fn has_extent_map(root: &Path) -> bool {
+    ["CACHEDIR.TAG", ".gitignore", ".lock"]
+        .iter()
+        .find_map(|name| disk::read::open(&root.join(name)).ok())
+        .is_some_and(|file| disk::extent::extents(&file).is_ok())
+}
+
+/// A problem from an error of the operating system.
+fn problem(path: PathBuf, operation: &'static str, error: &io::Error) -> Problem {
+    Problem { path, message: format!("Failed to {operation}: {}", disk::error::words(error)) }
+}
+
+/// The problem that uv never made what lies at `path`.
+fn odd(path: PathBuf) -> Problem {
+    Problem {
+        path,
+        message: "A FIFO, socket or device lies here, which uv never makes; it was not opened".to_owned(),
+    }
+}
+
+/// Whether an entry is a wheel or an environment.
+fn entry_kind(facts: &cache::entry::Facts) -> EntryKind {
+    if facts.environment {
+        EntryKind::Environment
+    } else if facts.dist_info.is_some() {
+        EntryKind::Wheel
+    } else {
+        EntryKind::Unknown
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads the cache: every entry, every pointer, and the bytes of everything else.
+//!
+//! Each entry and each bucket is one task; tasks run in parallel, each on one thread. A task adds to the thread's
+//! [`Harvest`], so that nothing is locked while files are counted.
+
+pub(super) mod bucket;
+pub(super) mod entry;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::index::Records;
+use super::share::SharedExtent;
+use crate::disk::{self, FileKind, FileStat};
+use crate::snapshot::{EntryKey, EnvironmentKind, Problem};
+use crate::uv::bucket::{Bucket, BucketKind};
+
+/// What lies in the cache root.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) root: PathBuf,
+    /// The root with every symlink resolved.
+    pub(super) canonical: PathBuf,
+    /// Everything in the root, ordered by name.
+    pub(super) parts: Vec<Part>,
+    /// The keys of all entries, ordered.
+    pub(super) keys: Vec<EntryKey>,
+    pub(super) problems: Vec<Problem>,
+    /// Allocated bytes of the root and of the archive buckets' own directories.
+    pub(super) disk: u64,
+}
+
+/// One thing in the cache root.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) name: OsString,
+    pub(super) bucket: Option<Bucket>,
+    pub(super) kind: FileKind,
+}
+
+/// What one thread brought from the cache.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    pub(super) records: Records,
+    pub(super) entries: Vec<(usize, entry::Facts)>,
+    pub(super) parts: Vec<(usize, bucket::Sums)>,
+    pub(super) pointers: Vec<bucket::RawPointer>,
+    /// Prefixes that uv's interpreter records name.
+    pub(super) prefixes: Vec<PathBuf>,
+    /// Environments that lie in the cache but not in an archive bucket.
+    pub(super) environments: Vec<(PathBuf, EnvironmentKind)>,
+    pub(super) shared: Vec<SharedExtent>,
+    pub(super) problems: Vec<Problem>,
+    /// Whether a bucket that holds pointers could not be read completely.
+    pub(super) pointers_unread: bool,
+}
+
+impl Layout {
+    /// Lists the cache root and its archive buckets.
+    pub(super) fn read(root: &Path) -> Result<Self, super::Error> {
+        let failed = |source| super::Error::Read(disk::Error::new("read the cache directory", root, source));
+        let canonical = std::fs::canonicalize(root).map_err(failed)?;
+        let mut layout = Self { root: root.to_owned(), canonical, ..Self::default() };
+        for item in std::fs::read_dir(root).map_err(failed)? {
+            let item = item.map_err(failed)?;
+            let Ok(stat) = FileStat::of(&item.path()) else { continue };
+            // A bucket may have been moved to another disk, with a symlink in its place; uv follows it.
+            let moved = stat.kind == FileKind::Symlink && item.path().is_dir();
+            let bucket = (stat.kind == FileKind::Directory || moved)
+                .then(|| Bucket::parse(&item.file_name()))
+                .flatten();
+            let kind = if moved && bucket.is_some() { FileKind::Directory } else { stat.kind };
+            layout.parts.push(Part { name: item.file_name(), bucket, kind });
+        }
+        layout.parts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        if !crate::uv::bucket::looks_like_cache(layout.parts.iter().map(|part| part.name.as_os_str())) {
+            return Err(super::Error::NotACache { path: root.to_owned() });
+        }
+        layout.disk = FileStat::of(&layout.canonical).map_or(0, |stat| stat.disk);
+        let mut keys = Vec::new();
+        for part in layout.parts.iter().filter(|part| part.is(BucketKind::Archive)) {
+            let name: Arc<str> = part.name.to_string_lossy().into();
+            layout.disk += FileStat::of(&layout.root.join(&part.name)).map_or(0, |stat| stat.disk);
+            list_entries(&layout.root.join(&part.name), &name, &mut keys, &mut layout.problems);
+        }
+        keys.sort_unstable();
+        layout.keys = keys;
+        Ok(layout)
+    }
+
+    /// The directory of an entry.
+    pub(super) fn entry_path(&self, key: &EntryKey) -> PathBuf {
+        let mut path = self.root.join(&*key.bucket);
+        path.push(&key.id);
+        path
+    }
+}
+
+impl Part {
+    /// Whether this is a bucket of a kind.
+    pub(super) fn is(&self, kind: BucketKind) -> bool {
+        self.bucket.is_some_and(|bucket| bucket.kind == kind)
+    }
+}
+
+fn list_entries(directory: &Path, bucket: &Arc<str>, keys: &mut Vec<EntryKey>, problems: &mut Vec<Problem>) {
+    let failed = |error: &std::io::Error| Problem {
+        path: directory.to_owned(),
+        message: format!("Failed to read the directory: {}", disk::error::words(error)),
+    };
+    let items = match std::fs::read_dir(directory) {
+        Ok(items) => items,
+        Err(error) => return problems.push(failed(&error)),
+    };
+    for item in items {
+        let item = match item {
+            Ok(item) => item,
+            Err(error) => return problems.push(failed(&error)),
+        };
+        match item.file_type() {
+            Ok(kind) if kind.is_dir() => {
+                keys.push(EntryKey { bucket: Arc::clone(bucket), id: item.file_name() });
+            }
+            Ok(kind) => problems.push(Problem {
+                path: item.path(),
+                message: format!(
+                    "A {} lies among the entries, where uv keeps only directories",
+                    if kind.is_symlink() { "symlink" } else { "file" }
+                ),
+            }),
+            Err(error) => problems.push(Problem {
+                path: item.path(),
+                message: format!("Failed to read the attributes: {}", disk::error::words(&error)),
+            }),
+        }
+    }
+}

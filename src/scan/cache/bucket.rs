@@ -1,0 +1,342 @@
+//! Reads everything in the cache root that is not an archive bucket: pointers, uv's records of interpreters,
+//! environments, and the bytes of the rest.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rustc_hash::FxHashSet;
+
+use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
+use super::super::share::{self, SharedExtent};
+use super::{Harvest, Part};
+use crate::control::{Cancel, Progress};
+use crate::disk::walk::{self, Descend, Directory, Visitor};
+use crate::disk::{FileKind, FileStat, Time};
+use crate::snapshot::{EnvironmentKind, PointerForm, Problem};
+use crate::uv::bucket::BucketKind;
+use crate::uv::distribution::WheelFilename;
+use crate::uv::link::{self, ArchivePath};
+use crate::uv::link_file::{self, LinkFile};
+use crate::uv::pointer::{self, ArchivePointer, Payload};
+use crate::uv::shard::{self, Place};
+
+/// The bytes of one bucket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::scan) struct Sums {
+    pub(in crate::scan) files: u64,
+    pub(in crate::scan) logical: u64,
+    /// Allocated bytes, each inode once.
+    pub(in crate::scan) disk: u64,
+    /// The part of `disk` that has one name only, so that no record of it was made.
+    pub(in crate::scan) single: u64,
+}
+
+/// One pointer as it was read, before anybody knows whether its target exists.
+#[derive(Clone, Debug)]
+pub(in crate::scan) struct RawPointer {
+    /// Relative to the cache root.
+    pub(in crate::scan) path: PathBuf,
+    pub(in crate::scan) form: PointerForm,
+    pub(in crate::scan) modified: Time,
+    pub(in crate::scan) target: Target,
+    pub(in crate::scan) place: Place,
+}
+
+/// What a pointer says.
+#[derive(Clone, Debug)]
+pub(in crate::scan) enum Target {
+    /// A path into an archive bucket, and the text it came from.
+    Path(ArchivePath, PathBuf),
+    /// An entry of this cache, by bucket and id.
+    Entry { bucket: String, id: String },
+    /// The id of an entry of this cache, and what else the pointer knows of it.
+    Id(ArchivePointer),
+    /// Somewhere else.
+    Elsewhere(PathBuf),
+    /// Nothing that could be understood, and why.
+    Malformed(String),
+}
+
+struct BucketVisitor<'a> {
+    name: &'a OsStr,
+    kind: Option<BucketKind>,
+    reflinks: bool,
+    sums: Sums,
+    place: FilePlace,
+    records: &'a mut Records,
+    shared: &'a mut Vec<SharedExtent>,
+    pointers: &'a mut Vec<RawPointer>,
+    prefixes: &'a mut Vec<PathBuf>,
+    environments: &'a mut Vec<(PathBuf, EnvironmentKind)>,
+    problems: &'a mut Vec<Problem>,
+    pointers_unread: &'a mut bool,
+    linked: FxHashSet<(u64, u64)>,
+    device: Option<u64>,
+}
+
+/// Reads one part of the cache root into a thread's harvest.
+pub(in crate::scan) fn read(
+    root: &Path,
+    number: usize,
+    part: &Part,
+    reflinks: bool,
+    cancel: &Cancel,
+    progress: &Progress,
+    harvest: &mut Harvest,
+) {
+    let path = root.join(&part.name);
+    let mut visitor = BucketVisitor {
+        name: &part.name,
+        kind: part.bucket.map(|bucket| bucket.kind),
+        reflinks,
+        sums: Sums::default(),
+        place: if part.is(BucketKind::Files) { STORE } else { ELSEWHERE },
+        records: &mut harvest.records,
+        shared: &mut harvest.shared,
+        pointers: &mut harvest.pointers,
+        prefixes: &mut harvest.prefixes,
+        environments: &mut harvest.environments,
+        problems: &mut harvest.problems,
+        pointers_unread: &mut harvest.pointers_unread,
+        linked: FxHashSet::default(),
+        device: None,
+    };
+    if part.kind == FileKind::Directory {
+        // A bucket that was moved is a symlink; nothing below it is followed.
+        walk::walk(&std::fs::canonicalize(&path).unwrap_or(path), cancel, &mut visitor);
+    } else if let Ok(stat) = FileStat::of(&path) {
+        visitor.add(&stat);
+        if stat.kind == FileKind::Other {
+            visitor.problems.push(super::super::odd(path));
+        }
+    }
+    let sums = visitor.sums;
+    progress.add_files(sums.files, sums.logical);
+    harvest.parts.push((number, sums));
+}
+
+impl BucketVisitor<'_> {
+    fn add(&mut self, stat: &FileStat) {
+        self.sums.files += 1;
+        if stat.kind == FileKind::File {
+            self.sums.logical += stat.size;
+        }
+        if stat.links > 1 {
+            // Only what has other names can be met again in an entry or an environment.
+            self.records.entry(stat.device).or_default().push(FileRecord::new(stat, self.place));
+            if !self.linked.insert((stat.device, stat.inode)) {
+                return;
+            }
+        } else {
+            self.sums.single += stat.disk;
+        }
+        self.sums.disk += stat.disk;
+    }
+
+    fn pointer(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        // What a source distribution unpacked to is nobody's pointer, whatever it looks like.
+        // The third component below the bucket is the earliest that can be a revision's; before it `src` is a name.
+        if self.kind == Some(BucketKind::Sdists)
+            && parent.relative().components().skip(3).any(|part| part.as_os_str() == "src")
+        {
+            return;
+        }
+        let relative = Path::new(self.name).join(parent.relative()).join(name);
+        let place = shard::place(&relative);
+        let (form, target) = match stat.kind {
+            FileKind::Symlink => match place {
+                Place::Other => return,
+                _ => (PointerForm::Symlink, symlink(parent, name)),
+            },
+            FileKind::File => match (&place, extension(name)) {
+                (Place::Wheel { .. }, Some("http")) => {
+                    (PointerForm::Http, archive(parent, name, pointer::parse_http))
+                }
+                (Place::Wheel { .. }, Some("rev")) => {
+                    (PointerForm::Rev, archive(parent, name, pointer::parse_rev))
+                }
+                _ if is_link_place(&place, name) => (PointerForm::LinkFile, link_file(parent, name)),
+                _ => return,
+            },
+            _ => return,
+        };
+        self.pointers.push(RawPointer { path: relative, form, modified: stat.modified, target, place });
+    }
+
+    fn interpreter(&mut self, parent: &Directory<'_>, name: &OsStr) {
+        if extension(name) != Some("msgpack") {
+            return;
+        }
+        let limit = crate::uv::interpreter::LONGEST_FILE as u64;
+        match parent.read(name, limit).map(|bytes| crate::uv::interpreter::parse(&bytes)) {
+            Ok(Ok(record)) => self.prefixes.push(record.prefix),
+            Ok(Err(error)) => self.problems.push(Problem {
+                path: parent.path().join(name),
+                message: format!("Failed to understand the record of an interpreter: {error}"),
+            }),
+            Err(error) => {
+                self.problems.push(super::super::problem(parent.path().join(name), "read the file", &error));
+            }
+        }
+    }
+
+    /// An environment that lies in a bucket of its own is walked later, as an environment.
+    fn environment(&mut self, parent: &Directory<'_>, name: &OsStr) -> bool {
+        let path = parent.path().join(name);
+        if !path.join("pyvenv.cfg").is_file() {
+            return false;
+        }
+        let kind = match shard::place(&Path::new(self.name).join(name)) {
+            Place::ScriptEnvironment => EnvironmentKind::Script,
+            Place::ProjectEnvironment => EnvironmentKind::Central,
+            _ => EnvironmentKind::Cached,
+        };
+        self.environments.push((path, kind));
+        true
+    }
+}
+
+impl Visitor for BucketVisitor<'_> {
+    fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
+        let at_top = parent.relative().as_os_str().is_empty();
+        if self.kind == Some(BucketKind::Environments) && at_top && self.environment(parent, name) {
+            return Descend::No;
+        }
+        Descend::Yes
+    }
+
+    fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
+        if *self.device.get_or_insert(stat.device) != stat.device {
+            self.problems.push(Problem {
+                path: directory.path(),
+                message: "Another filesystem is mounted here; it was not entered".to_owned(),
+            });
+            *self.pointers_unread |= self.kind.is_none_or(BucketKind::holds_pointers);
+            return Descend::No;
+        }
+        self.sums.single += stat.disk;
+        self.sums.disk += stat.disk;
+        Descend::Yes
+    }
+
+    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        self.add(stat);
+        if stat.kind == FileKind::Other {
+            self.problems.push(super::super::odd(parent.path().join(name)));
+        }
+        match self.kind {
+            Some(BucketKind::Wheels | BucketKind::Sdists | BucketKind::Environments) => {
+                self.pointer(parent, name, stat);
+            }
+            Some(BucketKind::Interpreter) if stat.kind == FileKind::File => self.interpreter(parent, name),
+            _ => {}
+        }
+        if self.reflinks
+            && stat.kind == FileKind::File
+            && stat.size > 0
+            && self.kind == Some(BucketKind::Files)
+        {
+            share::note(self.shared, stat, parent.open(name));
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
+        *self.pointers_unread |= self.kind.is_none_or(BucketKind::holds_pointers);
+        self.problems.push(super::super::problem(path, operation, &error));
+    }
+}
+
+fn extension(name: &OsStr) -> Option<&str> {
+    Path::new(name).extension()?.to_str()
+}
+
+/// Whether a regular file lies where uv on Windows writes a link file: beside the other files of its key, without an
+/// extension of theirs.
+fn is_link_place(place: &Place, name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let plain = shard::without_extension(name) == name
+        && Path::new(name).extension() != Some(OsStr::new("whl"))
+        && !name.starts_with('.');
+    plain
+        && match place {
+            Place::Wheel { .. } | Place::CachedEnvironment => true,
+            Place::BuiltWheel { .. } => WheelFilename::parse_stem(name).is_some(),
+            _ => false,
+        }
+}
+
+fn symlink(parent: &Directory<'_>, name: &OsStr) -> Target {
+    match parent.read_link(name) {
+        Ok(text) => match link::archive_target(&text) {
+            Some(path) => Target::Path(path, text),
+            None => Target::Elsewhere(text),
+        },
+        Err(error) => {
+            Target::Malformed(format!("Failed to read the link: {}", crate::disk::error::words(&error)))
+        }
+    }
+}
+
+fn link_file(parent: &Directory<'_>, name: &OsStr) -> Target {
+    let bytes = match parent.read(name, link_file::LONGEST_FILE as u64) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return Target::Malformed(format!(
+                "Failed to read the file: {}",
+                crate::disk::error::words(&error)
+            ));
+        }
+    };
+    match link_file::parse(&bytes) {
+        Ok(LinkFile::Text(target)) => Target::Entry { bucket: target.bucket, id: target.id },
+        Ok(LinkFile::Wide(units)) => {
+            let text = link_file::wide_to_path(&units);
+            match link::archive_target(&text) {
+                Some(path) => Target::Path(path, text),
+                None => Target::Malformed(
+                    "It is neither the path of an entry nor any other path uv writes".to_owned(),
+                ),
+            }
+        }
+        Err(error) => Target::Malformed(error.to_string()),
+    }
+}
+
+fn archive(
+    parent: &Directory<'_>,
+    name: &OsStr,
+    parse: impl Fn(&[u8]) -> Result<Payload, pointer::PointerError>,
+) -> Target {
+    match parent.read(name, pointer::LONGEST_FILE as u64).map(|bytes| parse(&bytes)) {
+        Ok(Ok(Payload::Archive(archive))) => Target::Id(archive),
+        Ok(Ok(Payload::Revision { .. })) => {
+            Target::Malformed("It names a revision where an entry belongs".to_owned())
+        }
+        Ok(Err(error)) => Target::Malformed(error.to_string()),
+        Err(error) => {
+            Target::Malformed(format!("Failed to read the file: {}", crate::disk::error::words(&error)))
+        }
+    }
+}
+
+/// Where the prefix of an archive path leads, seen from the directory (relative to the root) its link lies in.
+pub(in crate::scan) enum Prefix {
+    /// The cache root, proven by counting `..`.
+    Root,
+    /// A path that has to be resolved.
+    Path(PathBuf),
+}
+
+/// Resolves the prefix of a link's text lexically as far as that is safe.
+pub(in crate::scan) fn prefix(root: &Path, link: &Path, target: &ArchivePath, form: PointerForm) -> Prefix {
+    let parent = link.parent().unwrap_or(Path::new(""));
+    let climbs = target.prefix.components().all(|component| component == Component::ParentDir);
+    if climbs && form == PointerForm::Symlink {
+        // The directories between the root and the link are real: the walk came through them without following any.
+        if target.prefix.components().count() == parent.components().count() {
+            return Prefix::Root;
+        }
+    }
+    Prefix::Path(root.join(parent).join(&target.prefix))
+}

@@ -1,0 +1,337 @@
+//! Finds environments: by searching directories, and in the places where tools are known to keep them.
+//!
+//! An environment is a directory with a `pyvenv.cfg` (PEP 405) or a `conda-meta` directory; a search does not go into
+//! one. A search follows no symlink, stays on the mount it started on unless told otherwise, and skips directories that
+//! cannot hold an environment. Only `.venv` is looked through where it is a link or a file that holds a path, because
+//! that is how a project names its central environment (uv 0.13.8, preview).
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::control::{Cancel, Progress};
+use crate::disk::walk::{self, Descend, Directory, Visitor};
+use crate::disk::{self, FileStat, volume};
+use crate::snapshot::{FoundBy, Problem, ScopeRoot};
+
+/// A place to look for environments in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The directory.
+    pub path: PathBuf,
+    /// How what lies there counts as found.
+    pub found_by: FoundBy,
+    /// Why it is searched, for people.
+    pub reason: &'static str,
+    /// How many levels below it are searched: 0 looks only at the directory itself.
+    pub depth: usize,
+    /// Whether its absence is worth a problem: somebody named it.
+    pub named: bool,
+}
+
+/// Levels that are searched below directories nobody named; deep enough for any project's `.venv`.
+const DEPTH: usize = 6;
+
+/// Directories of the kernel.
+const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
+
+/// Names of directories that hold no environment anybody made on purpose, and much else.
+const SKIPPED: &[&str] = &[
+    ".git",
+    ".hg",
+    ".svn",
+    ".jj",
+    "node_modules",
+    "__pycache__",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    "site-packages",
+    "dist-packages",
+    ".rustup",
+    ".cargo",
+    ".npm",
+    ".gradle",
+    ".m2",
+];
+
+/// An environment that may be there.
+#[expect(clippy::struct_field_names, reason = "`found_by` is the snapshot's word")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Its root, every symlink resolved.
+    pub(super) path: PathBuf,
+    pub(super) found_by: FoundBy,
+    /// Whether it is a `--target` or `--prefix` directory, without a `pyvenv.cfg`.
+    pub(super) target: bool,
+}
+
+/// What one search brought.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    pub(super) found: Vec<Found>,
+    pub(super) roots: Vec<ScopeRoot>,
+    pub(super) unread: Vec<PathBuf>,
+    /// Where an environment is, or may be, that nobody can look at.
+    pub(super) unreached: Vec<PathBuf>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The places where environments are known to be kept, from what the environment variables say.
+///
+/// uv tools: `UV_TOOL_DIR`, else `$XDG_DATA_HOME/uv/tools` (uv 0.13.8). virtualenvwrapper: `WORKON_HOME`. pipx:
+/// `PIPX_HOME`. Poetry: `POETRY_VIRTUALENVS_PATH`, `POETRY_CACHE_DIR`. Hatch: `HATCH_DATA_DIR`. Pipenv uses virtualenvwrapper's.
+pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Vec<Place> {
+    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let beneath = |rest: &str| home.map(|home| home.join(rest));
+    let data = path("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".local/share"));
+    let caches = path("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".cache"));
+    let in_data = |rest: &str| data.as_ref().map(|data| data.join(rest));
+    let in_caches = |rest: &str| caches.as_ref().map(|caches| caches.join(rest));
+    let tools = "uv tools";
+    let wanted = [
+        (path("UV_TOOL_DIR").or_else(|| in_data("uv/tools")), FoundBy::UvTools, tools, 1),
+        (path("WORKON_HOME"), FoundBy::KnownPlace, "virtualenvwrapper", 1),
+        (beneath(".virtualenvs"), FoundBy::KnownPlace, "virtualenvwrapper", 1),
+        (in_data("virtualenvs"), FoundBy::KnownPlace, "Pipenv", 1),
+        (path("PIPX_HOME").map(|pipx| pipx.join("venvs")), FoundBy::KnownPlace, "pipx", 1),
+        (in_data("pipx/venvs"), FoundBy::KnownPlace, "pipx", 1),
+        (beneath(".local/pipx/venvs"), FoundBy::KnownPlace, "pipx", 1),
+        (path("POETRY_VIRTUALENVS_PATH"), FoundBy::KnownPlace, "Poetry", 1),
+        (path("POETRY_CACHE_DIR").map(|poetry| poetry.join("virtualenvs")), FoundBy::KnownPlace, "Poetry", 1),
+        (in_caches("pypoetry/virtualenvs"), FoundBy::KnownPlace, "Poetry", 1),
+        (path("HATCH_DATA_DIR").map(|hatch| hatch.join("env")), FoundBy::KnownPlace, "Hatch", 4),
+        (in_data("hatch/env"), FoundBy::KnownPlace, "Hatch", 4),
+        (beneath(".pyenv/versions"), FoundBy::KnownPlace, "pyenv", 3),
+        (beneath(".conda/envs"), FoundBy::KnownPlace, "conda", 1),
+        (beneath("miniconda3/envs"), FoundBy::KnownPlace, "conda", 1),
+        (beneath("anaconda3/envs"), FoundBy::KnownPlace, "conda", 1),
+        (beneath("miniforge3/envs"), FoundBy::KnownPlace, "conda", 1),
+        (path("VIRTUAL_ENV"), FoundBy::Variable, "VIRTUAL_ENV", 0),
+        (path("CONDA_PREFIX"), FoundBy::Variable, "CONDA_PREFIX", 0),
+        (
+            path("UV_PROJECT_ENVIRONMENT").filter(|path| path.is_absolute()),
+            FoundBy::Variable,
+            "UV_PROJECT_ENVIRONMENT",
+            0,
+        ),
+    ];
+    let mut places: Vec<Place> = Vec::new();
+    for (path, found_by, reason, depth) in wanted {
+        let Some(path) = path else { continue };
+        if !places.iter().any(|place| place.path == path) {
+            places.push(Place { path, found_by, reason, depth, named: false });
+        }
+    }
+    places
+}
+
+/// A directory that somebody named: searched to the bottom, and missed when it is not there.
+pub fn named(path: PathBuf) -> Place {
+    Place { path, found_by: FoundBy::Root, reason: "--root", depth: walk::MAX_DEPTH, named: true }
+}
+
+/// The places that follow from where somebody is: the roots they named, the current directory and those above it.
+///
+/// The current directory is searched [`DEPTH`] levels deep; of the directories above it only their own environments
+/// count (`.venv`, `venv`, `env`).
+pub fn near_places(roots: &[PathBuf], current_dir: &Path) -> Vec<Place> {
+    let mut places: Vec<Place> = roots.iter().cloned().map(named).collect();
+    let beneath = |path: &Path, depth, reason| Place {
+        path: path.to_owned(),
+        found_by: FoundBy::CurrentDirectory,
+        reason,
+        depth,
+        named: false,
+    };
+    if current_dir.parent().is_some() {
+        places.push(beneath(current_dir, DEPTH, "the current directory, 6 levels deep"));
+    }
+    for above in current_dir.ancestors().skip(1) {
+        for name in [".venv", "venv", "env"] {
+            places.push(beneath(&above.join(name), 0, "above the current directory"));
+        }
+    }
+    places
+}
+
+/// Searches one place.
+pub(super) fn search(
+    place: &Place,
+    cache: &Path,
+    cross_mounts: bool,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Search {
+    let mut search = Search::default();
+    let canonical = match std::fs::canonicalize(&place.path) {
+        Ok(canonical) => canonical,
+        Err(error) => {
+            if place.named {
+                search.problems.push(super::problem(place.path.clone(), "read the directory", &error));
+                search.unread.push(place.path.clone());
+            }
+            if place.named || error.kind() != io::ErrorKind::NotFound {
+                let reason = place.reason;
+                search.roots.push(ScopeRoot { path: place.path.clone(), reason, readable: false });
+            }
+            return search;
+        }
+    };
+    search.take(&canonical, at(&canonical, place.found_by));
+    if place.depth == 0 {
+        // A `.venv` above the current directory may be a file that holds the path of a central environment.
+        search.take(&canonical, linked(&canonical, place.found_by));
+        return search;
+    }
+    search.roots.push(ScopeRoot { path: canonical.clone(), reason: place.reason, readable: true });
+    let mut visitor = SearchVisitor {
+        search: &mut search,
+        place,
+        cache,
+        cross_mounts,
+        device: None,
+        mount: volume::mount(&canonical),
+        inside: None,
+        progress,
+    };
+    walk::walk(&canonical, cancel, &mut visitor);
+    search
+}
+
+/// The environment at a directory, if it is one. An error means that nobody can tell.
+pub(super) fn at(path: &Path, found_by: FoundBy) -> io::Result<Option<Found>> {
+    let there = |name: &str| match std::fs::metadata(path.join(name)) {
+        Ok(_) => Ok(true),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let is_one = there("pyvenv.cfg")? || there("conda-meta")?;
+    Ok(is_one.then(|| Found { path: path.to_owned(), found_by, target: false }))
+}
+
+/// Whether an error says that nothing is there, and not that nobody can tell.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The environment that a `.venv` leads to: a symlink, or a file that holds a path (uv 0.13.8, where it cannot link).
+pub(super) fn linked(path: &Path, found_by: FoundBy) -> io::Result<Option<Found>> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    let target = if metadata.is_symlink() {
+        std::fs::canonicalize(path)?
+    } else if metadata.is_file() {
+        let bytes = disk::read::small(path, disk::read::SMALL)?;
+        match (crate::uv::link_file::parse_venv_file(&bytes), path.parent()) {
+            (Ok(text), Some(parent)) => std::fs::canonicalize(parent.join(text))?,
+            _ => return Ok(None),
+        }
+    } else {
+        return Ok(None);
+    };
+    at(&target, found_by)
+}
+
+impl Search {
+    /// Takes over what is at a path: an environment, nothing, or something that nobody can tell.
+    pub(super) fn take(&mut self, path: &Path, answer: io::Result<Option<Found>>) {
+        match answer {
+            Ok(found) => self.found.extend(found),
+            Err(error) if is_absence(&error) => {}
+            Err(_) => self.unreached.push(path.to_owned()),
+        }
+    }
+}
+
+/// Removes what was found twice: by the first way it was found, ordered by path.
+pub(super) fn unique(found: Vec<Found>) -> Vec<Found> {
+    let mut by_path: BTreeMap<PathBuf, Found> = BTreeMap::new();
+    for item in found {
+        by_path
+            .entry(item.path.clone())
+            .and_modify(|known| {
+                known.found_by = known.found_by.min(item.found_by);
+                known.target &= item.target;
+            })
+            .or_insert(item);
+    }
+    // The same tree may be seen through a bind mount; its links are there once.
+    let mut seen = std::collections::BTreeSet::new();
+    by_path.retain(|path, _| FileStat::of(path).map_or(true, |stat| seen.insert((stat.device, stat.inode))));
+    by_path.into_values().collect()
+}
+
+struct SearchVisitor<'a> {
+    search: &'a mut Search,
+    place: &'a Place,
+    cache: &'a Path,
+    cross_mounts: bool,
+    device: Option<u64>,
+    mount: Option<u64>,
+    /// The environment met last, relative to the root: its subdirectories are not searched.
+    inside: Option<PathBuf>,
+    progress: &'a Progress,
+}
+
+impl SearchVisitor<'_> {
+    fn is_refused(&self, path: &Path) -> bool {
+        path == self.cache || KERNEL.iter().any(|kernel| path == Path::new(kernel))
+    }
+}
+
+impl Visitor for SearchVisitor<'_> {
+    fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
+        let inside = self.inside.as_deref() == Some(parent.relative());
+        if name == "conda-meta" && !inside {
+            self.inside = Some(parent.relative().to_owned());
+            let path = parent.path();
+            self.search.take(&path, at(&path, self.place.found_by));
+        }
+        let skipped = inside
+            || name == "conda-meta"
+            || SKIPPED.iter().any(|skipped| name == *skipped)
+            || parent.depth() + 1 > self.place.depth
+            || self.is_refused(&parent.path().join(name));
+        if skipped { Descend::No } else { Descend::Yes }
+    }
+
+    fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
+        let device = *self.device.get_or_insert(stat.device);
+        if device != stat.device && !self.cross_mounts {
+            let path = directory.path();
+            if self.mount.is_none() || volume::mount(&path) != self.mount {
+                self.search.unread.push(path);
+                // Its subdirectories are not asked for: nothing was listed.
+                return Descend::No;
+            }
+        }
+        self.progress.add_directories(1);
+        Descend::Yes
+    }
+
+    fn skips(&self, name: &OsStr) -> bool {
+        name != "pyvenv.cfg" && name != ".venv"
+    }
+
+    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, _stat: &FileStat) {
+        if name == "pyvenv.cfg" {
+            self.inside = Some(parent.relative().to_owned());
+            self.search.found.push(Found {
+                path: parent.path(),
+                found_by: self.place.found_by,
+                target: false,
+            });
+        } else {
+            let path = parent.path().join(name);
+            self.search.take(&path, linked(&path, self.place.found_by));
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, _operation: &'static str, error: io::Error) {
+        // What vanished meanwhile holds no environment; a directory nobody may read may well hold one.
+        if error.kind() != io::ErrorKind::NotFound {
+            self.search.unread.push(path);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Reads one environment: each file is looked up in the cache's index by device and inode, each symlink by where it
+//! leads, and only what is left over is compared by name and content.
+//!
+//! In an environment that is wholly linked no `RECORD` is read at all: when as many files were found by inode as the
+//! entry has to give, nothing can be missing or changed.
+
+mod attribute;
+mod contended;
+mod distribution;
+mod kind;
+mod visitor;
+
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+
+use super::candidates::ById;
+use super::discover::Found;
+use super::index::{FileId, FileTable};
+use super::share::{Map, SharedExtent, Sharing};
+use crate::control::{Cancel, Progress};
+use crate::disk::walk;
+use crate::disk::{FileStat, Time};
+use crate::snapshot::{
+    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, Manager, ModeCounts, Problem,
+};
+use crate::uv::distribution as names;
+
+/// What the environments are compared with.
+pub(super) struct Against<'a> {
+    pub(super) table: &'a FileTable,
+    pub(super) sharing: &'a Sharing,
+    pub(super) entries: &'a [EntryFacts],
+    /// Entries by normalized name and version, in order.
+    pub(super) by_name: &'a FxHashMap<(String, String), Vec<u32>>,
+    /// Entries by id.
+    pub(super) by_id: &'a ById,
+    /// Entries by the path of their directory, every symlink resolved.
+    pub(super) cache: &'a Path,
+    /// Whether files may share extents.
+    pub(super) reflinks: bool,
+    pub(super) cancel: &'a Cancel,
+    pub(super) progress: &'a Progress,
+}
+
+/// What an environment needs to know of an entry.
+#[derive(Debug)]
+pub(super) struct EntryFacts {
+    pub(super) path: PathBuf,
+    pub(super) dist_info: Option<std::ffi::OsString>,
+    /// Files uv links into environments.
+    pub(super) linkable: u64,
+    /// Whether `RECORD` has to be read even where every file is linked: uv writes files of its own for the entry.
+    pub(super) generates: bool,
+    /// Files whose content is not what `RECORD` says.
+    pub(super) modified: Vec<String>,
+}
+
+/// An environment to read.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) found: Found,
+    /// What it is for, where its place in the cache tells.
+    pub(super) kind: Option<EnvironmentKind>,
+    /// The entry it is stored as.
+    pub(super) entry: Option<u32>,
+    /// Whether its bytes and links were counted already, with its entry or bucket.
+    pub(super) counted: bool,
+    /// Other environments in it, relative to its root: they are read on their own.
+    pub(super) nested: Vec<PathBuf>,
+}
+
+/// What reading an environment brought.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) environment: Environment,
+    /// Which entries its distributions use.
+    pub(super) uses: Vec<Use>,
+    /// The inodes of the cache it links to, with repetition.
+    pub(super) links: Vec<FileId>,
+    /// Bytes of directories, symlinks and files with one name, which nobody else can hold but by shared extents.
+    pub(super) own: Own,
+    /// Files with several names that the cache does not have.
+    pub(super) linked: Vec<LinkedFile>,
+    pub(super) shared: Vec<SharedExtent>,
+    pub(super) problems: Vec<Problem>,
+    /// Entries of this cache that symlinks name under another path: a cache that was moved, or is seen from elsewhere.
+    pub(super) named_elsewhere: Vec<u32>,
+    /// Whether not even its distributions could all be listed, so that it may use any entry.
+    pub(super) blind: bool,
+}
+
+/// Storage only this environment has a name for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own {
+    pub(super) inodes: u64,
+    pub(super) logical: u64,
+    pub(super) disk: u64,
+}
+
+/// A file with several names, none of them in the cache.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LinkedFile {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) size: u64,
+    pub(super) disk: u64,
+    pub(super) links: u64,
+}
+
+/// One distribution (or none that could be named) uses one entry.
+#[derive(Clone, Debug)]
+pub(super) struct Use {
+    pub(super) entry: u32,
+    pub(super) distribution: Option<u32>,
+    pub(super) by: ModeCounts,
+    pub(super) counts: EvidenceCounts,
+}
+
+/// A regular file that neither inode nor extent explains.
+#[derive(Clone, Debug)]
+struct Loose {
+    stat: FileStat,
+    map: Option<Map>,
+}
+
+/// How a file of the environment leads to an inode of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Hardlink,
+    Symlink,
+    Clone,
+}
+
+/// A file whose inode or extent lies in several entries.
+#[derive(Clone, Debug)]
+struct Ambiguous {
+    id: FileId,
+    way: Way,
+    modified: Time,
+}
+
+/// A symlink that leads nowhere, or to another cache.
+#[derive(Clone, Debug)]
+struct Stray {
+    text: PathBuf,
+    dangling: bool,
+}
+
+/// A `.dist-info` directory.
+#[derive(Clone, Debug)]
+struct DistInfo {
+    /// Relative to the environment.
+    path: PathBuf,
+    name: names::DistInfoName,
+}
+
+/// What the walk of an environment collects.
+#[derive(Debug, Default)]
+struct Collected {
+    tallies: FxHashMap<u32, ModeCounts>,
+    loose: FxHashMap<Vec<u8>, Loose>,
+    ambiguous: FxHashMap<Vec<u8>, Ambiguous>,
+    strays: FxHashMap<Vec<u8>, Stray>,
+    /// Symlinks whose inode lies in several entries: the entry they name, which was tallied.
+    named: FxHashMap<Vec<u8>, u32>,
+    /// Directories that are symlinks into an entry: where they are, and the entry.
+    directories: Vec<(PathBuf, u32)>,
+    dist_infos: Vec<DistInfo>,
+    /// Files that several distributions list with different digests.
+    contended: rustc_hash::FxHashSet<PathBuf>,
+    links: Vec<FileId>,
+    own: Own,
+    linked: Vec<LinkedFile>,
+    shared: Vec<SharedExtent>,
+    problems: Vec<Problem>,
+    files: u64,
+    logical: u64,
+    disk: u64,
+    dangling: u64,
+    unread: bool,
+    blind: bool,
+}
+
+/// Reads one environment. `None` when it is not there any more.
+pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Reading> {
+    let root = &candidate.found.path;
+    if !root.is_dir() {
+        return None;
+    }
+    let mut visitor = visitor::EnvironmentVisitor {
+        against,
+        itself: candidate.entry,
+        nested: &candidate.nested,
+        collected: Collected::default(),
+        device: None,
+        target: candidate.found.target,
+        seen: rustc_hash::FxHashSet::default(),
+    };
+    walk::walk(root, against.cancel, &mut visitor);
+    let mut collected = visitor.collected;
+    let mut environment = kind::describe(candidate);
+    let uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
+    environment.files = collected.files;
+    environment.logical = collected.logical;
+    environment.disk = collected.disk;
+    environment.dangling = collected.dangling;
+    environment.unread = collected.unread;
+    environment.entry = candidate.entry.map(|entry| EntryIndex::new(entry as usize));
+    against.progress.add_files(collected.files, collected.logical);
+    against.progress.add_environment();
+    let mut named_elsewhere: Vec<u32> = collected
+        .strays
+        .values()
+        .filter_map(|stray| against.by_id.at(&crate::uv::link::archive_target(&stray.text)?))
+        .collect();
+    named_elsewhere.sort_unstable();
+    named_elsewhere.dedup();
+    let blind = collected.blind || environment.unread && environment.distributions.is_empty();
+    let stored = candidate.counted;
+    Some(Reading {
+        environment,
+        uses,
+        links: if stored { Vec::new() } else { collected.links },
+        own: if stored { Own::default() } else { collected.own },
+        linked: if stored { Vec::new() } else { collected.linked },
+        shared: if stored { Vec::new() } else { collected.shared },
+        problems: collected.problems,
+        named_elsewhere,
+        blind,
+    })
+}
+
+/// The newest of some times, as a timestamp.
+fn newest(times: impl Iterator<Item = Time>) -> Option<jiff::Timestamp> {
+    times.max().map(Time::timestamp)
+}
+
+/// The manager of an environment, from its `pyvenv.cfg`.
+fn manager(maker: crate::uv::environment::Maker) -> Manager {
+    use crate::uv::environment::Maker;
+    match maker {
+        Maker::Uv => Manager::Uv,
+        Maker::Virtualenv => Manager::Virtualenv,
+        Maker::Venv => Manager::Venv,
+        Maker::Unknown => Manager::Unknown,
+    }
+}

@@ -1,0 +1,175 @@
+//! Attributes the files of an environment to its distributions and their entries.
+
+use std::path::Path;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::contended;
+use super::distribution::{self, Examined};
+use super::{Against, Collected, DistInfo, Use};
+use crate::snapshot::{
+    Distribution, DistributionState, EntryIndex, Environment, EvidenceCounts, FileCounts, Health, LinkMode,
+    ModeCounts,
+};
+use crate::uv::distribution as names;
+
+/// Fills in the environment's distributions and answers which entries they use.
+pub(super) fn attribute(
+    root: &Path,
+    environment: &mut Environment,
+    collected: &mut Collected,
+    against: &Against<'_>,
+    itself: Option<u32>,
+) -> Vec<Use> {
+    let mut dist_infos = std::mem::take(&mut collected.dist_infos);
+    dist_infos.sort_by_cached_key(|item| (names::normalize(&item.name.name), item.path.clone()));
+    let private = private_files(collected);
+    let mut uses = Vec::new();
+    let mut claimed: FxHashSet<u32> = FxHashSet::default();
+    let mut changed = Vec::new();
+    let quick: Vec<(Vec<u32>, Option<Examined>)> = dist_infos
+        .iter()
+        .map(|dist_info| {
+            let candidates = candidates(dist_info, against, itself);
+            let examined = wholly_linked(dist_info, &candidates, collected, against, &private);
+            (candidates, examined)
+        })
+        .collect();
+    let doubtful = dist_infos.iter().zip(&quick).filter(|(_, (_, examined))| examined.is_none());
+    collected.contended = contended::paths(root, doubtful.map(|(dist_info, _)| dist_info), collected);
+    for (position, (dist_info, (candidates, examined))) in dist_infos.iter().zip(quick).enumerate() {
+        let mut examined = examined
+            .unwrap_or_else(|| distribution::examine(root, dist_info, &candidates, collected, against));
+        claimed.extend(candidates);
+        let number = u32::try_from(position).expect("fewer than 2^32 distributions");
+        uses.extend(examined.uses.iter().map(|(entry, by, counts)| Use {
+            entry: *entry,
+            distribution: Some(number),
+            by: *by,
+            counts: *counts,
+        }));
+        environment.modes.add(examined.files.modes);
+        environment.copied += examined.copied;
+        changed.push(std::mem::take(&mut examined.changed));
+        environment.distributions.push(describe(root, dist_info, examined, collected));
+    }
+    contended::settle(root, &dist_infos, &changed, collected, &mut environment.distributions);
+    for (entry, by) in unclaimed(collected, &claimed) {
+        uses.push(Use { entry, distribution: None, by, counts: evidence(by) });
+    }
+    environment.installed = environment.distributions.iter().filter_map(|item| item.installed).max();
+    environment.health = if !environment.interpreter_alive {
+        Health::NoInterpreter
+    } else if environment.distributions.iter().any(|item| item.state == DistributionState::Broken) {
+        Health::Broken
+    } else {
+        Health::Ok
+    };
+    uses
+}
+
+/// The entries a distribution may have come from: those with its name and version.
+fn candidates(dist_info: &DistInfo, against: &Against<'_>, itself: Option<u32>) -> Vec<u32> {
+    against
+        .by_name
+        .get(&(names::normalize(&dist_info.name.name), dist_info.name.version.clone()))
+        .map(|entries| entries.iter().copied().filter(|entry| Some(*entry) != itself).collect())
+        .unwrap_or_default()
+}
+
+/// Files that lie loose in each `.dist-info`, which are the private ones where everything else is linked.
+fn private_files(collected: &Collected) -> FxHashMap<Vec<u8>, u64> {
+    let mut counts: FxHashMap<Vec<u8>, u64> = FxHashMap::default();
+    for path in collected.loose.keys() {
+        let Some(end) = path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')) else { continue };
+        if path[..end].ends_with(b".dist-info") {
+            *counts.entry(path[..end].to_vec()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// The short way: as many files of one entry were found by inode as it has to give, and nothing speaks against it.
+fn wholly_linked(
+    dist_info: &DistInfo,
+    candidates: &[u32],
+    collected: &Collected,
+    against: &Against<'_>,
+    private: &FxHashMap<Vec<u8>, u64>,
+) -> Option<Examined> {
+    if !collected.ambiguous.is_empty() || !collected.strays.is_empty() || !collected.directories.is_empty() {
+        return None;
+    }
+    let mut linked = candidates.iter().filter_map(|entry| Some((*entry, *collected.tallies.get(entry)?)));
+    let (entry, modes) = linked.next()?;
+    let facts = &against.entries[entry as usize];
+    if linked.next().is_some() || modes.total() != facts.linkable || facts.generates {
+        return None;
+    }
+    let files = FileCounts {
+        modes,
+        modified: facts.modified.len() as u64,
+        private: private.get(dist_info.path.as_os_str().as_encoded_bytes()).copied().unwrap_or(0),
+        ..FileCounts::default()
+    };
+    let has_record =
+        collected.loose.contains_key(dist_info.path.join("RECORD").as_os_str().as_encoded_bytes());
+    Some(Examined { files, uses: vec![(entry, modes, evidence(modes))], has_record, ..Examined::default() })
+}
+
+/// The evidence behind files that were found by inode.
+pub(super) fn evidence(modes: ModeCounts) -> EvidenceCounts {
+    EvidenceCounts { inode: modes.hardlink, symlink: modes.symlink, extent: modes.clone, content: modes.copy }
+}
+
+/// Entries whose files lie in the environment although no distribution there has their name and version.
+fn unclaimed(collected: &Collected, claimed: &FxHashSet<u32>) -> Vec<(u32, ModeCounts)> {
+    let mut counts: FxHashMap<u32, ModeCounts> = FxHashMap::default();
+    for (entry, modes) in collected.tallies.iter().filter(|(entry, _)| !claimed.contains(entry)) {
+        counts.entry(*entry).or_default().add(*modes);
+    }
+    for (_, entry) in collected.directories.iter().filter(|(_, entry)| !claimed.contains(entry)) {
+        counts.entry(*entry).or_default().symlink += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by_key(|(entry, _)| *entry);
+    counts
+}
+
+fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &Collected) -> Distribution {
+    let loose = |name: &str| collected.loose.get(dist_info.path.join(name).as_os_str().as_encoded_bytes());
+    let read = |name: &str| {
+        loose(name)?;
+        crate::disk::read::small(&root.join(&dist_info.path).join(name), crate::disk::read::SMALL).ok()
+    };
+    let direct_url = read("direct_url.json").and_then(|bytes| names::DirectUrl::parse(&bytes));
+    let files = examined.files;
+    let entry = examined
+        .uses
+        .iter()
+        .max_by_key(|(entry, by, counts)| (by.total() + counts.content, std::cmp::Reverse(*entry)));
+    Distribution {
+        name: names::normalize(&dist_info.name.name),
+        version: dist_info.name.version.clone(),
+        entry: entry.map(|(entry, _, _)| EntryIndex::new(*entry as usize)),
+        mode: LinkMode::of(files.modes),
+        files,
+        state: if files.dangling + files.missing > 0 {
+            DistributionState::Broken
+        } else if !examined.has_record {
+            DistributionState::Unknown
+        } else if files.modified > 0 {
+            DistributionState::Modified
+        } else {
+            DistributionState::Ok
+        },
+        editable: direct_url.as_ref().is_some_and(|direct| direct.editable),
+        direct_url: direct_url.map(|direct| direct.url),
+        installer: read("INSTALLER").and_then(|bytes| names::installer(&bytes)),
+        installed: super::newest(
+            ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),
+        ),
+        dist_info: dist_info.path.clone(),
+        note: examined.note,
+    }
+}

@@ -1,0 +1,447 @@
+//! Examines one distribution file by file, as its `RECORD` lists them.
+//!
+//! The long way, for copies, reflinks, broken and changed installations, and inodes that lie in several entries. Content
+//! counts as equal when both `RECORD`s state the same digest and the size on disk agrees; it is hashed only where the
+//! file is younger than its `RECORD`, which uv writes last.
+
+use std::path::{Path, PathBuf};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::attribute::evidence;
+use super::{Against, Ambiguous, Collected, DistInfo, Loose, Way};
+use crate::disk::{FileKind, FileStat, Time, read};
+use crate::human;
+use crate::scan::content;
+use crate::scan::installed::{self, Expected};
+use crate::scan::share::Map;
+use crate::snapshot::{EvidenceCounts, FileCounts, ModeCounts};
+use crate::uv::distribution as names;
+use crate::uv::record::{self, Location};
+
+/// What was found out about one distribution.
+#[derive(Debug, Default)]
+pub(super) struct Examined {
+    pub(super) files: FileCounts,
+    /// The entries it uses; without a count where only the name is the same.
+    pub(super) uses: Vec<(u32, ModeCounts, EvidenceCounts)>,
+    /// Allocated bytes of copied files.
+    pub(super) copied: u64,
+    /// Files of its own whose content is not what its `RECORD` says, relative to the environment.
+    pub(super) changed: Vec<PathBuf>,
+    pub(super) has_record: bool,
+    pub(super) note: String,
+}
+
+/// One file that `RECORD` lists.
+struct Row {
+    /// Relative to the environment.
+    path: PathBuf,
+    /// Whether uv keeps it private, by its name.
+    private: bool,
+    digest: Option<[u8; 32]>,
+    size: Option<u64>,
+}
+
+struct Examination<'a> {
+    root: &'a Path,
+    dist_info: &'a DistInfo,
+    collected: &'a Collected,
+    against: &'a Against<'a>,
+    /// When it was installed: what is younger may have been changed.
+    installed: Option<Time>,
+    /// The directory of programs, relative to the environment.
+    scripts: &'static str,
+}
+
+/// Examines a distribution that may have come from any of `candidates`, entries with its name and version.
+pub(super) fn examine(
+    root: &Path,
+    dist_info: &DistInfo,
+    candidates: &[u32],
+    collected: &Collected,
+    against: &Against<'_>,
+) -> Examined {
+    let record_path = dist_info.path.join("RECORD");
+    let examination = Examination {
+        root,
+        dist_info,
+        collected,
+        against,
+        installed: collected
+            .loose
+            .get(record_path.as_os_str().as_encoded_bytes())
+            .map(|record| record.stat.modified),
+        scripts: installed::scripts(&dist_info.path),
+    };
+    match read::small(&root.join(&record_path), read::RECORD) {
+        Ok(bytes) => {
+            let (rows, unreadable) = examination.rows(&bytes);
+            let mut examined = examination.examine(&rows, candidates);
+            examined.has_record = unreadable == 0;
+            if unreadable > 0 {
+                let lines = human::counted(unreadable, "line", "lines");
+                let separator = if examined.note.is_empty() { "" } else { "; " };
+                examined.note =
+                    format!("{lines} of `RECORD` could not be understood{separator}{}", examined.note);
+            }
+            examined
+        }
+        Err(error) => {
+            let uses = examination.uses_without_record(candidates);
+            let mut files = FileCounts::default();
+            for (by, _) in uses.values() {
+                files.modes.add(*by);
+            }
+            let note = format!("Failed to read `RECORD`: {}", crate::disk::error::words(&error));
+            Examined { files, uses: used(uses), note, ..Examined::default() }
+        }
+    }
+}
+
+/// Where a row's path leads, relative to the environment; `None` when it leads out of it. `dist_info` is the
+/// `.dist-info` directory of the row's `RECORD`.
+pub(super) fn place(dist_info: &Path, location: &Location) -> Option<PathBuf> {
+    Some(dist_info.parent()?.ancestors().nth(location.ups)?.join(&location.rest))
+}
+
+impl Examination<'_> {
+    /// The rows of the distribution's `RECORD` that lie in the environment, and how many could not be understood.
+    fn rows(&self, bytes: &[u8]) -> (Vec<Row>, u64) {
+        let mut rows = Vec::new();
+        let mut unreadable = 0;
+        for row in record::rows(bytes) {
+            let Ok(row) = row else {
+                unreadable += 1;
+                continue;
+            };
+            let Some(path) =
+                Location::parse(&row.path).and_then(|location| place(&self.dist_info.path, &location))
+            else {
+                unreadable += 1;
+                continue;
+            };
+            let private =
+                names::is_private(&row.path) || row.digest.is_none() && row.path.ends_with("/RECORD");
+            rows.push(Row { path, private, digest: row.digest, size: row.size });
+        }
+        (rows, unreadable)
+    }
+
+    /// Files found by inode in any of the candidates.
+    fn tallied(&self, candidates: &[u32]) -> ModeCounts {
+        let mut modes = ModeCounts::default();
+        for entry in candidates {
+            modes.add(self.collected.tallies.get(entry).copied().unwrap_or_default());
+        }
+        modes
+    }
+
+    fn uses_by_inode(&self, candidates: &[u32]) -> Vec<(u32, ModeCounts, EvidenceCounts)> {
+        let by = |entry: &u32| self.collected.tallies.get(entry).copied().unwrap_or_default();
+        candidates.iter().map(|entry| (*entry, by(entry), evidence(by(entry)))).collect()
+    }
+
+    /// Without `RECORD` nobody knows which files are this distribution's: all that lie in a candidate may be.
+    fn uses_without_record(&self, candidates: &[u32]) -> FxHashMap<u32, (ModeCounts, EvidenceCounts)> {
+        let mut uses: FxHashMap<u32, (ModeCounts, EvidenceCounts)> = FxHashMap::default();
+        for (entry, by, counts) in self.uses_by_inode(candidates) {
+            uses.insert(entry, (by, counts));
+        }
+        for ambiguous in self.collected.ambiguous.values() {
+            let places: FxHashSet<u32> = self.against.table.places(ambiguous.id).collect();
+            for entry in candidates.iter().filter(|entry| places.contains(entry)) {
+                let (by, counts) = uses.entry(*entry).or_default();
+                match ambiguous.way {
+                    Way::Hardlink => (by.hardlink, counts.inode) = (by.hardlink + 1, counts.inode + 1),
+                    Way::Symlink => (by.symlink, counts.symlink) = (by.symlink + 1, counts.symlink + 1),
+                    Way::Clone => (by.clone, counts.extent) = (by.clone + 1, counts.extent + 1),
+                }
+            }
+        }
+        uses
+    }
+
+    fn examine(&self, rows: &[Row], candidates: &[u32]) -> Examined {
+        let mut uses: FxHashMap<u32, (ModeCounts, EvidenceCounts)> = FxHashMap::default();
+        for (entry, by, counts) in self.uses_by_inode(candidates) {
+            uses.insert(entry, (by, counts));
+        }
+        let (chosen, expected) = self.choose(rows, candidates);
+        let mut examined = Examined::default();
+        examined.files.modes = self.tallied(candidates);
+        let mut presumed = Vec::new();
+        for row in rows {
+            let key = row.path.as_os_str().as_encoded_bytes();
+            if let Some(loose) = self.collected.loose.get(key) {
+                let equal = self.loose(row, loose, &expected, &mut examined);
+                if let (Some(mode), Some(entry)) = (equal, chosen) {
+                    let (by, counts) = uses.entry(entry).or_default();
+                    counts.content += 1;
+                    by.copy += u64::from(mode == Equal::Copy);
+                }
+            } else if let Some(ambiguous) = self.collected.ambiguous.get(key) {
+                let item = expected.get(&row.path);
+                if ambiguous.way == Way::Clone && item.is_some_and(|item| item.always_copied) {
+                    examined.files.private += 1;
+                } else {
+                    examined.files.modified +=
+                        u64::from(ambiguous.way != Way::Clone && item.is_some_and(|item| item.modified));
+                    self.ambiguous(row, ambiguous, chosen, candidates, &mut examined, &mut uses);
+                }
+            } else if let Some(stray) = self.collected.strays.get(key) {
+                examined.files.dangling += u64::from(stray.dangling);
+                examined.files.modes.symlink += u64::from(!stray.dangling);
+            } else if self.collected.named.get(key).is_some_and(|entry| !candidates.contains(entry)) {
+                examined.files.own += 1;
+            } else if row.path.extension().is_none_or(|extension| extension != "pyc") {
+                // A link has whatever its entry has.
+                examined.files.modified += u64::from(expected.get(&row.path).is_some_and(|it| it.modified));
+                presumed.push(row);
+            }
+        }
+        self.presumed(&presumed, candidates, &mut examined, &mut uses);
+        if expected.is_empty() {
+            // Every file is a link, so that all that is changed in the entry is changed here.
+            let linked = candidates.iter().filter(|entry| self.collected.tallies.contains_key(entry));
+            examined.files.modified +=
+                linked.map(|entry| self.against.entries[*entry as usize].modified.len() as u64).sum::<u64>();
+        }
+        examined.note = self.note(rows, &examined);
+        examined.uses = used(uses);
+        examined
+    }
+
+    /// The candidate that explains most files, and what its `RECORD` says. Nothing is read where nothing is in doubt.
+    fn choose(&self, rows: &[Row], candidates: &[u32]) -> (Option<u32>, Expected) {
+        let doubtful = rows.iter().any(|row| {
+            let key = row.path.as_os_str().as_encoded_bytes();
+            !row.private
+                && (self.collected.loose.contains_key(key) || self.collected.ambiguous.contains_key(key))
+        });
+        if !doubtful {
+            let best = candidates.iter().copied().max_by_key(|entry| {
+                (
+                    self.collected.tallies.get(entry).map_or(0, |tally| tally.total()),
+                    std::cmp::Reverse(*entry),
+                )
+            });
+            return (best, Expected::default());
+        }
+        let mut best: Option<(u64, u32, Expected)> = None;
+        for entry in candidates {
+            let expected = self.expected(*entry);
+            let score = self.score(rows, *entry, &expected);
+            if best.as_ref().is_none_or(|(most, _, _)| score > *most) {
+                best = Some((score, *entry, expected));
+            }
+        }
+        best.map_or_else(|| (None, Expected::default()), |(_, entry, expected)| (Some(entry), expected))
+    }
+
+    fn score(&self, rows: &[Row], entry: u32, expected: &Expected) -> u64 {
+        let mut score = self.collected.tallies.get(&entry).map_or(0, |tally| tally.total());
+        for row in rows {
+            let key = row.path.as_os_str().as_encoded_bytes();
+            if let Some(ambiguous) = self.collected.ambiguous.get(key) {
+                score += u64::from(self.against.table.places(ambiguous.id).any(|place| place == entry));
+            } else if self.collected.loose.contains_key(key) {
+                let same = expected
+                    .get(&row.path)
+                    .is_some_and(|item| item.digest.is_some() && item.digest == row.digest);
+                score += u64::from(same);
+            }
+        }
+        score
+    }
+
+    fn expected(&self, entry: u32) -> Expected {
+        let facts = &self.against.entries[entry as usize];
+        let Some(dist_info) = &facts.dist_info else { return Expected::default() };
+        let site = self.dist_info.path.parent().unwrap_or(Path::new(""));
+        let mut expected =
+            installed::expected(&facts.path, dist_info, site, self.scripts, &self.dist_info.name.name);
+        let modified: FxHashSet<&Path> = facts.modified.iter().map(Path::new).collect();
+        for item in expected.values_mut() {
+            item.modified = modified.contains(&*item.source);
+        }
+        expected
+    }
+
+    /// Classifies a file that no inode explains; answers how its content is known to equal the entry's, if it does.
+    fn loose(&self, row: &Row, loose: &Loose, expected: &Expected, examined: &mut Examined) -> Option<Equal> {
+        let files = &mut examined.files;
+        if row.private {
+            files.private += 1;
+            return None;
+        }
+        if self.changed(row, &loose.stat) {
+            files.modified += 1;
+            examined.changed.push(row.path.clone());
+            return None;
+        }
+        match expected.get(&row.path) {
+            Some(item) if item.always_copied => files.private += 1,
+            Some(item) if item.digest.is_some() && item.digest == row.digest && !item.modified => {
+                let comparable = match loose.map {
+                    None => !(self.against.reflinks && loose.stat.size == 0),
+                    Some(map) => map != Map::Opaque,
+                };
+                if !comparable {
+                    files.unprovable += 1;
+                    return Some(Equal::Unprovable);
+                }
+                files.modes.copy += 1;
+                if loose.stat.links == 1 {
+                    examined.copied += loose.stat.disk;
+                }
+                return Some(Equal::Copy);
+            }
+            Some(item) if item.may_be_rewritten => files.private += 1,
+            None if row.path.starts_with(self.scripts) => files.private += 1,
+            _ => files.own += 1,
+        }
+        None
+    }
+
+    /// Whether a file is not what its row says: another size; or younger than `RECORD`, or listed by another
+    /// distribution too, and with another digest.
+    fn changed(&self, row: &Row, stat: &FileStat) -> bool {
+        if row.size.is_some_and(|size| size != stat.size) {
+            return true;
+        }
+        let young = self.installed.is_some_and(|installed| stat.modified > installed);
+        let doubtful = young || self.collected.contended.contains(&row.path);
+        doubtful && content::differs(&self.root.join(&row.path), stat, row.size, row.digest.as_ref())
+    }
+
+    fn ambiguous(
+        &self,
+        row: &Row,
+        ambiguous: &Ambiguous,
+        chosen: Option<u32>,
+        candidates: &[u32],
+        examined: &mut Examined,
+        uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
+    ) {
+        let places = || self.against.table.places(ambiguous.id);
+        let entry = chosen
+            .filter(|chosen| places().any(|place| place == *chosen))
+            .or_else(|| places().find(|place| candidates.contains(place)));
+        let Some(entry) = entry else {
+            // Another distribution wrote it last.
+            examined.files.own += 1;
+            return;
+        };
+        if ambiguous.way == Way::Clone
+            && self.installed.is_some_and(|installed| ambiguous.modified > installed)
+        {
+            let path = self.root.join(&row.path);
+            let same = FileStat::of(&path)
+                .is_ok_and(|stat| !content::differs(&path, &stat, row.size, row.digest.as_ref()));
+            if !same {
+                examined.files.modified += 1;
+                return;
+            }
+        }
+        let modes = &mut examined.files.modes;
+        let (by, counts) = uses.entry(entry).or_default();
+        match ambiguous.way {
+            Way::Hardlink => {
+                modes.hardlink += 1;
+                by.hardlink += 1;
+                counts.inode += 1;
+            }
+            Way::Symlink => {
+                modes.symlink += 1;
+                by.symlink += 1;
+                counts.symlink += 1;
+            }
+            Way::Clone => {
+                modes.clone += 1;
+                by.clone += 1;
+                counts.extent += 1;
+            }
+        }
+    }
+
+    /// Looks at what should have been found by inode, where the numbers do not agree.
+    fn presumed(
+        &self,
+        rows: &[&Row],
+        candidates: &[u32],
+        examined: &mut Examined,
+        uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
+    ) {
+        let content = rows.iter().filter(|row| !row.private).count() as u64;
+        let certain = content == self.tallied(candidates).total() && self.collected.directories.is_empty();
+        for row in rows.iter().filter(|row| row.private || !certain) {
+            let path = self.root.join(&row.path);
+            let Ok(stat) = FileStat::following(&path) else {
+                examined.files.missing += 1;
+                continue;
+            };
+            let found = self.against.table.find(stat.device, stat.inode);
+            let through =
+                self.collected.directories.iter().find(|(directory, _)| row.path.starts_with(directory));
+            if let (Some((_, entry)), Some(_)) = (through, found) {
+                let (by, counts) = uses.entry(*entry).or_default();
+                by.symlink += 1;
+                counts.symlink += 1;
+                examined.files.modes.symlink += 1;
+            } else if found
+                .is_none_or(|id| !self.against.table.places(id).any(|place| candidates.contains(&place)))
+            {
+                // There, but somebody else's: another distribution wrote it last.
+                examined.files.own += u64::from(stat.kind == FileKind::File);
+            }
+        }
+    }
+
+    fn note(&self, rows: &[Row], examined: &Examined) -> String {
+        let files = &examined.files;
+        let mut notes = Vec::new();
+        if files.dangling > 0 {
+            let links = human::counted(files.dangling, "symlink leads", "symlinks lead");
+            notes.push(format!("{links} to files that are gone"));
+        }
+        if files.missing > 0 {
+            notes.push(format!("{} missing", human::counted(files.missing, "file is", "files are")));
+        }
+        if files.unprovable > 0 {
+            notes.push(format!(
+                "{} stored inline or empty: reflink and copy look alike",
+                human::counted(files.unprovable, "file is", "files are")
+            ));
+        }
+        let stray = rows.iter().find_map(|row| {
+            let stray = self.collected.strays.get(row.path.as_os_str().as_encoded_bytes())?;
+            let target = crate::uv::link::archive_target(&stray.text)?;
+            (target.prefix != self.against.cache).then_some(target.prefix)
+        });
+        if let Some(prefix) = stray {
+            notes.push(format!("symlinks name the cache `{}`", human::escape_os(prefix.as_os_str())));
+        }
+        notes.join("; ")
+    }
+}
+
+/// How a loose file equals an entry's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Equal {
+    Copy,
+    Unprovable,
+}
+
+/// The entries that are used. Those that only have the name stand for `name` evidence where nothing better was found.
+fn used(uses: FxHashMap<u32, (ModeCounts, EvidenceCounts)>) -> Vec<(u32, ModeCounts, EvidenceCounts)> {
+    let proven = |counts: &EvidenceCounts| counts.inode + counts.symlink + counts.extent + counts.content > 0;
+    let any = uses.values().any(|(_, counts)| proven(counts));
+    let mut uses: Vec<_> = uses
+        .into_iter()
+        .filter(|(_, (_, counts))| !any || proven(counts))
+        .map(|(entry, (by, counts))| (entry, by, counts))
+        .collect();
+    uses.sort_unstable_by_key(|(entry, _, _)| *entry);
+    uses
+}

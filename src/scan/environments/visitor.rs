@@ -1,0 +1,246 @@
+//! Walks one environment and sorts its files by how they lead into the cache.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, Way};
+use crate::disk::walk::{Descend, Directory, Visitor};
+use crate::disk::{FileKind, FileStat};
+use crate::scan::index::{ELSEWHERE, FileId, STORE};
+use crate::scan::share::{self, Map};
+use crate::snapshot::Problem;
+use crate::uv::distribution as names;
+use crate::uv::link;
+
+/// What the walk of an environment collects, and what it compares with.
+pub(super) struct EnvironmentVisitor<'a> {
+    pub(super) against: &'a Against<'a>,
+    /// The entry this environment is stored as: what lies in it does not use it.
+    pub(super) itself: Option<u32>,
+    /// Other environments in this one, relative to it.
+    pub(super) nested: &'a [PathBuf],
+    pub(super) collected: Collected,
+    pub(super) device: Option<u64>,
+    /// A `--target` or `--prefix` directory.
+    pub(super) target: bool,
+    pub(super) seen: rustc_hash::FxHashSet<(u64, u64)>,
+}
+
+impl EnvironmentVisitor<'_> {
+    /// Attributes a file to the entry its inode lies in, or remembers that several come into question.
+    fn found(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat, id: FileId, way: Way) {
+        let only = match self.itself {
+            None => self.against.table.only_place(id),
+            Some(itself) => {
+                let mut others = self.against.table.places(id).filter(|place| *place != itself);
+                match (others.next(), others.next()) {
+                    (Some(place), None) => Some(place),
+                    (None, _) => return,
+                    _ => None,
+                }
+            }
+        };
+        match (only, way) {
+            (Some(ELSEWHERE | STORE), _) => {}
+            (Some(entry), Way::Hardlink) => self.collected.tallies.entry(entry).or_default().hardlink += 1,
+            (Some(entry), Way::Symlink) => self.collected.tallies.entry(entry).or_default().symlink += 1,
+            // A reflink may have been written to since, so that it has to be looked at by name as well.
+            (Some(_), Way::Clone) | (None, _) => {
+                let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
+                self.collected.ambiguous.insert(path, Ambiguous { id, way, modified: stat.modified });
+            }
+        }
+    }
+
+    fn symlink(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        let target = parent.following(name);
+        if let Ok(target) = &target {
+            if target.kind == FileKind::File
+                && let Some(id) = self.against.table.find(target.device, target.inode)
+            {
+                return self.symlink_into(parent, name, stat, id);
+            }
+            if target.kind == FileKind::Directory {
+                return self.linked_directory(parent, name);
+            }
+        }
+        let Ok(text) = parent.read_link(name) else { return };
+        if link::archive_target(&text).is_some() {
+            let dangling = target.is_err();
+            self.collected.dangling += u64::from(dangling);
+            let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
+            self.collected.strays.insert(path, Stray { text, dangling });
+        }
+    }
+
+    /// A symlink names its entry, even where the inode lies in several.
+    fn symlink_into(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat, id: FileId) {
+        if self.against.table.only_place(id).is_none()
+            && let Ok(text) = parent.read_link(name)
+            && let Some(path) = link::archive_target(&text)
+            && let Some(entry) = self.against.by_id.at(&path)
+            && self.against.table.places(id).any(|place| place == entry)
+        {
+            self.collected.tallies.entry(entry).or_default().symlink += 1;
+            let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
+            self.collected.named.insert(path, entry);
+            return;
+        }
+        self.found(parent, name, stat, id, Way::Symlink);
+    }
+
+    /// A directory that is a symlink into an entry holds that entry as a whole.
+    fn linked_directory(&mut self, parent: &Directory<'_>, name: &OsStr) {
+        let path = parent.path().join(name);
+        let Ok(real) = std::fs::canonicalize(&path) else { return };
+        let Ok(inside) = real.strip_prefix(self.against.cache) else {
+            return self.outside(parent, name, &real);
+        };
+        let Some(target) = link::archive_target(inside) else { return };
+        let Some(entry) = self.against.by_id.at(&target).filter(|entry| Some(*entry) != self.itself) else {
+            return;
+        };
+        self.collected.directories.push((parent.relative().join(name), entry));
+    }
+
+    /// A directory of distributions may be a symlink to somewhere else, which is not followed: then nobody knows what
+    /// the environment uses. `lib64`, which leads to `lib`, is no such thing.
+    fn outside(&mut self, parent: &Directory<'_>, name: &OsStr, real: &Path) {
+        let depth = parent.depth();
+        let holds_distributions = name == "site-packages"
+            || depth == 0 && (name == "lib" || name == "Lib" || name == "lib64")
+            || depth == 1 && name.as_encoded_bytes().starts_with(b"python");
+        let within = std::fs::canonicalize(parent.path())
+            .is_ok_and(|above| above.ancestors().nth(depth).is_some_and(|root| real.starts_with(root)));
+        if holds_distributions && !within {
+            self.collected.unread = true;
+            self.collected.blind = true;
+            self.collected.problems.push(Problem {
+                path: parent.path().join(name),
+                message: format!(
+                    "This is a symlink to `{}`, which was not followed",
+                    crate::human::escape_os(real.as_os_str())
+                ),
+            });
+        }
+    }
+
+    fn regular(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        if let Some(id) = self.against.table.find(stat.device, stat.inode)
+            && self.is_elsewhere(id)
+        {
+            self.collected.links.push(id);
+            return self.found(parent, name, stat, id, Way::Hardlink);
+        }
+        let mut map = None;
+        if self.against.reflinks && stat.size > 0 {
+            let answer = share::note(&mut self.collected.shared, stat, parent.open(name));
+            if let Map::Shared(physical) = answer
+                && let Some(id) = self.clone_of(stat, physical)
+            {
+                self.count_own(stat);
+                return self.found(parent, name, stat, id, Way::Clone);
+            }
+            map = Some(answer);
+        }
+        self.count_own(stat);
+        let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
+        self.collected.loose.insert(path, Loose { stat: *stat, map });
+    }
+
+    /// The file of the cache that shares its first extent and its size with this one.
+    fn clone_of(&self, stat: &FileStat, physical: u64) -> Option<FileId> {
+        let table = self.against.table;
+        let inodes = self.against.sharing.inodes(stat.device, physical).iter();
+        inodes
+            .filter_map(|inode| table.find(stat.device, *inode))
+            .find(|id| table.record(*id).size == stat.size && self.is_elsewhere(*id))
+    }
+
+    /// Whether an inode of the cache lies anywhere but in the environment itself, should it be stored as an entry.
+    fn is_elsewhere(&self, id: FileId) -> bool {
+        self.against.table.places(id).any(|place| Some(place) != self.itself)
+    }
+
+    fn count_own(&mut self, stat: &FileStat) {
+        if stat.links > 1 {
+            self.collected.linked.push(LinkedFile {
+                device: stat.device,
+                inode: stat.inode,
+                size: stat.size,
+                disk: stat.disk,
+                links: stat.links,
+            });
+        } else {
+            self.collected.own.inodes += 1;
+            self.collected.own.logical += stat.size;
+            self.collected.own.disk += stat.disk;
+        }
+    }
+}
+
+impl Visitor for EnvironmentVisitor<'_> {
+    fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
+        if !self.nested.is_empty() && self.nested.contains(&parent.relative().join(name)) {
+            return Descend::No;
+        }
+        if (self.target || is_site_packages(parent.relative()))
+            && let Some(parsed) = names::parse_dist_info(name)
+        {
+            self.collected.dist_infos.push(DistInfo { path: parent.relative().join(name), name: parsed });
+        }
+        Descend::Yes
+    }
+
+    fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
+        if *self.device.get_or_insert(stat.device) != stat.device {
+            self.collected.unread = true;
+            self.collected.blind = true;
+            self.collected.problems.push(Problem {
+                path: directory.path(),
+                message: "Another filesystem is mounted here; it was not entered".to_owned(),
+            });
+            return Descend::No;
+        }
+        self.collected.own.disk += stat.disk;
+        self.collected.disk += stat.disk;
+        Descend::Yes
+    }
+
+    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        self.collected.files += 1;
+        if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
+            self.collected.disk += stat.disk;
+        }
+        match stat.kind {
+            FileKind::File => {
+                self.collected.logical += stat.size;
+                self.regular(parent, name, stat);
+            }
+            FileKind::Symlink => {
+                self.collected.own.disk += stat.disk;
+                self.collected.own.inodes += 1;
+                self.symlink(parent, name, stat);
+            }
+            FileKind::Other => {
+                self.count_own(stat);
+                self.collected.problems.push(crate::scan::odd(parent.path().join(name)));
+            }
+            FileKind::Directory => {}
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
+        self.collected.unread = true;
+        // Below a directory of distributions their names were read; above it nothing was.
+        let is_listed = |above: &Path| above.file_name().is_some_and(|name| name == "site-packages");
+        self.collected.blind |= !path.ancestors().skip(1).any(is_listed);
+        self.collected.problems.push(crate::scan::problem(path, operation, &error));
+    }
+}
+
+/// Whether a directory, relative to an environment, holds its distributions.
+fn is_site_packages(relative: &Path) -> bool {
+    relative.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
+}

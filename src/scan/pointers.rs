@@ -1,0 +1,177 @@
+//! Decides where each pointer leads, and what pointers tell of their entries.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+
+use super::cache::Layout;
+use super::cache::bucket::{Prefix, RawPointer, Target, prefix};
+use super::candidates::ById;
+use crate::human;
+use crate::snapshot::{
+    EntryIndex, Origin, Pointer, PointerForm, PointerIndex, PointerState, Problem, Snapshot, Source,
+};
+use crate::uv::distribution::WheelFilename;
+use crate::uv::link::ArchivePath;
+use crate::uv::shard::{Place, SdistSource, WheelSource};
+
+struct Resolver<'a> {
+    layout: &'a Layout,
+    by_id: &'a ById,
+    /// Whether a prefix is this cache; resolving a path costs a call per component.
+    known: FxHashMap<PathBuf, bool>,
+}
+
+/// Resolves all pointers into the snapshot, and gives entries what their pointers tell: source, tags, names.
+pub(super) fn resolve(layout: &Layout, by_id: &ById, mut raw: Vec<RawPointer>, snapshot: &mut Snapshot) {
+    raw.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    let mut resolver = Resolver { layout, by_id, known: FxHashMap::default() };
+    for (position, raw) in raw.iter().enumerate() {
+        let pointer = resolver.resolve(raw);
+        if let Some(entry) = pointer.entry {
+            let entry = &mut snapshot.entries[entry.position()];
+            entry.pointers.push(PointerIndex::new(position));
+            learn(layout, entry, raw);
+        }
+        if pointer.state == PointerState::Malformed {
+            snapshot.problems.push(Problem {
+                path: layout.root.join(&pointer.path),
+                message: format!("Failed to understand the pointer: {}", pointer.note),
+            });
+        }
+        snapshot.pointers.push(pointer);
+    }
+}
+
+impl Resolver<'_> {
+    fn resolve(&mut self, raw: &RawPointer) -> Pointer {
+        let mut pointer = Pointer {
+            path: raw.path.clone(),
+            form: raw.form,
+            state: PointerState::Malformed,
+            entry: None,
+            target: String::new(),
+            note: String::new(),
+            modified: Some(raw.modified.timestamp()),
+        };
+        match &raw.target {
+            Target::Path(path, text) => {
+                pointer.target = human::escape_os(text.as_os_str()).into_owned();
+                self.path(raw, path, &mut pointer);
+            }
+            Target::Entry { bucket, id } => {
+                pointer.target = human::escape(&format!("{bucket}/{id}")).into_owned();
+                self.entry(Some(OsStr::new(bucket)), OsStr::new(id), &mut pointer);
+            }
+            Target::Id(archive) => {
+                pointer.target = human::escape(&archive.id).into_owned();
+                self.entry(None, OsStr::new(&archive.id), &mut pointer);
+            }
+            Target::Elsewhere(text) => {
+                pointer.target = human::escape_os(text.as_os_str()).into_owned();
+                pointer.state = PointerState::Foreign;
+                "It leads to no entry of any cache".clone_into(&mut pointer.note);
+            }
+            Target::Malformed(reason) => pointer.note.clone_from(reason),
+        }
+        pointer
+    }
+
+    fn path(&mut self, raw: &RawPointer, path: &ArchivePath, pointer: &mut Pointer) {
+        let here = match prefix(&self.layout.root, &raw.path, path, raw.form) {
+            Prefix::Root => true,
+            Prefix::Path(prefix) => self.is_this_cache(prefix),
+        };
+        if here {
+            return self.entry(Some(&path.bucket), &path.id, pointer);
+        }
+        pointer.state = PointerState::Foreign;
+        let prefix = human::escape_os(path.prefix.as_os_str());
+        let twin =
+            if self.by_id.at(path).is_some() { ", but this cache has an entry of that id" } else { "" };
+        pointer.note = format!("It leads to the cache `{prefix}`{twin}");
+    }
+
+    fn is_this_cache(&mut self, prefix: PathBuf) -> bool {
+        let canonical = &self.layout.canonical;
+        let resolved = |prefix: &PathBuf| std::fs::canonicalize(prefix).is_ok_and(|path| path == *canonical);
+        *self.known.entry(prefix).or_insert_with_key(resolved)
+    }
+
+    fn entry(&self, bucket: Option<&OsStr>, id: &OsStr, pointer: &mut Pointer) {
+        let found = self.by_id.all(bucket, id).next();
+        if let Some(entry) = found {
+            pointer.state = PointerState::Live;
+            pointer.entry = Some(EntryIndex::new(entry as usize));
+        } else {
+            pointer.state = PointerState::Dangling;
+            "It leads to an entry that is not there".clone_into(&mut pointer.note);
+        }
+    }
+}
+
+/// Takes over what a live pointer tells of its entry.
+fn learn(layout: &Layout, entry: &mut crate::snapshot::Entry, raw: &RawPointer) {
+    if let Target::Id(archive) = &raw.target
+        && let Some(name) = archive.filename.as_deref().and_then(WheelFilename::parse)
+    {
+        entry.tags = name.tags;
+    } else if entry.tags.is_empty()
+        && let Some(name) = raw.path.file_name().and_then(OsStr::to_str).and_then(WheelFilename::parse_stem)
+    {
+        entry.tags = name.tags;
+    }
+    let source = source(layout, raw);
+    // A wheel's own pointer knows more than a link beside a source distribution, and `.http` more than a bare link.
+    let rank = |source: &Source| match source.origin {
+        Origin::Unknown => 0,
+        Origin::Index if !source.built => 1,
+        _ => 2,
+    };
+    if rank(&source) > rank(&entry.source) {
+        entry.source = source;
+    }
+}
+
+fn source(layout: &Layout, raw: &RawPointer) -> Source {
+    // Local sources have `.rev` beside the link, remote ones `.http`.
+    let local = |path: &Path| raw.form == PointerForm::Rev || layout.root.join(path).exists();
+    let beside = raw.path.with_file_name(match raw.path.file_name() {
+        Some(name) => {
+            let mut name = name.to_owned();
+            name.push(".rev");
+            name
+        }
+        None => OsString::new(),
+    });
+    let (origin, detail) = match &raw.place {
+        Place::Wheel { source, .. } => match source {
+            WheelSource::Pypi => (Origin::Pypi, None),
+            WheelSource::Index(digest) if local(&beside) => (Origin::FindLinks, Some(digest)),
+            WheelSource::Index(digest) => (Origin::Index, Some(digest)),
+            WheelSource::Url(digest) if local(&beside) => (Origin::Path, Some(digest)),
+            WheelSource::Url(digest) => (Origin::Url, Some(digest)),
+            WheelSource::Git(digest) => (Origin::Git, Some(digest)),
+        },
+        Place::BuiltWheel { source, .. } => match source {
+            SdistSource::Pypi => (Origin::Pypi, None),
+            SdistSource::Index(digest) if has_local_revision(layout, &raw.path) => {
+                (Origin::FindLinks, Some(digest))
+            }
+            SdistSource::Index(digest) => (Origin::Index, Some(digest)),
+            SdistSource::Url(digest) => (Origin::Url, Some(digest)),
+            SdistSource::Path(digest) => (Origin::Path, Some(digest)),
+            SdistSource::Editable(digest) => (Origin::Editable, Some(digest)),
+            SdistSource::Git(digest) => (Origin::Git, Some(digest)),
+        },
+        Place::CachedEnvironment => (Origin::Command, None),
+        _ => (Origin::Unknown, None),
+    };
+    Source { origin, built: matches!(raw.place, Place::BuiltWheel { .. }), detail: detail.cloned() }
+}
+
+/// Whether the source distribution above a built wheel's link has a `revision.rev`: its archive lies on this machine.
+fn has_local_revision(layout: &Layout, path: &Path) -> bool {
+    path.ancestors().skip(1).take(3).any(|above| layout.root.join(above).join("revision.rev").exists())
+}

@@ -1,0 +1,163 @@
+//! The environments that scans have found, remembered outside the cache and looked at again each time.
+//!
+//! An environment whose directory is gone is forgotten, unless the filesystem it lay on is not mounted either: then it is
+//! remembered, and counts among what could not be read.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+
+use super::discover::Found;
+use crate::disk;
+use crate::snapshot::{EnvironmentKind, FoundBy, Manager, Snapshot};
+
+/// A remembered environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remembered {
+    /// Its root.
+    pub path: PathBuf,
+    /// Whether it is a `--target` or `--prefix` directory, which nothing marks as an environment.
+    pub target: bool,
+    /// Where the filesystem it lies on is mounted.
+    pub mount: Option<PathBuf>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    schema_version: u32,
+    environments: Vec<Row>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    /// The path; where it is not UTF-8, its bytes in base 64 are in `path_bytes`.
+    path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    target: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mount: Option<String>,
+}
+
+const VERSION: u32 = 1;
+
+/// Why a registry is not used, and must not be overwritten.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It could not be read.
+    #[error(transparent)]
+    Read(#[from] disk::Error),
+    /// It is damaged.
+    #[error("Failed to understand the list of environments found earlier")]
+    Damaged(#[from] serde_json::Error),
+    /// A newer cachetui wrote it.
+    #[error("The list of environments found earlier has version {0}, which this cachetui does not know")]
+    Version(u32),
+}
+
+/// Reads a registry; one that is missing is empty.
+pub fn read(path: &Path) -> Result<Vec<Remembered>, Error> {
+    let bytes = match disk::read::small(path, disk::read::SMALL * 16) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(disk::Error::new("read", path, error).into()),
+    };
+    let file: File = serde_json::from_slice(&bytes)?;
+    if file.schema_version != VERSION {
+        return Err(Error::Version(file.schema_version));
+    }
+    let rows = file.environments.into_iter();
+    let remembered = rows.filter_map(|row| {
+        let (target, mount) = (row.target, row.mount.clone().map(PathBuf::from));
+        Some(Remembered { path: decoded(row)?, target, mount })
+    });
+    Ok(remembered.collect())
+}
+
+/// Where the filesystem that a path lies on is mounted, as far as device numbers tell: the path's highest ancestor on
+/// the same device. Of a path that is not there, the deepest ancestor that is counts.
+fn mount_of(path: &Path) -> Option<PathBuf> {
+    let stat = |path: &Path| disk::FileStat::following(path).ok();
+    let (there, device) = path.ancestors().find_map(|above| Some((above, stat(above)?.device)))?;
+    there
+        .ancestors()
+        .take_while(|above| stat(above).is_some_and(|stat| stat.device == device))
+        .last()
+        .map(Path::to_owned)
+}
+
+fn decoded(row: Row) -> Option<PathBuf> {
+    let Some(bytes) = row.path_bytes else { return Some(PathBuf::from(row.path)) };
+    let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
+    #[cfg(unix)]
+    return Some(PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)));
+    #[cfg(not(unix))]
+    return crate::uv::link_file::wtf8_to_wide(&bytes)
+        .map(|units| crate::uv::link_file::wide_to_path(&units));
+}
+
+/// The registry that follows from a scan: what it found outside the cache, and what it could not look at.
+///
+/// # Panics
+/// Never: strings and numbers always serialize.
+pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
+    let kept = before.iter().filter(|item| snapshot.scope.unread.contains(&item.path)).cloned();
+    let inside =
+        |kind| matches!(kind, EnvironmentKind::Cached | EnvironmentKind::Script | EnvironmentKind::Central);
+    let found = snapshot.environments.iter().filter(|environment| !inside(environment.kind));
+    let mut all: Vec<Remembered> = found
+        .map(|item| Remembered {
+            path: item.path.clone(),
+            target: item.manager == Manager::Target,
+            mount: mount_of(&item.path),
+        })
+        .chain(kept)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    let row = |item: Remembered| Row {
+        path: item.path.to_string_lossy().into_owned(),
+        path_bytes: item
+            .path
+            .to_str()
+            .is_none()
+            .then(|| BASE64.encode(item.path.as_os_str().as_encoded_bytes())),
+        target: item.target,
+        mount: item.mount.as_deref().and_then(Path::to_str).map(str::to_owned),
+    };
+    let file = File { schema_version: VERSION, environments: all.into_iter().map(row).collect() };
+    serde_json::to_vec_pretty(&file).expect("strings and numbers always serialize")
+}
+
+/// What a remembered environment is today.
+pub(super) enum Today {
+    Found(Found),
+    /// It may lie on a disk that is not mounted, or behind a directory that cannot be read.
+    OutOfReach,
+    Gone,
+}
+
+pub(super) fn today(item: &Remembered) -> Today {
+    let found_by = FoundBy::Remembered;
+    let look = |path: PathBuf| {
+        if item.target {
+            return Ok(Some(Found { path, found_by, target: true }));
+        }
+        super::discover::at(&path, found_by)
+    };
+    let answer = std::fs::canonicalize(&item.path).and_then(look);
+    match answer {
+        Ok(Some(found)) => Today::Found(found),
+        Ok(None) => Today::Gone,
+        Err(error) if super::discover::is_absence(&error) => {
+            // Gone for good only where the filesystem it lay on is there.
+            let same = item.mount.is_none() || mount_of(&item.path) == item.mount;
+            if same { Today::Gone } else { Today::OutOfReach }
+        }
+        Err(_) => Today::OutOfReach,
+    }
+}

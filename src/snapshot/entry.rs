@@ -1,0 +1,303 @@
+//! The cache, its buckets and its entries.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::id::{EntryKey, PointerIndex};
+
+/// The cache itself.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    /// Its root, absolute.
+    pub path: PathBuf,
+    /// How the root was found, as `--cache-dir` or `the default`.
+    pub found_by: String,
+    /// The type of the filesystem it lies on, as `ext4`, where known.
+    pub filesystem: Option<String>,
+    /// The space of the volume it lies on.
+    pub space: Option<Space>,
+    /// Its buckets, and every other directory or file in its root, ordered by name.
+    pub buckets: Vec<Bucket>,
+    /// All files in it added up, in bytes.
+    pub logical: u64,
+    /// Allocated bytes of everything in it, each inode once.
+    pub disk: u64,
+    /// All files, links and other non-directories in it.
+    pub files: u64,
+}
+
+/// The space of a volume, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Its size.
+    pub total: u64,
+    /// What the user may still write.
+    pub available: u64,
+}
+
+/// One bucket, or one other thing in the cache root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its file name.
+    pub name: String,
+    /// Whether cachetui knows buckets of this kind and version. What it does not know it shows and keeps.
+    pub known: bool,
+    /// Non-directories in it.
+    pub files: u64,
+    /// Their sizes added up, in bytes.
+    pub logical: u64,
+    /// Allocated bytes, each inode once per bucket.
+    pub disk: u64,
+}
+
+/// One directory under `archive-v*`: an unpacked wheel, or a whole environment.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    /// What names it.
+    pub key: EntryKey,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The distribution's normalized name (PEP 503), as uv prints it; for a cached environment that of its first
+    /// distribution and the number of others, as `ruff +2`.
+    pub name: Option<String>,
+    /// The distribution's version.
+    pub version: Option<String>,
+    /// Wheel tags, as `py3-none-any`; several for compressed tag sets.
+    pub tags: Vec<String>,
+    /// Where it came from.
+    pub source: Source,
+    /// Files and symlinks in it.
+    pub files: u64,
+    /// Their sizes added up, in bytes.
+    pub logical: u64,
+    /// Allocated bytes including directories, each inode once.
+    pub disk: u64,
+    /// The part of `disk` that somebody else holds too.
+    pub shared: u64,
+    /// Files whose content is not what `RECORD` says, as far as sizes and times gave cause to look.
+    pub modified: u64,
+    /// The links of its files.
+    pub links: Links,
+    /// Files that share extents with something that was not found.
+    pub unexplained_extents: u64,
+    /// When it came into being: the oldest modification time of its files.
+    pub created: Option<Timestamp>,
+    /// The newest time at which something shows it was used.
+    pub last_use: Option<LastUse>,
+    /// The newest of all modification and change times in it.
+    pub newest: Option<Timestamp>,
+    /// Who uses it, in one word.
+    pub state: EntryState,
+    /// What leads to it.
+    pub pointers: Vec<PointerIndex>,
+    /// What keeps it from counting as unused although no user was found.
+    pub doubt: Option<Doubt>,
+    /// Something in it could not be read, so that its numbers are lower bounds and it counts as in use.
+    pub unread: bool,
+}
+
+impl Entry {
+    /// The part of `disk` that nobody else holds, in bytes.
+    pub fn exclusive(&self) -> u64 {
+        self.disk.saturating_sub(self.shared)
+    }
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryKind {
+    /// An unpacked wheel.
+    Wheel,
+    /// A whole environment, as `uvx` makes them.
+    Environment,
+    /// Neither, as far as could be read. It is shown and kept.
+    #[default]
+    Unknown,
+}
+
+/// Where an entry came from, as its pointers tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The kind of place.
+    pub origin: Origin,
+    /// Whether uv built it from a source distribution or a directory.
+    pub built: bool,
+    /// The URL, path or index digest where known.
+    pub detail: Option<String>,
+}
+
+/// The kind of place an entry came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// `PyPI`.
+    Pypi,
+    /// Another package index.
+    Index,
+    /// A directory given by `--find-links`, or an index on disk.
+    FindLinks,
+    /// A URL.
+    Url,
+    /// A local wheel, source distribution or directory.
+    Path,
+    /// A git repository.
+    Git,
+    /// A directory, installed editable.
+    Editable,
+    /// `uvx` or `uv run --with`: an environment made for one command.
+    Command,
+    /// No pointer tells.
+    #[default]
+    Unknown,
+}
+
+/// The links of an entry's files, counted over all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Links beyond those inside the cache.
+    pub external: u64,
+    /// Of those, the ones found in known environments.
+    pub explained: u64,
+    /// Of those, the ones that were not found.
+    pub unexplained: u64,
+}
+
+/// The newest sign that an entry was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// When.
+    pub time: Timestamp,
+    /// What shows it.
+    pub evidence: LastUseEvidence,
+}
+
+/// What shows when an entry was last used. Access times never do: uv does not read files it links, and backups do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LastUseEvidence {
+    /// It was unpacked then.
+    Unpacked,
+    /// A pointer was written then.
+    Pointer,
+    /// A file's change time: a hardlink was made or removed then.
+    Link,
+    /// An environment that uses it was installed then.
+    Install,
+}
+
+/// Why nobody can say that an entry is unused. What cannot be read or understood counts as in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// Something in the entry itself could not be read.
+    Unread,
+    /// An environment, or a place where one is known to have been, could not be read.
+    Environment,
+    /// Symlinks of an environment name it under another path: the cache was moved, or is seen from a container.
+    NamedElsewhere,
+    /// The scan was cancelled.
+    Cancelled,
+}
+
+impl Doubt {
+    /// The word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Environment => "unread-environment",
+            Self::NamedElsewhere => "named-elsewhere",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Why it is kept, as a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Unread => "A part of it could not be read.",
+            Self::Environment => "An environment that may use it could not be read; the problems name it.",
+            Self::NamedElsewhere => {
+                "Symlinks of an environment name it under another path, as when the cache was moved or the environment \
+                 is used in a container."
+            }
+            Self::Cancelled => "The scan was cancelled, so that its users may not have been found.",
+        }
+    }
+}
+
+/// Who uses an entry, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryState {
+    /// A known environment reaches it by symlink: removing it would break that environment.
+    Protected,
+    /// A known environment uses it by hardlink, reflink or copy.
+    Used,
+    /// No known environment uses it, but links or shared extents are counted that were not found, or a part of it
+    /// could not be read.
+    HeldElsewhere,
+    /// Nobody within the scan's scope uses it.
+    #[default]
+    Unused,
+    /// Nobody uses it and no pointer leads to it: uv itself will never use it again.
+    Unreferenced,
+}
+
+impl EntryKind {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Wheel => "wheel",
+            Self::Environment => "environment",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Origin {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pypi => "pypi",
+            Self::Index => "index",
+            Self::FindLinks => "find-links",
+            Self::Url => "url",
+            Self::Path => "path",
+            Self::Git => "git",
+            Self::Editable => "editable",
+            Self::Command => "command",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl LastUseEvidence {
+    /// What the evidence is, to stand in brackets after a time.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Unpacked => "it was unpacked",
+            Self::Pointer => "a pointer was written",
+            Self::Link => "a link was made or removed",
+            Self::Install => "an environment was installed",
+        }
+    }
+
+    /// The word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unpacked => "unpacked",
+            Self::Pointer => "pointer",
+            Self::Link => "link",
+            Self::Install => "install",
+        }
+    }
+}
+
+impl EntryState {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Protected => "protected",
+            Self::Used => "used",
+            Self::HeldElsewhere => "held-elsewhere",
+            Self::Unused => "unused",
+            Self::Unreferenced => "unreferenced",
+        }
+    }
+}

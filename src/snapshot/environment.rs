@@ -1,0 +1,327 @@
+//! Environments and the distributions installed in them.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::id::EntryIndex;
+use super::reference::ModeCounts;
+
+/// One environment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Its root, absolute.
+    pub path: PathBuf,
+    /// What it is for.
+    pub kind: EnvironmentKind,
+    /// What made it.
+    pub manager: Manager,
+    /// Its Python version, as `3.12.4`.
+    pub python: Option<String>,
+    /// The interpreter it points to.
+    pub interpreter: Option<PathBuf>,
+    /// Whether that interpreter is there.
+    pub interpreter_alive: bool,
+    /// How it was found.
+    pub found_by: FoundBy,
+    /// The entry it is stored as, for environments in an archive bucket.
+    pub entry: Option<EntryIndex>,
+    /// Its installed distributions, ordered by name.
+    pub distributions: Vec<Distribution>,
+    /// Files and symlinks in it.
+    pub files: u64,
+    /// The sizes of its files added up, in bytes; symlinks do not count.
+    pub logical: u64,
+    /// Allocated bytes including directories, each inode once.
+    pub disk: u64,
+    /// The part of `disk` that somebody else holds too.
+    pub shared: u64,
+    /// Files per link mode, over all distributions.
+    pub modes: ModeCounts,
+    /// Symlinks into a cache whose target is gone, over the whole environment.
+    pub dangling: u64,
+    /// Bytes of copied files whose content the cache also holds, so that relinking would give them back.
+    pub copied: u64,
+    /// Whether it works.
+    pub health: Health,
+    /// The newest installation seen in it.
+    pub installed: Option<Timestamp>,
+    /// Something in it could not be read.
+    pub unread: bool,
+}
+
+impl Environment {
+    /// The part of `disk` that nobody else holds, in bytes.
+    pub fn exclusive(&self) -> u64 {
+        self.disk.saturating_sub(self.shared)
+    }
+
+    /// The link mode over all distributions.
+    pub fn mode(&self) -> LinkMode {
+        LinkMode::of(self.modes)
+    }
+}
+
+/// What an environment is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EnvironmentKind {
+    /// It belongs to a project directory.
+    Project,
+    /// It was made by `uv tool install` or `pipx`.
+    Tool,
+    /// It was made by `uvx` or `uv run --with` and is stored as a cache entry.
+    Cached,
+    /// It was made for a script with inline metadata (PEP 723).
+    Script,
+    /// It belongs to a project but lies in the cache (uv's preview of central environments).
+    Central,
+    /// Anything else: named targets, system directories, environments kept by other managers.
+    #[default]
+    Other,
+}
+
+/// What made an environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Manager {
+    /// uv.
+    Uv,
+    /// virtualenv.
+    Virtualenv,
+    /// The standard library's `venv`.
+    Venv,
+    /// conda and its kin.
+    Conda,
+    /// No environment of its own: a `--target` or `--prefix` directory, or a system installation.
+    Target,
+    /// Not told.
+    #[default]
+    Unknown,
+}
+
+/// How an environment was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FoundBy {
+    /// It was named with `--root` or lies beneath a root so named.
+    Root,
+    /// It lies in the current directory, beneath it, or in a directory above it.
+    CurrentDirectory,
+    /// uv's record of an interpreter names it.
+    InterpreterRecord,
+    /// `VIRTUAL_ENV` or `CONDA_PREFIX` names it.
+    Variable,
+    /// It lies in uv's directory of tools.
+    UvTools,
+    /// It lies in the cache.
+    Cache,
+    /// It lies where another manager keeps its environments.
+    KnownPlace,
+    /// An earlier scan found it.
+    #[default]
+    Remembered,
+}
+
+/// One installed distribution.
+#[derive(Clone, Debug, Default)]
+pub struct Distribution {
+    /// Its normalized name (PEP 503), as uv prints it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The entry it was installed from, by the strongest evidence.
+    pub entry: Option<EntryIndex>,
+    /// How its files were linked.
+    pub mode: LinkMode,
+    /// Its files by what became of them.
+    pub files: FileCounts,
+    /// Whether it is whole.
+    pub state: DistributionState,
+    /// Where it was installed from, when `direct_url.json` tells: a URL, `file://` for local directories.
+    pub direct_url: Option<String>,
+    /// Whether it is an editable installation.
+    pub editable: bool,
+    /// The tool that `INSTALLER` names.
+    pub installer: Option<String>,
+    /// When it was installed: the modification time of its `RECORD` or `.dist-info`.
+    pub installed: Option<Timestamp>,
+    /// Its `.dist-info` directory, relative to the environment's root.
+    pub dist_info: PathBuf,
+    /// What is wrong with it or what could not be proven, as a sentence; empty when nothing is.
+    pub note: String,
+}
+
+/// Files of a distribution, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCounts {
+    /// Files linked to or equal with a cache entry's, per mode.
+    pub modes: ModeCounts,
+    /// Symlinks whose target is gone.
+    pub dangling: u64,
+    /// Files that `RECORD` lists and that are not there.
+    pub missing: u64,
+    /// Files whose content is not what `RECORD` says.
+    pub modified: u64,
+    /// Files uv keeps private: `RECORD`, `INSTALLER`, `REQUESTED`, JSON files of the `.dist-info`, generated scripts.
+    pub private: u64,
+    /// Files equal to an entry's that a reflink or a copy could have made, because the filesystem can reflink and stores
+    /// them where nothing can be compared: inline, or not at all when they are empty. They count for no mode.
+    pub unprovable: u64,
+    /// Files of no known entry: their content is what `RECORD` says, but no entry has it.
+    pub own: u64,
+}
+
+/// One way of linking a file. Read from files, never from settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// A reflink.
+    Clone,
+    /// A hardlink.
+    Hardlink,
+    /// A symlink.
+    Symlink,
+    /// A copy.
+    Copy,
+}
+
+/// How a distribution's files were linked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkMode {
+    /// All by one mode.
+    Only(Mode),
+    /// By several.
+    Mixed,
+    /// No file could be attributed.
+    #[default]
+    Unknown,
+}
+
+impl LinkMode {
+    /// The mode of a set of files.
+    pub fn of(counts: ModeCounts) -> Self {
+        let present = [
+            (counts.clone, Mode::Clone),
+            (counts.hardlink, Mode::Hardlink),
+            (counts.symlink, Mode::Symlink),
+            (counts.copy, Mode::Copy),
+        ];
+        let mut modes = present.iter().filter(|(files, _)| *files > 0).map(|(_, mode)| *mode);
+        match (modes.next(), modes.next()) {
+            (None, _) => Self::Unknown,
+            (Some(mode), None) => Self::Only(mode),
+            _ => Self::Mixed,
+        }
+    }
+
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Only(mode) => mode.word(),
+            Self::Mixed => "mixed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Mode {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clone => "clone",
+            Self::Hardlink => "hardlink",
+            Self::Symlink => "symlink",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+/// Whether a distribution is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DistributionState {
+    /// Everything that was looked at is as it should be.
+    Ok,
+    /// Files dangle or are missing.
+    Broken,
+    /// Files were changed after installation.
+    Modified,
+    /// `RECORD` is missing or cannot be read, so that nothing can be said.
+    #[default]
+    Unknown,
+}
+
+/// Whether an environment works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Health {
+    /// Nothing is known to be wrong.
+    #[default]
+    Ok,
+    /// A distribution is broken.
+    Broken,
+    /// Its interpreter is gone.
+    NoInterpreter,
+}
+
+impl EnvironmentKind {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Tool => "tool",
+            Self::Cached => "cached",
+            Self::Script => "script",
+            Self::Central => "central",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Manager {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Uv => "uv",
+            Self::Virtualenv => "virtualenv",
+            Self::Venv => "venv",
+            Self::Conda => "conda",
+            Self::Target => "none",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl FoundBy {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::CurrentDirectory => "current-directory",
+            Self::InterpreterRecord => "interpreter-record",
+            Self::Variable => "variable",
+            Self::UvTools => "uv-tools",
+            Self::Cache => "cache",
+            Self::KnownPlace => "known-place",
+            Self::Remembered => "remembered",
+        }
+    }
+}
+
+impl DistributionState {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Broken => "broken",
+            Self::Modified => "modified",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Health {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Broken => "broken",
+            Self::NoInterpreter => "no-interpreter",
+        }
+    }
+}

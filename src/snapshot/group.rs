@@ -1,0 +1,179 @@
+//! Storage by who holds it, and what deleting a selection gives back.
+//!
+//! A scan folds every inode (and, where the filesystem can reflink, every shared extent) into a [`Group`]: all storage
+//! with the same set of holders. A cache of a million files has a few groups per entry, so that the bytes of a selection
+//! can be answered anew for each mark a person sets.
+
+use super::Snapshot;
+use super::id::{EntryIndex, EnvironmentIndex};
+
+/// Who holds a piece of storage. An environment that is stored as an entry holds it as that entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    /// An entry.
+    Entry(EntryIndex),
+    /// An environment outside the archive buckets.
+    Environment(EnvironmentIndex),
+    /// The content-addressed file store, `files-v*`.
+    Store,
+    /// Any other part of the cache.
+    Cache,
+}
+
+/// Whether anybody outside the scan's knowledge holds the storage too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outside {
+    /// Every link and every shared extent is accounted for.
+    Nobody,
+    /// Links are counted, or extents shared, that were not found.
+    Unexplained,
+    /// The filesystem does not say (compression, inline files, layers, no extent map).
+    Unknown,
+}
+
+/// Storage with the same holders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Who holds it, sorted, without repetition.
+    pub holders: Box<[Holder]>,
+    /// Whether somebody unknown holds it too.
+    pub outside: Outside,
+    /// Inodes in the group.
+    pub inodes: u64,
+    /// Their sizes added up, in bytes.
+    pub logical: u64,
+    /// Their allocated bytes.
+    pub disk: u64,
+    /// The part of `disk` of which the filesystem does not say what it really takes: compressed or inline extents.
+    pub opaque: u64,
+}
+
+/// Entries and environments somebody has chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    entries: Vec<bool>,
+    environments: Vec<bool>,
+    entry_of_environment: Vec<Option<EntryIndex>>,
+    store: bool,
+}
+
+/// How sure a number of bytes is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Certainty {
+    /// Exactly so many.
+    #[default]
+    Exact,
+    /// At least so many; the filesystem will not say how many more.
+    AtLeast,
+}
+
+/// What deleting a selection gives back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reclaimable {
+    /// Bytes the filesystem has free afterwards that it has not now.
+    pub bytes: u64,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// Inodes that go.
+    pub inodes: u64,
+    /// Bytes of the selection that stay, because somebody outside it holds them too.
+    pub held: u64,
+    /// Bytes that go, but of which the filesystem does not say what they really take.
+    pub opaque: u64,
+}
+
+impl Selection {
+    /// An empty selection over `snapshot`.
+    pub fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            entries: vec![false; snapshot.entries.len()],
+            environments: vec![false; snapshot.environments.len()],
+            entry_of_environment: snapshot.environments.iter().map(|environment| environment.entry).collect(),
+            store: false,
+        }
+    }
+
+    /// Adds an entry.
+    pub fn add_entry(&mut self, entry: EntryIndex) {
+        self.entries[entry.position()] = true;
+    }
+
+    /// Adds an environment; one that is stored as an entry adds that entry.
+    pub fn add_environment(&mut self, environment: EnvironmentIndex) {
+        match self.entry_of_environment[environment.position()] {
+            Some(entry) => self.entries[entry.position()] = true,
+            None => self.environments[environment.position()] = true,
+        }
+    }
+
+    /// Adds the objects of the content-addressed store that nobody outside the selection links to, as `uv cache prune`
+    /// removes them after their entries (uv 0.13.8).
+    pub fn add_store(&mut self) {
+        self.store = true;
+    }
+
+    fn has(&self, holder: Holder) -> bool {
+        match holder {
+            Holder::Entry(index) => self.entries[index.position()],
+            Holder::Environment(index) => self.environments[index.position()],
+            Holder::Store => self.store,
+            Holder::Cache => false,
+        }
+    }
+}
+
+impl Reclaimable {
+    /// All allocated bytes of the selection, whatever becomes of them.
+    pub fn total(&self) -> u64 {
+        self.bytes + self.held + self.opaque
+    }
+
+    fn take(&mut self, group: &Group) {
+        self.bytes += group.disk.saturating_sub(group.opaque);
+        self.opaque += group.opaque;
+        self.inodes += group.inodes;
+        if group.outside == Outside::Unknown {
+            self.certainty = Certainty::AtLeast;
+        }
+    }
+}
+
+/// What deleting `selection` gives back: a group counts once, and only when all its holders are selected and nobody
+/// unknown holds it. Where the filesystem does not say, the group's bytes (which are then a lower bound) count and the
+/// sum is "at least".
+pub(super) fn reclaimable(groups: &[Group], selection: &Selection) -> Reclaimable {
+    let mut answer = Reclaimable::default();
+    for group in groups {
+        let selected = group.holders.iter().filter(|holder| selection.has(**holder)).count();
+        let only_store = group.holders.iter().all(|holder| *holder == Holder::Store);
+        if selected == 0 || only_store {
+            continue;
+        }
+        if selected == group.holders.len() && group.outside != Outside::Unexplained {
+            answer.take(group);
+        } else {
+            answer.held += group.disk;
+        }
+    }
+    answer
+}
+
+/// The same for many selections of one holder each, in one pass; `position` tells which of `count` a holder is.
+pub(super) fn reclaimable_alone(
+    groups: &[Group],
+    count: usize,
+    position: impl Fn(Holder) -> Option<usize>,
+) -> Vec<Reclaimable> {
+    let mut answers = vec![Reclaimable::default(); count];
+    for group in groups {
+        let free = group.outside != Outside::Unexplained && group.holders.len() == 1;
+        for answer in group.holders.iter().filter_map(|holder| position(*holder)) {
+            if free {
+                answers[answer].take(group);
+            } else {
+                answers[answer].held += group.disk;
+            }
+        }
+    }
+    answers
+}

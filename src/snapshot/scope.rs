@@ -1,0 +1,41 @@
+//! What a scan searched, so that "unused" can always say where nobody was found.
+
+use std::path::PathBuf;
+
+/// What was searched, and what could not be.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The places that were searched for environments.
+    pub roots: Vec<ScopeRoot>,
+    /// What could not be read below those places, or crossed into another mount.
+    pub unread: Vec<PathBuf>,
+    /// Whether the scan has seen everything it set out to see.
+    pub completeness: Completeness,
+    /// When the scan started.
+    pub started: Option<jiff::Timestamp>,
+    /// How long it took, or has taken so far.
+    pub elapsed: std::time::Duration,
+}
+
+/// One place that was searched for environments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeRoot {
+    /// The directory.
+    pub path: PathBuf,
+    /// Why it was searched, as `--root` or `current directory`.
+    pub reason: &'static str,
+    /// Whether it was there and could be read.
+    pub readable: bool,
+}
+
+/// Whether a scan has seen everything it set out to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Completeness {
+    /// The scan is still running; every number may grow and every state may change.
+    #[default]
+    Running,
+    /// The scan came to its end.
+    Complete,
+    /// The scan was cancelled; what it did not reach counts as in use.
+    Cancelled,
+}

@@ -1,0 +1,371 @@
+//! Everything the screen shows, as one value: changed only by `update`, read only by `view`.
+//!
+//! The model knows neither clock nor disk nor terminal: the time comes with each event, the size with each resize.
+//! What is derived (the order of rows, the windows, the pages' lines) is made when something changes, so that drawing
+//! a frame costs only what is visible.
+
+pub(super) mod column;
+pub(super) mod facts;
+pub(super) mod list;
+pub(super) mod marks;
+pub(super) mod page;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::control::Counts;
+use crate::snapshot::{Completeness, EntryIndex, EnvironmentIndex, Snapshot};
+
+use super::event::{Focus, Moment};
+use super::glyphs::Glyphs;
+use super::key::Key;
+use super::keymap::Keymap;
+use super::layout::Layout;
+use super::page::document;
+use super::theme::{Role, Theme};
+use column::{Placed, place};
+use facts::{Facts, Measure};
+use list::List;
+use marks::{Joint, Marks};
+use page::{Page, PageKind, Subject};
+
+/// What is chosen once, before the interface opens.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which keys mean what.
+    pub keymap: Keymap,
+    /// The colours.
+    pub theme: Theme,
+    /// The signs.
+    pub glyphs: Glyphs,
+    /// The user's home directory, shown as `~`.
+    pub home: Option<PathBuf>,
+    /// The cache's root, for as long as no scan has told it.
+    pub cache: PathBuf,
+}
+
+/// A list with its detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// The cache's entries.
+    Entries,
+    /// The environments.
+    Environments,
+    /// What inside the cache leads to entries.
+    Links,
+}
+
+/// Which pane keys go to, when no page lies over both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pane {
+    /// The list.
+    List,
+    /// The detail beside it, or in its place on a narrow screen.
+    Detail,
+}
+
+/// Where the scan is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scan {
+    /// None has started.
+    Idle,
+    /// One is running.
+    Running {
+        /// When it started.
+        started: Duration,
+        /// How far it has come.
+        counts: Counts,
+    },
+    /// The last one has ended.
+    Ended,
+    /// The last one could not be done.
+    Failed(String),
+}
+
+/// Why not everything can be said about who uses what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The scan is running: environments and pointers come at its end.
+    Running,
+    /// The scan failed before its end.
+    Failed,
+    /// The scan was cancelled: who was found is sure, that nobody was found is not.
+    Cancelled,
+}
+
+impl Doubt {
+    /// The doubt as a sentence.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::Running => "Not known yet, the scan is still running.",
+            Self::Failed => "Not known, the scan failed.",
+            Self::Cancelled => "Not known, the scan was cancelled: what it did not reach counts as in use.",
+        }
+    }
+}
+
+/// A sentence on the status line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Notice {
+    /// The sentence. Escaped.
+    pub text: String,
+    /// How it looks.
+    pub role: Role,
+    /// When it goes away.
+    pub until: Duration,
+}
+
+/// Everything the screen shows.
+#[derive(Debug)]
+pub struct Model {
+    pub(super) settings: Settings,
+    pub(super) size: (u16, u16),
+    pub(super) moment: Moment,
+    pub(super) facts: Facts,
+    pub(super) scan: Scan,
+    pub(super) view: View,
+    pub(super) pane: Pane,
+    pub(super) lists: [List; 3],
+    pub(super) detail: Page,
+    pub(super) layers: Vec<Page>,
+    pub(super) marks: Marks,
+    pub(super) joint: Option<Joint>,
+    pub(super) measure: Measure,
+    /// Whether keys are written into a filter.
+    pub(super) typing: bool,
+    pub(super) pending: Vec<Key>,
+    pub(super) notice: Option<Notice>,
+    pub(super) window: Focus,
+    /// When and on what row the mouse was last clicked.
+    pub(super) clicked: Option<(Duration, u16, u16)>,
+}
+
+impl View {
+    /// All views, in the order of their tabs.
+    pub(super) const ALL: [Self; 3] = [Self::Entries, Self::Environments, Self::Links];
+
+    /// Its name on its tab.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Entries => "Entries",
+            Self::Environments => "Environments",
+            Self::Links => "Links",
+        }
+    }
+
+    /// What its rows are called.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Entries => "entries",
+            Self::Environments => "environments",
+            Self::Links => "links",
+        }
+    }
+}
+
+impl Model {
+    /// The interface before anything has happened, on a screen of `width` by `height` cells.
+    pub fn new(settings: Settings, width: u16, height: u16, at: Moment) -> Self {
+        let mut model = Self {
+            settings,
+            size: (width, height),
+            moment: at,
+            facts: Facts::new(Arc::new(Snapshot::default()), 0, None),
+            scan: Scan::Idle,
+            view: View::Entries,
+            pane: Pane::List,
+            lists: View::ALL.map(List::new),
+            detail: Page::new(PageKind::Detail(Subject::Nothing)),
+            layers: Vec::new(),
+            marks: Marks::default(),
+            joint: None,
+            measure: Measure::default(),
+            typing: false,
+            pending: Vec::new(),
+            notice: None,
+            window: Focus::Gained,
+            clicked: None,
+        };
+        model.settle();
+        model
+    }
+
+    /// The snapshot that is shown.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.facts.snapshot
+    }
+
+    /// The list of the view that is shown.
+    pub(super) fn list(&self) -> &List {
+        &self.lists[self.view as usize]
+    }
+
+    /// The list of the view that is shown, to change it.
+    pub(super) fn list_mut(&mut self) -> &mut List {
+        &mut self.lists[self.view as usize]
+    }
+
+    /// The columns of the shown list, for its width in cells.
+    pub(super) fn placed(&self, width: u16) -> Vec<Placed> {
+        place(self.view, width, self.facts.widest[self.view as usize], self.facts.widest_health)
+    }
+
+    /// The page that keys go to, if they go to one.
+    pub(super) fn page(&self) -> Option<&Page> {
+        match (self.layers.last(), self.pane) {
+            (Some(layer), _) => Some(layer),
+            (None, Pane::Detail) => Some(&self.detail),
+            (None, Pane::List) => None,
+        }
+    }
+
+    /// The page that keys go to, to change it.
+    pub(super) fn page_mut(&mut self) -> Option<&mut Page> {
+        match (self.layers.last_mut(), self.pane) {
+            (Some(layer), _) => Some(layer),
+            (None, Pane::Detail) => Some(&mut self.detail),
+            (None, Pane::List) => None,
+        }
+    }
+
+    /// Whether a scan is running.
+    pub(super) fn scanning(&self) -> bool {
+        matches!(self.scan, Scan::Running { .. })
+    }
+
+    /// Whether the passing of time alone changes the screen: a scan's clock runs, or a notice is over.
+    pub fn is_due(&self, at: Moment) -> bool {
+        self.scanning() || self.notice.as_ref().is_some_and(|notice| notice.until <= at.elapsed)
+    }
+
+    /// Whether a screen of this size, in cells, is the one it was made for.
+    pub fn fits(&self, width: u16, height: u16) -> bool {
+        self.size == (width, height)
+    }
+
+    /// Whether a scan is running, for the terminal's own progress display.
+    pub fn is_scanning(&self) -> bool {
+        self.scanning()
+    }
+
+    /// Why not everything can be said about who uses what; nothing once a scan has come to its end.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        match (self.snapshot().scope.completeness, &self.scan) {
+            (Completeness::Complete, _) => None,
+            (Completeness::Cancelled, _) => Some(Doubt::Cancelled),
+            (Completeness::Running, Scan::Failed(_)) => Some(Doubt::Failed),
+            (Completeness::Running, _) => Some(Doubt::Running),
+        }
+    }
+
+    /// Why nothing at all is known about environments, pointers and who holds what.
+    pub(super) fn blank(&self) -> Option<Doubt> {
+        self.doubt().filter(|doubt| *doubt != Doubt::Cancelled)
+    }
+
+    /// Shows a sentence for some seconds. The sentence is escaped here.
+    pub(super) fn say(&mut self, text: &str, role: Role) {
+        let text = crate::human::escape(text).into_owned();
+        self.notice = Some(Notice { text, role, until: self.moment.elapsed + Duration::from_secs(6) });
+    }
+
+    /// What the cursor of the shown list is on.
+    pub(super) fn subject(&self) -> Subject {
+        self.list().row().map_or(Subject::Nothing, |row| self.subject_at(self.view, row))
+    }
+
+    fn subject_at(&self, view: View, row: u32) -> Subject {
+        let row = row as usize;
+        match view {
+            View::Entries => Subject::Entry(self.snapshot().entries[row].key.clone()),
+            View::Environments => Subject::Environment(self.snapshot().environments[row].path.clone()),
+            View::Links => Subject::Link(self.snapshot().pointers[row].path.clone()),
+        }
+    }
+
+    /// The row of a subject in the snapshot that is shown, if it is there.
+    pub(super) fn row_of(&self, subject: &Subject) -> Option<u32> {
+        let snapshot = self.snapshot();
+        let position = match subject {
+            Subject::Nothing => None,
+            Subject::Entry(key) => snapshot.find_entry(key).map(EntryIndex::position),
+            Subject::Environment(path) => snapshot.find_environment(path).map(EnvironmentIndex::position),
+            Subject::Link(path) => {
+                let found = snapshot.pointers.binary_search_by(|pointer| pointer.path.cmp(path)).ok();
+                found.or_else(|| snapshot.pointers.iter().position(|pointer| pointer.path == *path))
+            }
+        };
+        position.and_then(|position| u32::try_from(position).ok())
+    }
+
+    /// Takes a new snapshot; every cursor stays on what it is on, as far as that is still there.
+    pub(super) fn take(&mut self, snapshot: Arc<Snapshot>) {
+        let subject =
+            |view: View, row: Option<u32>| row.map_or(Subject::Nothing, |row| self.subject_at(view, row));
+        let subjects = View::ALL.map(|view| {
+            let list = &self.lists[view as usize];
+            [subject(view, list.row()), subject(view, list.anchor)]
+        });
+        self.facts = Facts::new(snapshot, self.facts.generation + 1, self.settings.home.as_deref());
+        if self.snapshot().scope.completeness == Completeness::Complete {
+            self.marks.retain(&self.facts.snapshot);
+        }
+        let rows = subjects.each_ref().map(|both| both.each_ref().map(|subject| self.row_of(subject)));
+        for (list, [row, anchor]) in self.lists.iter_mut().zip(rows) {
+            list.anchor = anchor;
+            // The rows of the last snapshot mean nothing in this one.
+            list.order.clear();
+            list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), row);
+        }
+        self.count_marks();
+    }
+
+    /// Filters and orders the shown list anew.
+    pub(super) fn arrange(&mut self) {
+        let list = &mut self.lists[self.view as usize];
+        list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), None);
+    }
+
+    /// Sums the marks up anew.
+    pub(super) fn count_marks(&mut self) {
+        self.joint = (!self.marks.is_empty())
+            .then(|| self.marks.joint(&self.facts.snapshot, self.settings.home.as_deref()));
+    }
+
+    /// Brings windows and pages in line with everything else. Runs after each event.
+    pub(super) fn settle(&mut self) {
+        let layout = Layout::of(self);
+        let height = layout.rows().map_or(0, |rows| rows.height as usize);
+        for list in &mut self.lists {
+            if list.height != height {
+                list.height = height;
+                list.follow();
+            }
+        }
+        let subject = self.subject();
+        if self.detail.kind != PageKind::Detail(subject.clone()) {
+            self.detail = Page::new(PageKind::Detail(subject));
+        }
+        if let Some(area) = layout.detail {
+            let mut detail = std::mem::replace(&mut self.detail, Page::new(PageKind::Help));
+            self.fit(&mut detail, area.inner.width, area.inner.height);
+            self.detail = detail;
+        }
+        if let Some(mut layer) = self.layers.pop() {
+            let area = layout.layer(&layer);
+            self.fit(&mut layer, area.inner.width, area.inner.height);
+            self.layers.push(layer);
+        }
+    }
+
+    fn fit(&self, page: &mut Page, width: u16, height: u16) {
+        page.height = height as usize;
+        if page.made != Some((self.facts.generation, width)) {
+            page.document = document(self, &page.kind, width as usize);
+            page.made = Some((self.facts.generation, width));
+            page.arrange();
+        }
+        page.follow();
+    }
+}

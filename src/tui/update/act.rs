@@ -1,0 +1,306 @@
+//! What each action does.
+
+use tui_input::InputRequest;
+
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::layout::Layout;
+use crate::tui::model::column::Column;
+use crate::tui::model::list::Sort;
+use crate::tui::model::page::{Files, Page, PageKind, Picture, Subject, Target};
+use crate::tui::model::{Model, Pane, View};
+use crate::tui::theme::Role;
+
+use super::{edit, mark};
+
+/// Does an action.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if !enabled(model, action) {
+        return Vec::new();
+    }
+    let height = isize::try_from(height(model)).unwrap_or(isize::MAX).max(1);
+    match action {
+        Action::Down => step(model, 1),
+        Action::Up => step(model, -1),
+        Action::HalfPageDown => scroll(model, (height / 2).max(1)),
+        Action::HalfPageUp => scroll(model, -(height / 2).max(1)),
+        Action::PageDown => scroll(model, height),
+        Action::PageUp => scroll(model, -height),
+        Action::Top => jump(model, false),
+        Action::Bottom => jump(model, true),
+        Action::Open => return open(model),
+        Action::Back => back(model),
+        Action::Cancel => cancel(model),
+        Action::Entries => show(model, View::Entries),
+        Action::Environments => show(model, View::Environments),
+        Action::Links => show(model, View::Links),
+        Action::NextView => turn(model, 1),
+        Action::PreviousView => turn(model, View::ALL.len() - 1),
+        Action::Filter => {
+            if model.layers.is_empty() {
+                model.pane = Pane::List;
+            }
+            model.typing = true;
+        }
+        Action::Sort => choose_order(model),
+        Action::Bytes => {
+            model.measure = model.measure.next();
+            for view in View::ALL {
+                let list = &mut model.lists[view as usize];
+                list.arrange(&model.facts, model.measure, model.settings.home.as_deref(), None);
+            }
+            model.say(&format!("Sizes are now {}.", model.measure.about()), Role::Text);
+        }
+        Action::Picture => picture(model),
+        Action::Why => {
+            if let Some(key) = entry_at_cursor(model) {
+                model.list_mut().chosen = true;
+                model.layers.push(Page::new(PageKind::Why(key)));
+            }
+        }
+        Action::Problems => toggle(model, PageKind::Problems),
+        Action::Help => toggle(model, PageKind::Help),
+        Action::Mark => mark::toggle(model),
+        Action::MarkRange => mark::range(model),
+        Action::MarkAll => mark::all(model),
+        Action::InvertMarks => mark::invert(model),
+        Action::ClearMarks => mark::clear(model),
+        Action::Copy => return copy(model),
+        Action::Rescan => return vec![Effect::Rescan],
+        Action::Stop => {
+            model.say("Stopping the scan.", Role::Text);
+            return vec![Effect::StopScan];
+        }
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Quit => return vec![Effect::Quit],
+    }
+    Vec::new()
+}
+
+/// Whether an action can do anything now. The footer shows the others so.
+pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
+    let listed = model.layers.is_empty();
+    let row = model.list().row().is_some();
+    match action {
+        Action::Mark | Action::MarkRange | Action::MarkAll | Action::InvertMarks => {
+            listed && row && model.view != View::Links
+        }
+        Action::Stop => model.scanning(),
+        Action::ClearMarks => !model.marks.is_empty(),
+        Action::Why => listed && entry_at_cursor(model).is_some(),
+        Action::Open => match model.page() {
+            Some(page) => page.target().is_some(),
+            None => row,
+        },
+        Action::Back => !listed || model.pane == Pane::Detail,
+        Action::Sort => {
+            listed && !model.list().order.is_empty()
+                || model.layers.last().is_some_and(|page| page.kind == PageKind::Sort)
+        }
+        Action::Filter => {
+            model.layers.last().is_none_or(|page| !matches!(page.kind, PageKind::Sort | PageKind::Why(_)))
+        }
+        Action::Copy => model.page().is_some() || row,
+        _ => true,
+    }
+}
+
+fn height(model: &Model) -> usize {
+    model.page().map_or(model.list().height, |page| page.height)
+}
+
+fn step(model: &mut Model, by: isize) {
+    match model.page_mut() {
+        Some(page) => page.step(by),
+        None => model.list_mut().step(by),
+    }
+}
+
+fn scroll(model: &mut Model, by: isize) {
+    match model.page_mut() {
+        Some(page) => page.scroll(by),
+        None => model.list_mut().step(by),
+    }
+}
+
+fn jump(model: &mut Model, end: bool) {
+    if let Some(page) = model.page_mut() {
+        page.jump(end);
+    } else {
+        let last = model.list().order.len().saturating_sub(1);
+        model.list_mut().go(if end { last } else { 0 });
+    }
+}
+
+fn show(model: &mut Model, view: View) {
+    model.layers.clear();
+    model.pane = Pane::List;
+    model.typing = false;
+    model.view = view;
+}
+
+fn turn(model: &mut Model, by: usize) {
+    show(model, View::ALL[(model.view as usize + by) % View::ALL.len()]);
+}
+
+/// Opens what the cursor is on.
+pub(super) fn open(model: &mut Model) -> Vec<Effect> {
+    let Some(page) = model.page() else {
+        model.list_mut().chosen = true;
+        model.pane = Pane::Detail;
+        return Vec::new();
+    };
+    match page.target().cloned() {
+        None => Vec::new(),
+        Some(Target::Files(request, title)) => {
+            let kind = PageKind::Files { request: request.clone(), title, files: Files::Awaited };
+            model.layers.push(Page::new(kind));
+            vec![Effect::ListFiles(request)]
+        }
+        Some(Target::Go(subject)) => {
+            go(model, &subject);
+            Vec::new()
+        }
+        Some(Target::Sort(column)) => {
+            model.layers.pop();
+            order_by(model, column);
+            Vec::new()
+        }
+        Some(Target::Run(action)) => {
+            model.layers.pop();
+            act(model, action)
+        }
+        Some(Target::Package(name)) => {
+            show(model, View::Entries);
+            edit(model, InputRequest::DeleteLine);
+            for character in format!("^{name}").chars() {
+                edit(model, InputRequest::InsertChar(character));
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Shows a subject in its own view, past any filter that hides it.
+fn go(model: &mut Model, subject: &Subject) {
+    let view = match subject {
+        Subject::Nothing => return,
+        Subject::Entry(_) => View::Entries,
+        Subject::Environment(_) => View::Environments,
+        Subject::Link(_) => View::Links,
+    };
+    let Some(row) = model.row_of(subject) else {
+        model.say("That is no longer there.", Role::Warning);
+        return;
+    };
+    show(model, view);
+    if !model.list_mut().select(row) {
+        edit(model, InputRequest::DeleteLine);
+        let found = model.list_mut().select(row);
+        debug_assert!(found, "without a filter every row of the snapshot is in the list");
+    }
+}
+
+fn back(model: &mut Model) {
+    if model.layers.pop().is_none() {
+        model.pane = Pane::List;
+    }
+    model.typing = false;
+}
+
+/// Closes one layer: a sequence of keys, a range, a filter, a page, the detail. Never quits.
+fn cancel(model: &mut Model) {
+    if let Some(page) = model.layers.last() {
+        if page.filter.value().is_empty() {
+            model.layers.pop();
+        } else {
+            edit(model, InputRequest::DeleteLine);
+        }
+    } else if model.list().anchor.is_some() {
+        model.list_mut().anchor = None;
+    } else if model.pane == Pane::Detail {
+        model.pane = Pane::List;
+    } else if !model.list().filter.value().is_empty() {
+        edit(model, InputRequest::DeleteLine);
+    } else {
+        model.notice = None;
+    }
+}
+
+/// Opens a page, or closes it when it is open.
+fn toggle(model: &mut Model, kind: PageKind) {
+    if model.layers.last().is_some_and(|page| page.kind == kind) {
+        model.layers.pop();
+    } else {
+        model.layers.push(Page::new(kind));
+    }
+}
+
+fn picture(model: &mut Model) {
+    match model.layers.last_mut().map(|page| &mut page.kind) {
+        Some(PageKind::Picture(form @ Picture::Map)) => *form = Picture::Bars,
+        Some(PageKind::Picture(Picture::Bars)) => {
+            model.layers.pop();
+        }
+        _ => model.layers.push(Page::new(PageKind::Picture(Picture::Map))),
+    }
+}
+
+/// Opens the menu of orders; with the menu open, reverses the order.
+fn choose_order(model: &mut Model) {
+    let column = model.list().sort.column;
+    if model.layers.last().is_some_and(|page| page.kind == PageKind::Sort) {
+        model.layers.pop();
+        order_by(model, column);
+        return;
+    }
+    model.layers.push(Page::new(PageKind::Sort));
+    model.settle();
+    if let Some(page) = model.layers.last_mut() {
+        page.cursor = (0..page.shown.len())
+            .find(|place| page.line(*place).is_some_and(|line| line.target == Some(Target::Sort(column))))
+            .or(page.cursor);
+    }
+}
+
+/// Orders the list by a column; when it already is, the other way round.
+pub(super) fn order_by(model: &mut Model, column: Column) {
+    let sort = model.list().sort;
+    let descending = if sort.column == column { !sort.descending } else { column.descends() };
+    model.list_mut().sort = Sort { column, descending };
+    model.arrange();
+}
+
+fn entry_at_cursor(model: &Model) -> Option<crate::snapshot::EntryKey> {
+    let row = model.list().row()? as usize;
+    let snapshot = model.snapshot();
+    match model.view {
+        View::Entries => Some(snapshot.entries[row].key.clone()),
+        View::Environments => snapshot.environments[row].entry.map(|entry| snapshot.entry(entry).key.clone()),
+        View::Links => snapshot.pointers[row].entry.map(|entry| snapshot.entry(entry).key.clone()),
+    }
+}
+
+/// Copies the path of what the cursor is on, as it is on disk, not as it is shown.
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let page = model.page().and_then(|page| page.line(page.cursor?)?.copy.clone());
+    let text = page.or_else(|| {
+        let snapshot = model.snapshot();
+        let path = match model.subject() {
+            Subject::Nothing => return None,
+            Subject::Entry(key) => snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id),
+            Subject::Environment(path) => path,
+            Subject::Link(path) => snapshot.cache.path.join(path),
+        };
+        Some(path.to_string_lossy().into_owned())
+    });
+    let Some(text) = text else { return Vec::new() };
+    model.say(&format!("Copied {text}"), Role::Text);
+    vec![Effect::Copy(text)]
+}
+
+/// Brings the layout in line before a page's lines are asked for.
+pub(super) fn layout(model: &Model) -> Layout {
+    Layout::of(model)
+}

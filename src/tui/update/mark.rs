@@ -1,0 +1,98 @@
+//! Setting and taking marks.
+
+use crate::human;
+use crate::tui::model::{Model, View};
+use crate::tui::theme::Role;
+
+/// Whether a row of the shown list is marked.
+pub(in crate::tui) fn is_marked(model: &Model, row: u32) -> bool {
+    let snapshot = model.snapshot();
+    match model.view {
+        View::Entries => model.marks.entries.contains(&snapshot.entries[row as usize].key),
+        View::Environments => model.marks.environments.contains(&snapshot.environments[row as usize].path),
+        View::Links => false,
+    }
+}
+
+/// Marks a row, or takes its mark away.
+fn set(model: &mut Model, row: u32, marked: bool) {
+    match model.view {
+        View::Entries => {
+            let key = model.facts.snapshot.entries[row as usize].key.clone();
+            if marked {
+                model.marks.entries.insert(key)
+            } else {
+                model.marks.entries.remove(&key)
+            };
+        }
+        View::Environments => {
+            let path = model.facts.snapshot.environments[row as usize].path.clone();
+            if marked {
+                model.marks.environments.insert(path)
+            } else {
+                model.marks.environments.remove(&path)
+            };
+        }
+        View::Links => {}
+    }
+}
+
+/// Marks the row under the cursor, or takes its mark away, and steps down.
+pub(super) fn toggle(model: &mut Model) {
+    if let Some(row) = model.list().row() {
+        let marked = is_marked(model, row);
+        set(model, row, !marked);
+        model.list_mut().step(1);
+        model.count_marks();
+    }
+}
+
+/// Begins a range, or marks the one that was begun.
+pub(super) fn range(model: &mut Model) {
+    let begun = model.list().anchor.and_then(|row| model.list().order.iter().position(|other| *other == row));
+    let Some(begun) = begun else {
+        model.list_mut().anchor = model.list().row();
+        model.say("A range begins here; the same key at its other end marks it.", Role::Text);
+        return;
+    };
+    let (first, last) = (begun.min(model.list().cursor), begun.max(model.list().cursor));
+    let rows = model.list().order[first..=last].to_vec();
+    for row in rows {
+        set(model, row, true);
+    }
+    model.list_mut().anchor = None;
+    model.notice = None;
+    model.count_marks();
+}
+
+/// Marks all rows that the filter shows, and says how many.
+pub(super) fn all(model: &mut Model) {
+    let rows = model.list().order.clone();
+    for row in &rows {
+        set(model, *row, true);
+    }
+    let noun = model.view.noun();
+    let filter = model.list().filter.value().trim().to_owned();
+    let count = human::count(rows.len() as u64);
+    if filter.is_empty() {
+        model.say(&format!("Marked all {count} {noun}."), Role::Text);
+    } else {
+        model.say(&format!("Marked the {count} {noun} that match `{filter}`."), Role::Text);
+    }
+    model.count_marks();
+}
+
+/// Marks what is not marked among the rows shown, and the other way round.
+pub(super) fn invert(model: &mut Model) {
+    for row in model.list().order.clone() {
+        let marked = is_marked(model, row);
+        set(model, row, !marked);
+    }
+    model.count_marks();
+}
+
+/// Takes all marks away.
+pub(super) fn clear(model: &mut Model) {
+    model.marks = crate::tui::model::marks::Marks::default();
+    model.count_marks();
+}

@@ -1,0 +1,175 @@
+//! The buckets of a cache: its top-level directories, named `<word>-v<number>`.
+//!
+//! The number changes when uv changes what it stores there, so several versions of one bucket may lie side by side. A
+//! version that nobody has looked at is not an error: it is shown, and kept.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+/// What a bucket holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BucketKind {
+    /// Entries: unpacked wheels and whole environments.
+    Archive,
+    /// Pointers to unpacked wheels that were downloaded or named by path.
+    Wheels,
+    /// Source distributions, and pointers to the wheels built from them.
+    Sdists,
+    /// Pointers to cached environments, and environments of scripts and projects.
+    Environments,
+    /// Temporary directories of running builds.
+    Builds,
+    /// Files by content, which entries hard-link (preview `content-addressed-cache`).
+    Files,
+    /// What uv learnt by asking interpreters.
+    Interpreter,
+    /// Answers of package indexes.
+    Simple,
+    /// Flat indexes, as given to `--find-links`.
+    FlatIndex,
+    /// Git databases and checkouts.
+    Git,
+    /// Programs that uv downloads, such as formatters.
+    Binaries,
+    /// Downloads of managed Python versions.
+    Python,
+    /// Answers of the vulnerability database.
+    Osv,
+}
+
+impl BucketKind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Archive,
+        Self::Wheels,
+        Self::Sdists,
+        Self::Environments,
+        Self::Builds,
+        Self::Files,
+        Self::Interpreter,
+        Self::Simple,
+        Self::FlatIndex,
+        Self::Git,
+        Self::Binaries,
+        Self::Python,
+        Self::Osv,
+    ];
+
+    /// The word that starts the directory's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Wheels => "wheels",
+            Self::Sdists => "sdists",
+            Self::Environments => "environments",
+            Self::Builds => "builds",
+            Self::Files => "files",
+            Self::Interpreter => "interpreter",
+            Self::Simple => "simple",
+            Self::FlatIndex => "flat-index",
+            Self::Git => "git",
+            Self::Binaries => "binaries",
+            Self::Python => "python",
+            Self::Osv => "osv",
+        }
+    }
+
+    /// Whether pointers to entries may lie in such a bucket.
+    pub fn holds_pointers(self) -> bool {
+        matches!(self, Self::Wheels | Self::Sdists | Self::Environments)
+    }
+}
+
+/// One bucket: its kind and the version of its layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket {
+    /// What it holds.
+    pub kind: BucketKind,
+    /// The version of its layout.
+    pub version: u32,
+}
+
+impl Bucket {
+    /// Reads a directory's name; `None` for every name that uv would not give to a bucket of a kind known here.
+    pub fn parse(name: &OsStr) -> Option<Self> {
+        let (word, digits) = name.to_str()?.rsplit_once("-v")?;
+        let kind = BucketKind::ALL.into_iter().find(|kind| kind.word() == word)?;
+        let canonical = digits == "0" || !digits.starts_with('0');
+        if !canonical || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { kind, version: digits.parse().ok()? })
+    }
+
+    /// Whether this version has been seen in a cache written by a real uv (0.5.0 to 0.13.8).
+    pub fn is_known(self) -> bool {
+        let version = self.version;
+        match self.kind {
+            BucketKind::Archive | BucketKind::Builds | BucketKind::Files | BucketKind::Binaries => {
+                version == 0
+            }
+            BucketKind::Wheels => (3..=7).contains(&version),
+            BucketKind::Sdists => matches!(version, 6 | 8 | 9 | 10),
+            BucketKind::Environments => matches!(version, 1 | 2),
+            BucketKind::Interpreter => (3..=5).contains(&version),
+            BucketKind::Simple => (14..=27).contains(&version),
+            BucketKind::FlatIndex => (2..=7).contains(&version),
+            BucketKind::Git | BucketKind::Python | BucketKind::Osv => version <= 1,
+        }
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-v{}", self.kind.word(), self.version)
+    }
+}
+
+/// Names that uv puts in a cache's root beside the buckets; the `.gitignore` there is no mark, since projects have one too.
+const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".lock"];
+
+/// Names that no cache has, but the directories do that must never be taken for one: a filesystem's root, a home, a
+/// project, an environment.
+const FOREIGN: [&str; 22] = [
+    ".bash_history",
+    ".bashrc",
+    ".config",
+    ".local",
+    ".profile",
+    ".ssh",
+    ".zshrc",
+    "AppData",
+    "Library",
+    "Program Files",
+    "System",
+    "Users",
+    "Windows",
+    "bin",
+    "etc",
+    "home",
+    "proc",
+    "pyproject.toml",
+    "pyvenv.cfg",
+    "setup.py",
+    "usr",
+    "uv.toml",
+];
+
+/// Whether a directory that holds these names may be taken for a cache.
+///
+/// Asks for one of uv's own marks beside a bucket, or for a bucket of entries or wheels in a version seen before; one name
+/// that belongs to a home, a project or a whole system refuses it. An emptied cache is refused too: nothing is in it.
+pub fn looks_like_cache<'a>(names: impl IntoIterator<Item = &'a OsStr>) -> bool {
+    let (mut marked, mut buckets, mut certain) = (false, false, false);
+    for name in names {
+        if FOREIGN.iter().any(|foreign| name == *foreign) {
+            return false;
+        }
+        marked |= MARKS.iter().any(|mark| name == *mark);
+        if let Some(bucket) = Bucket::parse(name) {
+            buckets = true;
+            certain |= matches!(bucket.kind, BucketKind::Archive | BucketKind::Wheels) && bucket.is_known();
+        }
+    }
+    certain || (marked && buckets)
+}

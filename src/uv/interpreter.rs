@@ -1,0 +1,83 @@
+//! The records of `interpreter-v*`: what uv learnt by asking an interpreter.
+//!
+//! uv keeps no list of environments, but a record here for every interpreter it ever asked, environments included, which
+//! survives `uv cache prune`. A record is `[stamp, fields]`; since uv 0.13.8 `fields` is `[platform, fields]`. The fields
+//! are an unnamed array that grew between releases; what is wanted stands, in all of them, right after its one early truth
+//! value.
+
+use std::path::PathBuf;
+
+use super::msgpack::Value;
+
+/// The most bytes a record can sensibly have; longer ones need not be read.
+pub const LONGEST_FILE: usize = 1 << 20;
+
+/// An interpreter that uv has asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterpreterRecord {
+    /// `sys.prefix`: the environment's root, or the interpreter's own when it belongs to none.
+    pub prefix: PathBuf,
+    /// `sys.executable`.
+    pub executable: Option<PathBuf>,
+    /// `sys.base_prefix`: where the interpreter itself is installed.
+    pub base_prefix: Option<PathBuf>,
+}
+
+impl InterpreterRecord {
+    /// Whether the record describes an environment rather than an installation.
+    pub fn is_environment(&self) -> bool {
+        self.base_prefix.as_ref().is_some_and(|base| *base != self.prefix)
+    }
+}
+
+/// Why a record could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InterpreterError {
+    /// It is not `MessagePack`, or ends too early, or goes beyond every bound.
+    #[error("Failed to read it as MessagePack: {0}")]
+    NotMessagePack(String),
+    /// It is none of the shapes that uv has written so far.
+    #[error("Its shape is none that uv 0.5.0 to 0.13.8 write")]
+    UnknownShape,
+}
+
+/// Reads a record.
+pub fn parse(bytes: &[u8]) -> Result<InterpreterRecord, InterpreterError> {
+    let record = Value::read(bytes).map_err(InterpreterError::NotMessagePack)?;
+    let Some([_, data]) = record.array() else { return Err(InterpreterError::UnknownShape) };
+    let data = match data.array() {
+        Some([_, fields @ (Value::Array(_) | Value::Map(_))]) => fields,
+        _ => data,
+    };
+    let found = match data {
+        Value::Array(fields) => positional(fields),
+        _ => named(data),
+    };
+    found.ok_or(InterpreterError::UnknownShape)
+}
+
+fn positional(fields: &[Value]) -> Option<InterpreterRecord> {
+    let flag = fields.iter().position(|field| matches!(field, Value::Bool(_)))?;
+    let [prefix, _base_exec_prefix, base_prefix, _base_executable, executable, ..] =
+        fields.get(flag + 1..)?
+    else {
+        return None;
+    };
+    Some(InterpreterRecord {
+        prefix: path(prefix)?,
+        executable: path(executable),
+        base_prefix: path(base_prefix),
+    })
+}
+
+fn named(data: &Value) -> Option<InterpreterRecord> {
+    Some(InterpreterRecord {
+        prefix: path(data.get("sys_prefix")?)?,
+        executable: data.get("sys_executable").and_then(path),
+        base_prefix: data.get("sys_base_prefix").and_then(path),
+    })
+}
+
+fn path(value: &Value) -> Option<PathBuf> {
+    value.text().filter(|text| !text.is_empty() && !text.contains('\0')).map(PathBuf::from)
+}

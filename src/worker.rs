@@ -1,0 +1,115 @@
+//! Long work off the screen's thread: one thread per job, its results as messages.
+//!
+//! A job ends by itself when nobody listens any more, at the latest when its work is done.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::control::{Cancel, Progress};
+use crate::scan::registry::{self, Remembered};
+use crate::scan::{self, Live};
+use crate::snapshot::{Completeness, FileRow, FilesRequest, Problem, Snapshot};
+
+/// How often a running scan shows what it knows so far.
+const PARTIAL: Duration = Duration::from_millis(150);
+
+/// What a running scan reports.
+#[derive(Clone, Debug)]
+pub enum ScanEvent {
+    /// What is known so far; replaces every earlier event.
+    Partial(Arc<Snapshot>),
+    /// The final result, complete or cancelled.
+    Finished(Arc<Snapshot>),
+    /// The scan could not be done at all: the whole chain of errors as one sentence.
+    Failed(String),
+}
+
+/// A scan that runs on a thread of its own.
+#[derive(Debug)]
+pub struct ScanJob {
+    /// Its reports; closed after [`ScanEvent::Finished`] or [`ScanEvent::Failed`].
+    pub events: Receiver<ScanEvent>,
+    /// How far it has come.
+    pub progress: Arc<Progress>,
+    /// Stops it early.
+    pub cancel: Cancel,
+}
+
+/// Starts a scan. What it finds is remembered in the file `remember`, if one is given; that it could not be is a
+/// problem of the scan, not a failure.
+pub fn start_scan(request: scan::Request, remember: Option<PathBuf>) -> ScanJob {
+    let (sender, events) = mpsc::channel();
+    let progress = Arc::new(Progress::default());
+    let cancel = Cancel::default();
+    let job = ScanJob { events, progress: Arc::clone(&progress), cancel: cancel.clone() };
+    spawn(move || {
+        let live = Arc::new(Live::default());
+        let (done, finished) = mpsc::channel();
+        let scanned = Arc::clone(&live);
+        let stop = cancel.clone();
+        spawn(move || {
+            let mut result = scan::scan(&request, &scanned, &cancel, &progress);
+            if let (Ok(snapshot), Some(path)) = (&mut result, remember) {
+                keep(snapshot, &request.remembered, path);
+            }
+            // Nobody listens only when the job itself was dropped.
+            drop(done.send(result));
+        });
+        let last = loop {
+            match finished.recv_timeout(PARTIAL) {
+                Ok(Ok(snapshot)) => break ScanEvent::Finished(Arc::new(snapshot)),
+                Ok(Err(error)) => break ScanEvent::Failed(chain(&error)),
+                Err(RecvTimeoutError::Timeout) => {
+                    if sender.send(ScanEvent::Partial(Arc::new(live.snapshot()))).is_err() {
+                        stop.cancel();
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    break ScanEvent::Failed("The scan ended unexpectedly".to_owned());
+                }
+            }
+        };
+        drop(sender.send(last));
+    });
+    job
+}
+
+/// Lists files off the caller's thread; the answer comes once.
+pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<FileRow>, String>> {
+    let (sender, answer) = mpsc::channel();
+    spawn(move || {
+        let rows = scan::files::list(&cache, &request).map_err(|error| chain(&error));
+        drop(sender.send(rows));
+    });
+    answer
+}
+
+/// Remembers the environments of a complete scan.
+fn keep(snapshot: &mut Snapshot, before: &[Remembered], path: PathBuf) {
+    if snapshot.scope.completeness != Completeness::Complete {
+        return;
+    }
+    if let Err(error) = crate::apply::state::save(&path, &registry::bytes(snapshot, before)) {
+        snapshot.problems.push(Problem { path, message: chain(&error) });
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    #[expect(clippy::disallowed_methods, reason = "the jobs' threads start here and nowhere else")]
+    drop(std::thread::spawn(work));
+}
+
+/// An error and its sources as one sentence.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

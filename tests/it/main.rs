@@ -1,0 +1,23 @@
+//! One test binary: every integration test of the project.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the fences are for the program; tests make the files they need"
+)]
+
+mod architecture;
+mod cli_print;
+mod demo;
+#[cfg(unix)]
+mod doubt;
+#[cfg(unix)]
+mod journey;
+mod pictures;
+mod readme;
+#[cfg(target_os = "linux")]
+mod real_uv;
+mod support;
+mod tui;
+mod uv;
+mod walk;

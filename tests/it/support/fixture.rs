@@ -1,0 +1,68 @@
+//! The sample caches in `tests/fixtures`, unpacked into temporary directories.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// Every sample, by the name of its archive without `.tar.gz`. Each holds `cache` and one or more environments.
+pub(crate) const ALL: [&str; 6] = [
+    "uv-0.5.0-cache",
+    "uv-0.6.0-cache",
+    "uv-0.9.30-cache",
+    "uv-0.12.5-cache",
+    "uv-0.13.8-cache",
+    "uv-0.13.8-windows-cache",
+];
+
+/// An unpacked sample, removed when dropped.
+pub(crate) struct Fixture {
+    directory: TempDir,
+}
+
+impl Fixture {
+    /// Unpacks a sample.
+    pub(crate) fn unpack(name: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let archive =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.tar.gz"));
+        let status =
+            Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(directory.path()).status().unwrap();
+        assert!(status.success(), "`tar` unpacks `{}`", archive.display());
+        Self { directory }
+    }
+
+    /// The directory that holds what was packed.
+    pub(crate) fn root(&self) -> PathBuf {
+        let has_cache = |directory: &PathBuf| directory.join("cache").is_dir();
+        let inner = std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        [self.directory.path().to_path_buf()].into_iter().chain(inner).find(has_cache).unwrap()
+    }
+
+    /// The cache's root.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.root().join("cache")
+    }
+
+    /// The ids of the entries in the cache.
+    pub(crate) fn entries(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.cache().join("archive-v0")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// Everything beneath the sample's root that is not a directory, ordered by path.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let walk = walkdir::WalkDir::new(self.root()).sort_by_file_name().into_iter().map(Result::unwrap);
+        walk.filter(|entry| !entry.file_type().is_dir()).map(walkdir::DirEntry::into_path).collect()
+    }
+
+    /// The files of the cache with one extension, outside the entries.
+    pub(crate) fn cached_files(&self, extension: &str) -> Vec<PathBuf> {
+        let cache = self.cache();
+        let is_outside =
+            |path: &PathBuf| path.strip_prefix(&cache).is_ok_and(|path| !path.starts_with("archive-v0"));
+        let fits = |path: &PathBuf| is_outside(path) && path.extension() == Some(OsStr::new(extension));
+        self.files().into_iter().filter(fits).collect()
+    }
+}

@@ -1,0 +1,203 @@
+//! The real uv, of the one version the tests speak about, and a sandbox to run it in.
+//!
+//! uv is taken from where it is already, else installed with pip into `target/`. Nothing else of the tests needs the
+//! network. Where it cannot be had a test says so and ends; under `CI=true` that is a failure.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The version whose facts the tests rest on.
+pub(crate) const VERSION: &str = "0.13.8";
+
+/// The programs a sandbox runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    uv: PathBuf,
+    python: PathBuf,
+}
+
+/// Says that a test did not run, and why; under `CI=true` that is a failure.
+#[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]
+pub(crate) fn not_run(reason: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "not run: {reason}");
+    eprintln!("not run: {reason}");
+}
+
+/// uv and the Python it makes environments for; `None` when there is no way to get them, which has been said.
+pub(crate) fn programs() -> Option<&'static Programs> {
+    static PROGRAMS: OnceLock<Option<Programs>> = OnceLock::new();
+    let programs = PROGRAMS.get_or_init(find).as_ref();
+    if programs.is_none() {
+        not_run(&format!("uv {VERSION} is neither installed nor could be installed with pip"));
+    }
+    programs
+}
+
+fn find() -> Option<Programs> {
+    // Not a shim: the sandbox has another home, where a shim would find nothing.
+    let python = said(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]))?;
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("uv-{VERSION}"));
+    let provisioned = own.join("bin/uv");
+    let installed = || {
+        let found = said(Command::new(&python).args(["-c", "import uv; print(uv.find_uv_bin())"]))?;
+        fits(Path::new(&found)).then(|| PathBuf::from(found))
+    };
+    let on_path = || {
+        let places = path_variable();
+        std::env::split_paths(&places)
+            .map(|place| place.join("uv"))
+            .find(|path| !is_script(path) && fits(path))
+    };
+    let uv = fits(&provisioned).then(|| provisioned.clone()).or_else(installed).or_else(on_path).or_else(
+        || {
+            let mut pip = Command::new(&python);
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
+            said(pip.arg(&own).arg(format!("uv=={VERSION}")))?;
+            fits(&provisioned).then(|| provisioned.clone())
+        },
+    )?;
+    Some(Programs { uv, python: PathBuf::from(python) })
+}
+
+/// What a command prints, when it succeeds.
+fn said(command: &mut Command) -> Option<String> {
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+fn fits(uv: &Path) -> bool {
+    let expected = format!("uv {VERSION}");
+    said(Command::new(uv).arg("--version"))
+        .is_some_and(|text| text == expected || text.starts_with(&format!("{expected} ")))
+}
+
+fn is_script(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"#!"))
+}
+
+fn path_variable() -> std::ffi::OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// A directory that holds everything one scenario touches: a home, a cache, and places for environments.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    programs: &'static Programs,
+    base: PathBuf,
+    /// uv's preview features, as `--preview-features` takes them; empty for none.
+    pub(crate) preview: &'static str,
+}
+
+impl Sandbox {
+    /// A sandbox in an existing directory.
+    pub(crate) fn new(base: &Path) -> Option<Self> {
+        let programs = programs()?;
+        let base = base.canonicalize().unwrap();
+        for name in ["home", "tmp", "roots"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
+        Some(Self { programs, base, preview: "" })
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.base.join(relative)
+    }
+
+    /// The cache's root.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.path("cache")
+    }
+
+    /// The directory searched for environments.
+    pub(crate) fn roots(&self) -> PathBuf {
+        self.path("roots")
+    }
+
+    /// A program that sees nothing of the machine but its programs.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let home = self.path("home");
+        command
+            .env_clear()
+            .env("PATH", path_variable())
+            .env("HOME", &home)
+            .env("XDG_CACHE_HOME", home.join("cache"))
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env("XDG_STATE_HOME", home.join("state"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("LANG", "C.UTF-8")
+            .env("NO_COLOR", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .current_dir(self.path("home"));
+        command
+    }
+
+    /// uv with some arguments, on this sandbox's cache.
+    pub(crate) fn uv(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&self.programs.uv);
+        command
+            .env("UV_CACHE_DIR", self.cache())
+            .env("UV_PYTHON", &self.programs.python)
+            .env("UV_PYTHON_DOWNLOADS", "never")
+            .env("UV_NO_PROGRESS", "1")
+            .args(arguments);
+        if !self.preview.is_empty() {
+            command.env("UV_PREVIEW_FEATURES", self.preview);
+        }
+        command
+    }
+
+    /// Runs uv, which has to succeed.
+    pub(crate) fn run_uv(&self, arguments: &[&str]) -> Output {
+        ran(&mut self.uv(arguments))
+    }
+
+    /// cachetui with some arguments, looking at this sandbox's cache and roots.
+    pub(crate) fn cachetui(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cachetui"));
+        command.args(arguments).arg("--no-remember");
+        command.arg("--cache-dir").arg(self.cache()).arg("--root").arg(self.roots());
+        command
+    }
+
+    /// What a command of cachetui answers with `--json`.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = ran(self.cachetui(arguments).arg("--json"));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// An environment below the roots, made by uv.
+    pub(crate) fn environment(&self, name: &str) -> PathBuf {
+        let path = self.roots().join(name).join(".venv");
+        self.run_uv(&["venv", "--quiet", path.to_str().unwrap()]);
+        path
+    }
+
+    /// Makes an environment below the roots and installs into it.
+    pub(crate) fn install(&self, name: &str, mode: &str, arguments: &[&str]) -> PathBuf {
+        let path = self.environment(name);
+        let python = path.join("bin/python");
+        let mut all =
+            vec!["pip", "install", "--quiet", "--link-mode", mode, "--python", python.to_str().unwrap()];
+        all.extend(arguments);
+        self.run_uv(&all);
+        path
+    }
+}
+
+/// Runs a command, which has to succeed.
+pub(crate) fn ran(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?} failed: {}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}

@@ -1,0 +1,11 @@
+//! The layer that reads what uv writes.
+
+mod distributions;
+mod environments;
+mod fixtures;
+mod hostile;
+mod links;
+mod names;
+mod pointers;
+mod records;
+mod roots;

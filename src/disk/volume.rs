@@ -11,8 +11,6 @@ pub struct Filesystem {
     pub reflinks: Reflinks,
     /// Whether allocated blocks tell what deleting gives back.
     pub accounting: Accounting,
-    /// Whether a directory listing's inode numbers are those of `stat` (not so on overlayfs over several filesystems).
-    pub listing: Listing,
 }
 
 /// Whether files of a filesystem may share extents.
@@ -33,45 +31,32 @@ pub enum Accounting {
     Unknown,
 }
 
-/// Whether a directory listing's inode numbers can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// They equal those of `stat`.
-    Faithful,
-    /// They may differ.
-    Doubtful,
-}
-
-const UNKNOWN: Filesystem = Filesystem {
-    name: "unknown",
-    reflinks: Reflinks::Possible,
-    accounting: Accounting::Unknown,
-    listing: Listing::Doubtful,
-};
+const UNKNOWN: Filesystem =
+    Filesystem { name: "unknown", reflinks: Reflinks::Possible, accounting: Accounting::Unknown };
 
 /// Magic numbers from statfs(2) and `linux/magic.h`.
 #[cfg(target_os = "linux")]
-const TYPES: &[(u64, &str, Reflinks, Accounting, Listing)] = {
+const TYPES: &[(u64, &str, Reflinks, Accounting)] = {
     use Reflinks::{Never, Possible};
     &[
-        (0xef53, "ext4", Never, Accounting::Exact, Listing::Faithful),
-        (0x5846_5342, "xfs", Possible, Accounting::Exact, Listing::Faithful),
-        (0x9123_683e, "btrfs", Possible, Accounting::Exact, Listing::Faithful),
-        (0x0102_1994, "tmpfs", Never, Accounting::Exact, Listing::Faithful),
-        (0xf2f5_2010, "f2fs", Never, Accounting::Exact, Listing::Faithful),
-        (0xca45_1a4e, "bcachefs", Possible, Accounting::Exact, Listing::Faithful),
-        (0x2fc1_2fc1, "zfs", Never, Accounting::Unknown, Listing::Faithful),
-        (0x794c_7630, "overlayfs", Possible, Accounting::Unknown, Listing::Doubtful),
-        (0x6969, "nfs", Never, Accounting::Unknown, Listing::Doubtful),
-        (0xff53_4d42, "cifs", Never, Accounting::Unknown, Listing::Doubtful),
-        (0xfe53_4d42, "smb2", Never, Accounting::Unknown, Listing::Doubtful),
-        (0x6573_5546, "fuse", Never, Accounting::Unknown, Listing::Doubtful),
-        (0x0102_1997, "9p", Never, Accounting::Unknown, Listing::Doubtful),
-        (0x4d44, "vfat", Never, Accounting::Exact, Listing::Doubtful),
-        (0x2011_bab0, "exfat", Never, Accounting::Exact, Listing::Doubtful),
-        (0x5346_544e, "ntfs", Never, Accounting::Unknown, Listing::Doubtful),
-        (0x7366_746e, "ntfs3", Never, Accounting::Unknown, Listing::Doubtful),
-        (0x7371_7368, "squashfs", Never, Accounting::Unknown, Listing::Faithful),
+        (0xef53, "ext4", Never, Accounting::Exact),
+        (0x5846_5342, "xfs", Possible, Accounting::Exact),
+        (0x9123_683e, "btrfs", Possible, Accounting::Exact),
+        (0x0102_1994, "tmpfs", Never, Accounting::Exact),
+        (0xf2f5_2010, "f2fs", Never, Accounting::Exact),
+        (0xca45_1a4e, "bcachefs", Possible, Accounting::Exact),
+        (0x2fc1_2fc1, "zfs", Never, Accounting::Unknown),
+        (0x794c_7630, "overlayfs", Possible, Accounting::Unknown),
+        (0x6969, "nfs", Never, Accounting::Unknown),
+        (0xff53_4d42, "cifs", Never, Accounting::Unknown),
+        (0xfe53_4d42, "smb2", Never, Accounting::Unknown),
+        (0x6573_5546, "fuse", Never, Accounting::Unknown),
+        (0x0102_1997, "9p", Never, Accounting::Unknown),
+        (0x4d44, "vfat", Never, Accounting::Exact),
+        (0x2011_bab0, "exfat", Never, Accounting::Exact),
+        (0x5346_544e, "ntfs", Never, Accounting::Unknown),
+        (0x7366_746e, "ntfs3", Never, Accounting::Unknown),
+        (0x7371_7368, "squashfs", Never, Accounting::Unknown),
     ]
 };
 
@@ -81,8 +66,10 @@ pub fn filesystem(path: &Path) -> Filesystem {
     let Ok(answer) = rustix::fs::statfs(path) else { return UNKNOWN };
     // The field's width differs between architectures; magic numbers have 32 bits.
     let magic = u64::from(u32::try_from(i128::from(answer.f_type) & 0xffff_ffff).unwrap_or(0));
-    TYPES.iter().find(|row| row.0 == magic).map_or(UNKNOWN, |&(_, name, reflinks, accounting, listing)| {
-        Filesystem { name, reflinks, accounting, listing }
+    TYPES.iter().find(|row| row.0 == magic).map_or(UNKNOWN, |&(_, name, reflinks, accounting)| Filesystem {
+        name,
+        reflinks,
+        accounting,
     })
 }
 

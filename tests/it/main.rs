@@ -17,6 +17,7 @@ mod pictures;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;
+mod samples;
 mod support;
 mod tui;
 mod uv;

@@ -1,0 +1,86 @@
+//! The sample caches of six uv releases, read by the program itself: every entry named, every pointer explained.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::fixture::{ALL, Fixture};
+
+fn run(fixture: &Fixture, command: &str) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
+        .args([command, "--json", "--no-remember", "--cache-dir"])
+        .arg(fixture.cache())
+        .arg("--root")
+        .arg(fixture.root())
+        .env("HOME", fixture.root())
+        .current_dir(fixture.root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn every_entry_of_every_release_is_named_and_led_to_or_explained() {
+    for name in ALL {
+        let fixture = Fixture::unpack(name);
+        let answer = run(&fixture, "list");
+        let entries = answer["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), fixture.entries().len(), "{name}");
+        for entry in entries {
+            assert!(entry["name"].is_string(), "{name}: {entry}");
+            assert_ne!(entry["kind"], "unknown", "{name}: {entry}");
+            assert_ne!(entry["state"], "unreferenced", "{name}: {entry}");
+        }
+        assert_eq!(answer["problems"], serde_json::json!([]), "{name}");
+    }
+}
+
+#[test]
+fn every_pointer_of_every_release_leads_to_an_entry_or_says_which_cache_it_means() {
+    for name in ALL {
+        let fixture = Fixture::unpack(name);
+        let answer = run(&fixture, "links");
+        let pointers = answer["pointers"].as_array().unwrap();
+        assert!(pointers.len() >= fixture.entries().len(), "{name}");
+        for pointer in pointers {
+            // Before 0.11.17 uv wrote absolute links, which name the place the sample was made in.
+            let twin = pointer["note"].as_str().is_some_and(|note| note.contains("an entry of that id"));
+            assert!(pointer["state"] == "live" || pointer["state"] == "foreign" && twin, "{name}: {pointer}");
+        }
+    }
+}
+
+#[test]
+fn every_distribution_of_the_installed_environment_is_attributed_to_its_entry() {
+    for name in ALL {
+        let fixture = Fixture::unpack(name);
+        let list = run(&fixture, "list");
+        let entries = list["entries"].as_array().unwrap();
+        let mut attributed = 0;
+        let answer = run(&fixture, "envs");
+        let environments = answer["environments"].as_array().unwrap();
+        let outside: Vec<_> = environments
+            .iter()
+            .filter(|environment| !environment["path"].as_str().unwrap().contains("/cache/"))
+            .collect();
+        assert!(!outside.is_empty(), "{name}: {answer}");
+        for distribution in outside.iter().flat_map(|item| item["distributions"].as_array().unwrap()) {
+            let is_cached = entries.iter().any(|entry| {
+                (&entry["name"], &entry["version"]) == (&distribution["name"], &distribution["version"])
+            });
+            assert_eq!(distribution["entry"].is_string(), is_cached, "{name}: {distribution}");
+            attributed += u64::from(is_cached);
+            let files = &distribution["files"];
+            assert_eq!(
+                (&files["modified"], &files["dangling"]),
+                (&0.into(), &0.into()),
+                "{name}: {distribution}"
+            );
+            // The programs (`.exe`) were left out of the Windows sample.
+            let whole = !name.contains("windows");
+            assert!(!whole || distribution["state"] == "ok", "{name}: {distribution}");
+        }
+        assert!(attributed > 1, "{name}");
+    }
+}

@@ -125,11 +125,6 @@ pub struct Places {
     /// Neither use nor extend the list of environments found earlier
     #[arg(long, global = true)]
     pub no_remember: bool,
-    /// Where cachetui keeps its own lock files
-    ///
-    /// Without it `UV_LOCK_DIR`, or a directory of the user's state.
-    #[arg(long, global = true, value_name = "DIR")]
-    pub lock_dir: Option<PathBuf>,
 }
 
 /// The options that say how to show things.

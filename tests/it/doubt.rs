@@ -186,3 +186,14 @@ fn a_list_of_environments_that_cannot_be_understood_is_not_overwritten() {
     assert_eq!(problems(&ground.run("list", &[])), 1);
     assert_eq!(std::fs::read_to_string(&list).unwrap(), "{\"schema_version\": 99}");
 }
+
+#[test]
+fn roots_of_the_settings_are_searched() {
+    let ground = Ground::new();
+    ground.environment(&ground.fixture.root().join("elsewhere/proj/.venv"), &ground.cache());
+    assert_eq!(ground.demo_c(&["--no-remember"])["state"], "unused");
+    let settings = ground.fixture.root().join(".config/cachetui");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::write(settings.join("config.toml"), "roots = [\"~/elsewhere\"]\n").unwrap();
+    assert_eq!(ground.demo_c(&["--no-remember"])["state"], "protected");
+}

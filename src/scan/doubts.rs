@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::Gathered;
 use super::environments::Reading;
-use crate::snapshot::{Doubt, EntryIndex, EntryKind, PointerState, Snapshot};
+use crate::snapshot::{Doubt, Entry, EntryIndex, EntryKind, PointerState, Snapshot};
 use crate::uv::distribution::normalize;
 use crate::uv::shard::{self, Place};
 
@@ -50,32 +50,28 @@ pub(super) fn collect(
     Doubts { users, pointers: pointers(gathered, snapshot) }
 }
 
-/// Entries that a pointer may lead to which could not be read: those with the package's name where the pointer's place
-/// tells it, else all.
+/// Entries that a pointer may lead to which could not be read, or names another path: those with the package's name where
+/// the pointer's place tells it, else all.
 fn pointers(gathered: &Gathered, snapshot: &Snapshot) -> FxHashSet<EntryIndex> {
-    let mut doubtful = FxHashSet::default();
-    let everything = gathered.pointers_unread;
-    for (index, entry) in snapshot.entries() {
-        let name = gathered.facts[index.position()]
-            .dist_info
-            .as_deref()
-            .and_then(crate::uv::distribution::parse_dist_info)
-            .map(|parsed| normalize(&parsed.name));
-        let is_environment = super::entry_kind(&gathered.facts[index.position()]) == EntryKind::Environment;
-        let may_lead = |place: Place| match place {
+    let mut packages: FxHashSet<String> = FxHashSet::default();
+    let (mut environments, mut everything) = (false, gathered.pointers_unread);
+    let unclear = |state| matches!(state, PointerState::Malformed | PointerState::Foreign);
+    for pointer in snapshot.pointers.iter().filter(|pointer| unclear(pointer.state)) {
+        match shard::place(&pointer.path) {
             Place::Wheel { package, .. } | Place::BuiltWheel { package: Some(package), .. } => {
-                name.as_ref().is_none_or(|name| *name == normalize(&package))
+                packages.insert(normalize(&package));
             }
-            Place::CachedEnvironment => is_environment,
-            _ => true,
-        };
-        let unclear = |state| matches!(state, PointerState::Malformed | PointerState::Foreign);
-        let mut unclear = snapshot.pointers.iter().filter(|pointer| unclear(pointer.state));
-        if entry.pointers.is_empty()
-            && (everything || unclear.any(|pointer| may_lead(shard::place(&pointer.path))))
-        {
-            doubtful.insert(index);
+            Place::CachedEnvironment => environments = true,
+            _ => everything = true,
         }
     }
-    doubtful
+    let may_be_led_to = |(index, _): &(EntryIndex, &Entry)| {
+        let facts = &gathered.facts[index.position()];
+        let name = facts.dist_info.as_deref().and_then(crate::uv::distribution::parse_dist_info);
+        everything
+            || environments && super::entry_kind(facts) == EntryKind::Environment
+            || name.map_or(!packages.is_empty(), |name| packages.contains(&normalize(&name.name)))
+    };
+    let alone = snapshot.entries().filter(|(_, entry)| entry.pointers.is_empty());
+    alone.filter(may_be_led_to).map(|(index, _)| index).collect()
 }

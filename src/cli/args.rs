@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::select::entries::{EntryFilter, EntrySort};
 use crate::cli::select::environments::{EnvironmentFilter, EnvironmentSort};
+use crate::cli::select::pointers::PointerSort;
 use crate::snapshot::{
     EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
 };
@@ -306,6 +307,13 @@ pub struct LinksArguments {
     #[arg(long, value_name = "FORM", value_delimiter = ',', help_heading = "Filters",
         value_parser = words(&POINTER_FORMS, PointerForm::word))]
     pub form: Vec<PointerForm>,
+    /// What to order them by
+    #[arg(long, value_name = "KEY", default_value = "path", help_heading = "Order",
+        value_parser = words(&PointerSort::ALL, PointerSort::word))]
+    pub sort: PointerSort,
+    /// Turn the order round
+    #[arg(long, help_heading = "Order")]
+    pub reverse: bool,
     /// Print one JSON object instead of a table
     #[arg(long, help_heading = "Output")]
     pub json: bool,

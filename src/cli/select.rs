@@ -4,3 +4,4 @@ pub mod entries;
 pub mod environments;
 pub mod holders;
 pub mod pattern;
+pub mod pointers;

@@ -84,3 +84,31 @@ fn every_distribution_of_the_installed_environment_is_attributed_to_its_entry() 
         assert!(attributed > 1, "{name}");
     }
 }
+
+#[test]
+fn pointers_are_ordered_as_asked() {
+    let fixture = Fixture::unpack("uv-0.13.8-cache");
+    let is_wheel = |path: &std::path::PathBuf| path.to_str().unwrap().contains("wheels-v7");
+    let broken = fixture.cached_files("http").into_iter().find(is_wheel).unwrap();
+    std::fs::write(broken, b"\x95").unwrap();
+    let forms = |more: &[&str]| -> Vec<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
+            .args(["links", "--json", "--no-remember", "--cache-dir"])
+            .arg(fixture.cache())
+            .args(more)
+            .env("HOME", fixture.root())
+            .current_dir(fixture.root())
+            .output()
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let pointers = answer["pointers"].as_array().unwrap();
+        pointers.iter().map(|pointer| format!("{} {}", pointer["form"], pointer["state"])).collect()
+    };
+    let by_form = forms(&["--sort", "form"]);
+    assert!(
+        by_form.first().unwrap().contains("symlink") && by_form.last().unwrap().contains("rev"),
+        "{by_form:?}"
+    );
+    assert!(forms(&["--sort", "form", "--reverse"]).first().unwrap().contains("rev"));
+    assert!(forms(&["--sort", "state"]).first().unwrap().contains("malformed"));
+}

@@ -10,10 +10,11 @@ use crate::cli::failure::Failure;
 use crate::cli::print::json::pointers::PointerRow;
 use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
+use crate::cli::select::pointers::sort;
 use crate::human;
 use crate::snapshot::{EntryIndex, Pointer, PointerIndex, PointerState, Snapshot, What};
 
-/// Prints the pointers that the arguments ask for, ordered by path.
+/// Prints the pointers that the arguments ask for, in the order they ask for.
 pub fn run(
     snapshot: &Snapshot,
     arguments: &LinksArguments,
@@ -58,10 +59,12 @@ fn select(snapshot: &Snapshot, arguments: &LinksArguments) -> Result<Vec<Pointer
             && (arguments.form.is_empty() || arguments.form.contains(&pointer.form))
     };
     let pointers = snapshot.pointers.iter().enumerate();
-    Ok(pointers
+    let mut rows: Vec<PointerIndex> = pointers
         .filter(|(_, pointer)| wants(pointer))
         .map(|(position, _)| PointerIndex::new(position))
-        .collect())
+        .collect();
+    sort(snapshot, &mut rows, arguments.sort, arguments.reverse);
+    Ok(rows)
 }
 
 fn table(snapshot: &Snapshot, rows: &[PointerIndex]) -> Table {

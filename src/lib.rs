@@ -12,6 +12,8 @@ pub mod disk;
 
 pub mod uv;
 
+pub mod lock;
+
 pub mod snapshot;
 
 pub mod scan;

@@ -18,6 +18,8 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use crate::scan::Absent;
+
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Arguments, ColorChoice, Command, Places};
@@ -64,10 +66,11 @@ fn end(failure: &Failure, colour: bool) -> ExitCode {
 
 fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Write) -> Result<(), Failure> {
     let view = View::new(&arguments.look, surroundings);
-    let snapshot = || {
-        let job = request::start(&arguments.places, surroundings)?;
+    let scan = |absent| {
+        let job = request::start(&arguments.places, absent, surroundings)?;
         progress::wait(&job, surroundings, view.quiet)
     };
+    let snapshot = || scan(Absent::Refused);
     let interface = |places: &Places, surroundings: &Surroundings| match commands::tui::run(
         places,
         &arguments.look,
@@ -81,7 +84,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Tui => interface(&arguments.places, surroundings),
         Command::Demo(arguments) => commands::demo::run(arguments, surroundings, &view, &interface, writer),
         Command::List(arguments) => commands::list::run(&*snapshot()?, arguments, here, &view, writer),
-        Command::Envs(arguments) => commands::envs::run(&*snapshot()?, arguments, here, &view, writer),
+        Command::Envs(arguments) => {
+            commands::envs::run(&*scan(Absent::Empty)?, arguments, here, &view, writer)
+        }
         Command::Why(arguments) => commands::why::run(&*snapshot()?, arguments, &view, writer),
         Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
         Command::Completions(arguments) => commands::completions::run(arguments, writer),

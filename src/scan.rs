@@ -54,6 +54,8 @@ use share::Sharing;
 pub struct Request {
     /// The cache.
     pub cache: Root,
+    /// What the cache is when it is not there.
+    pub absent: Absent,
     /// Where to look for environments, in the order of [`discover::near_places`] and [`discover::known_places`].
     pub places: Vec<Place>,
     /// `--target` and `--prefix` directories and system installations to read as environments.
@@ -70,6 +72,17 @@ pub struct Request {
     pub started: jiff::Timestamp,
     /// The clock that tells how long it takes.
     pub clock: fn() -> Instant,
+}
+
+/// What a cache that is not there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// A reason not to scan.
+    #[default]
+    Refused,
+    /// Empty: `uv cache clean` of uv 0.13.0 and before removes the directory too, and the environments whose links lead
+    /// there are still to be seen.
+    Empty,
 }
 
 /// Why a scan could not be done at all.
@@ -124,14 +137,13 @@ struct State {
 /// Scans. A cancelled scan answers with what it has, and says so in its scope.
 pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress) -> Result<Snapshot, Error> {
     let root = &request.cache.path;
-    if let Err(error) = std::fs::metadata(root)
-        && error.kind() == io::ErrorKind::NotFound
-    {
+    let missing = std::fs::metadata(root).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if missing && request.absent == Absent::Refused {
         return Err(Error::Missing { path: root.clone() });
     }
     let begun = (request.clock)();
     progress.enter(Phase::Cache);
-    let layout = Layout::read(root)?;
+    let layout = if missing { Layout::missing(root) } else { Layout::read(root)? };
     let filesystem = volume::filesystem(root);
     let reflinks = filesystem.reflinks == Reflinks::Possible && has_extent_map(root);
     let mut snapshot = Snapshot {

@@ -10,7 +10,7 @@ use super::failure::{Failure, USAGE};
 use super::settings::{self, Settings};
 use super::surroundings::{self, Surroundings};
 use crate::disk::{self, walk};
-use crate::scan::{self, discover, registry};
+use crate::scan::{self, Absent, discover, registry};
 use crate::snapshot::Problem;
 use crate::uv::root::{self, Root, RootInputs};
 use crate::worker::{self, ScanJob};
@@ -44,8 +44,12 @@ impl Prepared {
 }
 
 /// Starts the scan that the arguments ask for.
-pub(super) fn start(places: &Places, surroundings: &Surroundings) -> Result<ScanJob, Failure> {
-    Ok(prepare(places, surroundings)?.start(surroundings.now))
+pub(super) fn start(
+    places: &Places,
+    absent: Absent,
+    surroundings: &Surroundings,
+) -> Result<ScanJob, Failure> {
+    Ok(prepare(places, absent, surroundings)?.start(surroundings.now))
 }
 
 impl Prepared {
@@ -56,9 +60,15 @@ impl Prepared {
 }
 
 /// Finds out which cache to scan and where to look for environments.
-pub(super) fn prepare(places: &Places, surroundings: &Surroundings) -> Result<Prepared, Failure> {
+pub(super) fn prepare(
+    places: &Places,
+    absent: Absent,
+    surroundings: &Surroundings,
+) -> Result<Prepared, Failure> {
     let cache = cache(places, surroundings)?;
-    if std::fs::metadata(&cache.path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+    let missing =
+        std::fs::metadata(&cache.path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    if missing && absent == Absent::Refused {
         let path = crate::human::path(&cache.path, surroundings.home.as_deref());
         return Err(Failure::no_cache(format!("There is no uv cache at `{path}` ({}).", cache.found_by)));
     }
@@ -74,6 +84,7 @@ pub(super) fn prepare(places: &Places, surroundings: &Surroundings) -> Result<Pr
     let targets = places.targets.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>();
     let request = scan::Request {
         cache,
+        absent,
         places: search,
         targets: targets.map_err(|error| Failure::new(USAGE, error))?,
         remembered: Vec::new(),

@@ -14,7 +14,7 @@ use super::index::Records;
 use super::share::SharedExtent;
 use crate::disk::{self, FileKind, FileStat};
 use crate::snapshot::{EntryKey, EnvironmentKind, Problem};
-use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::bucket::{self as bucket_names, Bucket, BucketKind};
 
 /// What lies in the cache root.
 #[derive(Debug, Default)]
@@ -57,11 +57,16 @@ pub(super) struct Harvest {
 }
 
 impl Layout {
+    /// A cache that is not there has nothing in it.
+    pub(super) fn missing(root: &Path) -> Self {
+        Self { root: root.to_owned(), canonical: root.to_owned(), ..Self::default() }
+    }
+
     /// Lists the cache root and its archive buckets.
     pub(super) fn read(root: &Path) -> Result<Self, super::Error> {
         let failed = |source| super::Error::Read(disk::Error::new("read the cache directory", root, source));
         let canonical = std::fs::canonicalize(root).map_err(failed)?;
-        let mut layout = Self { root: root.to_owned(), canonical, ..Self::default() };
+        let mut layout = Self { canonical, ..Self::missing(root) };
         for item in std::fs::read_dir(root).map_err(failed)? {
             let item = item.map_err(failed)?;
             let Ok(stat) = FileStat::of(&item.path()) else { continue };
@@ -74,7 +79,8 @@ impl Layout {
             layout.parts.push(Part { name: item.file_name(), bucket, kind });
         }
         layout.parts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        if !crate::uv::bucket::looks_like_cache(layout.parts.iter().map(|part| part.name.as_os_str())) {
+        let names = || layout.parts.iter().map(|part| part.name.as_os_str());
+        if !bucket_names::looks_like_cache(names()) && !bucket_names::may_be_emptied(names()) {
             return Err(super::Error::NotACache { path: root.to_owned() });
         }
         layout.disk = FileStat::of(&layout.canonical).map_or(0, |stat| stat.disk);

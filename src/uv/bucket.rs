@@ -155,10 +155,16 @@ const FOREIGN: [&str; 22] = [
     "uv.toml",
 ];
 
+/// Whether a directory that holds these names may be a cache in which nothing is left: there is nothing but the files that
+/// `uv cache clean` leaves (uv 0.13.1 and later leave `.lock`), or nothing at all.
+pub fn may_be_emptied<'a>(names: impl IntoIterator<Item = &'a OsStr>) -> bool {
+    names.into_iter().all(|name| MARKS.iter().chain(&[".git", ".gitignore"]).any(|mark| name == *mark))
+}
+
 /// Whether a directory that holds these names may be taken for a cache.
 ///
 /// Asks for one of uv's own marks beside a bucket, or for a bucket of entries or wheels in a version seen before; one name
-/// that belongs to a home, a project or a whole system refuses it. An emptied cache is refused too: nothing is in it.
+/// that belongs to a home, a project or a whole system refuses it. An emptied cache is refused too, see [`may_be_emptied`].
 pub fn looks_like_cache<'a>(names: impl IntoIterator<Item = &'a OsStr>) -> bool {
     let (mut marked, mut buckets, mut certain) = (false, false, false);
     for name in names {

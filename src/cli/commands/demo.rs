@@ -11,6 +11,7 @@ use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::View;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::{progress, request};
+use crate::scan::Absent;
 use crate::{disk, human, linker};
 
 /// How the names of temporary directories start.
@@ -45,7 +46,8 @@ pub fn run(
 }
 
 fn list(sample: &Sample, there: &Surroundings, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
-    let snapshot = progress::wait(&request::start(&sample.places(), there)?, there, view.quiet)?;
+    let snapshot =
+        progress::wait(&request::start(&sample.places(), Absent::Refused, there)?, there, view.quiet)?;
     // Nobody can use the paths: the sample is gone when they are read.
     let view = View { home: Some(sample.home()), ..view.clone() };
     super::list::run(&snapshot, &ListArguments::default(), &there.current_dir, &view, writer)

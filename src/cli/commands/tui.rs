@@ -8,6 +8,7 @@ use crate::cli::print::view::wants_colour;
 use crate::cli::request;
 use crate::cli::settings::{self, GlyphsName, Settings, ThemeName};
 use crate::cli::surroundings::{self, Surroundings};
+use crate::scan::Absent;
 use crate::tui::{Glyphs, Keymap, Options, Theme};
 use crate::worker;
 
@@ -15,7 +16,7 @@ use crate::worker;
 pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<u8, Failure> {
     check(surroundings)?;
     let settings = settings::read(surroundings)?;
-    let prepared = request::prepare(places, surroundings)?;
+    let prepared = request::prepare(places, Absent::Refused, surroundings)?;
     let usage = |error: anyhow::Error| Failure::new(USAGE, error);
     let (keymap, conflicts) = keymap(&settings).map_err(usage)?;
     let theme = theme(&settings, look, surroundings).map_err(usage)?;

@@ -69,6 +69,10 @@ impl EnvironmentVisitor<'_> {
         if link::archive_target(&text).is_some() {
             let dangling = target.is_err();
             self.collected.dangling += u64::from(dangling);
+            if dangling {
+                // Of a `.dist-info` that leads nowhere the name is left, and that it is broken.
+                self.listed(parent, name);
+            }
             let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
             self.collected.strays.insert(path, Stray { text, dangling });
         }
@@ -101,7 +105,17 @@ impl EnvironmentVisitor<'_> {
         let Some(entry) = self.against.by_id.at(&target).filter(|entry| Some(*entry) != self.itself) else {
             return;
         };
+        self.listed(parent, name);
         self.collected.directories.push((parent.relative().join(name), entry));
+    }
+
+    /// Takes note of a directory that is a distribution's `.dist-info`.
+    fn listed(&mut self, parent: &Directory<'_>, name: &OsStr) {
+        if (self.target || is_site_packages(parent.relative()))
+            && let Some(parsed) = names::parse_dist_info(name)
+        {
+            self.collected.dist_infos.push(DistInfo { path: parent.relative().join(name), name: parsed });
+        }
     }
 
     /// A directory of distributions may be a symlink to somewhere else, which is not followed: then nobody knows what
@@ -185,11 +199,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         if !self.nested.is_empty() && self.nested.contains(&parent.relative().join(name)) {
             return Descend::No;
         }
-        if (self.target || is_site_packages(parent.relative()))
-            && let Some(parsed) = names::parse_dist_info(name)
-        {
-            self.collected.dist_infos.push(DistInfo { path: parent.relative().join(name), name: parsed });
-        }
+        self.listed(parent, name);
         Descend::Yes
     }
 

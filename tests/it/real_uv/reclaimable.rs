@@ -14,6 +14,7 @@ use crate::support::wheel::Wheel;
 
 fn scanned(sandbox: &Sandbox) -> Snapshot {
     let request = scan::Request {
+        absent: scan::Absent::Refused,
         cache: Root { path: sandbox.cache(), found_by: "--cache-dir".to_owned() },
         places: vec![discover::named(sandbox.roots())],
         targets: Vec::new(),

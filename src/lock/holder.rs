@@ -1,6 +1,14 @@
 //! Who holds a lock, as far as the platform tells.
+//!
+//! Linux lists all locks in `/proc/locks`, with the process that took each; see [`table`] for what that leaves open. Other
+//! platforms tell nothing, and nobody is named there.
 
-use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+pub(super) mod process;
+#[cfg(target_os = "linux")]
+pub(super) mod table;
+
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -16,7 +24,7 @@ pub enum Share {
 /// A process that holds a lock, or waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its process id.
+    /// Its process id; 0 where a process holds the lock that cannot be seen from here, see [`Holder::is_seen`].
     pub pid: u32,
     /// Its command line, its arguments joined with spaces, not escaped; empty where it cannot be read.
     pub command: String,
@@ -28,4 +36,79 @@ pub struct Holder {
     pub share: Share,
     /// Whether it only waits for the lock.
     pub waits: bool,
+}
+
+/// What stands for the command line of a process that cannot be seen.
+const OUTSIDE: &str = "(a process outside this container)";
+
+impl Holder {
+    /// Whether its process can be seen from here: what runs outside a container has no number in it.
+    pub fn is_seen(&self) -> bool {
+        self.pid != 0
+    }
+
+    /// Somebody who cannot be seen.
+    #[cfg(target_os = "linux")]
+    fn outside(share: Share) -> Self {
+        Self { pid: 0, command: OUTSIDE.to_owned(), since: None, directory: None, share, waits: false }
+    }
+}
+
+/// Who holds the lock of a file, then who waits for it. Empty where nobody does, or the platform does not tell.
+#[cfg(target_os = "linux")]
+pub fn of(path: &Path) -> Vec<Holder> {
+    let Ok(stat) = crate::disk::FileStat::of(path) else { return Vec::new() };
+    table::Table::read().map(|table| table.holders(path, &stat)).unwrap_or_default()
+}
+
+/// Who holds the lock of a file: not told here.
+#[cfg(not(target_os = "linux"))]
+pub fn of(_path: &Path) -> Vec<Holder> {
+    Vec::new()
+}
+
+/// Who holds a lock that was just found busy: there must be somebody, and who cannot be seen is told so.
+pub(super) fn of_busy(path: &Path, wanted: Share) -> Vec<Holder> {
+    let holders = of(path);
+    #[cfg(target_os = "linux")]
+    if holders.iter().all(|holder| holder.waits) && process::is_contained() {
+        // What is wanted alone may be held together; whoever is in the way of a shared lock holds it alone.
+        let share = if wanted == Share::Shared { Share::Exclusive } else { Share::Shared };
+        return std::iter::once(Holder::outside(share)).chain(holders).collect();
+    }
+    let _: Share = wanted;
+    holders
+}
+
+/// Holders as a part of a sentence, escaped: `process 4711 (uv run app)`. Those who only wait are left out.
+pub fn in_words(holders: &[Holder]) -> String {
+    let words: Vec<String> = holders.iter().filter(|holder| !holder.waits).map(one_in_words).collect();
+    match words.as_slice() {
+        [] => "another process".to_owned(),
+        [one] => one.clone(),
+        [first, rest @ ..] => format!(
+            "{first} and {}",
+            crate::human::counted(rest.len() as u64, "other process", "other processes")
+        ),
+    }
+}
+
+fn one_in_words(holder: &Holder) -> String {
+    if !holder.is_seen() {
+        return "a process outside this container".to_owned();
+    }
+    let command = crate::human::escape(&holder.command);
+    match command.as_ref() {
+        "" => format!("process {}", holder.pid),
+        command => format!("process {} (`{}`)", holder.pid, shortened(command)),
+    }
+}
+
+/// The first part of a command line, which says what runs; the rest may be pages long.
+fn shortened(command: &str) -> String {
+    const LONGEST: usize = 80;
+    match command.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}\u{2026}", &command[..end]),
+        None => command.to_owned(),
+    }
 }

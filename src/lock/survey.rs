@@ -1,9 +1,19 @@
 //! Every lock file that concerns a cache and its environments, with what it guards and who holds it.
+//!
+//! On Linux nothing is locked for it: the kernel's list is read once, before the files are looked at. Elsewhere, and where
+//! that list is not there, each file's lock is tried for a moment. A cache has a lock file for each wheel and source
+//! distribution that uv ever took in, thousands of which nobody will hold again; those are only counted, unless asked for.
 
-use std::path::PathBuf;
+mod gather;
+mod items;
+mod temporary;
+mod worth;
+
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::ancestor;
 use super::holder::Holder;
 
 /// What a lock file guards.
@@ -74,4 +84,136 @@ pub struct Survey {
     pub notes: Vec<String>,
     /// The ancestor of this process that holds the cache's lock: it runs under `uvx` or `uv run`.
     pub ancestor: Option<Holder>,
+    /// How many lock files were left out of [`Survey::files`]: those of single items of the cache, and of projects nobody
+    /// knows, that nobody holds. Elsewhere than on Linux it is not asked whether they are held.
+    pub left_out: u64,
+    /// What could not be read, and why: there may be more lock files.
+    pub unread: Vec<(PathBuf, String)>,
+}
+
+/// What to survey.
+#[derive(Clone, Debug, Default)]
+pub struct SurveyRequest {
+    /// The cache's root.
+    pub cache: PathBuf,
+    /// The roots of known environments.
+    pub environments: Vec<PathBuf>,
+    /// uv's directory of tools.
+    pub tools: Option<PathBuf>,
+    /// Where temporary files go: uv locks projects there.
+    pub temporary: Option<PathBuf>,
+    /// Known projects and interpreters, to tell of which one a lock file of a digest is. The directories that hold
+    /// `environments` need not be among them.
+    pub projects: Vec<PathBuf>,
+    /// cachetui's lock directory, which need not be there.
+    pub directory: Option<PathBuf>,
+    /// Whether to list the lock files that are otherwise only counted.
+    pub all: bool,
+}
+
+impl Survey {
+    /// The cache's own lock file.
+    pub fn cache(&self) -> Option<&LockFile> {
+        self.files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)))
+    }
+}
+
+impl State {
+    /// Its word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Shared => "shared",
+            Self::Exclusive => "exclusive",
+            Self::Missing => "missing",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Whether somebody holds it.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Shared | Self::Exclusive)
+    }
+}
+
+impl Maker {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Uv => "uv",
+            Self::Cachetui => "cachetui",
+        }
+    }
+}
+
+impl Resource {
+    /// The word for its kind.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cache(_) => "cache",
+            Self::Environment(_) => "environment",
+            Self::Item(_) => "item",
+            Self::Tools(_) => "tools",
+            Self::Project(_) => "project",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The path that it is about, as far as that is known; an item's is relative to the cache.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Cache(path) | Self::Environment(path) | Self::Item(path) | Self::Tools(path) => Some(path),
+            Self::Project(path) => path.as_deref(),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Looks at all lock files that concern a cache and its environments.
+pub fn survey(request: &SurveyRequest) -> Survey {
+    let mut gather = gather::Gather::new(request.all);
+    let cache_lock = request.cache.join(".lock");
+    gather.always(cache_lock, Maker::Uv, Resource::Cache(request.cache.clone()));
+    for root in &request.environments {
+        gather.always(root.join(".lock"), Maker::Uv, Resource::Environment(root.clone()));
+    }
+    if let Some(tools) = request.tools.as_ref().filter(|tools| tools.is_dir()) {
+        gather.always(tools.join(".lock"), Maker::Uv, Resource::Tools(tools.clone()));
+    }
+    items::add(&request.cache, &mut gather);
+    if let Some(temporary) = &request.temporary {
+        temporary::add(temporary, request, &mut gather);
+    }
+    if let Some(directory) = &request.directory {
+        own(directory, request, &mut gather);
+    }
+    let mut survey = gather.finish();
+    survey.ancestor = survey.cache().and_then(|file| ancestor::among(&file.holders));
+    survey.notes.extend(survey.ancestor.as_ref().map(ancestor::explanation));
+    let places = std::iter::once(&request.cache).chain(&request.directory).chain(&request.environments);
+    survey.notes.extend(worth::notes(places));
+    survey
+}
+
+/// cachetui's own lock files.
+fn own(directory: &Path, request: &SurveyRequest, gather: &mut gather::Gather) {
+    let cache = super::directory::resource_path(&request.cache);
+    for name in gather.names(directory) {
+        if !super::directory::is_file_name(&name) {
+            continue;
+        }
+        let path = directory.join(name);
+        let resource = match super::directory::resource_in(&path) {
+            Some(resource) if resource == cache => Resource::Cache(resource),
+            Some(resource) if is_known(&resource, request) => Resource::Environment(resource),
+            Some(resource) if resource.join("pyvenv.cfg").is_file() => Resource::Environment(resource),
+            Some(resource) if super::guard::is_cache(&resource) => Resource::Cache(resource),
+            _ => Resource::Unknown,
+        };
+        gather.always(path, Maker::Cachetui, resource);
+    }
+}
+
+fn is_known(resource: &Path, request: &SurveyRequest) -> bool {
+    request.environments.iter().any(|root| root == resource)
 }

@@ -9,7 +9,7 @@ use super::groups::Held;
 use crate::disk::{Time, read};
 use crate::snapshot::{
     Doubt, Entry, EntryIndex, EntryKind, EntryState, EnvironmentIndex, Evidence, Holder, LastUse,
-    LastUseEvidence, Outside, Reference, Snapshot,
+    LastUseEvidence, Outside, Reference, Snapshot, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -31,6 +31,14 @@ pub(super) fn preliminary(entry: &mut Entry, facts: &Facts) {
     entry.created = facts.oldest.map(Time::timestamp);
     entry.newest = Some(facts.newest.timestamp());
     entry.unread = facts.unread;
+    entry.print = TreePrint {
+        device: facts.top.0,
+        inode: facts.top.1,
+        files: facts.files,
+        logical: facts.logical,
+        links: facts.links,
+        newest: facts.newest.0,
+    };
 }
 
 /// Fills the snapshot's environments, references and groups, and everything of its entries that follows from them.
@@ -54,6 +62,7 @@ pub(super) fn assemble(
         preliminary(entry, facts);
         entry.links = held.links[number];
         entry.unexplained_extents = held.unexplained_extents[number];
+        entry.unclear = doubts.unclear.contains(&EntryIndex::new(number));
         entry.doubt = if facts.unread { Some(Doubt::Unread) } else { doubts.users[number] };
         if entry.kind == EntryKind::Wheel && entry.tags.is_empty() {
             entry.tags = tags(layout, entry, facts);

@@ -8,9 +8,11 @@ use rustc_hash::FxHashMap;
 use super::cache::Layout;
 use super::cache::bucket::{Prefix, RawPointer, Target, prefix};
 use super::candidates::ById;
+use crate::disk::FileStat;
 use crate::human;
 use crate::snapshot::{
-    EntryIndex, Origin, Pointer, PointerForm, PointerIndex, PointerState, Problem, Snapshot, Source,
+    EntryIndex, FilePrint, Origin, Pointer, PointerForm, PointerIndex, PointerState, Problem, Snapshot,
+    Source,
 };
 use crate::uv::distribution::WheelFilename;
 use crate::uv::link::ArchivePath;
@@ -44,6 +46,19 @@ pub(super) fn resolve(layout: &Layout, by_id: &ById, mut raw: Vec<RawPointer>, s
     }
 }
 
+/// What identifies a file.
+pub(super) fn print(stat: &FileStat) -> FilePrint {
+    FilePrint {
+        device: stat.device,
+        inode: stat.inode,
+        size: stat.size,
+        disk: stat.disk,
+        links: stat.links,
+        modified: stat.modified.0,
+        changed: stat.changed.0,
+    }
+}
+
 impl Resolver<'_> {
     fn resolve(&mut self, raw: &RawPointer) -> Pointer {
         let mut pointer = Pointer {
@@ -53,7 +68,8 @@ impl Resolver<'_> {
             entry: None,
             target: String::new(),
             note: String::new(),
-            modified: Some(raw.modified.timestamp()),
+            modified: Some(raw.stat.modified.timestamp()),
+            print: print(&raw.stat),
         };
         match &raw.target {
             Target::Path(path, text) => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::id::{EntryKey, PointerIndex};
+use super::print::TreePrint;
 
 /// The cache itself.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +94,10 @@ pub struct Entry {
     pub pointers: Vec<PointerIndex>,
     /// What keeps it from counting as unused although no user was found.
     pub doubt: Option<Doubt>,
+    /// Whether a pointer may lead to it that could not be understood: uv might follow it when the entry is gone.
+    pub unclear: bool,
+    /// What identifies it.
+    pub print: TreePrint,
     /// Something in it could not be read, so that its numbers are lower bounds and it counts as in use.
     pub unread: bool,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::id::EntryIndex;
+use super::print::FilePrint;
 
 /// One pointer: a symlink, a link file, or a `.http` or `.rev` file.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Pointer {
     pub note: String,
     /// Its modification time.
     pub modified: Option<jiff::Timestamp>,
+    /// What identifies its file.
+    pub print: FilePrint,
 }
 
 /// The form of a pointer.

@@ -12,7 +12,7 @@ use super::super::share::{self, SharedExtent};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{FileKind, FileStat, Time};
+use crate::disk::{FileKind, FileStat};
 use crate::snapshot::{EnvironmentKind, PointerForm, Problem};
 use crate::uv::bucket::BucketKind;
 use crate::uv::distribution::WheelFilename;
@@ -38,7 +38,7 @@ pub(in crate::scan) struct RawPointer {
     /// Relative to the cache root.
     pub(in crate::scan) path: PathBuf,
     pub(in crate::scan) form: PointerForm,
-    pub(in crate::scan) modified: Time,
+    pub(in crate::scan) stat: FileStat,
     pub(in crate::scan) target: Target,
     pub(in crate::scan) place: Place,
 }
@@ -161,7 +161,7 @@ impl BucketVisitor<'_> {
             },
             _ => return,
         };
-        self.pointers.push(RawPointer { path: relative, form, modified: stat.modified, target, place });
+        self.pointers.push(RawPointer { path: relative, form, stat: *stat, target, place });
     }
 
     fn interpreter(&mut self, parent: &Directory<'_>, name: &OsStr) {

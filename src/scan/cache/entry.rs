@@ -36,6 +36,10 @@ pub(in crate::scan) struct Facts {
     pub(in crate::scan) newest: Time,
     /// The newest change time of a file.
     pub(in crate::scan) changed: Time,
+    /// The hard links of its regular files added up.
+    pub(in crate::scan) links: u64,
+    /// Device and inode of its top directory.
+    pub(in crate::scan) top: (u64, u64),
     /// The modification time of `RECORD`.
     pub(in crate::scan) record: Option<Time>,
     /// Whether `entry_points.txt` lies in the `.dist-info`: uv generates scripts for it.
@@ -152,6 +156,7 @@ impl Visitor for EntryVisitor<'_> {
         let relative = directory.relative();
         if relative.as_os_str().is_empty() {
             self.device = stat.device;
+            self.facts.top = (stat.device, stat.inode);
             self.own = self.records.remove(&stat.device).unwrap_or_default();
             self.within = Within::Root;
         } else if stat.device != self.device {
@@ -182,6 +187,7 @@ impl Visitor for EntryVisitor<'_> {
         facts.newest = facts.newest.max(stat.modified).max(stat.changed);
         if stat.kind == FileKind::File {
             facts.logical += stat.size;
+            facts.links += stat.links;
             facts.changed = facts.changed.max(stat.changed);
             facts.oldest = Some(facts.oldest.map_or(stat.modified, |oldest| oldest.min(stat.modified)));
         }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use cachetui::snapshot::{
     Bucket, Cache, Completeness, Distribution, DistributionState, Entry, EntryIndex, EntryKey, EntryKind,
     EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence, EvidenceCounts, FileCounts,
-    FoundBy, Group, Health, Holder, LastUse, LastUseEvidence, LinkMode, Links, Manager, Mode, ModeCounts,
-    Origin, Outside, Pointer, PointerForm, PointerIndex, PointerState, Problem, Reference, Scope, ScopeRoot,
-    Snapshot, Source, Space,
+    FilePrint, FoundBy, Group, Health, Holder, LastUse, LastUseEvidence, LinkMode, Links, Manager, Mode,
+    ModeCounts, Origin, Outside, Pointer, PointerForm, PointerIndex, PointerState, Problem, Reference, Scope,
+    ScopeRoot, Snapshot, Source, Space,
 };
 use jiff::Timestamp;
 
@@ -90,6 +90,7 @@ impl Builder {
             target,
             note: String::new(),
             modified: ago(days * DAY),
+            print: FilePrint::default(),
         };
         let pointers = vec![
             pointer(stem.clone(), PointerForm::Symlink, format!("../../../../archive-v0/{id}")),
@@ -183,6 +184,7 @@ impl Builder {
             target: target.to_owned(),
             note: note.to_owned(),
             modified: ago(40 * DAY),
+            print: FilePrint::default(),
         });
         self
     }

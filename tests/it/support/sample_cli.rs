@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use cachetui::snapshot::{
     Bucket, Cache, Completeness, Distribution, DistributionState, Entry, EntryIndex, EntryKey, EntryKind,
     EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence, EvidenceCounts, FileCounts,
-    FoundBy, Group, Health, Holder, LastUse, LastUseEvidence, LinkMode, Links, Manager, ModeCounts, Origin,
-    Outside, Pointer, PointerForm, PointerIndex, PointerState, Problem, Reference, Scope, ScopeRoot,
-    Snapshot, Source, Space,
+    FilePrint, FoundBy, Group, Health, Holder, LastUse, LastUseEvidence, LinkMode, Links, Manager,
+    ModeCounts, Origin, Outside, Pointer, PointerForm, PointerIndex, PointerState, Problem, Reference, Scope,
+    ScopeRoot, Snapshot, Source, Space,
 };
 use jiff::Timestamp;
 
@@ -196,6 +196,7 @@ fn pointers() -> Vec<Pointer> {
         target: target.to_owned(),
         note: String::new(),
         modified: days_ago(90),
+        print: FilePrint::default(),
     };
     let dead = |path: &str, form, state, target: &str, note: &str| Pointer {
         path: PathBuf::from(path),
@@ -205,6 +206,7 @@ fn pointers() -> Vec<Pointer> {
         target: target.to_owned(),
         note: note.to_owned(),
         modified: None,
+        print: FilePrint::default(),
     };
     vec![
         live(key, PointerForm::Symlink, 0, "../../../../archive-v0/-Ab3Kz9QwErTy12"),

@@ -24,10 +24,12 @@ mod update;
 mod view;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use crate::snapshot::{FileRow, FilesRequest};
+use crate::lock::Survey;
+use crate::snapshot::{FileRow, FilesRequest, Snapshot};
 use crate::worker::ScanJob;
 
 pub use action::Action;
@@ -45,12 +47,18 @@ pub use view::view;
 /// A list of files, or why there is none, as soon as it is made.
 pub type FilesReply = Receiver<Result<Vec<FileRow>, String>>;
 
+/// What is known about locks, as soon as it is found out.
+pub type LocksReply = Receiver<Survey>;
+
 /// How the interface is opened, and what it calls.
 pub struct Options {
     /// Starts a scan on a thread of its own; called once at the start and again for each rescan.
     pub start_scan: Box<dyn FnMut() -> ScanJob>,
     /// Lists files off the screen's thread.
     pub list_files: Box<dyn Fn(FilesRequest) -> FilesReply>,
+    /// Finds out about locks off the screen's thread, for the cache and the environments of a snapshot; called again and
+    /// again, never before the last answer.
+    pub survey_locks: Box<dyn Fn(Arc<Snapshot>) -> LocksReply>,
     /// The cache's root, shown until the first scan tells it.
     pub cache: PathBuf,
     /// Which keys mean what.

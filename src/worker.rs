@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::control::{Cancel, Progress};
+use crate::lock::{self, Survey, SurveyRequest};
 use crate::scan::registry::{self, Remembered};
 use crate::scan::{self, Live};
 use crate::snapshot::{Completeness, FileRow, FilesRequest, Problem, Snapshot};
@@ -84,6 +85,13 @@ pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<
         let rows = scan::files::list(&cache, &request).map_err(|error| chain(&error));
         drop(sender.send(rows));
     });
+    answer
+}
+
+/// Finds out about locks off the caller's thread; the answer comes once.
+pub fn survey_locks(request: SurveyRequest) -> Receiver<Survey> {
+    let (sender, answer) = mpsc::channel();
+    spawn(move || drop(sender.send(lock::survey(&request))));
     answer
 }
 

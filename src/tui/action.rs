@@ -24,6 +24,7 @@ pub enum Action {
     Entries,
     Environments,
     Links,
+    Locks,
     NextView,
     PreviousView,
     Filter,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::Counts;
+use crate::lock::Survey;
 use crate::snapshot::{FileRow, FilesRequest};
 use crate::worker::ScanEvent;
 
@@ -34,6 +35,8 @@ pub enum Event {
     Progress(Counts),
     /// Files that were asked for, or why there are none.
     Files(FilesRequest, Result<Vec<FileRow>, String>),
+    /// What is known about locks now.
+    Locks(Survey),
     /// Something the user should know.
     Notice(String),
     /// Nothing but the passing of time.

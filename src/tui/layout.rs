@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  header   what the cache is and holds
-//!  tabs     1 Entries  2 Environments  3 Links                      the scan
+//!  tabs     1 Entries  2 Environments  3 Links  4 Locks             the scan
 //! ╭ list ───────────────────────────────╮╭ detail ───────────────╮
 //! │ column headings                     ││                       │
 //! │ rows                                ││                       │
@@ -10,7 +10,7 @@
 //!  status   marks and their bytes, or what just happened
 //!  footer   the keys that are valid now
 //! ```
-//! Below 100 columns (150 for environments and links) the detail takes the list's place when it is opened; below 60 columns or 14 rows there are no
+//! Below 100 columns (150 for all but entries) the detail takes the list's place when it is opened; below 60 columns or 14 rows there are no
 //! borders; below 20 columns or 5 rows there is only a line that asks for room.
 
 use ratatui::layout::Rect;
@@ -26,7 +26,7 @@ pub(super) const LEAST_HEIGHT: u16 = 5;
 fn wide(view: View) -> u16 {
     match view {
         View::Entries => 100,
-        View::Environments | View::Links => 150,
+        View::Environments | View::Links | View::Locks => 150,
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Counts;
+use crate::lock::Survey;
 use crate::snapshot::{Completeness, EntryIndex, EnvironmentIndex, Snapshot};
 
 use super::event::{Focus, Moment};
@@ -54,6 +55,8 @@ pub(super) enum View {
     Environments,
     /// What inside the cache leads to entries.
     Links,
+    /// Lock files and who holds them.
+    Locks,
 }
 
 /// Which pane keys go to, when no page lies over both.
@@ -126,7 +129,7 @@ pub struct Model {
     pub(super) scan: Scan,
     pub(super) view: View,
     pub(super) pane: Pane,
-    pub(super) lists: [List; 3],
+    pub(super) lists: [List; 4],
     pub(super) detail: Page,
     pub(super) layers: Vec<Page>,
     pub(super) marks: Marks,
@@ -143,7 +146,7 @@ pub struct Model {
 
 impl View {
     /// All views, in the order of their tabs.
-    pub(super) const ALL: [Self; 3] = [Self::Entries, Self::Environments, Self::Links];
+    pub(super) const ALL: [Self; 4] = [Self::Entries, Self::Environments, Self::Links, Self::Locks];
 
     /// Its name on its tab.
     pub(super) fn title(self) -> &'static str {
@@ -151,6 +154,7 @@ impl View {
             Self::Entries => "Entries",
             Self::Environments => "Environments",
             Self::Links => "Links",
+            Self::Locks => "Locks",
         }
     }
 
@@ -160,6 +164,7 @@ impl View {
             Self::Entries => "entries",
             Self::Environments => "environments",
             Self::Links => "links",
+            Self::Locks => "locks",
         }
     }
 }
@@ -281,6 +286,7 @@ impl Model {
             View::Entries => Subject::Entry(self.snapshot().entries[row].key.clone()),
             View::Environments => Subject::Environment(self.snapshot().environments[row].path.clone()),
             View::Links => Subject::Link(self.snapshot().pointers[row].path.clone()),
+            View::Locks => Subject::Lock(self.facts.locks.files[row].path.clone()),
         }
     }
 
@@ -295,6 +301,7 @@ impl Model {
                 let found = snapshot.pointers.binary_search_by(|pointer| pointer.path.cmp(path)).ok();
                 found.or_else(|| snapshot.pointers.iter().position(|pointer| pointer.path == *path))
             }
+            Subject::Lock(path) => self.facts.locks.files.iter().position(|file| file.path == *path),
         };
         position.and_then(|position| u32::try_from(position).ok())
     }
@@ -307,7 +314,9 @@ impl Model {
             let list = &self.lists[view as usize];
             [subject(view, list.row()), subject(view, list.anchor)]
         });
+        let locks = Arc::clone(&self.facts.locks);
         self.facts = Facts::new(snapshot, self.facts.generation + 1, self.settings.home.as_deref());
+        self.facts.locks = locks;
         if self.snapshot().scope.completeness == Completeness::Complete {
             self.marks.retain(&self.facts.snapshot);
         }
@@ -319,6 +328,40 @@ impl Model {
             list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), row);
         }
         self.count_marks();
+    }
+
+    /// Whether something about locks is new.
+    pub fn learns(&self, locks: &Survey) -> bool {
+        !self.facts.asked_locks || *self.facts.locks != *locks
+    }
+
+    /// The snapshot that is shown, to ask more about what it holds.
+    pub fn shown(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.facts.snapshot)
+    }
+
+    /// Takes what is known about locks now; the cursor stays on its lock file as far as that is still there.
+    pub(super) fn take_locks(&mut self, locks: Survey) {
+        let here = |model: &Self| {
+            let list = &model.lists[View::Locks as usize];
+            list.row().map_or(Subject::Nothing, |row| model.subject_at(View::Locks, row))
+        };
+        let (first, subject) = (!self.facts.asked_locks, here(self));
+        if first && let Some(ancestor) = &locks.ancestor {
+            let command = ancestor.command.split_whitespace().next().unwrap_or("uv");
+            let text = format!(
+                "cachetui runs under `{command}`, which holds the cache's lock: looking works, changing the cache does not."
+            );
+            self.say(&text, Role::Warning);
+        }
+        self.facts.asked_locks = true;
+        self.facts.locks = Arc::new(locks);
+        // Pages and filters made from what was known before are made again.
+        self.facts.generation += 1;
+        let row = self.row_of(&subject);
+        let list = &mut self.lists[View::Locks as usize];
+        list.order.clear();
+        list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), row);
     }
 
     /// Filters and orders the shown list anew.

@@ -6,11 +6,13 @@ mod files;
 mod help;
 mod kept;
 mod link;
+mod lock;
 mod picture;
 mod problems;
 
 pub(super) use entry::{pointer_role, state_role};
 pub(super) use environment::health;
+pub(super) use lock::{holder, lock_role, resource, since, state_word};
 pub(super) use picture::{HOLDERS, Shade};
 
 use super::model::page::{Document, PageKind, PageLine, Subject, Target};
@@ -40,6 +42,7 @@ fn detail(model: &Model, subject: &Subject, width: usize) -> Document {
         (Subject::Entry(_), Some(row)) => entry::document(model, row, width),
         (Subject::Environment(_), Some(row)) => environment::document(model, row, width),
         (Subject::Link(_), Some(row)) => link::document(model, row, width),
+        (Subject::Lock(_), Some(row)) => lock::document(model, row, width),
         _ => {
             let mut document = Document { title: "nothing".to_owned(), ..Document::default() };
             paragraph(&mut document, empty(model), Role::Dim, width);
@@ -53,18 +56,21 @@ pub(super) fn empty(model: &Model) -> &'static str {
     if !model.list().filter.value().trim().is_empty() {
         return "No row matches the filter.";
     }
+    if model.view == View::Locks {
+        return if model.facts.asked_locks { "There is no lock file." } else { "Not known yet." };
+    }
     match (model.blank(), model.view) {
         (Some(Doubt::Running), View::Entries) => "Nothing yet, the scan has only begun.",
         (Some(Doubt::Running), View::Environments) => {
             "Not known yet: environments are read at the end of the scan, which is still running."
         }
-        (Some(Doubt::Running), View::Links) => {
+        (Some(Doubt::Running), View::Links | View::Locks) => {
             "Not known yet: links are followed at the end of the scan, which is still running."
         }
         (Some(doubt), _) => doubt.sentence(),
         (None, View::Entries) => "There is no entry in this cache.",
         (None, View::Environments) => "No environment was found; ! shows where was searched.",
-        (None, View::Links) => "Nothing in this cache leads to entries.",
+        (None, View::Links | View::Locks) => "Nothing in this cache leads to entries.",
     }
 }
 
@@ -73,7 +79,9 @@ fn sort(model: &Model) -> Document {
     let sort = model.list().sort;
     for column in model.view.columns().iter().filter(|column| column.sorts()) {
         let current = *column == sort.column;
-        let name = if matches!(column, super::model::column::Column::Size) && model.view != View::Links {
+        let name = if matches!(column, super::model::column::Column::Size)
+            && matches!(model.view, View::Entries | View::Environments)
+        {
             model.measure.title()
         } else {
             column.title()

@@ -3,7 +3,7 @@
 //! Each turn takes everything that is waiting (keys, the scan's reports, lists of files), then draws once, and no more
 //! often than every 50 milliseconds. Only the newest of several partial snapshots is shown.
 
-use std::sync::mpsc::TryRecvError;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -17,12 +17,15 @@ use super::model::Model;
 use super::reader::Reader;
 use super::signals::Signals;
 use super::terminal::{self, Capture, Screen, Taskbar};
-use super::{FilesReply, Options, Settings, update, view};
+use super::{FilesReply, LocksReply, Options, Settings, update, view};
 
 /// The least time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
 /// How long the loop sleeps when nothing moves; signals are noticed at its end.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// How long what is known about locks is taken to hold.
+const LOCKS: Duration = Duration::from_secs(2);
 
 /// The number of SIGHUP: what ends a program whose terminal went away.
 const HANGUP: i32 = 1;
@@ -34,6 +37,9 @@ struct Shell {
     model: Model,
     scan: Option<ScanJob>,
     files: Vec<(FilesRequest, FilesReply)>,
+    locks: Option<LocksReply>,
+    /// When locks were last asked for, since the start.
+    asked: Option<Duration>,
     taskbar: Taskbar,
     dirty: bool,
     quit: bool,
@@ -62,6 +68,8 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
         model,
         scan: None,
         files: Vec::new(),
+        locks: None,
+        asked: None,
         taskbar: Taskbar::Idle,
         dirty: true,
         quit: false,
@@ -111,6 +119,7 @@ impl Shell {
             }
             self.hear_scan()?;
             self.hear_files()?;
+            self.hear_locks()?;
             for message in self.screen.panics() {
                 self.event(Event::Notice(format!("A part of the program failed: {message}")))?;
             }
@@ -142,6 +151,7 @@ impl Shell {
             Effect::Quit => self.quit = true,
             Effect::Rescan => {
                 self.stop();
+                self.asked = None;
                 self.event(Event::ScanStarted)?;
                 self.scan = Some((self.options.start_scan)());
             }
@@ -210,6 +220,26 @@ impl Shell {
                     self.event(Event::Files(request, Err(message)))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Takes what was found about locks, and asks again from time to time: on a thread, one question at a time.
+    fn hear_locks(&mut self) -> anyhow::Result<()> {
+        match self.locks.as_ref().map(Receiver::try_recv) {
+            Some(Ok(survey)) => {
+                self.locks = None;
+                if self.model.learns(&survey) {
+                    self.event(Event::Locks(survey))?;
+                }
+            }
+            Some(Err(TryRecvError::Empty)) => return Ok(()),
+            Some(Err(TryRecvError::Disconnected)) | None => self.locks = None,
+        }
+        let now = self.options.started.elapsed();
+        if self.asked.is_none_or(|asked| now.saturating_sub(asked) >= LOCKS) {
+            self.asked = Some(now);
+            self.locks = Some((self.options.survey_locks)(self.model.shown()));
         }
         Ok(())
     }

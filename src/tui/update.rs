@@ -77,6 +77,10 @@ pub fn update(model: &mut Model, event: Event, at: Moment) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Event::Locks(survey) => {
+            model.take_locks(survey);
+            Vec::new()
+        }
         Event::Notice(text) => {
             model.say(&text, Role::Error);
             Vec::new()

@@ -4,126 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachetui::snapshot::{Completeness, EntryState, FileFate, FileRow, FilesRequest, Mode, Snapshot};
-use cachetui::tui::{
-    Code, Effect, Event, Glyphs, Key, Keymap, Model, Moment, Mouse, MouseKind, Settings, Theme, update, view,
-};
+use cachetui::tui::{Code, Effect, Event, Glyphs, Key, Keymap, Mouse, MouseKind, Theme};
 use cachetui::worker::ScanEvent;
 use proptest::prelude::*;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
 
 use crate::support::sample;
 
-/// A screen without a terminal.
-struct Screen {
-    model: Model,
-    terminal: Terminal<TestBackend>,
-    moment: Moment,
-    effects: Vec<Effect>,
-}
+mod locks;
+mod screen;
 
-impl Screen {
-    fn bare(width: u16, height: u16, glyphs: Glyphs) -> Self {
-        let moment = Moment { elapsed: Duration::from_millis(10), now: sample::now() };
-        let settings = Settings {
-            keymap: Keymap::default(),
-            theme: Theme::dark(),
-            glyphs,
-            home: Some("/home/ada".into()),
-            cache: "/home/ada/.cache/uv".into(),
-        };
-        Self {
-            model: Model::new(settings, width, height, moment),
-            terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
-            moment,
-            effects: Vec::new(),
-        }
-    }
-
-    fn showing(snapshot: Snapshot, width: u16, height: u16) -> Self {
-        let mut screen = Self::bare(width, height, Glyphs::Unicode);
-        screen.event(Event::ScanStarted);
-        screen.event(Event::Scan(ScanEvent::Finished(Arc::new(snapshot))));
-        screen
-    }
-
-    fn new(width: u16, height: u16) -> Self {
-        Self::showing(sample::realistic(), width, height)
-    }
-
-    fn event(&mut self, event: Event) -> &mut Self {
-        self.moment.elapsed += Duration::from_millis(10);
-        if let Event::Resize { width, height } = event {
-            self.terminal.backend_mut().resize(width, height);
-        }
-        let effects = update(&mut self.model, event, self.moment);
-        self.effects.extend(effects);
-        self
-    }
-
-    /// Presses keys, written as in `"jj<space>/nv<enter>"`.
-    fn press(&mut self, keys: &str) -> &mut Self {
-        for key in script(keys) {
-            self.event(Event::Key(key));
-        }
-        self
-    }
-
-    fn click(&mut self, column: u16, row: u16) -> &mut Self {
-        self.event(Event::Mouse(Mouse { kind: MouseKind::Click, column, row }))
-    }
-
-    fn buffer(&mut self) -> Buffer {
-        // A whole frame: other than a terminal, the backend keeps what lay under the second half of a wide character.
-        self.terminal.clear().unwrap();
-        self.terminal.draw(|frame| view(&self.model, frame)).unwrap();
-        self.terminal.backend().buffer().clone()
-    }
-
-    fn text(&mut self) -> String {
-        let buffer = self.buffer();
-        let area = buffer.area;
-        let mut text = String::new();
-        for y in area.top()..area.bottom() {
-            let mut line = String::new();
-            let mut skip = 0;
-            for x in area.left()..area.right() {
-                let symbol = buffer[(x, y)].symbol();
-                if skip == 0 {
-                    line.push_str(symbol);
-                    skip = unicode_width::UnicodeWidthStr::width(symbol).max(1);
-                }
-                skip -= 1;
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
-    }
-
-    fn line(&mut self, containing: &str) -> String {
-        let text = self.text();
-        let found = text.lines().find(|line| line.contains(containing));
-        found.unwrap_or_else(|| panic!("no line contains {containing:?} in\n{text}")).to_owned()
-    }
-}
-
-fn script(keys: &str) -> Vec<Key> {
-    let mut read = Vec::new();
-    let mut rest = keys;
-    while let Some(character) = rest.chars().next() {
-        let named = rest.strip_prefix('<').and_then(|after| after.split_once('>'));
-        if let Some((name, after)) = named {
-            read.push(name.parse().expect("a key's name stands between the brackets"));
-            rest = after;
-        } else {
-            read.push(Key::plain(Code::Char(character)));
-            rest = &rest[character.len_utf8()..];
-        }
-    }
-    read
-}
+use screen::Screen;
 
 /// Checks one frame per size of what some keys lead to.
 fn frames(name: &str, keys: &str) {
@@ -522,7 +412,7 @@ fn the_built_in_keymap_has_every_action_and_no_conflict() {
     let mut names: Vec<&str> = keymap.bindings().iter().map(|binding| binding.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 34);
+    assert_eq!(names.len(), 35);
     for binding in keymap.bindings() {
         for key in binding.keys.iter().flatten() {
             assert_eq!(key.name().parse::<Key>().as_ref(), Ok(key));

@@ -43,6 +43,16 @@ pub(in crate::tui) enum Column {
     Path,
     /// What a pointer leads to.
     Target,
+    /// What a lock guards.
+    Resource,
+    /// Whether a lock is held.
+    Held,
+    /// Who holds a lock.
+    Holder,
+    /// Since when, or when the lock was made.
+    Since,
+    /// A lock's file.
+    LockFile,
 }
 
 /// How a column is laid out.
@@ -95,6 +105,7 @@ impl View {
                 &[C::Environment, C::Python, C::Distributions, C::Modes, C::Size, C::Exclusive, C::Health]
             }
             Self::Links => &[C::LinkState, C::Form, C::Path, C::Target, C::Age],
+            Self::Locks => &[C::Held, C::Resource, C::Holder, C::Since, C::LockFile],
         }
     }
 }
@@ -110,7 +121,7 @@ impl Column {
             Self::Files => "FILES",
             Self::Users => "USERS",
             Self::Age => "AGE",
-            Self::State | Self::LinkState => "STATE",
+            Self::State | Self::LinkState | Self::Held => "STATE",
             Self::Environment | Self::Path => "PATH",
             Self::Python => "PYTHON",
             Self::Distributions => "DISTS",
@@ -119,6 +130,10 @@ impl Column {
             Self::Health => "HEALTH",
             Self::Form => "FORM",
             Self::Target => "LEADS TO",
+            Self::Resource => "GUARDS",
+            Self::Holder => "HELD BY",
+            Self::Since => "SINCE",
+            Self::LockFile => "FILE",
         }
     }
 
@@ -148,10 +163,14 @@ impl Column {
             Self::Distributions => shape(5, 5, 6, 6, true),
             Self::Modes => shape(10, 10, 24, 3, false),
             Self::Health => shape(9, 9, 40, 1, false),
-            Self::LinkState => shape(9, 9, 9, 0, false),
+            Self::LinkState | Self::Held => shape(9, 9, 9, 0, false),
             Self::Form => shape(longest_form(), longest_form(), 9, 2, false),
             Self::Path => shape(6, 30, 90, 0, false),
             Self::Target => shape(16, 16, 60, 3, false),
+            Self::Resource => shape(8, 26, 60, 0, false),
+            Self::Holder => shape(12, 36, 60, 1, false),
+            Self::Since => shape(5, 5, 5, 4, true),
+            Self::LockFile => shape(30, 50, 70, 6, false),
         }
     }
 
@@ -181,7 +200,9 @@ pub(in crate::tui) fn place(view: View, width: u16, widest: u16, health: u16) ->
         view.columns().iter().map(|column| (*column, column.shape())).collect();
     let gap = gap(width);
     let room = width.saturating_sub(GUTTER + u16::from(width >= 60));
-    let names = |column: Column| matches!(column, Column::Name | Column::Environment | Column::Path);
+    let names = |column: Column| {
+        matches!(column, Column::Name | Column::Environment | Column::Path | Column::Resource)
+    };
     for (column, shape) in &mut columns {
         if names(*column) {
             shape.most = shape.most.min(widest).max(shape.least);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::human;
+use crate::lock::Survey;
 use crate::snapshot::{
     Completeness, Entry, EntryIndex, EntryState, EnvironmentIndex, EnvironmentKind, Group, Holder, Outside,
     Reclaimable, Snapshot, Totals,
@@ -87,8 +88,12 @@ pub(in crate::tui) struct Facts {
     pub entries_kept: Vec<Kept>,
     /// What deleting each environment alone gives back.
     pub environments_alone: Vec<Reclaimable>,
-    /// The widest name of an entry, path of an environment and path of a pointer, in cells.
-    pub widest: [u16; 3],
+    /// What is known about locks.
+    pub locks: Arc<Survey>,
+    /// Whether that was ever asked.
+    pub asked_locks: bool,
+    /// The widest name of an entry, path of an environment, path of a pointer and resource of a lock, in cells.
+    pub widest: [u16; 4],
     /// The widest words about an environment's health, in cells.
     pub widest_health: u16,
     /// Counts snapshots, so that what was made from an older one can be told.
@@ -99,6 +104,8 @@ impl Facts {
     /// Computes what follows from a snapshot.
     pub(in crate::tui) fn new(snapshot: Arc<Snapshot>, generation: u64, home: Option<&Path>) -> Self {
         Self {
+            locks: Arc::default(),
+            asked_locks: false,
             widest: widest(&snapshot, home),
             widest_health: widest_health(&snapshot),
             totals: totals(&snapshot),
@@ -185,12 +192,15 @@ fn keeper(group: &Group) -> Option<fn(&mut Kept) -> &mut u64> {
 }
 
 /// The widest names, so that a column takes no more room than it needs.
-fn widest(snapshot: &Snapshot, home: Option<&Path>) -> [u16; 3] {
+fn widest(snapshot: &Snapshot, home: Option<&Path>) -> [u16; 4] {
     let entries = snapshot.entries.iter().map(|entry| text::width(&entry_name(entry))).max();
     let environments =
         snapshot.environments().map(|(index, _)| text::width(&environment_name(snapshot, index, home))).max();
     let pointers = snapshot.pointers.iter().map(|pointer| pointer.path.as_os_str().len()).max();
-    [entries, environments, pointers].map(|width| u16::try_from(width.unwrap_or(0)).unwrap_or(u16::MAX))
+    // What a lock guards is nearly always a path: its column is as wide as it likes.
+    let locks = Some(usize::from(u16::MAX));
+    [entries, environments, pointers, locks]
+        .map(|width| u16::try_from(width.unwrap_or(0)).unwrap_or(u16::MAX))
 }
 
 /// The same for what is said about environments' health; which signs are used makes no difference.

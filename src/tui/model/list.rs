@@ -12,7 +12,9 @@ use pep440_rs::Version;
 use tui_input::Input;
 
 use crate::human;
+use crate::lock::State;
 use crate::snapshot::{EntryIndex, EntryState, EnvironmentIndex};
+use crate::tui::page;
 
 use super::View;
 use super::column::Column;
@@ -66,6 +68,7 @@ impl List {
         let column = match view {
             View::Entries | View::Environments => Column::Size,
             View::Links => Column::LinkState,
+            View::Locks => Column::Held,
         };
         Self {
             view,
@@ -179,6 +182,7 @@ fn rows(facts: &Facts, view: View) -> u32 {
         View::Entries => facts.snapshot.entries.len(),
         View::Environments => facts.snapshot.environments.len(),
         View::Links => facts.snapshot.pointers.len(),
+        View::Locks => facts.locks.files.len(),
     };
     u32::try_from(rows).expect("a snapshot has fewer than 2^32 rows of a kind")
 }
@@ -208,6 +212,12 @@ fn haystack(facts: &Facts, view: View, row: u32, home: Option<&Path>) -> String 
             let path = human::escape_os(pointer.path.as_os_str());
             format!("{path} {} {}", pointer.form.word(), pointer.state.word())
         }
+        View::Locks => {
+            let file = &facts.locks.files[row];
+            let guards = page::resource(&facts.snapshot, &file.resource, home);
+            let holders: Vec<String> = file.holders.iter().map(page::holder).collect();
+            format!("{guards} {} {}", page::state_word(&file.state), holders.join(" "))
+        }
     }
 }
 
@@ -218,7 +228,7 @@ fn largest(facts: &Facts, view: View, measure: Measure) -> u64 {
         View::Environments => {
             snapshot.environments().map(|(index, _)| facts.environment_bytes(index, measure)).max()
         }
-        View::Links => None,
+        View::Links | View::Locks => None,
     }
     .unwrap_or(0)
 }
@@ -258,6 +268,23 @@ fn sort(order: &mut [u32], facts: &Facts, view: View, sort: Sort, measure: Measu
         }
         Column::Path => order.sort_by(|left, right| {
             let path = |row: u32| &snapshot.pointers[row as usize].path;
+            direct(path(*left).cmp(path(*right)))
+        }),
+        Column::Resource => order.sort_by(|left, right| {
+            let resource = |row: u32| &facts.locks.files[row as usize].resource;
+            direct(resource(*left).cmp(resource(*right)))
+        }),
+        Column::Holder => order.sort_by(|left, right| {
+            let holder = |row: u32| {
+                let first = facts.locks.files[row as usize].holders.first();
+                first.map(|holder| (holder.command.as_str(), holder.pid))
+            };
+            // Locks that nobody holds come last in ascending order.
+            let key = |row: u32| (holder(row).is_none(), holder(row));
+            direct(key(*left).cmp(&key(*right)))
+        }),
+        Column::LockFile => order.sort_by(|left, right| {
+            let path = |row: u32| &facts.locks.files[row as usize].path;
             direct(path(*left).cmp(path(*right)))
         }),
         Column::Target => order.sort_by(|left, right| {
@@ -311,9 +338,22 @@ fn numbers<'a>(
         (Column::Health, _) => Box::new(|row| snapshot.environments[row].health as u64),
         // What is wrong comes first in ascending order.
         (Column::LinkState, _) => Box::new(|row| 3 - snapshot.pointers[row].state as u64),
+        (Column::Held, _) => Box::new(|row| held_rank(&facts.locks.files[row].state)),
+        (Column::Since, _) => Box::new(move |row| seconds(page::since(&facts.locks.files[row]))),
         (Column::Form, _) => Box::new(|row| snapshot.pointers[row].form as u64),
         _ => return None,
     })
+}
+
+/// The order of lock states: what is held comes first in ascending order.
+fn held_rank(state: &State) -> u64 {
+    match state {
+        State::Exclusive => 0,
+        State::Shared => 1,
+        State::Unknown(_) => 2,
+        State::Free => 3,
+        State::Missing => 4,
+    }
 }
 
 /// The order of link modes in a list of environments.

@@ -70,6 +70,8 @@ pub(in crate::tui) enum Subject {
     Environment(PathBuf),
     /// A pointer, by its path relative to the cache root.
     Link(PathBuf),
+    /// A lock file, by its path.
+    Lock(PathBuf),
 }
 
 /// What opening a line does.

@@ -34,6 +34,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Entries => show(model, View::Entries),
         Action::Environments => show(model, View::Environments),
         Action::Links => show(model, View::Links),
+        Action::Locks => show(model, View::Locks),
         Action::NextView => turn(model, 1),
         Action::PreviousView => turn(model, View::ALL.len() - 1),
         Action::Filter => {
@@ -84,7 +85,7 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
     let row = model.list().row().is_some();
     match action {
         Action::Mark | Action::MarkRange | Action::MarkAll | Action::InvertMarks => {
-            listed && row && model.view != View::Links
+            listed && row && !matches!(model.view, View::Links | View::Locks)
         }
         Action::Stop => model.scanning(),
         Action::ClearMarks => !model.marks.is_empty(),
@@ -189,6 +190,7 @@ fn go(model: &mut Model, subject: &Subject) {
         Subject::Entry(_) => View::Entries,
         Subject::Environment(_) => View::Environments,
         Subject::Link(_) => View::Links,
+        Subject::Lock(_) => View::Locks,
     };
     let Some(row) = model.row_of(subject) else {
         model.say("That is no longer there.", Role::Warning);
@@ -279,6 +281,7 @@ fn entry_at_cursor(model: &Model) -> Option<crate::snapshot::EntryKey> {
         View::Entries => Some(snapshot.entries[row].key.clone()),
         View::Environments => snapshot.environments[row].entry.map(|entry| snapshot.entry(entry).key.clone()),
         View::Links => snapshot.pointers[row].entry.map(|entry| snapshot.entry(entry).key.clone()),
+        View::Locks => None,
     }
 }
 
@@ -290,7 +293,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         let path = match model.subject() {
             Subject::Nothing => return None,
             Subject::Entry(key) => snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id),
-            Subject::Environment(path) => path,
+            Subject::Environment(path) | Subject::Lock(path) => path,
             Subject::Link(path) => snapshot.cache.path.join(path),
         };
         Some(path.to_string_lossy().into_owned())

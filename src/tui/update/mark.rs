@@ -10,7 +10,7 @@ pub(in crate::tui) fn is_marked(model: &Model, row: u32) -> bool {
     match model.view {
         View::Entries => model.marks.entries.contains(&snapshot.entries[row as usize].key),
         View::Environments => model.marks.environments.contains(&snapshot.environments[row as usize].path),
-        View::Links => false,
+        View::Links | View::Locks => false,
     }
 }
 
@@ -33,7 +33,7 @@ fn set(model: &mut Model, row: u32, marked: bool) {
                 model.marks.environments.remove(&path)
             };
         }
-        View::Links => {}
+        View::Links | View::Locks => {}
     }
 }
 

@@ -82,6 +82,7 @@ fn action_of(view: View) -> crate::tui::action::Action {
         View::Entries => Action::Entries,
         View::Environments => Action::Environments,
         View::Links => Action::Links,
+        View::Locks => Action::Locks,
     }
 }
 

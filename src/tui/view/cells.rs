@@ -1,6 +1,7 @@
 //! What stands in each cell of a list.
 
 use crate::human;
+use crate::lock::Maker;
 use crate::snapshot::{
     EntryIndex, EntryKind, EntryState, EnvironmentIndex, Evidence, Health, Mode, ModeCounts, Reclaimable,
 };
@@ -8,7 +9,7 @@ use crate::tui::glyphs::{by_mode, letter, main_mode, mode_role};
 use crate::tui::model::column::Column;
 use crate::tui::model::facts::{Measure, entry_name, entry_title, environment_name};
 use crate::tui::model::{Model, View};
-use crate::tui::page::{health, pointer_role, state_role};
+use crate::tui::page::{self, health, pointer_role, state_role};
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
 
@@ -26,6 +27,7 @@ pub(super) fn cell(model: &Model, column: Column, row: usize, width: usize) -> C
         View::Entries => entry(model, column, row, width),
         View::Environments => environment(model, column, row, width),
         View::Links => link(model, column, row, width),
+        View::Locks => lock(model, column, row, width),
     };
     Cell { line, right: column.right() }
 }
@@ -239,6 +241,43 @@ fn link(model: &Model, column: Column, row: usize, width: usize) -> Line {
         _ => {
             let age = pointer.modified.map(|modified| human::short_age(modified, model.moment.now));
             vec![piece(age.unwrap_or_else(|| glyphs.none().to_owned()), Role::Dim)]
+        }
+    }
+}
+
+fn lock(model: &Model, column: Column, row: usize, width: usize) -> Line {
+    let glyphs = model.settings.glyphs;
+    let file = &model.facts.locks.files[row];
+    let home = model.settings.home.as_deref();
+    match column {
+        Column::Held => vec![piece(page::state_word(&file.state), page::lock_role(&file.state))],
+        Column::Resource => {
+            let guards = page::resource(model.snapshot(), &file.resource, home);
+            let whose = match file.maker {
+                Maker::Uv => "",
+                Maker::Cachetui => ", among cachetui's",
+            };
+            let room = width.saturating_sub(text::width(whose)).max(8);
+            let guards = text::clip_middle(&guards, room, glyphs.ellipsis());
+            vec![piece(guards, Role::Text), piece(whose, Role::Dim)]
+        }
+        Column::Holder => {
+            let Some(first) = file.holders.first() else { return vec![piece(glyphs.none(), Role::Dim)] };
+            let more = match file.holders.len() - 1 {
+                0 => String::new(),
+                more => format!(" +{more}"),
+            };
+            let room = width.saturating_sub(text::width(&more));
+            let who = text::clip(&page::holder(first), room, glyphs.ellipsis());
+            vec![piece(who, Role::Strong), piece(more, Role::Dim)]
+        }
+        Column::Since => {
+            let age = page::since(file).map(|since| human::short_age(since, model.moment.now));
+            vec![piece(age.unwrap_or_else(|| glyphs.none().to_owned()), Role::Dim)]
+        }
+        _ => {
+            let path = human::path(&file.path, home);
+            vec![piece(text::clip_middle(&path, width, glyphs.ellipsis()), Role::Dim)]
         }
     }
 }

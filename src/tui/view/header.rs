@@ -7,8 +7,10 @@ use ratatui::layout::Rect;
 
 use crate::control::Phase;
 use crate::human;
+use crate::lock::{Maker, Resource, State};
 use crate::snapshot::{Certainty, Completeness};
 use crate::tui::model::{Doubt, Model, Scan, View};
+use crate::tui::page;
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
 
@@ -57,6 +59,7 @@ fn sums(model: &Model) -> Vec<(String, Role)> {
         if let Some(space) = snapshot.cache.space {
             sums.push((format!("{} free", human::bytes(space.available)), Role::Text));
         }
+        sums.extend(lock(model));
     };
     if let Some(doubt) = model.blank() {
         let far = if doubt == Doubt::Running { " so far" } else { "" };
@@ -81,6 +84,20 @@ fn sums(model: &Model) -> Vec<(String, Role)> {
     sums
 }
 
+/// Whether the cache's lock is held.
+fn lock(model: &Model) -> Option<(String, Role)> {
+    let files = &model.facts.locks.files;
+    let file =
+        files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)))?;
+    let words = match file.state {
+        State::Free | State::Missing => "lock free",
+        State::Shared => "lock shared",
+        State::Exclusive => "locked",
+        State::Unknown(_) => "lock not known",
+    };
+    Some((words.to_owned(), page::lock_role(&file.state)))
+}
+
 /// Where each tab is, from left to right.
 pub(in crate::tui) fn tabs(model: &Model, area: Rect) -> Vec<(View, Rect)> {
     let mut x = area.x + u16::from(area.width >= 40);
@@ -90,7 +107,7 @@ pub(in crate::tui) fn tabs(model: &Model, area: Rect) -> Vec<(View, Rect)> {
         let width =
             u16::try_from(text::width(&label)).unwrap_or(area.width).min(area.right().saturating_sub(x));
         tabs.push((view, Rect { x, width, ..area }));
-        x = (x + width + u16::from(area.width >= 60)).min(area.right());
+        x = (x + width + u16::from(area.width >= 100)).min(area.right());
     }
     tabs
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::human;
 use crate::tui::layout::{Area, Layout};
 use crate::tui::model::column::{self, Column, Placed};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, View};
 use crate::tui::page::empty;
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
@@ -49,12 +49,14 @@ fn title(model: &Model) -> Line {
     let glyphs = model.settings.glyphs;
     let list = model.list();
     let all = match model.view {
-        crate::tui::model::View::Entries => model.snapshot().entries.len(),
-        crate::tui::model::View::Environments => model.snapshot().environments.len(),
-        crate::tui::model::View::Links => model.snapshot().pointers.len(),
+        View::Entries => model.snapshot().entries.len(),
+        View::Environments => model.snapshot().environments.len(),
+        View::Links => model.snapshot().pointers.len(),
+        View::Locks => model.facts.locks.files.len(),
     } as u64;
     let shown = list.order.len() as u64;
-    let count = if model.blank().is_some() && all == 0 {
+    let unknown = if model.view == View::Locks { !model.facts.asked_locks } else { model.blank().is_some() };
+    let count = if unknown && all == 0 {
         glyphs.ellipsis().to_owned()
     } else if shown == all {
         human::count(all)

@@ -208,6 +208,7 @@ fn an_interface_that_panics() {
     let options = cachetui::tui::Options {
         start_scan: Box::new(|| panic!("THE PART THAT FAILS")),
         list_files: Box::new(|_| std::sync::mpsc::channel().1),
+        survey_locks: Box::new(|_| std::sync::mpsc::channel().1),
         cache: "/nowhere".into(),
         keymap: cachetui::tui::Keymap::default(),
         notices: Vec::new(),

@@ -89,6 +89,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         }
         Command::Why(arguments) => commands::why::run(&*snapshot()?, arguments, &view, writer),
         Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
+        Command::Doctor(arguments) => {
+            commands::doctor::run(&*snapshot()?, arguments, surroundings, &view, writer)
+        }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

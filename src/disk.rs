@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod extent;
+pub mod mounts;
 pub mod read;
 pub mod stat;
 pub mod volume;

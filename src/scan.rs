@@ -21,6 +21,7 @@ mod entries;
 mod environments;
 pub mod files;
 mod groups;
+pub mod health;
 mod index;
 mod installed;
 mod pointers;

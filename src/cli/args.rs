@@ -75,6 +75,15 @@ Columns:
 
 The exit code is 0 whatever the health.";
 
+const DOCTOR_HELP: &str = "\
+Columns:
+  COULD   the best link mode that works there: clone or hardlink, which take no space; copy, which does; none
+  HAS     how the files were linked, by number of files
+  COPIED  bytes of copies whose content the cache holds too
+  WHY     what stands in the way
+
+The exit code is 3 when something is wrong, and 0 when something is merely worth knowing.";
+
 /// The whole command line.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -178,6 +187,11 @@ pub enum Command {
     Why(WhyArguments),
     /// List what leads to entries: live, dangling, foreign, malformed
     Links(LinksArguments),
+    /// Find out which links could be made, why others cannot, and what is wrong with the cache
+    ///
+    /// Tries each link mode with temporary files in the cache and in the environments, and removes them again.
+    #[command(after_long_help = DOCTOR_HELP)]
+    Doctor(DoctorArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.
@@ -315,6 +329,20 @@ pub struct LinksArguments {
     #[arg(long, help_heading = "Order")]
     pub reverse: bool,
     /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `doctor`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArguments {
+    /// Only these environments: a root, a project that holds one, or a tool's name
+    #[arg(value_name = "ENV")]
+    pub environments: Vec<PathBuf>,
+    /// Write nothing at all: look, but do not try which links work
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }

@@ -51,6 +51,10 @@ pub struct FileStat {
     pub disk: u64,
     /// Hard links.
     pub links: u64,
+    /// The user it belongs to, where files have one.
+    pub owner: u32,
+    /// Permission bits, those for set-user-ID and the like included, where files have them.
+    pub mode_bits: u32,
     /// Last change of its content.
     pub modified: Time,
     /// Last change of its content, mode, owner, name or link count.
@@ -79,6 +83,8 @@ impl FileStat {
             size: metadata.size(),
             disk: metadata.blocks().saturating_mul(512),
             links: metadata.nlink(),
+            owner: metadata.uid(),
+            mode_bits: metadata.mode() & 0o7777,
             modified: Time::new(metadata.mtime(), metadata.mtime_nsec()),
             changed: Time::new(metadata.ctime(), metadata.ctime_nsec()),
         }
@@ -104,6 +110,8 @@ impl FileStat {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             disk: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             links: stat.st_nlink as u64,
+            owner: stat.st_uid,
+            mode_bits: stat.st_mode & 0o7777,
             modified: Time::new(stat.st_mtime as i64, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
             changed: Time::new(stat.st_ctime as i64, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
         }

@@ -8,6 +8,7 @@
 //! bytes). The second key is there only when it is needed. Characters that could command a terminal are written as
 //! `\uXXXX`, which is the same text to a JSON reader.
 
+pub mod doctor;
 pub mod entries;
 pub mod environments;
 pub mod frame;

@@ -1,0 +1,144 @@
+//! The mounts that this process sees: where each begins, what filesystem it shows, and which part of it.
+//!
+//! Two paths on one device may still lie on two mounts (a bind mount, a container's volume), and link(2) and rename(2)
+//! refuse to go from one to the other although the device number is the same. Only `/proc/self/mountinfo`
+//! (`proc_pid_mountinfo(5)`) tells which mount a path is on, and what type a filesystem in userspace or an overlay has.
+
+use std::path::{Path, PathBuf};
+
+/// One mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Identifies it among the mounts of this moment.
+    pub id: u64,
+    /// Where it is.
+    pub point: PathBuf,
+    /// The directory of its filesystem that it shows: `/` for all of it, another for a bind mount or a btrfs subvolume.
+    pub root: PathBuf,
+    /// The type of its filesystem as the kernel calls it, as `ext4`, `fuse.sshfs` or `overlay`.
+    pub filesystem: String,
+    /// What is mounted: a device, `server:/export`, or a word.
+    pub source: PathBuf,
+    /// Whether nothing can be written through it.
+    pub read_only: bool,
+}
+
+/// All mounts, in the order the kernel lists them; none where it does not say, as on systems other than Linux.
+pub fn read() -> Vec<Mount> {
+    #[cfg(target_os = "linux")]
+    if let Ok(bytes) = super::read::small(Path::new("/proc/self/mountinfo"), 16 << 20) {
+        return parse(&bytes);
+    }
+    Vec::new()
+}
+
+/// The mount that `path`, which must be absolute and free of symlinks, lies on.
+pub fn of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
+    if let Some(id) = super::volume::mount(path)
+        && let Some(mount) = mounts.iter().find(|mount| mount.id == id)
+    {
+        return Some(mount);
+    }
+    // Before Linux 5.8 the path itself has to tell. Later lines hide earlier ones at the same place.
+    let around = mounts.iter().filter(|mount| path.starts_with(&mount.point));
+    around.max_by_key(|mount| mount.point.components().count())
+}
+
+/// Reads the kernel's table. Lines that are not understood are passed over.
+pub fn parse(bytes: &[u8]) -> Vec<Mount> {
+    bytes.split(|byte| *byte == b'\n').filter_map(line).collect()
+}
+
+fn line(line: &[u8]) -> Option<Mount> {
+    let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+    // Optional fields stand between the sixth and a single dash.
+    let dash = 6 + fields.get(6..)?.iter().position(|field| *field == b"-")?;
+    let [kind, source, rest @ ..] = fields.get(dash + 1..)? else { return None };
+    let options = [fields[5], rest.first().copied().unwrap_or_default()];
+    let read_only = options.iter().any(|list| list.split(|byte| *byte == b',').any(|word| word == b"ro"));
+    Some(Mount {
+        id: std::str::from_utf8(fields[0]).ok()?.parse().ok()?,
+        point: path(fields[4]),
+        root: path(fields[3]),
+        filesystem: String::from_utf8_lossy(kind).into_owned(),
+        source: path(source),
+        read_only,
+    })
+}
+
+/// Undoes the kernel's `\040` for a space and its kin.
+fn path(field: &[u8]) -> PathBuf {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let [first, tail @ ..] = rest {
+        let escaped = match rest {
+            [b'\\', digits @ ..] => digits.get(..3).and_then(octal),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &rest[4..] } else { tail };
+    }
+    from_bytes(bytes)
+}
+
+fn octal(digits: &[u8]) -> Option<u8> {
+    digits.iter().try_fold(0_u8, |value, digit| match digit {
+        b'0'..=b'7' => value.checked_mul(8)?.checked_add(digit - b'0'),
+        _ => None,
+    })
+}
+
+#[cfg(unix)]
+fn from_bytes(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt as _;
+    PathBuf::from(std::ffi::OsString::from_vec(bytes))
+}
+
+#[cfg(not(unix))]
+fn from_bytes(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n\
+        40 27 0:33 /sub /mnt/with\\040space\\134x ro,noatime master:1 shared:2 - btrfs /dev/loop0 rw,subvol=/sub\n\
+        garbage\n\
+        41 27 0:50 / /srv rw - nfs4 server:/export\n\
+        42 27 7:0 / /media/stick rw,nosuid - vfat /dev/sdb1 ro,errors=remount-ro\n";
+
+    #[test]
+    fn each_line_becomes_a_mount_and_garbage_none() {
+        let mounts = parse(TABLE);
+        assert_eq!(mounts.iter().map(|mount| mount.id).collect::<Vec<_>>(), [27, 40, 41, 42]);
+        assert_eq!(mounts[1].point, Path::new("/mnt/with space\\x"));
+        assert_eq!((mounts[1].root.as_path(), mounts[1].filesystem.as_str()), (Path::new("/sub"), "btrfs"));
+        assert_eq!(mounts[2].source, Path::new("server:/export"));
+        let read_only: Vec<bool> = mounts.iter().map(|mount| mount.read_only).collect();
+        assert_eq!(read_only, [false, true, false, true], "the mount or its filesystem may be read-only");
+    }
+
+    #[test]
+    fn no_table_however_broken_ends_the_program() {
+        for end in 0..TABLE.len() {
+            parse(&TABLE[..end]);
+            let mut damaged = TABLE.to_vec();
+            damaged[end] ^= 0x3c;
+            parse(&damaged);
+        }
+        assert_eq!(path(b"a\\04"), Path::new("a\\04"));
+        assert_eq!(path(b"a\\999"), Path::new("a\\999"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_root_of_this_machine_is_a_mount() {
+        let mounts = read();
+        let root = of(&mounts, Path::new("/")).unwrap();
+        assert_eq!(root.point, Path::new("/"));
+        let proc = of(&mounts, Path::new("/proc/self")).unwrap();
+        assert_eq!((proc.point.as_path(), proc.filesystem.as_str()), (Path::new("/proc"), "proc"));
+    }
+}

@@ -1,0 +1,268 @@
+//! The cache's own health: what a snapshot shows, and one more walk that looks at owners, permissions and link counts.
+//!
+//! The walk is apart from the scan, which everybody waits for; only `doctor` asks for it.
+
+pub mod finding;
+mod tally;
+
+use std::path::{Path, PathBuf};
+
+use crate::control::Cancel;
+use crate::disk::{FileStat, walk};
+use crate::snapshot::{EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot};
+use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::link::archive_target;
+use crate::uv::shard::{self, Place};
+pub use finding::{Finding, FindingKind};
+use tally::{Expected, Symlinks, Tally};
+
+/// Packages that are named in an advice.
+const PACKAGES: usize = 6;
+
+/// What to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The cache and its environments as a scan found them.
+    pub snapshot: &'a Snapshot,
+    /// The environments to look at.
+    pub environments: &'a [EnvironmentIndex],
+    /// The user this process acts as, where users have numbers.
+    pub user: Option<u32>,
+    /// How many threads to use.
+    pub threads: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// The findings, faults first.
+    pub findings: Vec<Finding>,
+    /// Files of entries that may refuse to be hardlinked although others do not: one of another owner, and a few that have
+    /// as many links as they may.
+    pub suspects: Vec<PathBuf>,
+}
+
+/// Looks at a cache and its environments.
+pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
+    let snapshot = request.snapshot;
+    let mut findings = pointers(snapshot);
+    findings.extend(entries(snapshot));
+    findings.extend(environments(request));
+    findings.extend(root(snapshot));
+    let mut suspects = Vec::new();
+    if let Ok(stat) = FileStat::following(&snapshot.cache.path) {
+        let tally = tally(request, &stat, cancel);
+        findings.extend(of_tally(snapshot, &stat, &tally));
+        suspects.extend(tally.foreign);
+        suspects.extend(tally.full);
+    }
+    let symlinks = symlinks(request, cancel);
+    findings.extend(of_symlinks(symlinks));
+    findings.sort_by_key(|finding| !finding.kind.is_fault());
+    Examined { findings, suspects }
+}
+
+fn pointers(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let of = |state: PointerState| snapshot.pointers.iter().filter(move |pointer| pointer.state == state);
+    for state in [PointerState::Dangling, PointerState::Malformed] {
+        let Some(first) = of(state).next() else { continue };
+        let packages = packages(of(state));
+        let kind = match state {
+            PointerState::Dangling => FindingKind::DanglingPointers { packages },
+            _ => FindingKind::MalformedPointers { packages },
+        };
+        let path = snapshot.cache.path.join(&first.path);
+        findings.push(Finding { kind, path, count: of(state).count() as u64 });
+    }
+    let mut foreign: Vec<Finding> = Vec::new();
+    for pointer in of(PointerState::Foreign) {
+        let prefix = archive_target(Path::new(&pointer.target)).map(|target| target.prefix);
+        let kind = FindingKind::ForeignPointers { prefix };
+        match foreign.iter_mut().find(|finding| finding.kind == kind) {
+            Some(finding) => finding.count += 1,
+            None => foreign.push(Finding { kind, path: snapshot.cache.path.join(&pointer.path), count: 1 }),
+        }
+    }
+    findings.extend(foreign);
+    findings
+}
+
+/// The packages that pointers belong to, as far as their places tell.
+fn packages<'a>(pointers: impl Iterator<Item = &'a Pointer>) -> Vec<String> {
+    let mut packages: Vec<String> = pointers
+        .filter_map(|pointer| match shard::place(&pointer.path) {
+            Place::Wheel { package, .. } | Place::BuiltWheel { package: Some(package), .. } => Some(package),
+            _ => None,
+        })
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages.truncate(PACKAGES);
+    packages
+}
+
+fn entries(snapshot: &Snapshot) -> Option<Finding> {
+    let alone = || snapshot.entries.iter().filter(|entry| entry.pointers.is_empty());
+    let first = alone().next()?;
+    let kind = FindingKind::EntriesWithoutPointers {
+        disk: alone().map(|entry| entry.disk).sum(),
+        protected: alone().filter(|entry| entry.state == EntryState::Protected).count() as u64,
+    };
+    let path = snapshot.cache.path.join(&*first.key.bucket).join(&first.key.id);
+    Some(Finding { kind, path, count: alone().count() as u64 })
+}
+
+fn environments(request: &Request<'_>) -> Vec<Finding> {
+    let of = |health: Health| {
+        let all = request.environments.iter().map(|index| request.snapshot.environment(*index));
+        all.filter(move |environment: &&Environment| environment.health == health)
+    };
+    let kinds = [
+        (Health::Broken, FindingKind::BrokenEnvironments),
+        (Health::NoInterpreter, FindingKind::NoInterpreter),
+    ];
+    let found = kinds.into_iter().filter_map(|(health, kind)| {
+        let path = of(health).next()?.path.clone();
+        Some(Finding { kind, path, count: of(health).count() as u64 })
+    });
+    found.collect()
+}
+
+/// What lies in the root beside the buckets.
+fn root(snapshot: &Snapshot) -> Vec<Finding> {
+    let (mut temporary, mut strays) = (Vec::new(), Vec::new());
+    for item in &snapshot.cache.buckets {
+        let own = [".lock", ".gitignore", "CACHEDIR.TAG", ".git"].contains(&item.name.as_str());
+        if item.name.starts_with(".tmp") {
+            temporary.push(item.name.as_str());
+        } else if !own && Bucket::parse(item.name.as_ref()).is_none() {
+            strays.push(item.name.as_str());
+        }
+    }
+    let mut findings = Vec::new();
+    for (names, kind) in [(temporary, FindingKind::Temporary), (strays, FindingKind::Strays)] {
+        if let Some(first) = names.first() {
+            let path = snapshot.cache.path.join(first);
+            findings.push(Finding { kind, path, count: names.len() as u64 });
+        }
+    }
+    findings
+}
+
+/// Walks the cache; each entry is a task of its own.
+fn tally(request: &Request<'_>, root: &FileStat, cancel: &Cancel) -> Tally {
+    let snapshot = request.snapshot;
+    let expected = Expected {
+        owner: root.owner,
+        sharing: root.mode_bits & 0o022,
+        limit: link_limit(snapshot.cache.filesystem.as_deref()),
+        user: request.user.filter(|user| *user != 0),
+    };
+    let mut all = Tally::new(expected);
+    let mut tasks: Vec<(PathBuf, bool)> = Vec::new();
+    for item in &snapshot.cache.buckets {
+        let path = snapshot.cache.path.join(&item.name);
+        let Ok(stat) = FileStat::following(&path) else { continue };
+        let archive = Bucket::parse(item.name.as_ref()).is_some_and(|it| it.kind == BucketKind::Archive);
+        if stat.kind != crate::disk::FileKind::Directory || archive {
+            // Everybody may lock the lock file whoever owns it; its mode is looked at elsewhere.
+            if item.name != ".lock" {
+                all.look(|| path.clone(), &stat);
+            }
+        } else {
+            tasks.push((path, false));
+        }
+    }
+    let entry = |key: &crate::snapshot::EntryKey| snapshot.cache.path.join(&*key.bucket).join(&key.id);
+    tasks.extend(snapshot.entries.iter().map(|it| (entry(&it.key), true)));
+    let states = walk::each(
+        &tasks,
+        request.threads,
+        || Tally::new(expected),
+        |tally, _, (path, entries)| {
+            tally.entries = *entries;
+            walk::walk(path, cancel, tally);
+        },
+    );
+    for state in states {
+        all.merge(state);
+    }
+    all
+}
+
+/// How many links a filesystem allows a file, where that is few enough to be reached (ext4: `Documentation/filesystems/ext4`,
+/// NTFS: `CreateHardLinkW`).
+fn link_limit(filesystem: Option<&str>) -> Option<u64> {
+    match filesystem? {
+        "ext4" => Some(65_000),
+        "ntfs" | "ntfs3" => Some(1_024),
+        _ => None,
+    }
+}
+
+fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let shared = root.mode_bits & 0o022 != 0;
+    let mut add = |kind: FindingKind, found: &tally::Found| {
+        if let Some(path) = &found.first {
+            findings.push(Finding { kind, path: path.clone(), count: found.count });
+        }
+    };
+    if shared {
+        add(FindingKind::ClosedDirectories, &tally.closed_directories);
+        add(FindingKind::ClosedFiles, &tally.closed_files);
+    } else {
+        // Where several users may write, several owners are as it should be.
+        let mut owners: Vec<_> = tally.owners.iter().collect();
+        owners.sort_unstable_by_key(|(owner, _)| **owner);
+        for (owner, found) in owners {
+            add(FindingKind::ForeignOwner { owner: *owner, expected: root.owner }, found);
+        }
+    }
+    if let Some(limit) = link_limit(snapshot.cache.filesystem.as_deref()) {
+        add(FindingKind::ManyLinks { most: tally.most_links, limit }, &tally.many_links);
+    }
+    let path = snapshot.cache.path.join(".lock");
+    if cfg!(unix)
+        && let Ok(stat) = FileStat::of(&path)
+        && stat.mode_bits & 0o666 != 0o666
+    {
+        findings.push(Finding {
+            kind: FindingKind::LockMode { bits: stat.mode_bits, shared },
+            path,
+            count: 1,
+        });
+    }
+    findings
+}
+
+fn symlinks(request: &Request<'_>, cancel: &Cancel) -> Symlinks {
+    let cache = &request.snapshot.cache.path;
+    let cache = std::fs::canonicalize(cache).unwrap_or_else(|_| cache.clone());
+    let start = || Symlinks::new(&cache);
+    let states = walk::each(request.environments, request.threads, start, |found, _, index| {
+        walk::walk(&request.snapshot.environment(*index).path, cancel, found);
+    });
+    let mut all = start();
+    for state in states {
+        all.merge(state);
+    }
+    all
+}
+
+fn of_symlinks(symlinks: Symlinks) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(path) = symlinks.temporary.first {
+        findings.push(Finding { kind: FindingKind::Temporary, path, count: symlinks.temporary.count });
+    }
+    let mut foreign: Vec<_> = symlinks.foreign.into_iter().collect();
+    foreign.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (prefix, found) in foreign {
+        if let Some(path) = found.first {
+            let kind = FindingKind::ForeignSymlinks { prefix };
+            findings.push(Finding { kind, path, count: found.count });
+        }
+    }
+    findings
+}

@@ -1,0 +1,331 @@
+//! What may be wrong with a cache, in words: what it is, what it costs, and what to do about it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::human;
+
+/// Something about a cache or its environments that is worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// Where it is, or the first place of several.
+    pub path: PathBuf,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// What a finding is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FindingKind {
+    /// Pointers lead to entries that are not there.
+    DanglingPointers {
+        /// The packages they belong to, the first few.
+        packages: Vec<String>,
+    },
+    /// Pointers could not be read or understood.
+    MalformedPointers {
+        /// The packages they belong to, the first few.
+        packages: Vec<String>,
+    },
+    /// Pointers name another cache.
+    ForeignPointers {
+        /// The root they name; none where it is no cache at all.
+        prefix: Option<PathBuf>,
+    },
+    /// Nothing in the cache leads to these entries.
+    EntriesWithoutPointers {
+        /// What they take on disk, in bytes.
+        disk: u64,
+        /// How many of them an environment reaches by symlink.
+        protected: u64,
+    },
+    /// Symlinks of environments lead into another cache.
+    ForeignSymlinks {
+        /// That cache's root.
+        prefix: PathBuf,
+    },
+    /// Files that belong to somebody else than the cache.
+    ForeignOwner {
+        /// Their owner.
+        owner: u32,
+        /// The owner of the cache's root.
+        expected: u32,
+    },
+    /// Directories that those who share the cache may not write to.
+    ClosedDirectories,
+    /// Files that those who share the cache may not read.
+    ClosedFiles,
+    /// The cache's lock file may not be opened for writing by everybody who shares it.
+    LockMode {
+        /// Its permission bits.
+        bits: u32,
+        /// Whether several users share the cache.
+        shared: bool,
+    },
+    /// Temporary directories.
+    Temporary,
+    /// Things that no uv made, as far as known.
+    Strays,
+    /// Files with almost as many links as their filesystem allows.
+    ManyLinks {
+        /// The most links one of them has.
+        most: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
+    /// Environments that do not work because files are missing or dangle.
+    BrokenEnvironments,
+    /// Environments whose Python is gone.
+    NoInterpreter,
+}
+
+impl FindingKind {
+    /// The word for it in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::DanglingPointers { .. } => "dangling-pointers",
+            Self::MalformedPointers { .. } => "malformed-pointers",
+            Self::ForeignPointers { .. } => "foreign-pointers",
+            Self::EntriesWithoutPointers { .. } => "entries-without-pointers",
+            Self::ForeignSymlinks { .. } => "foreign-symlinks",
+            Self::ForeignOwner { .. } => "foreign-owner",
+            Self::ClosedDirectories => "closed-directories",
+            Self::ClosedFiles => "closed-files",
+            Self::LockMode { .. } => "lock-mode",
+            Self::Temporary => "temporary",
+            Self::Strays => "strays",
+            Self::ManyLinks { .. } => "many-links",
+            Self::BrokenEnvironments => "broken-environments",
+            Self::NoInterpreter => "no-interpreter",
+        }
+    }
+
+    /// Whether something is wrong, rather than merely worth knowing.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::EntriesWithoutPointers { .. }
+            | Self::ForeignSymlinks { .. }
+            | Self::Temporary
+            | Self::Strays
+            | Self::ManyLinks { .. } => false,
+            Self::LockMode { shared, .. } => *shared,
+            _ => true,
+        }
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    format!("`{}`", human::escape_os(path.as_os_str()))
+}
+
+fn clean(packages: &[String]) -> String {
+    if packages.is_empty() {
+        return "`uv cache clean`".to_owned();
+    }
+    let names: Vec<_> = packages.iter().map(|name| human::escape(name)).collect();
+    format!("`uv cache clean {}`", names.join(" "))
+}
+
+impl Finding {
+    /// What it costs, as a sentence.
+    pub fn cost(&self) -> String {
+        match &self.kind {
+            FindingKind::DanglingPointers { .. } => "uv fails to install these from a local path, a URL or `--find-links` \
+                (`failed to read directory`); with `--reinstall` it first removes what is installed."
+                .to_owned(),
+            FindingKind::MalformedPointers { .. } => {
+                "uv cannot use what they lead to, and nobody can say what that is: it is kept.".to_owned()
+            }
+            FindingKind::ForeignPointers { .. } => {
+                "uv follows them out of this cache; a prune here takes entries away that they should have kept.".to_owned()
+            }
+            FindingKind::EntriesWithoutPointers { disk, .. } => {
+                format!("They take {}, and uv will not use them again.", human::bytes(*disk))
+            }
+            FindingKind::ForeignSymlinks { .. } => {
+                "Those environments depend on a cache that is not looked at here; pruning it breaks them.".to_owned()
+            }
+            FindingKind::ForeignOwner { .. } => "The other can neither replace nor remove them, so that uv fails, or \
+                copies instead of linking."
+                .to_owned(),
+            FindingKind::ClosedDirectories => {
+                "uv fails for others as soon as it has to add something there.".to_owned()
+            }
+            FindingKind::ClosedFiles => "uv fails for others that need them.".to_owned(),
+            FindingKind::LockMode { .. } => "Others cannot take the lock: uv fails for them, or runs without it.".to_owned(),
+            FindingKind::Temporary => "None while uv runs; afterwards only their space.".to_owned(),
+            FindingKind::Strays => "None, but `uv cache prune` removes what it does not know.".to_owned(),
+            FindingKind::ManyLinks { .. } => {
+                "Once one is full, that file is copied into every further environment.".to_owned()
+            }
+            FindingKind::BrokenEnvironments => {
+                "Imports fail there, or succeed with an empty package; uv itself does not notice.".to_owned()
+            }
+            FindingKind::NoInterpreter => "Nothing runs in them any more.".to_owned(),
+        }
+    }
+
+    /// What to do about it, as sentences.
+    pub fn advice(&self) -> String {
+        match &self.kind {
+            FindingKind::DanglingPointers { packages } => format!(
+                "{} removes them{}; uv then fetches or builds these packages anew. It removes their other versions too, \
+                 which breaks environments that are linked to those by symlink: `cachetui why NAME` names them.",
+                clean(packages),
+                if self.count > packages.len() as u64 && !packages.is_empty() { ", as far as they are named here" } else { "" }
+            ),
+            FindingKind::MalformedPointers { packages } => format!(
+                "`cachetui links --state malformed` lists them. If no newer uv wrote them, {} removes them, and with them the \
+                 packages' entries: environments that are linked to those by symlink break.",
+                clean(packages)
+            ),
+            FindingKind::ForeignPointers { prefix: Some(prefix) } => format!(
+                "If this cache was moved or copied from {}, or is used in a container under that name, use it under one name \
+                 only, and reinstall symlinked environments from here. `cachetui links --state foreign` lists them.",
+                quoted(prefix)
+            ),
+            FindingKind::ForeignPointers { prefix: None } => {
+                "Somebody else than uv made them: look at `cachetui links --state foreign`.".to_owned()
+            }
+            FindingKind::EntriesWithoutPointers { protected: 0, .. } => {
+                "`uv cache prune` removes them. `cachetui list --state unreferenced` lists those that nobody uses.".to_owned()
+            }
+            FindingKind::EntriesWithoutPointers { protected, .. } => format!(
+                "Do not run `uv cache prune` before the environments that reach {} by symlink are installed anew: it would \
+                 break them. `cachetui list --state protected` lists what they use.",
+                if *protected == 1 { "one of them".to_owned() } else { format!("{} of them", human::count(*protected)) }
+            ),
+            FindingKind::ForeignSymlinks { prefix } => format!(
+                "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
+                human::escape_os(prefix.as_os_str())
+            ),
+            FindingKind::ForeignOwner { owner, expected } => format!(
+                "Give them back: as root, `chown -R {expected} {}`. Then do not run uv with `sudo` (user {owner} made them), or \
+                 give that user a cache of its own with `UV_CACHE_DIR`.",
+                quoted(&self.path)
+            ),
+            FindingKind::ClosedDirectories => format!(
+                "Set a umask of 002 for everybody who shares the cache, and open what is there: `chmod -R g+rwX {}`.",
+                quoted(&self.path)
+            ),
+            FindingKind::ClosedFiles => format!(
+                "Set a umask of 002 for everybody who shares the cache, and open what is there: `chmod -R g+rX {}`. Hardlinks \
+                 carry the change to environments, where it does no harm.",
+                quoted(&self.path)
+            ),
+            FindingKind::LockMode { .. } => format!("`chmod 666 {}`, as uv makes it.", quoted(&self.path)),
+            FindingKind::Temporary => {
+                "Leave them while uv runs. Else a crash left them, and `uv cache prune` removes those in the cache.".to_owned()
+            }
+            FindingKind::Strays => "Move what you want to keep elsewhere.".to_owned(),
+            FindingKind::ManyLinks { .. } => {
+                "Nothing needs to be done. Environments that are removed give links back.".to_owned()
+            }
+            FindingKind::BrokenEnvironments => "If pointers are dangling, remove those first, or a failed installation empties \
+                the environment. Then run `uv sync --reinstall` in the project, or `uv pip install --reinstall`. \
+                `cachetui envs --health broken --dists` shows what is broken."
+                .to_owned(),
+            FindingKind::NoInterpreter => "Make them anew with `uv venv` or `uv sync`, or remove them. \
+                `cachetui envs --health no-interpreter` lists them."
+                .to_owned(),
+        }
+    }
+
+    fn counted(&self, one: &str, many: &str) -> String {
+        human::counted(self.count, one, many)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let one = self.count == 1;
+        match &self.kind {
+            FindingKind::DanglingPointers { .. } => write!(
+                formatter,
+                "{} to {}.",
+                self.counted("pointer leads", "pointers lead"),
+                if one { "an entry that is not there" } else { "entries that are not there" }
+            ),
+            FindingKind::MalformedPointers { .. } => {
+                write!(formatter, "{} not be understood.", self.counted("pointer could", "pointers could"))
+            }
+            FindingKind::ForeignPointers { prefix: Some(prefix) } => {
+                write!(
+                    formatter,
+                    "{} into another cache, {}.",
+                    self.counted("pointer leads", "pointers lead"),
+                    quoted(prefix)
+                )
+            }
+            FindingKind::ForeignPointers { prefix: None } => {
+                write!(
+                    formatter,
+                    "{} to no entry of any cache.",
+                    self.counted("pointer leads", "pointers lead")
+                )
+            }
+            FindingKind::EntriesWithoutPointers { .. } => write!(
+                formatter,
+                "{} that nothing in the cache leads to.",
+                self.counted("entry is there", "entries are there")
+            ),
+            FindingKind::ForeignSymlinks { prefix } => write!(
+                formatter,
+                "{} of environments into another cache, {}.",
+                self.counted("symlink leads", "symlinks lead"),
+                quoted(prefix)
+            ),
+            FindingKind::ForeignOwner { owner, expected } => write!(
+                formatter,
+                "{} of the cache to user {owner}, but the cache to user {expected}.",
+                self.counted("file or directory belongs", "files and directories belong"),
+            ),
+            FindingKind::ClosedDirectories => write!(
+                formatter,
+                "Several users may write to the cache, but not to {} in it.",
+                self.counted("directory", "directories")
+            ),
+            FindingKind::ClosedFiles => write!(
+                formatter,
+                "Several users may write to the cache, but may not read {} in it.",
+                self.counted("file", "files")
+            ),
+            FindingKind::LockMode { bits, .. } => {
+                write!(formatter, "The cache's lock file has mode {bits:04o}, where uv makes it 0666.")
+            }
+            FindingKind::Temporary => {
+                write!(
+                    formatter,
+                    "{} there.",
+                    self.counted("temporary directory is", "temporary directories are")
+                )
+            }
+            FindingKind::Strays => write!(
+                formatter,
+                "{} in the cache's root that no known uv puts there.",
+                self.counted("thing lies", "things lie")
+            ),
+            FindingKind::ManyLinks { most, limit } => write!(
+                formatter,
+                "{} almost as many links as the filesystem allows: {} of {}.",
+                self.counted("file has", "files have"),
+                human::count(*most),
+                human::count(*limit)
+            ),
+            FindingKind::BrokenEnvironments => write!(
+                formatter,
+                "{} not whole: files are missing, or are symlinks to what is gone.",
+                self.counted("environment is", "environments are")
+            ),
+            FindingKind::NoInterpreter => {
+                write!(
+                    formatter,
+                    "{} no Python any more.",
+                    self.counted("environment has", "environments have")
+                )
+            }
+        }
+    }
+}

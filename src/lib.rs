@@ -18,6 +18,8 @@ pub mod snapshot;
 
 pub mod scan;
 
+pub mod plan;
+
 pub mod linker;
 
 pub mod apply;

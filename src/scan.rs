@@ -25,6 +25,7 @@ pub mod health;
 mod index;
 mod installed;
 mod pointers;
+pub mod print;
 pub mod registry;
 mod share;
 
@@ -39,7 +40,7 @@ use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, walk};
 use crate::snapshot::{
-    Bucket, Cache, Completeness, Entry, EntryKind, Holder, Problem, Scope, Snapshot, Space,
+    Bucket, Cache, Completeness, Entry, EntryKind, Holder, Problem, Scope, Snapshot, Space, TreePrint,
 };
 use crate::uv::bucket::BucketKind;
 use crate::uv::root::Root;
@@ -341,9 +342,11 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
             files: 0,
             logical: 0,
             disk: 0,
+            print: TreePrint::default(),
         };
         if let Some(sums) = harvest.parts.get(&number) {
             (bucket.files, bucket.logical, bucket.disk) = (sums.files, sums.logical, sums.disk);
+            bucket.print = sums.print;
         }
         if part.is(BucketKind::Archive) {
             let own = |entry: &Entry| *entry.key.bucket == *bucket.name;

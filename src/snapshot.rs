@@ -156,6 +156,11 @@ impl Snapshot {
         group::reclaimable(&self.groups, selection)
     }
 
+    /// What deleting entries and environments one after the other gives back: the sum is what deleting all of them does.
+    pub fn reclaimable_in_order(&self, order: &[Holder]) -> Vec<Reclaimable> {
+        group::reclaimable_in_order(&self.groups, order)
+    }
+
     /// What deleting each entry alone gives back, in the order of [`Snapshot::entries`].
     pub fn reclaimable_per_entry(&self) -> Vec<Reclaimable> {
         group::reclaimable_alone(&self.groups, self.entries.len(), |holder| match holder {

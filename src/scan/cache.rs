@@ -27,6 +27,8 @@ pub(super) struct Layout {
     /// The keys of all entries, ordered.
     pub(super) keys: Vec<EntryKey>,
     pub(super) problems: Vec<Problem>,
+    /// The user the root belongs to.
+    pub(super) owner: u32,
     /// Allocated bytes of the root and of the archive buckets' own directories.
     pub(super) disk: u64,
 }
@@ -83,7 +85,9 @@ impl Layout {
         if !bucket_names::looks_like_cache(names()) && !bucket_names::may_be_emptied(names()) {
             return Err(super::Error::NotACache { path: root.to_owned() });
         }
-        layout.disk = FileStat::of(&layout.canonical).map_or(0, |stat| stat.disk);
+        let top = FileStat::of(&layout.canonical);
+        layout.owner = top.as_ref().map_or(0, |stat| stat.owner);
+        layout.disk = top.map_or(0, |stat| stat.disk);
         let mut keys = Vec::new();
         for part in layout.parts.iter().filter(|part| part.is(BucketKind::Archive)) {
             let name: Arc<str> = part.name.to_string_lossy().into();

@@ -2,14 +2,14 @@
 
 use super::Gathered;
 use super::cache::Layout;
-use super::cache::entry::Facts;
+use super::cache::entry::{Facts, Owners};
 use super::doubts::Doubts;
 use super::environments::{Reading, Use};
 use super::groups::Held;
 use crate::disk::{Time, read};
 use crate::snapshot::{
     Doubt, Entry, EntryIndex, EntryKind, EntryState, EnvironmentIndex, Evidence, Holder, LastUse,
-    LastUseEvidence, Outside, Reference, Snapshot, TreePrint,
+    LastUseEvidence, Outside, Reference, Snapshot,
 };
 use crate::uv::distribution as names;
 
@@ -31,14 +31,7 @@ pub(super) fn preliminary(entry: &mut Entry, facts: &Facts) {
     entry.created = facts.oldest.map(Time::timestamp);
     entry.newest = Some(facts.newest.timestamp());
     entry.unread = facts.unread;
-    entry.print = TreePrint {
-        device: facts.top.0,
-        inode: facts.top.1,
-        files: facts.files,
-        logical: facts.logical,
-        links: facts.links,
-        newest: facts.newest.0,
-    };
+    entry.print = facts.print;
 }
 
 /// Fills the snapshot's environments, references and groups, and everything of its entries that follows from them.
@@ -62,6 +55,7 @@ pub(super) fn assemble(
         preliminary(entry, facts);
         entry.links = held.links[number];
         entry.unexplained_extents = held.unexplained_extents[number];
+        entry.other_owner = facts.owners != Owners::One(layout.owner);
         entry.unclear = doubts.unclear.contains(&EntryIndex::new(number));
         entry.doubt = if facts.unread { Some(Doubt::Unread) } else { doubts.users[number] };
         if entry.kind == EntryKind::Wheel && entry.tags.is_empty() {

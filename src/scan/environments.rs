@@ -22,7 +22,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, Manager, ModeCounts, Problem,
+    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, Manager, ModeCounts, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -174,6 +174,7 @@ struct Collected {
     linked: Vec<LinkedFile>,
     shared: Vec<SharedExtent>,
     problems: Vec<Problem>,
+    print: TreePrint,
     files: u64,
     logical: u64,
     disk: u64,
@@ -201,6 +202,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let mut collected = visitor.collected;
     let mut environment = kind::describe(candidate);
     let uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
+    environment.print = collected.print;
     environment.files = collected.files;
     environment.logical = collected.logical;
     environment.disk = collected.disk;

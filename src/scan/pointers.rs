@@ -8,11 +8,10 @@ use rustc_hash::FxHashMap;
 use super::cache::Layout;
 use super::cache::bucket::{Prefix, RawPointer, Target, prefix};
 use super::candidates::ById;
-use crate::disk::FileStat;
+use super::print;
 use crate::human;
 use crate::snapshot::{
-    EntryIndex, FilePrint, Origin, Pointer, PointerForm, PointerIndex, PointerState, Problem, Snapshot,
-    Source,
+    EntryIndex, Origin, Pointer, PointerForm, PointerIndex, PointerState, Problem, Snapshot, Source,
 };
 use crate::uv::distribution::WheelFilename;
 use crate::uv::link::ArchivePath;
@@ -46,19 +45,6 @@ pub(super) fn resolve(layout: &Layout, by_id: &ById, mut raw: Vec<RawPointer>, s
     }
 }
 
-/// What identifies a file.
-pub(super) fn print(stat: &FileStat) -> FilePrint {
-    FilePrint {
-        device: stat.device,
-        inode: stat.inode,
-        size: stat.size,
-        disk: stat.disk,
-        links: stat.links,
-        modified: stat.modified.0,
-        changed: stat.changed.0,
-    }
-}
-
 impl Resolver<'_> {
     fn resolve(&mut self, raw: &RawPointer) -> Pointer {
         let mut pointer = Pointer {
@@ -69,7 +55,7 @@ impl Resolver<'_> {
             target: String::new(),
             note: String::new(),
             modified: Some(raw.stat.modified.timestamp()),
-            print: print(&raw.stat),
+            print: print::of(&raw.stat),
         };
         match &raw.target {
             Target::Path(path, text) => {
@@ -145,9 +131,11 @@ fn learn(layout: &Layout, entry: &mut crate::snapshot::Entry, raw: &RawPointer) 
         Origin::Index if !source.built => 1,
         _ => 2,
     };
+    let download = entry.source.download.or(source.download);
     if rank(&source) > rank(&entry.source) {
         entry.source = source;
     }
+    entry.source.download = download;
 }
 
 fn source(layout: &Layout, raw: &RawPointer) -> Source {
@@ -184,7 +172,11 @@ fn source(layout: &Layout, raw: &RawPointer) -> Source {
         Place::CachedEnvironment => (Origin::Command, None),
         _ => (Origin::Unknown, None),
     };
-    Source { origin, built: matches!(raw.place, Place::BuiltWheel { .. }), detail: detail.cloned() }
+    let download = match &raw.target {
+        Target::Id(archive) => archive.size,
+        _ => None,
+    };
+    Source { origin, built: matches!(raw.place, Place::BuiltWheel { .. }), detail: detail.cloned(), download }
 }
 
 /// Whether the source distribution above a built wheel's link has a `revision.rev`: its archive lies on this machine.

@@ -50,6 +50,8 @@ pub struct Bucket {
     pub logical: u64,
     /// Allocated bytes, each inode once per bucket.
     pub disk: u64,
+    /// What identifies it; of archive buckets, whose entries are looked at one by one, nothing.
+    pub print: TreePrint,
 }
 
 /// One directory under `archive-v*`: an unpacked wheel, or a whole environment.
@@ -94,6 +96,8 @@ pub struct Entry {
     pub pointers: Vec<PointerIndex>,
     /// What keeps it from counting as unused although no user was found.
     pub doubt: Option<Doubt>,
+    /// Whether files in it belong to another user than the cache.
+    pub other_owner: bool,
     /// Whether a pointer may lead to it that could not be understood: uv might follow it when the entry is gone.
     pub unclear: bool,
     /// What identifies it.
@@ -130,6 +134,8 @@ pub struct Source {
     pub built: bool,
     /// The URL, path or index digest where known.
     pub detail: Option<String>,
+    /// The size of the wheel that was downloaded, in bytes, where the pointer tells (uv 0.12.5 and later).
+    pub download: Option<u64>,
 }
 
 /// The kind of place an entry came from.

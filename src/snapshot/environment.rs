@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::id::EntryIndex;
+use super::print::TreePrint;
 use super::reference::ModeCounts;
 
 /// One environment.
@@ -46,6 +47,10 @@ pub struct Environment {
     pub health: Health,
     /// The newest installation seen in it.
     pub installed: Option<Timestamp>,
+    /// What identifies it.
+    pub print: TreePrint,
+    /// Processes that run in it, by their ids: looked for where an environment lies in the cache.
+    pub running: Vec<u32>,
     /// Something in it could not be read.
     pub unread: bool,
 }

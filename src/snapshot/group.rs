@@ -82,6 +82,16 @@ pub struct Reclaimable {
     pub opaque: u64,
 }
 
+impl Certainty {
+    /// The word for it, the same on screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::AtLeast => "at-least",
+        }
+    }
+}
+
 impl Selection {
     /// An empty selection over `snapshot`.
     pub fn new(snapshot: &Snapshot) -> Self {
@@ -156,6 +166,24 @@ pub(super) fn reclaimable(groups: &[Group], selection: &Selection) -> Reclaimabl
         }
     }
     answer
+}
+
+/// What deleting holders one after the other gives back: each group counts with the holder that is the last to go, and
+/// what stays of it with the first that goes. The sum is what deleting all of them gives back.
+pub(super) fn reclaimable_in_order(groups: &[Group], order: &[Holder]) -> Vec<Reclaimable> {
+    let place: std::collections::HashMap<Holder, usize> =
+        order.iter().enumerate().map(|(place, holder)| (*holder, place)).collect();
+    let mut answers = vec![Reclaimable::default(); order.len()];
+    for group in groups {
+        let places = || group.holders.iter().filter_map(|holder| place.get(holder).copied());
+        let (Some(first), Some(last)) = (places().min(), places().max()) else { continue };
+        if places().count() == group.holders.len() && group.outside != Outside::Unexplained {
+            answers[last].take(group);
+        } else {
+            answers[first].held += group.disk;
+        }
+    }
+    answers
 }
 
 /// The same for many selections of one holder each, in one pass; `position` tells which of `count` a holder is.

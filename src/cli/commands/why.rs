@@ -8,7 +8,6 @@ use super::summary::{self, Unseen};
 use crate::cli::args::WhyArguments;
 use crate::cli::failure::Failure;
 use crate::cli::print::json::entries::EntryRow;
-use crate::cli::print::json::frame::certainty;
 use crate::cli::print::json::text::{Bytes, lossless};
 use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
@@ -135,7 +134,7 @@ impl<'a> Answer<'a> {
                     })
                     .collect(),
                 reclaimable: together.back.bytes,
-                certainty: certainty(together.back.certainty),
+                certainty: together.back.certainty.word(),
             },
         }
     }

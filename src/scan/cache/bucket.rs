@@ -8,12 +8,13 @@ use std::path::{Component, Path, PathBuf};
 use rustc_hash::FxHashSet;
 
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
+use super::super::print;
 use super::super::share::{self, SharedExtent};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat};
-use crate::snapshot::{EnvironmentKind, PointerForm, Problem};
+use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
 use crate::uv::bucket::BucketKind;
 use crate::uv::distribution::WheelFilename;
 use crate::uv::link::{self, ArchivePath};
@@ -30,6 +31,8 @@ pub(in crate::scan) struct Sums {
     pub(in crate::scan) disk: u64,
     /// The part of `disk` that has one name only, so that no record of it was made.
     pub(in crate::scan) single: u64,
+    /// What identifies it.
+    pub(in crate::scan) print: TreePrint,
 }
 
 /// One pointer as it was read, before anybody knows whether its target exists.
@@ -119,6 +122,7 @@ pub(in crate::scan) fn read(
 impl BucketVisitor<'_> {
     fn add(&mut self, stat: &FileStat) {
         self.sums.files += 1;
+        print::file(&mut self.sums.print, stat);
         if stat.kind == FileKind::File {
             self.sums.logical += stat.size;
         }
@@ -217,6 +221,7 @@ impl Visitor for BucketVisitor<'_> {
         }
         self.sums.single += stat.disk;
         self.sums.disk += stat.disk;
+        print::directory(&mut self.sums.print, directory.relative(), stat);
         Descend::Yes
     }
 

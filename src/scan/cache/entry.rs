@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::index::{ByShard, FileRecord, Place, Records};
+use super::super::print;
 use super::super::share::{self, SharedExtent};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{self, FileKind, FileStat, Time};
-use crate::snapshot::Problem;
+use crate::snapshot::{Problem, TreePrint};
 
 /// What is known of one entry after its tree was walked.
 #[derive(Debug, Default)]
@@ -36,10 +37,10 @@ pub(in crate::scan) struct Facts {
     pub(in crate::scan) newest: Time,
     /// The newest change time of a file.
     pub(in crate::scan) changed: Time,
-    /// The hard links of its regular files added up.
-    pub(in crate::scan) links: u64,
-    /// Device and inode of its top directory.
-    pub(in crate::scan) top: (u64, u64),
+    /// What identifies it.
+    pub(in crate::scan) print: TreePrint,
+    /// The users its files belong to.
+    pub(in crate::scan) owners: Owners,
     /// The modification time of `RECORD`.
     pub(in crate::scan) record: Option<Time>,
     /// Whether `entry_points.txt` lies in the `.dist-info`: uv generates scripts for it.
@@ -74,6 +75,28 @@ enum Within {
     DistInfo,
     Scripts,
     Content,
+}
+
+/// The users that the files of a tree belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::scan) enum Owners {
+    /// There was no file yet.
+    #[default]
+    Nobody,
+    /// One user.
+    One(u32),
+    /// Several.
+    Several,
+}
+
+impl Owners {
+    fn add(&mut self, owner: u32) {
+        *self = match *self {
+            Self::Nobody => Self::One(owner),
+            Self::One(one) if one == owner => Self::One(one),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
 }
 
 /// What reading an entry needs besides its path.
@@ -156,7 +179,6 @@ impl Visitor for EntryVisitor<'_> {
         let relative = directory.relative();
         if relative.as_os_str().is_empty() {
             self.device = stat.device;
-            self.facts.top = (stat.device, stat.inode);
             self.own = self.records.remove(&stat.device).unwrap_or_default();
             self.within = Within::Root;
         } else if stat.device != self.device {
@@ -176,6 +198,8 @@ impl Visitor for EntryVisitor<'_> {
         }
         self.facts.directories += stat.disk;
         self.facts.disk += stat.disk;
+        print::directory(&mut self.facts.print, relative, stat);
+        self.facts.owners.add(stat.owner);
         self.facts.newest = self.facts.newest.max(stat.modified).max(stat.changed);
         Descend::Yes
     }
@@ -184,10 +208,11 @@ impl Visitor for EntryVisitor<'_> {
         let facts = &mut *self.facts;
         facts.files += 1;
         facts.disk += stat.disk;
+        print::file(&mut facts.print, stat);
+        facts.owners.add(stat.owner);
         facts.newest = facts.newest.max(stat.modified).max(stat.changed);
         if stat.kind == FileKind::File {
             facts.logical += stat.size;
-            facts.links += stat.links;
             facts.changed = facts.changed.max(stat.changed);
             facts.oldest = Some(facts.oldest.map_or(stat.modified, |oldest| oldest.min(stat.modified)));
         }

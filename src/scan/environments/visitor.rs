@@ -8,6 +8,7 @@ use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, W
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat};
 use crate::scan::index::{ELSEWHERE, FileId, STORE};
+use crate::scan::print;
 use crate::scan::share::{self, Map};
 use crate::snapshot::Problem;
 use crate::uv::distribution as names;
@@ -215,11 +216,13 @@ impl Visitor for EnvironmentVisitor<'_> {
         }
         self.collected.own.disk += stat.disk;
         self.collected.disk += stat.disk;
+        print::directory(&mut self.collected.print, directory.relative(), stat);
         Descend::Yes
     }
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         self.collected.files += 1;
+        print::file(&mut self.collected.print, stat);
         if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
             self.collected.disk += stat.disk;
         }

@@ -13,7 +13,7 @@ use cachetui::snapshot::{
     EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence, EvidenceCounts, FileCounts,
     FilePrint, FoundBy, Group, Health, Holder, LastUse, LastUseEvidence, LinkMode, Links, Manager, Mode,
     ModeCounts, Origin, Outside, Pointer, PointerForm, PointerIndex, PointerState, Problem, Reference, Scope,
-    ScopeRoot, Snapshot, Source, Space,
+    ScopeRoot, Snapshot, Source, Space, TreePrint,
 };
 use jiff::Timestamp;
 
@@ -102,7 +102,7 @@ impl Builder {
             name: Some(name.to_owned()),
             version: Some(version.to_owned()),
             tags: vec!["py3-none-any".to_owned()],
-            source: Source { origin: Origin::Pypi, built: false, detail: None },
+            source: Source { origin: Origin::Pypi, built: false, detail: None, download: None },
             files,
             logical: kib * 1000,
             disk: kib * 1024,
@@ -355,6 +355,7 @@ fn cache() -> Cache {
         files: 100,
         logical: mib * MIB,
         disk: mib * MIB,
+        print: TreePrint::default(),
     };
     Cache {
         path: "/home/ada/.cache/uv".into(),
@@ -475,6 +476,7 @@ fn rare_entries(builder: &mut Builder) {
             origin: Origin::Git,
             built: true,
             detail: Some("https://git.example/flash@main".into()),
+            download: None,
         };
     });
     builder.wheel("private-kernels", "1.0.post1+local.2", 30, 90 * 1024, 15).elsewhere(3);

@@ -8,7 +8,7 @@ use cachetui::snapshot::{
     EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence, EvidenceCounts, FileCounts,
     FilePrint, FoundBy, Group, Health, Holder, LastUse, LastUseEvidence, LinkMode, Links, Manager,
     ModeCounts, Origin, Outside, Pointer, PointerForm, PointerIndex, PointerState, Problem, Reference, Scope,
-    ScopeRoot, Snapshot, Source, Space,
+    ScopeRoot, Snapshot, Source, Space, TreePrint,
 };
 use jiff::Timestamp;
 
@@ -30,7 +30,7 @@ fn wheel(id: &str, name: &str, version: &str, mib: u64, files: u64) -> Entry {
         name: Some(name.to_owned()),
         version: Some(version.to_owned()),
         tags: vec!["py3-none-any".to_owned()],
-        source: Source { origin: Origin::Pypi, built: false, detail: None },
+        source: Source { origin: Origin::Pypi, built: false, detail: None, download: None },
         files,
         logical: mib * MIB - 4_321,
         disk: mib * MIB,
@@ -46,6 +46,7 @@ fn entries() -> Vec<Entry> {
         origin: Origin::Index,
         built: false,
         detail: Some("https://download.example/whl/cu128".to_owned()),
+        download: None,
     };
     vec![
         Entry {
@@ -77,6 +78,7 @@ fn entries() -> Vec<Entry> {
                 origin: Origin::Path,
                 built: true,
                 detail: Some("/home/ada/src/demo".to_owned()),
+                download: None,
             },
             ..wheel("demo000000000001", "Demo.Pkg", "1.0.post1+local.2", 2, 9)
         },
@@ -84,7 +86,7 @@ fn entries() -> Vec<Entry> {
             kind: EntryKind::Environment,
             name: Some("ruff".to_owned()),
             version: Some("0.14.2".to_owned()),
-            source: Source { origin: Origin::Command, built: false, detail: None },
+            source: Source { origin: Origin::Command, built: false, detail: None, download: None },
             state: EntryState::Unreferenced,
             ..wheel("uvx0000000000001", "", "", 31, 40)
         },
@@ -291,6 +293,7 @@ pub(crate) fn sample() -> Snapshot {
                 files: 23_377,
                 logical: 1_700 * MIB,
                 disk: 1_705 * MIB,
+                print: TreePrint::default(),
             }],
             logical: 1_701 * MIB,
             disk: 1_706 * MIB,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::frame::{BytesRow, SizeRow, certainty};
+use super::frame::{BytesRow, SizeRow};
 use super::pointers::PointerBrief;
 use super::text::{Bytes, lossless};
 use crate::snapshot::{Doubt, EntryIndex, Reclaimable, Reference, Snapshot, Totals};
@@ -185,7 +185,7 @@ impl TotalsRow {
             unused: UnusedRow {
                 entries: totals.unused_entries,
                 reclaimable: totals.unused.bytes,
-                certainty: certainty(totals.unused.certainty),
+                certainty: totals.unused.certainty.word(),
             },
         }
     }

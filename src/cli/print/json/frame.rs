@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::text::{Bytes, lossless};
-use crate::snapshot::{
-    Bucket, Cache, Certainty, Completeness, Problem, Reclaimable, Scope, ScopeRoot, Space,
-};
+use crate::snapshot::{Bucket, Cache, Completeness, Problem, Reclaimable, Scope, ScopeRoot, Space};
 
 /// Two of the five byte numbers: sizes added up, and allocated bytes with each inode once.
 #[derive(Serialize)]
@@ -108,16 +106,8 @@ impl BytesRow {
             shared,
             exclusive: disk.saturating_sub(shared),
             reclaimable: alone.bytes,
-            certainty: certainty(alone.certainty),
+            certainty: alone.certainty.word(),
         }
-    }
-}
-
-/// The word for a certainty.
-pub fn certainty(certainty: Certainty) -> &'static str {
-    match certainty {
-        Certainty::Exact => "exact",
-        Certainty::AtLeast => "at-least",
     }
 }
 

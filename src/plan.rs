@@ -1,0 +1,99 @@
+//! Decides what to change, and says why: nothing here touches the disk.
+//!
+//! A [`Plan`] is made from a snapshot and a request, and depends on nothing else: the same two give the same plan, to the
+//! byte, on whatever day. It holds every step with its reason and with what has to be found on disk when it is carried
+//! out, everything that was asked for and is kept with the reason for that, and sums that are folded from the steps. The
+//! dry run prints this value, and the run applies it.
+//!
+//! Planning cannot fail. What is in doubt is kept.
+
+mod at;
+mod budget;
+mod caution;
+mod keep;
+mod prune;
+mod request;
+mod step;
+
+pub use at::At;
+pub use caution::{Allowance, Caution};
+pub use keep::{Kept, KeptBecause};
+pub use request::{Budget, Class, Pinned, Prune, Request};
+pub use step::{Action, Bytes, PlannedPointer, Price, Step, Totals};
+
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::{Completeness, Snapshot};
+
+/// The version of the plan's form; a saved plan of another version is refused.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What is to be changed, why, and what is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version of this form, [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What was asked for.
+    pub request: Request,
+    /// The cache's root, absolute.
+    pub cache: At,
+    /// What was searched for users, and what could not be.
+    pub scope: Scope,
+    /// What is to be done, in this order.
+    pub steps: Vec<Step>,
+    /// What was asked for and is kept.
+    pub kept: Vec<Kept>,
+    /// What somebody should look at twice; a plan with a caution that the request does not allow is not carried out.
+    pub cautions: Vec<Caution>,
+    /// The sums of all steps.
+    pub totals: Totals,
+}
+
+/// What "nobody uses it" refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The places that were searched for environments.
+    pub searched: Vec<At>,
+    /// What could not be read below them.
+    pub unread: Vec<At>,
+    /// The environments that were found.
+    pub environments: u64,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The cautions that the request does not allow.
+    pub fn refused(&self) -> impl Iterator<Item = &Caution> {
+        self.cautions.iter().filter(|caution| !self.request.allows().contains(&caution.allowance))
+    }
+}
+
+/// Makes a plan. From a snapshot that is not complete there is nothing to be planned.
+pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
+    let mut plan = Plan {
+        schema_version: SCHEMA_VERSION,
+        request: request.clone(),
+        cache: At::new(&snapshot.cache.path),
+        scope: Scope {
+            searched: snapshot.scope.roots.iter().map(|root| At::new(&root.path)).collect(),
+            unread: snapshot.scope.unread.iter().map(|path| At::new(path)).collect(),
+            environments: snapshot.environments.len() as u64,
+        },
+        steps: Vec::new(),
+        kept: Vec::new(),
+        cautions: Vec::new(),
+        totals: Totals::default(),
+    };
+    if snapshot.scope.completeness == Completeness::Complete {
+        match request {
+            Request::Prune(prune) => prune::prune(snapshot, prune, &mut plan),
+        }
+    }
+    plan.totals = Totals::of(&plan.steps);
+    plan.cautions = caution::cautions(snapshot, &plan);
+    plan
+}

@@ -1,0 +1,79 @@
+//! Paths in plans, written without loss.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+
+/// A path as two fields: a text, and the bytes in base 64 where the text does not say everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct At {
+    /// The path as text; what is not UTF-8 is replaced.
+    path: String,
+    /// Its bytes, standard base 64 with padding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+}
+
+impl At {
+    /// A path.
+    pub fn new(path: &Path) -> Self {
+        let name = path.as_os_str();
+        match name.to_str() {
+            Some(text) => Self { path: text.to_owned(), path_bytes: None },
+            None => Self {
+                path: name.to_string_lossy().into_owned(),
+                path_bytes: Some(BASE64.encode(name.as_encoded_bytes())),
+            },
+        }
+    }
+
+    /// The path; of bytes that nobody could have written, the text.
+    pub fn path(&self) -> PathBuf {
+        let bytes = self.path_bytes.as_ref().and_then(|text| BASE64.decode(text.as_bytes()).ok());
+        bytes.and_then(os_string).map_or_else(|| PathBuf::from(&self.path), PathBuf::from)
+    }
+
+    /// The path as text; what is not UTF-8 is replaced. Not escaped.
+    pub fn text(&self) -> &str {
+        &self.path
+    }
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere not every sequence of bytes is a name")]
+fn os_string(bytes: Vec<u8>) -> Option<OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+    Some(OsString::from_vec(bytes))
+}
+
+/// The bytes are those of the standard library's own encoding, which has no safe way back but through UTF-8.
+#[cfg(not(unix))]
+fn os_string(bytes: Vec<u8>) -> Option<OsString> {
+    String::from_utf8(bytes).ok().map(OsString::from)
+}
+
+impl From<&OsStr> for At {
+    fn from(name: &OsStr) -> Self {
+        Self::new(Path::new(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_comes_back_as_it_went() {
+        use std::os::unix::ffi::OsStrExt as _;
+        for bytes in [&b"/a/b"[..], b"caf\xc3\xa9", b"\xff\xfe/x"] {
+            let path = Path::new(OsStr::from_bytes(bytes));
+            let text = serde_json::to_string(&At::new(path)).unwrap();
+            let at: At = serde_json::from_str(&text).unwrap();
+            assert_eq!(at.path(), path);
+            assert_eq!(text.contains("path_bytes"), std::str::from_utf8(bytes).is_err());
+        }
+    }
+}

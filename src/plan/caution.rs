@@ -1,0 +1,83 @@
+//! When somebody should look twice before a plan is carried out.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Class, Plan};
+use crate::human;
+use crate::snapshot::Snapshot;
+
+/// What has to be allowed by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allowance {
+    /// To remove what nobody uses although no environment is known at all.
+    NoEnvironments,
+    /// To remove more than half of the cache.
+    Most,
+    /// To remove from a cache that holds what belongs to other users.
+    OtherOwners,
+}
+
+impl Allowance {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NoEnvironments, Self::Most, Self::OtherOwners];
+
+    /// The word for it, as it stands behind `--allow`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoEnvironments => "no-environments",
+            Self::Most => "most",
+            Self::OtherOwners => "other-owners",
+        }
+    }
+}
+
+/// A reason to look twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caution {
+    /// What has to be allowed.
+    pub allowance: Allowance,
+    /// The reason, as a sentence. Not escaped.
+    pub text: String,
+}
+
+/// The reasons to look twice at a plan.
+pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    // What was named by somebody, or goes whoever uses it, does not rest on who was found.
+    let guessed = |class: Class| matches!(class, Class::Unreferenced | Class::Unused | Class::Superseded);
+    let guessed: Vec<_> =
+        plan.steps.iter().filter(|step| step.action == Action::RemoveEntry && guessed(step.class)).collect();
+    if !guessed.is_empty() && snapshot.environments.is_empty() {
+        cautions.push(Caution {
+            allowance: Allowance::NoEnvironments,
+            text: "No environment was found at all, so that everything looks unused. Name the places where your \
+                   environments are with --root DIR."
+                .to_owned(),
+        });
+    }
+    let bytes: u64 = guessed.iter().map(|step| step.bytes.disk).sum();
+    let all: u64 = snapshot.entries.iter().map(|entry| entry.disk).sum();
+    if guessed.len() > 1 && bytes > all / 2 {
+        cautions.push(Caution {
+            allowance: Allowance::Most,
+            text: format!(
+                "More than half of the cache would go: {} of {}.",
+                human::bytes(bytes),
+                human::bytes(all)
+            ),
+        });
+    }
+    let owned: u64 = snapshot.entries.iter().filter(|entry| entry.other_owner).count() as u64;
+    if owned > 0 && !plan.steps.is_empty() {
+        cautions.push(Caution {
+            allowance: Allowance::OtherOwners,
+            text: format!(
+                "{} of the cache {} to other users, whose environments may not have been found.",
+                human::counted(owned, "entry", "entries"),
+                if owned == 1 { "belongs" } else { "belong" }
+            ),
+        });
+    }
+    cautions
+}

@@ -1,0 +1,108 @@
+//! What was asked for and is kept, and why.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::At;
+
+/// Something that was asked for and is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where it is, relative to the cache's root.
+    #[serde(flatten)]
+    pub at: At,
+    /// The name of the distribution in it.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its allocated bytes.
+    pub disk: u64,
+    /// Why it is kept.
+    pub because: KeptBecause,
+    /// The same as a sentence. Not escaped.
+    pub reason: String,
+}
+
+/// Why something is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum KeptBecause {
+    /// Environments reach it by symlink and would break.
+    Protected {
+        /// Their roots.
+        environments: Vec<At>,
+    },
+    /// Environments use it.
+    Used {
+        /// Their roots.
+        environments: Vec<At>,
+    },
+    /// Somebody who was not found holds a part of it.
+    HeldElsewhere {
+        /// Hard links that were counted and not found.
+        links: u64,
+        /// Files that share extents with something that was not found.
+        extents: u64,
+    },
+    /// It or something that may use it could not be read.
+    Doubt,
+    /// A pointer that could not be understood may lead to it.
+    UnclearPointer,
+    /// It is not known what it is.
+    Unknown,
+    /// It changed too recently.
+    Young {
+        /// When it changed.
+        changed: Timestamp,
+    },
+    /// It was used too recently.
+    Recent {
+        /// When it was used.
+        used: Timestamp,
+    },
+    /// A lock file needs it.
+    Pinned,
+    /// Processes run in it.
+    Running {
+        /// Their process ids.
+        processes: Vec<u32>,
+    },
+    /// The budget is kept without removing it.
+    WithinBudget,
+}
+
+impl KeptBecause {
+    /// The reason as a sentence. Not escaped.
+    pub fn sentence(&self) -> String {
+        let named = |environments: &[At]| match environments {
+            [one] => format!("`{}`", one.text()),
+            [one, two] => format!("`{}` and `{}`", one.text(), two.text()),
+            [one, rest @ ..] => format!("`{}` and {} more environments", one.text(), rest.len()),
+            [] => "an environment".to_owned(),
+        };
+        match self {
+            Self::Protected { environments } => {
+                format!("{} would break: files there are symlinks into it; relink first", named(environments))
+            }
+            Self::Used { environments } => format!("used by {}", named(environments)),
+            Self::HeldElsewhere { links, extents } => match (links, extents) {
+                (0, _) => {
+                    format!("held elsewhere: {extents} files share extents with something that was not found")
+                }
+                (1, _) => "held elsewhere: one link was counted that was not found".to_owned(),
+                _ => format!("held elsewhere: {links} links were counted that were not found"),
+            },
+            Self::Doubt => "something that may use it could not be read".to_owned(),
+            Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
+            Self::Unknown => "it is not known what it is".to_owned(),
+            Self::Young { changed } => format!("changed {changed:.0}, too recently"),
+            Self::Recent { used } => format!("last used {used:.0}, too recently"),
+            Self::Pinned => "a lock file needs it".to_owned(),
+            Self::Running { processes } => match processes.as_slice() {
+                [one] => format!("process {one} runs in it"),
+                many => format!("{} processes run in it", many.len()),
+            },
+            Self::WithinBudget => "the limit is kept without removing it".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! Chooses what to remove from the cache.
+//!
+//! An entry goes only when nothing speaks against it; the first thing that does is why it is kept. What was named goes
+//! although it is young, and although environments use it whose files stay (hardlinks, clones and copies); never although
+//! an environment reaches it by symlink, or because nobody knows.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use jiff::Timestamp;
+use pep440_rs::Version;
+
+use super::budget;
+use super::step::Bytes;
+use super::{Action, At, Class, Kept, KeptBecause, Plan, PlannedPointer, Price, Prune, Step};
+use crate::snapshot::{
+    Entry, EntryIndex, EntryKind, EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence,
+    Holder, Origin, Snapshot, TreePrint, What,
+};
+use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::distribution::same_version;
+
+/// Something that may be removed.
+#[derive(Clone)]
+pub(super) struct Candidate {
+    pub(super) step: Step,
+    /// What it is to the groups, where it is something to them.
+    pub(super) holder: Option<Holder>,
+    /// When it was last used.
+    pub(super) used: Option<Timestamp>,
+}
+
+/// What the choice rests on.
+struct Chooser<'a> {
+    snapshot: &'a Snapshot,
+    request: &'a Prune,
+    now: Timestamp,
+    named: BTreeSet<EntryIndex>,
+    /// The newest version of each name among the unpacked wheels.
+    newest: HashMap<&'a str, (Version, &'a str)>,
+}
+
+/// Fills in the steps and what is kept.
+pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
+    let chooser = Chooser {
+        snapshot,
+        request,
+        now: snapshot.scope.started.unwrap_or_default(),
+        named: named(snapshot, &request.what),
+        newest: newest(snapshot),
+    };
+    let mut candidates = Vec::new();
+    for (index, entry) in snapshot.entries() {
+        let Some(class) = chooser.class(index, entry) else { continue };
+        match chooser.against(index, entry, class) {
+            None => candidates.push(chooser.entry(index, entry, class)),
+            Some(because) => plan.kept.push(kept(&entry_path(entry), entry, because)),
+        }
+    }
+    chooser.environments(&mut candidates, plan);
+    chooser.buckets(&mut candidates, plan);
+    let order = |candidate: &Candidate| (Reverse(candidate.step.bytes.disk), candidate.step.at.clone());
+    candidates.sort_by_cached_key(order);
+    let within = budget::limit(snapshot, request.budget, &mut candidates);
+    for candidate in within {
+        let step = candidate.step;
+        plan.kept.push(Kept {
+            at: step.at,
+            name: step.name,
+            version: step.version,
+            disk: step.bytes.disk,
+            because: KeptBecause::WithinBudget,
+            reason: KeptBecause::WithinBudget.sentence(),
+        });
+    }
+    give_back(snapshot, &mut candidates);
+    plan.steps = candidates.into_iter().map(|candidate| candidate.step).collect();
+    plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
+}
+
+/// The entries that somebody named.
+fn named(snapshot: &Snapshot, what: &[String]) -> BTreeSet<EntryIndex> {
+    what.iter().flat_map(|text| What::new(OsStr::new(text)).find(snapshot)).collect()
+}
+
+fn newest(snapshot: &Snapshot) -> HashMap<&str, (Version, &str)> {
+    let mut newest: HashMap<&str, (Version, &str)> = HashMap::new();
+    for entry in snapshot.entries.iter().filter(|entry| entry.kind == EntryKind::Wheel) {
+        let (Some(name), Some(text)) = (entry.name.as_deref(), entry.version.as_deref()) else { continue };
+        let Ok(version) = Version::from_str(text) else { continue };
+        if newest.get(name).is_none_or(|(other, _)| version > *other) {
+            newest.insert(name, (version, text));
+        }
+    }
+    newest
+}
+
+/// Where an entry is, relative to the cache's root.
+fn entry_path(entry: &Entry) -> PathBuf {
+    Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)
+}
+
+fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
+    Kept {
+        at: At::new(path),
+        name: entry.name.clone(),
+        version: entry.version.clone(),
+        disk: entry.disk,
+        reason: because.sentence(),
+        because,
+    }
+}
+
+/// Divides what all candidates give back among them, and adds their pointers.
+fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
+    let holders: Vec<Holder> = candidates.iter().filter_map(|candidate| candidate.holder).collect();
+    let mut answers = snapshot.reclaimable_in_order(&holders).into_iter();
+    for candidate in candidates {
+        let bytes = &mut candidate.step.bytes;
+        if candidate.holder.is_some() {
+            let answer = answers.next().expect("there is an answer for each holder");
+            bytes.reclaimable = answer.bytes;
+            bytes.certainty = answer.certainty;
+            bytes.held = answer.held + answer.opaque;
+        } else {
+            bytes.reclaimable = bytes.disk;
+        }
+        for pointer in &candidate.step.pointers {
+            bytes.files += 1;
+            bytes.disk += pointer.expects.disk;
+            bytes.reclaimable += if pointer.expects.links == 1 { pointer.expects.disk } else { 0 };
+        }
+    }
+}
+
+impl<'a> Chooser<'a> {
+    fn wants(&self, class: Class) -> bool {
+        self.request.classes.contains(&class)
+    }
+
+    /// For what an entry was asked for, if it was.
+    fn class(&self, index: EntryIndex, entry: &Entry) -> Option<Class> {
+        let alone = entry.pointers.is_empty();
+        let nobody = matches!(entry.state, EntryState::Unused | EntryState::Unreferenced);
+        let unclear = nobody || entry.state == EntryState::HeldElsewhere;
+        let wheel = entry.kind == EntryKind::Wheel;
+        if self.named.contains(&index) {
+            Some(Class::Named)
+        } else if self.wants(Class::Unreferenced) && alone {
+            Some(Class::Unreferenced)
+        } else if self.wants(Class::Superseded) && wheel && unclear && self.successor(entry).is_some() {
+            Some(Class::Superseded)
+        } else if self.wants(Class::Unused) && wheel && unclear {
+            Some(if entry.state == EntryState::Unreferenced { Class::Unreferenced } else { Class::Unused })
+        } else if self.wants(Class::CachedEnvironments) && entry.kind == EntryKind::Environment {
+            Some(Class::CachedEnvironments)
+        } else {
+            None
+        }
+    }
+
+    /// The newer version of an entry that the cache has.
+    fn successor(&self, entry: &Entry) -> Option<&'a str> {
+        let (newest, text) = self.newest.get(entry.name.as_deref()?)?;
+        let version = Version::from_str(entry.version.as_deref()?).ok()?;
+        (version < *newest).then_some(*text)
+    }
+
+    /// What speaks against removing an entry.
+    fn against(&self, index: EntryIndex, entry: &Entry, class: Class) -> Option<KeptBecause> {
+        let named = class == Class::Named;
+        if entry.kind == EntryKind::Unknown && class != Class::Unreferenced {
+            return Some(KeptBecause::Unknown);
+        }
+        if entry.unread || entry.doubt.is_some() {
+            return Some(KeptBecause::Doubt);
+        }
+        if entry.unclear {
+            return Some(KeptBecause::UnclearPointer);
+        }
+        match entry.state {
+            EntryState::Protected => {
+                return Some(KeptBecause::Protected { environments: self.users(index, true) });
+            }
+            EntryState::Used if !named => {
+                return Some(KeptBecause::Used { environments: self.users(index, false) });
+            }
+            EntryState::HeldElsewhere if !named => {
+                return Some(KeptBecause::HeldElsewhere {
+                    links: entry.links.unexplained,
+                    extents: entry.unexplained_extents,
+                });
+            }
+            _ => {}
+        }
+        let stored = self.snapshot.environments.iter().find(|environment| environment.entry == Some(index));
+        if let Some(environment) = stored.filter(|environment| !environment.running.is_empty()) {
+            return Some(KeptBecause::Running { processes: environment.running.clone() });
+        }
+        if !named {
+            let pointers = entry.pointers.iter().map(|pointer| &self.snapshot.pointer(*pointer).print);
+            let changed = pointers.map(|print| print.modified.max(print.changed)).max().unwrap_or(i64::MIN);
+            let young = self.young(changed.max(entry.print.newest));
+            if young.is_some() {
+                return young;
+            }
+        }
+        let used = entry.last_use.map(|last_use| last_use.time);
+        self.recent(used).or_else(|| self.pinned(entry))
+    }
+
+    fn pinned(&self, entry: &Entry) -> Option<KeptBecause> {
+        let (name, version) = (entry.name.as_deref()?, entry.version.as_deref()?);
+        let needs = self.request.keep.iter().any(|it| it.name == name && same_version(&it.version, version));
+        needs.then_some(KeptBecause::Pinned)
+    }
+
+    /// Whether something changed within the grace period; times in the future count as young.
+    fn young(&self, newest: i64) -> Option<KeptBecause> {
+        let changed = Timestamp::from_nanosecond(i128::from(newest)).unwrap_or(Timestamp::MAX);
+        self.within(changed, self.request.grace).then_some(KeptBecause::Young { changed })
+    }
+
+    /// Whether something was used more recently than was asked for; what nobody knows the last use of counts as recent.
+    fn recent(&self, used: Option<Timestamp>) -> Option<KeptBecause> {
+        let limit = self.request.older_than?;
+        let used = used.unwrap_or(self.now);
+        self.within(used, limit).then_some(KeptBecause::Recent { used })
+    }
+
+    fn within(&self, time: Timestamp, seconds: u64) -> bool {
+        let limit = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.now.as_second().saturating_sub(time.as_second()) < limit
+    }
+
+    /// The environments that use an entry, or only those that do by symlink.
+    fn users(&self, index: EntryIndex, symlinks: bool) -> Vec<At> {
+        let wanted = |reference: &&crate::snapshot::Reference| {
+            if symlinks { reference.counts.symlink > 0 } else { reference.evidence > Evidence::Name }
+        };
+        let references = self.snapshot.references_to(index).iter().filter(wanted);
+        let environments: BTreeSet<&Path> =
+            references.map(|item| &*self.snapshot.environment(item.environment).path).collect();
+        environments.into_iter().map(At::new).collect()
+    }
+
+    fn entry(&self, index: EntryIndex, entry: &Entry, class: Class) -> Candidate {
+        let pointers = entry.pointers.iter().map(|pointer| {
+            let pointer = self.snapshot.pointer(*pointer);
+            PlannedPointer { at: At::new(&pointer.path), form: pointer.form, expects: pointer.print }
+        });
+        let users = self.users(index, false);
+        Candidate {
+            holder: Some(Holder::Entry(index)),
+            used: entry.last_use.map(|last_use| last_use.time),
+            step: Step {
+                action: Action::RemoveEntry,
+                at: At::new(&entry_path(entry)),
+                name: entry.name.clone(),
+                version: entry.version.clone(),
+                class,
+                reason: self.reason(entry, class, users.len()),
+                price: price(entry),
+                bytes: Bytes { disk: entry.disk, files: entry.files, ..Bytes::default() },
+                expects: entry.print,
+                pointers: pointers.collect(),
+                users,
+            },
+        }
+    }
+
+    fn reason(&self, entry: &Entry, class: Class, users: usize) -> String {
+        match class {
+            Class::Unreferenced => "nothing in the cache leads to it, and nobody uses it".to_owned(),
+            Class::Superseded => {
+                format!("nobody uses it, and {} is newer", self.successor(entry).unwrap_or("another version"))
+            }
+            Class::CachedEnvironments => "an environment left by uvx or uv run".to_owned(),
+            Class::Named => match users {
+                0 => "you named it".to_owned(),
+                1 => "you named it; an environment keeps files of its own".to_owned(),
+                _ => format!("you named it; {users} environments keep files of their own"),
+            },
+            _ => "nobody uses it".to_owned(),
+        }
+    }
+
+    /// Environments of scripts, which lie in a bucket of their own.
+    fn environments(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
+        if !self.wants(Class::CachedEnvironments) {
+            return;
+        }
+        for (index, environment) in self.snapshot.environments() {
+            if environment.kind != EnvironmentKind::Script || environment.entry.is_some() {
+                continue;
+            }
+            let Ok(path) = environment.path.strip_prefix(&self.snapshot.cache.path) else { continue };
+            match self.against_environment(environment) {
+                None => candidates.push(script(index, environment, path)),
+                Some(because) => plan.kept.push(Kept {
+                    at: At::new(path),
+                    name: None,
+                    version: None,
+                    disk: environment.disk,
+                    reason: because.sentence(),
+                    because,
+                }),
+            }
+        }
+    }
+
+    fn against_environment(&self, environment: &Environment) -> Option<KeptBecause> {
+        if environment.unread {
+            return Some(KeptBecause::Doubt);
+        }
+        if !environment.running.is_empty() {
+            return Some(KeptBecause::Running { processes: environment.running.clone() });
+        }
+        self.young(environment.print.newest).or_else(|| self.recent(environment.installed))
+    }
+
+    /// Buckets of older layouts, and what interrupted runs left.
+    fn buckets(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
+        for part in &self.snapshot.cache.buckets {
+            let bucket = Bucket::parse(OsStr::new(&part.name));
+            let (class, action, reason) = match bucket {
+                Some(bucket) if self.is_stale(bucket) => (
+                    Class::StaleBuckets,
+                    Action::RemoveBucket,
+                    "a newer layout of the same kind lies beside it",
+                ),
+                Some(bucket) if bucket.kind == BucketKind::Builds && part.files > 0 => (
+                    Class::CrashLeftovers,
+                    Action::RemoveLeftover,
+                    "temporary directories of builds, in which nothing has changed for some time",
+                ),
+                None if part.name.starts_with(".tmp") && part.print != TreePrint::default() => (
+                    Class::CrashLeftovers,
+                    Action::RemoveLeftover,
+                    "a temporary directory in which nothing has changed for some time",
+                ),
+                _ => continue,
+            };
+            if !self.wants(class) {
+                continue;
+            }
+            let seconds = self.request.grace.max(self.request.older_than.unwrap_or(0));
+            let least = if class == Class::StaleBuckets { STALE } else { 0 };
+            let changed = Timestamp::from_nanosecond(i128::from(part.print.newest)).unwrap_or(Timestamp::MAX);
+            if self.within(changed, seconds.max(least)) {
+                let because = KeptBecause::Young { changed };
+                plan.kept.push(Kept {
+                    at: At::new(Path::new(&part.name)),
+                    name: None,
+                    version: None,
+                    disk: part.disk,
+                    reason: because.sentence(),
+                    because,
+                });
+                continue;
+            }
+            candidates.push(Candidate {
+                holder: None,
+                used: Some(changed),
+                step: Step {
+                    action,
+                    at: At::new(Path::new(&part.name)),
+                    name: None,
+                    version: None,
+                    class,
+                    reason: reason.to_owned(),
+                    price: Price::Nothing,
+                    bytes: Bytes { disk: part.disk, files: part.files, ..Bytes::default() },
+                    expects: part.print,
+                    pointers: Vec::new(),
+                    users: Vec::new(),
+                },
+            });
+        }
+    }
+
+    /// Whether a bucket's layout is known to be older than another that is there. The archive's never is: its entries are
+    /// looked at one by one.
+    fn is_stale(&self, bucket: Bucket) -> bool {
+        let keeps = matches!(bucket.kind, BucketKind::Archive | BucketKind::Files | BucketKind::Environments);
+        let others = self.snapshot.cache.buckets.iter().filter_map(|it| Bucket::parse(OsStr::new(&it.name)));
+        let newer =
+            |other: Bucket| other.kind == bucket.kind && other.version > bucket.version && other.is_known();
+        !keeps && bucket.is_known() && others.into_iter().any(newer)
+    }
+}
+
+/// How long nothing may have changed in a bucket of an older layout for it to count as stale, in seconds: another release
+/// of uv may still use it from time to time.
+const STALE: u64 = 30 * 24 * 60 * 60;
+
+fn script(index: EnvironmentIndex, environment: &Environment, path: &Path) -> Candidate {
+    Candidate {
+        holder: Some(Holder::Environment(index)),
+        used: environment.installed,
+        step: Step {
+            action: Action::RemoveEnvironment,
+            at: At::new(path),
+            name: None,
+            version: None,
+            class: Class::CachedEnvironments,
+            reason: "an environment left by a script".to_owned(),
+            price: Price::Make,
+            bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
+            expects: environment.print,
+            pointers: Vec::new(),
+            users: Vec::new(),
+        },
+    }
+}
+
+/// What it costs to have an entry again.
+fn price(entry: &Entry) -> Price {
+    if entry.kind == EntryKind::Environment {
+        return Price::Make;
+    }
+    if entry.pointers.is_empty() {
+        return Price::Nothing;
+    }
+    if entry.source.built {
+        return Price::Build;
+    }
+    match entry.source.origin {
+        Origin::Pypi | Origin::Index | Origin::Url => Price::Download { bytes: entry.source.download },
+        Origin::FindLinks | Origin::Path => Price::Unpack,
+        Origin::Git | Origin::Editable => Price::Build,
+        Origin::Command => Price::Make,
+        Origin::Unknown => Price::Unknown,
+    }
+}

@@ -1,0 +1,133 @@
+//! What is asked for. A plan carries its request, so that it can be made again.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::caution::Allowance;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Request {
+    /// To remove entries and other things from the cache.
+    Prune(Prune),
+}
+
+impl Request {
+    /// What the request allows although it calls for a second look.
+    pub fn allows(&self) -> &BTreeSet<Allowance> {
+        match self {
+            Self::Prune(prune) => &prune.allow,
+        }
+    }
+}
+
+/// What to remove from the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// Kinds of things to remove.
+    pub classes: BTreeSet<Class>,
+    /// Entries to remove, named as people name them: a name, `name==version`, or an id. What is named is not held back by
+    /// the grace period, nor because somebody uses it by hardlink, clone or copy.
+    pub what: Vec<String>,
+    /// Only what was last used longer ago than this, in seconds.
+    pub older_than: Option<u64>,
+    /// How long something stays after its last change, in seconds.
+    pub grace: u64,
+    /// What the cache is to be brought down to.
+    pub budget: Budget,
+    /// Distributions that lock files need.
+    pub keep: Vec<Pinned>,
+    /// What is allowed although it calls for a second look.
+    pub allow: BTreeSet<Allowance>,
+}
+
+/// How much is to be removed. Without a limit it is everything that was asked for; with one, no more than it takes: what
+/// was used longest ago first, and of that what is easiest to get back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// The most allocated bytes that the cache should have.
+    pub max_size: Option<u64>,
+    /// The least bytes that should be free on the cache's volume.
+    pub keep_free: Option<u64>,
+}
+
+impl Budget {
+    /// Whether there is a limit.
+    pub fn is_some(self) -> bool {
+        self.max_size.is_some() || self.keep_free.is_some()
+    }
+}
+
+/// A distribution in one version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pinned {
+    /// Its normalized name (PEP 503).
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// A kind of things to remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Entries to which no pointer leads and that no environment uses: what `uv cache prune` would take, less what
+    /// environments use.
+    Unreferenced,
+    /// Unpacked wheels that no known environment uses, with every link explained.
+    Unused,
+    /// Of those, the ones of which a newer version is in the cache.
+    Superseded,
+    /// Environments that `uvx`, `uv run --with` and scripts left in the cache, unless a process runs in them.
+    CachedEnvironments,
+    /// Buckets of older layouts beside a newer one of the same kind, in which nothing has changed for some time.
+    StaleBuckets,
+    /// What interrupted runs of uv left behind.
+    CrashLeftovers,
+    /// What was named.
+    Named,
+}
+
+impl Class {
+    /// All that can be asked for by a flag.
+    pub const ALL: [Self; 6] = [
+        Self::Unreferenced,
+        Self::Unused,
+        Self::Superseded,
+        Self::CachedEnvironments,
+        Self::StaleBuckets,
+        Self::CrashLeftovers,
+    ];
+
+    /// The word for it, the same as a flag, on the screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unreferenced => "unreferenced",
+            Self::Unused => "unused",
+            Self::Superseded => "superseded",
+            Self::CachedEnvironments => "cached-environments",
+            Self::StaleBuckets => "stale-buckets",
+            Self::CrashLeftovers => "crash-leftovers",
+            Self::Named => "named",
+        }
+    }
+
+    /// What it takes, as a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Unreferenced => {
+                "Nothing in the cache leads to them and nobody uses them: uv will not use them again."
+            }
+            Self::Unused => "No environment that was found uses them.",
+            Self::Superseded => "Nobody uses them, and the cache has a newer version.",
+            Self::CachedEnvironments => {
+                "Environments that uvx, uv run and scripts left; they are made again when they are needed."
+            }
+            Self::StaleBuckets => "Older releases of uv wrote them; newer ones neither read nor remove them.",
+            Self::CrashLeftovers => "Interrupted runs of uv left them behind.",
+            Self::Named => "You named them.",
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One step of a plan, and the sums over all of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{At, Class};
+use crate::human;
+use crate::snapshot::{Certainty, FilePrint, PointerForm, TreePrint};
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Removes an entry: every pointer that leads to it first, then the entry.
+    RemoveEntry,
+    /// Removes an environment that lies in the cache but is no entry.
+    RemoveEnvironment,
+    /// Removes a bucket.
+    RemoveBucket,
+    /// Removes what an interrupted run left.
+    RemoveLeftover,
+}
+
+impl Action {
+    /// The word for it, the same on the screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::RemoveEntry => "remove-entry",
+            Self::RemoveEnvironment => "remove-environment",
+            Self::RemoveBucket => "remove-bucket",
+            Self::RemoveLeftover => "remove-leftover",
+        }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it does.
+    pub action: Action,
+    /// To what, relative to the cache's root.
+    #[serde(flatten)]
+    pub at: At,
+    /// The name of the distribution that is concerned.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// The kind of things it was chosen for.
+    pub class: Class,
+    /// Why, as a sentence. Not escaped.
+    pub reason: String,
+    /// What it costs should it be needed again.
+    pub price: Price,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// What has to be found there.
+    pub expects: TreePrint,
+    /// The pointers that go before it.
+    pub pointers: Vec<PlannedPointer>,
+    /// Environments that use it and go on working without it, by their roots.
+    pub users: Vec<At>,
+}
+
+/// A pointer that goes with an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPointer {
+    /// Where it is, relative to the cache's root.
+    #[serde(flatten)]
+    pub at: At,
+    /// What it is.
+    #[serde(with = "form")]
+    pub form: PointerForm,
+    /// What has to be found there.
+    pub expects: FilePrint,
+}
+
+/// The bytes of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// Allocated bytes of what goes, each inode once.
+    pub disk: u64,
+    /// What it gives back, after all steps before it: the sum over all steps is what the plan gives back.
+    pub reclaimable: u64,
+    /// Whether that is exact.
+    #[serde(with = "certainty")]
+    pub certainty: Certainty,
+    /// Bytes that stay because somebody who is not in the plan holds them too.
+    pub held: u64,
+    /// Inodes that go.
+    pub files: u64,
+}
+
+/// What it costs to be wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Price {
+    /// It is downloaded again.
+    Download {
+        /// How many bytes, as far as is known; a wheel is smaller than what was unpacked from it.
+        bytes: Option<u64>,
+    },
+    /// It is unpacked again from a file on this machine.
+    Unpack,
+    /// It is made again, from what else the cache holds.
+    Make,
+    /// It is built again.
+    Build,
+    /// It cannot be had again: the file or directory it came from is gone.
+    Gone,
+    /// Nothing: nobody would have used it again.
+    #[default]
+    Nothing,
+    /// Not known: nothing tells where it came from.
+    Unknown,
+}
+
+impl Price {
+    /// How hard it is to get back; higher is harder.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Unpack => 1,
+            Self::Download { .. } => 2,
+            Self::Make => 3,
+            Self::Build => 4,
+            Self::Unknown => 5,
+            Self::Gone => 6,
+        }
+    }
+
+    /// The price in a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Download { bytes: Some(bytes) } => format!("download again, {}", human::bytes(*bytes)),
+            Self::Download { bytes: None } => "download again".to_owned(),
+            Self::Unpack => "unpack again, if its file is still there".to_owned(),
+            Self::Make => "make again".to_owned(),
+            Self::Build => "build again".to_owned(),
+            Self::Gone => "cannot be had again".to_owned(),
+            Self::Nothing => "costs nothing".to_owned(),
+            Self::Unknown => "not known where it came from".to_owned(),
+        }
+    }
+}
+
+/// The sums of all steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Steps.
+    pub steps: u64,
+    /// Entries that go.
+    pub entries: u64,
+    /// Pointers that go.
+    pub pointers: u64,
+    /// Their bytes.
+    pub bytes: Bytes,
+}
+
+impl Totals {
+    /// Folds the steps.
+    pub(super) fn of(steps: &[Step]) -> Self {
+        let mut totals = Self::default();
+        for step in steps {
+            totals.steps += 1;
+            totals.entries += u64::from(step.action == Action::RemoveEntry);
+            totals.pointers += step.pointers.len() as u64;
+            totals.bytes.disk += step.bytes.disk;
+            totals.bytes.reclaimable += step.bytes.reclaimable;
+            totals.bytes.held += step.bytes.held;
+            totals.bytes.files += step.bytes.files;
+            totals.bytes.certainty = totals.bytes.certainty.max(step.bytes.certainty);
+        }
+        totals
+    }
+}
+
+/// Pointer forms by their words.
+mod form {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::snapshot::PointerForm;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(form: &PointerForm, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(form.word())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PointerForm, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let forms = [PointerForm::Symlink, PointerForm::LinkFile, PointerForm::Http, PointerForm::Rev];
+        let found = forms.into_iter().find(|form| form.word() == word);
+        found.ok_or_else(|| D::Error::custom(format!("`{word}` is no form of a pointer")))
+    }
+}
+
+/// Certainty by its words.
+mod certainty {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::snapshot::Certainty;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(certainty: &Certainty, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(certainty.word())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Certainty, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let found = [Certainty::Exact, Certainty::AtLeast].into_iter().find(|it| it.word() == word);
+        found.ok_or_else(|| D::Error::custom(format!("`{word}` is no degree of certainty")))
+    }
+}

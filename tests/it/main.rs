@@ -14,6 +14,7 @@ mod doubt;
 #[cfg(unix)]
 mod journey;
 mod pictures;
+mod plan;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;

@@ -1,0 +1,198 @@
+//! Plans: what is chosen, what is kept and why, and what must hold of every plan.
+
+use std::collections::BTreeSet;
+
+use cachetui::plan::{Action, Allowance, Budget, Class, KeptBecause, Pinned, Plan, Prune, Request, plan};
+use cachetui::snapshot::{Completeness, Entry, EntryState, Selection, Snapshot, What};
+
+use crate::support::sample;
+
+const DAY: u64 = 86_400;
+
+/// Everything that can be asked for, with the grace period that the program has.
+fn all() -> Prune {
+    Prune { classes: Class::ALL.into_iter().collect(), grace: DAY, ..Prune::default() }
+}
+
+fn only(class: Class) -> Prune {
+    Prune { classes: BTreeSet::from([class]), ..all() }
+}
+
+fn named(what: &[&str]) -> Prune {
+    Prune { classes: BTreeSet::new(), what: what.iter().map(ToString::to_string).collect(), ..all() }
+}
+
+fn prune(snapshot: &Snapshot, request: Prune) -> Plan {
+    plan(snapshot, &Request::Prune(request))
+}
+
+fn removed(plan: &Plan) -> Vec<String> {
+    let name = |step: &cachetui::plan::Step| {
+        let parts = [step.name.clone(), step.version.clone()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    };
+    plan.steps.iter().map(name).collect()
+}
+
+fn because<'a>(plan: &'a Plan, name: &str) -> &'a KeptBecause {
+    let kept = plan.kept.iter().find(|kept| kept.name.as_deref() == Some(name));
+    &kept.unwrap_or_else(|| panic!("{name} is not among what is kept: {:#?}", plan.kept)).because
+}
+
+fn entry<'a>(snapshot: &'a mut Snapshot, what: &str) -> &'a mut Entry {
+    let index = What::new(what.as_ref()).find(snapshot)[0];
+    &mut snapshot.entries[index.position()]
+}
+
+#[test]
+fn what_nobody_uses_goes_largest_first_and_what_somebody_holds_stays() {
+    let snapshot = sample::presentable();
+    let plan = prune(&snapshot, only(Class::Unused));
+    insta::assert_snapshot!("prune_unused", removed(&plan).join("\n"));
+    for step in &plan.steps {
+        let (name, version) = (step.name.as_deref().unwrap(), step.version.as_deref().unwrap());
+        let index = What::new(format!("{name}=={version}").as_ref()).find(&snapshot)[0];
+        let state = snapshot.entry(index).state;
+        assert!(matches!(state, EntryState::Unused | EntryState::Unreferenced), "{name}: {state:?}");
+    }
+    assert!(matches!(because(&plan, "private-kernels"), KeptBecause::HeldElsewhere { links: 3, .. }));
+}
+
+#[test]
+fn each_class_takes_its_own() {
+    let snapshot = sample::presentable();
+    assert_eq!(removed(&prune(&snapshot, only(Class::Unreferenced))), ["leftover 0.1"]);
+    let superseded = prune(&snapshot, only(Class::Superseded));
+    assert_eq!(removed(&superseded), ["torch 2.7.1", "numpy 1.26.4"]);
+    assert_eq!(superseded.steps[0].reason, "nobody uses it, and 2.9.0 is newer");
+    let old = Prune { older_than: Some(150 * DAY), ..only(Class::Unused) };
+    let plan = prune(&snapshot, old);
+    assert_eq!(removed(&plan), ["jaxlib 0.7.2", "numpy 1.26.4", "leftover 0.1"]);
+    assert!(matches!(because(&plan, "torch"), KeptBecause::Recent { .. }));
+}
+
+#[test]
+fn what_is_named_goes_although_others_have_hardlinks_but_never_from_under_symlinks() {
+    let snapshot = sample::presentable();
+    let plan = prune(&snapshot, named(&["triton", "requests", "no-such-thing"]));
+    assert_eq!(removed(&plan), ["triton 3.5.0"]);
+    let step = &plan.steps[0];
+    assert_eq!((step.class, step.users.len()), (Class::Named, 2));
+    let pointers: u64 = step.pointers.iter().map(|pointer| pointer.expects.disk).sum();
+    assert_eq!(step.bytes.reclaimable, pointers, "its files stay where they are linked");
+    assert_eq!(step.bytes.held, 413 << 20);
+    match because(&plan, "requests") {
+        KeptBecause::Protected { environments } => {
+            assert_eq!(environments[0].text(), "/home/ada/old/api/.venv");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_in_doubt_is_kept() {
+    let mut snapshot = sample::presentable();
+    entry(&mut snapshot, "jaxlib").unclear = true;
+    entry(&mut snapshot, "scikit-learn").unread = true;
+    let future = sample::now().as_nanosecond() + 1_000_000_000_000;
+    entry(&mut snapshot, "torch==2.7.1").print.newest = i64::try_from(future).unwrap();
+    let keep = vec![Pinned { name: "numpy".to_owned(), version: "1.26.4".to_owned() }];
+    let plan = prune(&snapshot, Prune { keep, ..all() });
+    assert_eq!(*because(&plan, "jaxlib"), KeptBecause::UnclearPointer);
+    assert!(matches!(because(&plan, "torch"), KeptBecause::Young { .. }), "times in the future are young");
+    assert_eq!(*because(&plan, "numpy"), KeptBecause::Pinned);
+    let gone = removed(&plan);
+    for name in ["jaxlib 0.7.2", "torch 2.7.1", "numpy 1.26.4", "scikit-learn 1.7.2"] {
+        assert!(!gone.contains(&name.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn an_incomplete_scan_gives_an_empty_plan() {
+    for completeness in [Completeness::Running, Completeness::Cancelled] {
+        let mut snapshot = sample::presentable();
+        snapshot.scope.completeness = completeness;
+        assert!(prune(&snapshot, all()).is_empty());
+    }
+}
+
+#[test]
+fn a_budget_takes_the_longest_unused_first_and_no_more_than_it_needs() {
+    let mut snapshot = sample::presentable();
+    snapshot.cache.disk = snapshot.entries.iter().map(|entry| entry.disk).sum();
+    let budget = Budget { max_size: Some(snapshot.cache.disk - (200 << 20)), ..Budget::default() };
+    let plan = prune(&snapshot, Prune { budget, ..only(Class::Unused) });
+    let mut names = removed(&plan);
+    names.sort();
+    assert_eq!(names, ["jaxlib 0.7.2", "leftover 0.1", "numpy 1.26.4"], "700, 410 and 200 days old");
+    assert_eq!(*because(&plan, "torch"), KeptBecause::WithinBudget);
+    let available = snapshot.cache.space.unwrap().available;
+    let budget = Budget { keep_free: Some(available), ..Budget::default() };
+    assert!(prune(&snapshot, Prune { budget, ..all() }).is_empty(), "there is room enough");
+}
+
+#[test]
+fn a_second_look_is_asked_for_when_nobody_is_known_or_most_would_go() {
+    let snapshot = sample::presentable();
+    let refused = |snapshot: &Snapshot, request: Prune| -> Vec<Allowance> {
+        prune(snapshot, request).refused().map(|caution| caution.allowance).collect()
+    };
+    assert_eq!(refused(&snapshot, only(Class::Unused)), []);
+    let mut nobody = snapshot.clone();
+    nobody.environments.clear();
+    nobody.references.clear();
+    for entry in &mut nobody.entries {
+        entry.state = EntryState::Unused;
+    }
+    let asked = refused(&nobody, only(Class::Unused));
+    assert_eq!(asked, [Allowance::NoEnvironments, Allowance::Most]);
+    let allow = Allowance::ALL.into_iter().collect();
+    assert_eq!(refused(&nobody, Prune { allow, ..only(Class::Unused) }), []);
+    assert_eq!(
+        refused(&nobody, named(&["torch==2.7.1"])),
+        [],
+        "what is named does not rest on who was found"
+    );
+    let mut shared = snapshot;
+    shared.entries[0].other_owner = true;
+    assert_eq!(refused(&shared, only(Class::Unused)), [Allowance::OtherOwners]);
+}
+
+#[test]
+fn what_every_plan_holds_to() {
+    for snapshot in [sample::presentable(), sample::realistic()] {
+        let everything = snapshot.entries.iter().filter_map(|entry| entry.name.clone()).collect();
+        for request in [all(), Prune { what: everything, ..all() }, only(Class::Superseded)] {
+            let plan = prune(&snapshot, request.clone());
+            assert_eq!(plan, prune(&snapshot, request), "the same question has the same answer");
+            let text = serde_json::to_string(&plan).unwrap();
+            let back: Plan = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_string(&back).unwrap(), text, "a plan comes back as it was saved");
+            let mut selection = Selection::new(&snapshot);
+            for step in plan.steps.iter().filter(|step| step.action == Action::RemoveEntry) {
+                let id = What::new(step.at.path().as_os_str()).find(&snapshot);
+                let [index] = id.as_slice() else { panic!("{} names {id:?}", step.at.text()) };
+                let entry = snapshot.entry(*index);
+                assert_ne!(entry.state, EntryState::Protected, "{entry:?}");
+                assert!(!entry.unread && entry.doubt.is_none() && !entry.unclear, "{entry:?}");
+                let led: BTreeSet<_> =
+                    entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect();
+                let gone: BTreeSet<_> = step.pointers.iter().map(|pointer| pointer.at.path()).collect();
+                assert_eq!(led, gone, "every pointer goes with its entry");
+                selection.add_entry(*index);
+            }
+            let pointers: u64 =
+                plan.steps.iter().flat_map(|step| &step.pointers).map(|pointer| pointer.expects.disk).sum();
+            let joint = snapshot.reclaimable(&selection);
+            assert_eq!(plan.totals.bytes.reclaimable, joint.bytes + pointers);
+            assert_eq!(plan.totals.bytes.certainty, joint.certainty);
+            for kept in &plan.kept {
+                assert!(
+                    plan.steps.iter().all(|step| step.at != kept.at),
+                    "{} goes and stays",
+                    kept.at.text()
+                );
+            }
+        }
+    }
+}

@@ -258,3 +258,45 @@ pub fn link_directory(
         Err(error) => Err(failed(error)),
     }
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linker::{create_directories, symlink, write_new};
+
+    #[test]
+    fn where_names_cannot_change_places_it_takes_two_steps_and_goes_back_on_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let (name, staged, text) = (OsStr::new("demo"), OsStr::new("staged"), Path::new("somewhere"));
+        let root = Root::open(path).unwrap();
+        let place = root.place();
+        let left = || place.calls().names().unwrap().len();
+
+        symlink(text, &path.join(name)).unwrap();
+        assert!(replace(place, staged, name, text).is_err(), "nothing is staged");
+        assert_eq!((std::fs::read_link(path.join(name)).unwrap().as_path(), left()), (text, 1));
+
+        create_directories(&path.join(staged)).unwrap();
+        write_new(&path.join(staged).join("core.py"), b"core", 0o644).unwrap();
+        assert!(replace(place, staged, name, Path::new("elsewhere")).is_err(), "it is another symlink");
+        assert_eq!((std::fs::read_link(path.join(name)).unwrap().as_path(), left()), (text, 2));
+
+        replace(place, staged, name, text).unwrap();
+        assert_eq!((std::fs::read(path.join("demo/core.py")).unwrap().as_slice(), left()), (&b"core"[..], 1));
+    }
+
+    #[test]
+    fn a_symlink_that_is_swapped_at_the_last_moment_comes_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        create_directories(&path.join("staged")).unwrap();
+        symlink(Path::new("newcomer"), &path.join("demo")).unwrap();
+        let root = Root::open(path).unwrap();
+        let expected = Path::new("expected");
+        assert!(swap(root.place(), OsStr::new("staged"), OsStr::new("demo"), expected).is_err());
+        assert_eq!(std::fs::read_link(path.join("demo")).unwrap(), Path::new("newcomer"));
+        assert!(path.join("staged").is_dir());
+    }
+}

@@ -1,5 +1,11 @@
 //! The linker on real filesystems: whole trees, what goes wrong on the way, and what is left after a kill.
 
+mod child;
+mod errors;
+mod expand;
+mod kill;
+mod mounted;
+mod race;
 mod tree;
 
 use std::collections::BTreeMap;

@@ -118,7 +118,8 @@ fn fallen(refusals: Vec<(Mode, io::Error)>, mode: Mode, reason: io::Error) -> Fa
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use rustix::io::Errno;
 

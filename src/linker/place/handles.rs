@@ -137,7 +137,7 @@ impl Calls for Directory {
     fn sync(&self) -> io::Result<()> {
         match retry_on_intr(|| fsync(&self.0)) {
             // Network and user-space filesystems have nothing to say to a directory.
-            Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
+            Err(errno) if is_unsupported(errno) => Ok(()),
             synced => Ok(synced?),
         }
     }
@@ -161,6 +161,12 @@ impl Calls for Directory {
     }
 }
 
+/// Whether the kernel or the filesystem does not know a call or one of its flags.
+fn is_unsupported(errno: Errno) -> bool {
+    // The last two are one number on Linux and two on macOS.
+    [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP].contains(&errno)
+}
+
 /// What renameat2(2) does besides renaming.
 #[derive(Clone, Copy)]
 enum Flag {
@@ -178,7 +184,7 @@ impl Directory {
         };
         match renameat_with(&self.0, from, &self.0, to, flags) {
             // The kernel or the filesystem does not know the flag; see renameat2(2).
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(io::ErrorKind::Unsupported.into()),
+            Err(errno) if is_unsupported(errno) => Err(io::ErrorKind::Unsupported.into()),
             renamed => Ok(renamed?),
         }
     }

@@ -50,11 +50,7 @@ fn make_durable(root: &Root, groups: &mut Vec<Group>, report: &mut TreeReport) {
         |group: &&Group| group.files.iter().any(|file| matches!(file.mode, Mode::Clone | Mode::Copy));
     let devices: BTreeSet<u64> = groups.iter().filter(has_data).map(|group| group.device).collect();
     for device in devices {
-        let synced = groups
-            .iter()
-            .find(|group| group.device == device)
-            .map_or(Ok(()), |group| sync_filesystem_of(root, &group.directory));
-        let Err(error) = synced else { continue };
+        let Err(error) = sync_device(root, groups, device) else { continue };
         report.failed.push(error);
         for group in groups.iter().filter(|group| group.device == device) {
             report.unmade += group.files.len() as u64;
@@ -64,10 +60,18 @@ fn make_durable(root: &Root, groups: &mut Vec<Group>, report: &mut TreeReport) {
     }
 }
 
-fn sync_filesystem_of(root: &Root, directory: &Path) -> Result<(), Error> {
-    let place = root.directory(directory, Missing::Fail)?;
-    let synced = place.calls().sync_filesystem();
-    synced.map_err(|error| Error::new("sync the filesystem of", place.path(), error))
+/// Syncs a filesystem by the root, if that lies on it: the root has been open since before anything was written, so that
+/// syncfs(2) tells every write that failed since. Else by the first of its directories.
+fn sync_device(root: &Root, groups: &[Group], device: u64) -> Result<(), Error> {
+    let by = |place: &Place| {
+        let synced = place.calls().sync_filesystem();
+        synced.map_err(|error| Error::new("sync the filesystem of", place.path(), error))
+    };
+    if root.place().own_stat().is_ok_and(|stat| stat.device == device) {
+        return by(root.place());
+    }
+    let group = groups.iter().find(|group| group.device == device);
+    group.map_or(Ok(()), |group| by(&root.directory(&group.directory, Missing::Fail)?))
 }
 
 /// Removes the temporary names of a directory; what cannot be reached is left to the next run's sweep.
@@ -153,5 +157,78 @@ fn remove_if_empty(root: &Root, relative: &Path) {
     let name = relative.file_name().unwrap_or(OsStr::new(""));
     if let Ok(place) = root.directory(parent, Missing::Fail) {
         drop(place.calls().remove_directory(name));
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::FileStat;
+    use crate::linker::temporary::temporary_name;
+    use crate::linker::write_new;
+
+    /// A directory in which a file was staged as another name of `cached`, while `seen` lay at the destination.
+    fn staged(root: &Root, seen: Option<FileStat>) -> Group {
+        let place = root.place();
+        let temporary = temporary_name();
+        place.hardlink(OsStr::new("cached"), place, &temporary).unwrap();
+        let made = place.find(&temporary).unwrap().unwrap();
+        let device = made.stat.device;
+        let file = StagedFile { temporary, name: "name".into(), made, mode: Mode::Hardlink, seen, size: 6 };
+        Group { directory: "".into(), device, files: vec![file] }
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let items = std::fs::read_dir(path).unwrap();
+        let mut names: Vec<String> =
+            items.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn another_name_of_the_same_file_at_the_destination_leaves_no_temporary_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        write_new(&path.join("cached"), b"cached", 0o644).unwrap();
+        let root = Root::open(path).unwrap();
+        root.place().hardlink(OsStr::new("cached"), root.place(), OsStr::new("name")).unwrap();
+        let seen = FileStat::of(&path.join("name")).unwrap();
+        let mut report = TreeReport::default();
+        let group = staged(&root, Some(seen));
+        assert!(!in_directory(&root, &group, &mut report, &Cancel::default()));
+        assert_eq!((report.already, report.made.total()), (1, 0));
+        assert_eq!(names(path), ["cached", "name"]);
+        // What the check is for: the rename alone succeeds and does nothing.
+        let group = staged(&root, Some(seen));
+        root.place().calls().rename(&group.files[0].temporary, OsStr::new("name")).unwrap();
+        assert_eq!(names(path).len(), 3);
+    }
+
+    #[test]
+    fn what_came_to_the_destination_since_it_was_looked_at_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        write_new(&path.join("cached"), b"cached", 0o644).unwrap();
+        write_new(&path.join("older"), b"older", 0o644).unwrap();
+        let root = Root::open(path).unwrap();
+        let older = FileStat::of(&path.join("older")).unwrap();
+        for seen in [None, Some(older)] {
+            let group = staged(&root, seen);
+            if seen.is_none() {
+                write_new(&path.join("name"), b"newcomer", 0o644).unwrap();
+            }
+            let mut report = TreeReport::default();
+            assert!(!in_directory(&root, &group, &mut report, &Cancel::default()));
+            assert_eq!(report.stale, [path.join("name")]);
+            assert_eq!(std::fs::read(path.join("name")).unwrap(), b"newcomer");
+            assert_eq!(names(path), ["cached", "name", "older"]);
+        }
+        root.place().calls().remove_file(OsStr::new("name")).unwrap();
+        let group = staged(&root, Some(older));
+        let mut report = TreeReport::default();
+        assert!(!in_directory(&root, &group, &mut report, &Cancel::default()));
+        assert_eq!((report.stale.len(), names(path)), (1, vec!["cached".to_owned(), "older".to_owned()]));
     }
 }

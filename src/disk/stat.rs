@@ -91,8 +91,8 @@ impl FileStat {
     }
 
     /// From the kernel's structure.
-    #[cfg(target_os = "linux")]
-    pub(super) fn from_raw(stat: &rustix::fs::Stat) -> Self {
+    #[cfg(unix)]
+    pub(crate) fn from_raw(stat: &rustix::fs::Stat) -> Self {
         use rustix::fs::FileType;
         #[expect(
             clippy::unnecessary_cast,

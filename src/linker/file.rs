@@ -71,13 +71,13 @@ fn take_back(path: &Path, error: io::Error) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn set_mode_bits(file: &File, mode_bits: u32) -> io::Result<()> {
+pub(super) fn set_mode_bits(file: &File, mode_bits: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(mode_bits))
 }
 
 #[cfg(not(unix))]
-fn set_mode_bits(_file: &File, _mode_bits: u32) -> io::Result<()> {
+pub(super) fn set_mode_bits(_file: &File, _mode_bits: u32) -> io::Result<()> {
     Ok(())
 }
 

@@ -4,11 +4,18 @@
 //! which mode it became and why the earlier ones were refused. A copy on btrfs or xfs shares extents too, because the
 //! standard library copies with `copy_file_range`, as does uv's.
 
+mod ladder;
+mod make;
+
 use std::io;
 use std::path::Path;
 
 use super::{Error, file};
 use crate::snapshot::Mode;
+
+pub use ladder::Refused;
+pub(super) use ladder::{Fallen, Ladder, Rung};
+pub(super) use make::{Source, make as make_at, same_inode};
 
 /// How a file came to be.
 #[derive(Debug)]
@@ -42,7 +49,7 @@ pub fn link(source: &Path, destination: &Path, mode: Mode) -> Result<Outcome, Er
             Err(reason) => reason,
         };
         match fallback(attempt) {
-            Some(next) if speaks_of_the_mode(&reason) => {
+            Some(next) if what_about(attempt, &reason) != About::File => {
                 refused.push(Refusal { mode: attempt, reason });
                 attempt = next;
             }
@@ -77,25 +84,71 @@ fn fallback(mode: Mode) -> Option<Mode> {
     }
 }
 
-fn speaks_of_the_mode(reason: &io::Error) -> bool {
+/// What a failure speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// The mode: the next one is tried.
+    Mode,
+    /// The source has as many hardlinks as its filesystem allows.
+    Limit,
+    /// The file, the directory or the disk: no other mode would do better.
+    File,
+}
+
+/// Tells what a failure speaks of.
+///
+/// A refused permission counts for the mode: link(2) answers so where `fs.protected_hardlinks` (see proc(5)) forbids a
+/// link to somebody else's file, or where a filesystem has no links. If the directory is meant, the copy that is tried
+/// next is refused as well.
+fn what_about(mode: Mode, reason: &io::Error) -> About {
     use io::ErrorKind::{
-        AlreadyExists, InvalidInput, NotADirectory, NotFound, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        AlreadyExists, FileTooLarge, InvalidData, InvalidInput, NotADirectory, NotFound, OutOfMemory,
+        QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
     let about_files = [
         AlreadyExists,
+        FileTooLarge,
+        InvalidData,
         InvalidInput,
         NotADirectory,
         NotFound,
+        OutOfMemory,
         QuotaExceeded,
         ReadOnlyFilesystem,
         StorageFull,
     ];
+    let kind = reason.kind();
+    if mode == Mode::Hardlink && kind == io::ErrorKind::TooManyLinks {
+        return About::Limit;
+    }
     // A clone answers "invalid argument" where the filesystem cannot do it; the kind alone would not tell it from ours.
-    reason.raw_os_error().is_some_and(|_| reason.kind() == InvalidInput)
-        || !about_files.contains(&reason.kind())
+    let clone_is_invalid = reason.raw_os_error().is_some() && kind == InvalidInput;
+    if (about_files.contains(&kind) && !clone_is_invalid) || no_more_handles(reason) {
+        About::File
+    } else {
+        About::Mode
+    }
 }
 
-fn operation(mode: Mode) -> &'static str {
+/// Whether a failure says that a mode does not work here, and not that something is wrong with the file or the disk.
+pub(super) fn cannot_be_made(mode: Mode, reason: &io::Error) -> bool {
+    what_about(mode, reason) == About::Mode
+}
+
+/// Whether the process or the system has no more files to open.
+#[cfg(unix)]
+fn no_more_handles(reason: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| reason.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Whether the process or the system has no more files to open; only Unix has such a limit in practice.
+#[cfg(not(unix))]
+fn no_more_handles(_reason: &io::Error) -> bool {
+    false
+}
+
+pub(super) fn operation(mode: Mode) -> &'static str {
     match mode {
         Mode::Clone => "clone to",
         Mode::Hardlink => "hardlink to",

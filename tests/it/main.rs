@@ -13,6 +13,8 @@ mod demo;
 mod doubt;
 #[cfg(unix)]
 mod journey;
+#[cfg(target_os = "linux")]
+mod linker;
 mod pictures;
 mod plan;
 mod readme;

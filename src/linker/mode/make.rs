@@ -1,0 +1,136 @@
+//! One file in an open directory, from a source that is held open, by exactly one mode.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Seek as _};
+use std::path::PathBuf;
+
+use crate::disk::FileStat;
+use crate::linker::file::set_mode_bits;
+use crate::linker::place::{Calls as _, Found, Leads, Place};
+use crate::linker::tree::content;
+use crate::snapshot::Mode;
+
+/// A regular file held open, and the name it was opened by.
+#[derive(Debug)]
+pub(in crate::linker) struct Source<'a> {
+    pub(in crate::linker) place: &'a Place,
+    pub(in crate::linker) name: &'a OsStr,
+    pub(in crate::linker) file: File,
+    pub(in crate::linker) found: Found,
+    /// The absolute path that a symlink to it gets as its text.
+    pub(in crate::linker) text: PathBuf,
+}
+
+impl<'a> Source<'a> {
+    /// Opens a file of a directory.
+    pub(in crate::linker) fn open(place: &'a Place, name: &'a OsStr, text: PathBuf) -> io::Result<Self> {
+        let file = place.open_file(name)?;
+        let found = of_file(&file)?;
+        Ok(Self { place, name, file, found, text })
+    }
+}
+
+/// What lies behind an open file.
+fn of_file(file: &File) -> io::Result<Found> {
+    let metadata = file.metadata()?;
+    Ok(Found { stat: FileStat::from_metadata(&metadata), bits: mode_bits(&metadata) })
+}
+
+#[cfg(unix)]
+fn mode_bits(metadata: &std::fs::Metadata) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.mode() & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode_bits(_metadata: &std::fs::Metadata) -> u32 {
+    0o644
+}
+
+/// Makes `name`, which must not exist, from the source; `bits` are the permissions of what becomes a file of its own.
+///
+/// Answers with what came about. After an error nothing is there. A hardlink is made by the source's name and then proven
+/// to be the file that is held open, or at least equal to it: where a filesystem of layers copies a file up when it is
+/// linked, its identity changes.
+pub(in crate::linker) fn make(
+    source: &Source<'_>,
+    place: &Place,
+    name: &OsStr,
+    mode: Mode,
+    bits: u32,
+) -> io::Result<Found> {
+    let made = match mode {
+        Mode::Clone => clone(source, place, name, bits),
+        Mode::Copy => copy(source, place, name, bits),
+        Mode::Hardlink => source.place.hardlink(source.name, place, name),
+        Mode::Symlink => place.calls().symlink(&source.text, name, Leads::ToFile),
+    };
+    // What could not be made at all has nothing to take back; the rest has taken it back.
+    made?;
+    let looked = match mode {
+        Mode::Clone | Mode::Copy => place.calls().stat(name),
+        Mode::Hardlink => prove_hardlink(source, place, name),
+        Mode::Symlink => prove_symlink(source, place, name),
+    };
+    looked.inspect_err(|_| take_back(place, name))
+}
+
+/// Removes what was begun; what cannot be removed is left to the next run's sweep.
+fn take_back(place: &Place, name: &OsStr) {
+    drop(place.calls().remove_file(name));
+}
+
+fn copy(source: &Source<'_>, place: &Place, name: &OsStr, bits: u32) -> io::Result<()> {
+    let mut to = place.calls().create_file(name)?;
+    let copied = (&source.file)
+        .rewind()
+        .and_then(|()| io::copy(&mut &source.file, &mut to))
+        .and_then(|_| finish(&to, bits));
+    copied.inspect_err(|_| take_back(place, name))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn clone(source: &Source<'_>, place: &Place, name: &OsStr, bits: u32) -> io::Result<()> {
+    let to = place.calls().create_file(name)?;
+    let cloned = reflink_copy::reflink_file(&source.file, &to).and_then(|()| finish(&to, bits));
+    cloned.inspect_err(|_| take_back(place, name))
+}
+
+#[cfg(target_vendor = "apple")]
+fn clone(source: &Source<'_>, place: &Place, name: &OsStr, bits: u32) -> io::Result<()> {
+    use rustix::fs::{CloneFlags, fclonefileat};
+    fclonefileat(&source.file, place.handle(), name, CloneFlags::empty())?;
+    let finished = place.open_file(name).and_then(|to| finish(&to, bits));
+    finished.inspect_err(|_| take_back(place, name))
+}
+
+/// Gives a file its permissions, through its handle and before anybody else knows it.
+fn finish(to: &File, bits: u32) -> io::Result<()> {
+    set_mode_bits(to, bits)?;
+    // Linux syncs the filesystem once instead, when all files of a tree are staged.
+    if cfg!(target_os = "linux") { Ok(()) } else { to.sync_all() }
+}
+
+fn prove_hardlink(source: &Source<'_>, place: &Place, name: &OsStr) -> io::Result<Found> {
+    let made = place.calls().stat(name)?;
+    let same =
+        same_inode(&made.stat, &source.found.stat) || content::equal(&source.file, &place.open_file(name)?)?;
+    if same { Ok(made) } else { Err(replaced()) }
+}
+
+/// A symlink is only text; where it leads is looked at, because some systems say that they made one and did not.
+fn prove_symlink(source: &Source<'_>, place: &Place, name: &OsStr) -> io::Result<Found> {
+    let made = place.calls().stat(name)?;
+    let leads = place.calls().following(name)?;
+    if same_inode(&leads, &source.found.stat) { Ok(made) } else { Err(replaced()) }
+}
+
+fn replaced() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the source was replaced meanwhile")
+}
+
+/// Whether two names are one file.
+pub(in crate::linker) fn same_inode(one: &FileStat, other: &FileStat) -> bool {
+    (one.device, one.inode) == (other.device, other.inode)
+}

@@ -1,0 +1,253 @@
+//! Directories held open, beneath which everything happens.
+//!
+//! On Unix each call names one plain component relative to an open directory, and no call follows a symlink. A directory
+//! that somebody replaces by a symlink, before or in the middle of the work, is therefore an error and never a way out.
+//! Elsewhere paths are used, and each component is looked at before: what is swapped in after the look is not noticed.
+//!
+//! A [`Root`] or [`Place`] is one open file; whoever works on many directories opens them one after the other.
+
+#[cfg(unix)]
+mod handles;
+#[cfg(any(not(unix), test))]
+mod paths;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::Error;
+use crate::disk::{FileKind, FileStat};
+
+#[cfg(unix)]
+use handles::Directory;
+#[cfg(not(unix))]
+use paths::Directory;
+
+/// What to do where a directory is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is created.
+    Create,
+    /// That is an error.
+    Fail,
+}
+
+/// What lies under a name, the last symlink not followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// What `stat` says.
+    pub stat: FileStat,
+    /// Its permission bits; on Windows only whether it can be written.
+    pub bits: u32,
+}
+
+/// What a symlink leads to; only Windows asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leads {
+    ToFile,
+    ToDirectory,
+}
+
+/// The calls on an open directory; names are single components.
+pub(super) trait Calls: Sized {
+    /// Opens a directory; a symlink in the last component is not followed.
+    fn open(path: &Path) -> io::Result<Self>;
+    /// Opens a directory in this one, unless it is a symlink.
+    fn enter(&self, name: &OsStr) -> io::Result<Self>;
+    /// Another handle of the same directory.
+    fn again(&self) -> io::Result<Self>;
+    fn own_stat(&self) -> io::Result<FileStat>;
+    fn stat(&self, name: &OsStr) -> io::Result<Found>;
+    /// What a name leads to, symlinks followed.
+    fn following(&self, name: &OsStr) -> io::Result<FileStat>;
+    /// Opens a file for reading, unless it is a symlink, and without blocking on a FIFO.
+    fn open_file(&self, name: &OsStr) -> io::Result<File>;
+    /// Creates a file that must not exist, for its owner alone.
+    fn create_file(&self, name: &OsStr) -> io::Result<File>;
+    fn create_directory(&self, name: &OsStr) -> io::Result<()>;
+    fn read_link(&self, name: &OsStr) -> io::Result<PathBuf>;
+    fn symlink(&self, text: &Path, name: &OsStr, leads: Leads) -> io::Result<()>;
+    /// Makes `new` in `to` another name of `name`, of a symlink itself if it is one.
+    fn hardlink(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()>;
+    /// Renames over whatever file is there.
+    fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Renames to a name that must not exist, as far as the filesystem can hold to that.
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Lets two names change places at once; `Unsupported` where that cannot be done.
+    fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<()>;
+    fn remove_file(&self, name: &OsStr) -> io::Result<()>;
+    fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
+    fn names(&self) -> io::Result<Vec<OsString>>;
+    /// Makes the names in this directory durable, where directories can be synced.
+    fn sync(&self) -> io::Result<()>;
+    /// Makes everything written to the filesystem durable; files are synced one by one where that cannot be done.
+    fn sync_filesystem(&self) -> io::Result<()>;
+    /// Sets the modification time to the present.
+    fn touch(&self) -> io::Result<()>;
+}
+
+/// The directory that nothing leaves: an environment's root, or a cache's.
+#[derive(Debug)]
+pub struct Root(Place);
+
+/// One directory beneath a [`Root`], or the root itself.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    directory: Directory,
+}
+
+impl Root {
+    /// Opens a directory by a path that the caller trusts up to its last component, which must not be a symlink.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let opened = Directory::open(path).map_err(|error| Error::new("open the directory", path, error))?;
+        Ok(Self(Place { path: path.to_owned(), directory: opened }))
+    }
+
+    /// A directory that is open already.
+    pub(super) fn at(place: Place) -> Self {
+        Self(place)
+    }
+
+    /// The directory itself.
+    pub fn place(&self) -> &Place {
+        &self.0
+    }
+
+    /// Walks down to a directory; an empty path is the root itself.
+    ///
+    /// Only plain components are accepted: an absolute path, `.` or `..` is an error, and so is a symlink on the way,
+    /// wherever it leads. The error names the component that it is about.
+    pub fn directory(&self, relative: &Path, missing: Missing) -> Result<Place, Error> {
+        self.enter(relative, missing, &mut |_| {})
+    }
+
+    /// Like [`Root::directory`], and tells each directory that was created, relative to the root, from the top down.
+    pub(super) fn enter(
+        &self,
+        relative: &Path,
+        missing: Missing,
+        created: &mut dyn FnMut(PathBuf),
+    ) -> Result<Place, Error> {
+        let wrong = |error| Error::new("enter the directory", self.0.path.join(relative), error);
+        let mut place = self.0.again().map_err(wrong)?;
+        let mut walked = PathBuf::new();
+        for name in plain_components(relative).map_err(wrong)? {
+            walked.push(name);
+            let next = match place.enter(name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::Create => {
+                    place
+                        .create_directory(name)
+                        .map_err(|error| Error::new("create the directory", place.join(name), error))?;
+                    created(walked.clone());
+                    place.enter(name)
+                }
+                entered => entered,
+            };
+            place = next.map_err(|error| Error::new("enter the directory", place.join(name), error))?;
+        }
+        Ok(place)
+    }
+}
+
+impl Place {
+    /// Its path, for messages and for the text of symlinks; nothing is opened by it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a name in it.
+    pub fn join(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// What `stat` says about the directory.
+    pub fn own_stat(&self) -> io::Result<FileStat> {
+        self.directory.own_stat()
+    }
+
+    /// What lies under a name, if anything does.
+    pub fn find(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        match self.directory.stat(name) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a directory in it. A symlink is an error that says so.
+    pub(super) fn enter(&self, name: &OsStr) -> io::Result<Self> {
+        match self.directory.enter(name) {
+            Ok(directory) => Ok(Self { path: self.join(name), directory }),
+            Err(error) => {
+                let found = self.directory.stat(name).ok().map(|found| found.stat.kind);
+                Err(if found == Some(FileKind::Symlink) {
+                    let text = "it is a symlink; what it leads to is left alone";
+                    io::Error::new(io::ErrorKind::NotADirectory, text)
+                } else {
+                    error
+                })
+            }
+        }
+    }
+
+    /// Another handle of the same directory.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        Ok(Self { path: self.path.clone(), directory: self.directory.again()? })
+    }
+
+    /// Opens a regular file for reading.
+    pub(super) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        let file = self.directory.open_file(name)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        }
+    }
+
+    /// Links a file of this directory into another one.
+    pub(super) fn hardlink(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        self.directory.hardlink(name, &to.directory, new)
+    }
+
+    /// Creates a directory in it; that one is there already is as good.
+    pub(super) fn create_directory(&self, name: &OsStr) -> io::Result<()> {
+        match self.directory.create_directory(name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The other calls.
+    pub(super) fn calls(&self) -> &impl Calls {
+        &self.directory
+    }
+
+    /// The directory itself, for a call that std has not.
+    #[cfg(target_vendor = "apple")]
+    pub(super) fn handle(&self) -> rustix::fd::BorrowedFd<'_> {
+        self.directory.handle()
+    }
+}
+
+/// The components of a path that can only lead down; none for an empty path.
+fn plain_components(relative: &Path) -> io::Result<Vec<&OsStr>> {
+    let name = |component| match component {
+        Component::Normal(name) if !(cfg!(windows) && name.as_encoded_bytes().contains(&b':')) => Some(name),
+        _ => None,
+    };
+    let names: Option<Vec<&OsStr>> = relative.components().map(name).collect();
+    names.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain path downwards"))
+}
+
+/// Divides the path of a file that can only lead down into its directory and its name.
+pub(super) fn directory_and_name(relative: &Path) -> io::Result<(&Path, &OsStr)> {
+    plain_components(relative)?;
+    let parts = relative.parent().zip(relative.file_name());
+    parts.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))
+}
+
+#[cfg(test)]
+mod tests;

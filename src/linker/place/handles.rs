@@ -1,0 +1,198 @@
+//! The calls on a directory handle, for Unix.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{
+    AtFlags, CWD, Dir, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, fsync, futimens,
+    linkat, mkdirat, openat, readlinkat, renameat, statat, symlinkat, unlinkat,
+};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{Calls, Found, Leads};
+use crate::disk::FileStat;
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Directory(OwnedFd);
+
+impl Directory {
+    #[cfg(target_vendor = "apple")]
+    pub(super) fn handle(&self) -> rustix::fd::BorrowedFd<'_> {
+        use rustix::fd::AsFd as _;
+        self.0.as_fd()
+    }
+
+    fn open_in<P: rustix::path::Arg + Copy>(parent: impl rustix::fd::AsFd, name: P) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self(retry_on_intr(|| openat(parent.as_fd(), name, flags, Mode::empty()))?))
+    }
+}
+
+impl Calls for Directory {
+    fn open(path: &Path) -> io::Result<Self> {
+        Self::open_in(CWD, path)
+    }
+
+    fn enter(&self, name: &OsStr) -> io::Result<Self> {
+        Self::open_in(&self.0, name)
+    }
+
+    fn again(&self) -> io::Result<Self> {
+        Ok(Self(self.0.try_clone()?))
+    }
+
+    fn own_stat(&self) -> io::Result<FileStat> {
+        Ok(FileStat::from_raw(&fstat(&self.0)?))
+    }
+
+    fn stat(&self, name: &OsStr) -> io::Result<Found> {
+        let stat = statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        #[expect(clippy::useless_conversion, reason = "a mode has another width on other systems")]
+        let bits = u32::from(stat.st_mode) & 0o7777;
+        Ok(Found { stat: FileStat::from_raw(&stat), bits })
+    }
+
+    fn following(&self, name: &OsStr) -> io::Result<FileStat> {
+        Ok(FileStat::from_raw(&statat(&self.0, name, AtFlags::empty())?))
+    }
+
+    fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Ok(File::from(retry_on_intr(|| openat(&self.0, name, flags, Mode::empty()))?))
+    }
+
+    fn create_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(retry_on_intr(|| openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR))?))
+    }
+
+    fn create_directory(&self, name: &OsStr) -> io::Result<()> {
+        Ok(mkdirat(&self.0, name, Mode::RWXU | Mode::RWXG | Mode::RWXO)?)
+    }
+
+    fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let text = readlinkat(&self.0, name, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(text.into_bytes())))
+    }
+
+    fn symlink(&self, text: &Path, name: &OsStr, _leads: Leads) -> io::Result<()> {
+        Ok(symlinkat(text, &self.0, name)?)
+    }
+
+    fn hardlink(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        Ok(linkat(&self.0, name, &to.0, new, AtFlags::empty())?)
+    }
+
+    fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.0, from, &self.0, to)?)
+    }
+
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        match self.rename_flagged(from, to, Flag::NoReplace) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            renamed => return renamed,
+        }
+        // A hardlink is exclusive too. What has none (a directory, some filesystems) is looked for before.
+        match linkat(&self.0, from, &self.0, to, AtFlags::empty()) {
+            Ok(()) => return self.remove_file(from),
+            Err(Errno::EXIST) => return Err(Errno::EXIST.into()),
+            Err(_) => {}
+        }
+        match statat(&self.0, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(Errno::EXIST.into()),
+            Err(Errno::NOENT) => self.rename(from, to),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<()> {
+        self.rename_flagged(one, other, Flag::Exchange)
+    }
+
+    fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
+    fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for item in Dir::read_from(&self.0)? {
+            let item = item?;
+            let name = item.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match retry_on_intr(|| fsync(&self.0)) {
+            // Network and user-space filesystems have nothing to say to a directory.
+            Err(errno) if is_unsupported(errno) => Ok(()),
+            synced => Ok(synced?),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sync_filesystem(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::syncfs(&self.0))?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync_filesystem(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn touch(&self) -> io::Result<()> {
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+        };
+        Ok(futimens(&self.0, &times)?)
+    }
+}
+
+/// Whether the kernel or the filesystem does not know a call or one of its flags.
+fn is_unsupported(errno: Errno) -> bool {
+    // The last two are one number on Linux and two on macOS.
+    [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP].contains(&errno)
+}
+
+/// What renameat2(2) does besides renaming.
+#[derive(Clone, Copy)]
+enum Flag {
+    NoReplace,
+    Exchange,
+}
+
+impl Directory {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    fn rename_flagged(&self, from: &OsStr, to: &OsStr, flag: Flag) -> io::Result<()> {
+        use rustix::fs::{RenameFlags, renameat_with};
+        let flags = match flag {
+            Flag::NoReplace => RenameFlags::NOREPLACE,
+            Flag::Exchange => RenameFlags::EXCHANGE,
+        };
+        match renameat_with(&self.0, from, &self.0, to, flags) {
+            // The kernel or the filesystem does not know the flag; see renameat2(2).
+            Err(errno) if is_unsupported(errno) => Err(io::ErrorKind::Unsupported.into()),
+            renamed => Ok(renamed?),
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    fn rename_flagged(&self, _from: &OsStr, _to: &OsStr, flag: Flag) -> io::Result<()> {
+        match flag {
+            Flag::NoReplace | Flag::Exchange => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Names of files in the making.
+//!
+//! A file is made under such a name beside the place it is meant for and renamed when it is whole. A run that is killed
+//! leaves at most such names behind, and the next run over the same directories takes them away.
+
+use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const PREFIX: &str = ".cachetui-";
+const SUFFIX: &str = ".tmp";
+/// Ends the name of what was moved away to make room; it holds something that exists nowhere else, and is never swept.
+const KEPT: &str = ".kept";
+/// Process id, counter and randomness.
+const DIGITS: usize = 8 + 8 + 16;
+
+/// A new name, as `.cachetui-<32 hex digits>.tmp`.
+///
+/// The process id and a counter keep the names of one machine apart, randomness those of several machines and of
+/// containers; creation is exclusive in any case.
+pub fn temporary_name() -> OsString {
+    name(SUFFIX)
+}
+
+/// Whether a name is one of [`temporary_name`]'s.
+pub fn is_temporary(name: &OsStr) -> bool {
+    is_ours(name, SUFFIX)
+}
+
+/// A name for what is moved away until its successor stands.
+pub(super) fn kept_name() -> OsString {
+    name(KEPT)
+}
+
+/// Whether a name is one of [`kept_name`]'s.
+pub(super) fn is_kept(name: &OsStr) -> bool {
+    is_ours(name, KEPT)
+}
+
+fn name(suffix: &str) -> OsString {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
+    // Each state of this kind has keys of its own, which come from the operating system's randomness.
+    let random = RandomState::new().build_hasher().finish();
+    format!("{PREFIX}{:08x}{counter:08x}{random:016x}{suffix}", std::process::id()).into()
+}
+
+fn is_ours(name: &OsStr, suffix: &str) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(suffix));
+    digits.is_some_and(|digits| {
+        digits.len() == DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_recognised_and_differ() {
+        let (first, second) = (temporary_name(), temporary_name());
+        assert_ne!(first, second);
+        assert!(is_temporary(&first) && is_temporary(&second) && !is_kept(&first));
+        assert!(is_kept(&kept_name()) && !is_temporary(&kept_name()));
+    }
+
+    #[test]
+    fn what_merely_resembles_such_a_name_is_left_alone() {
+        for name in [
+            ".cachetui-.tmp",
+            ".cachetui-notes.tmp",
+            "x.cachetui-0123456789abcdef0123456789abcdef.tmp",
+            ".cachetui-0123456789ABCDEF0123456789abcdef.tmp",
+            ".cachetui-0123456789abcdef0123456789abcdef.tmp.py",
+        ] {
+            assert!(!is_temporary(OsStr::new(name)), "{name}");
+        }
+        assert!(is_temporary(OsStr::new(".cachetui-0123456789abcdef0123456789abcdef.tmp")));
+    }
+}

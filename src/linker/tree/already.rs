@@ -1,0 +1,148 @@
+//! What lies at a destination: whether it is what was expected, and whether it is as wanted already.
+
+use std::cell::OnceCell;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+
+use super::content;
+use super::stage::LinkChanges;
+use super::{Expect, Kind};
+use crate::disk::extent::{Extent, ExtentState, extents};
+use crate::disk::{FileKind, FileStat};
+use crate::linker::mode::{Source, same_inode};
+use crate::linker::place::{Calls as _, Found, Place};
+use crate::snapshot::Mode;
+
+/// A destination as it was found.
+pub(super) struct Destination<'a> {
+    place: &'a Place,
+    name: &'a OsStr,
+    pub(super) found: Option<Found>,
+    source: &'a Source<'a>,
+    equal: OnceCell<bool>,
+}
+
+/// Whether a destination is as expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    Modified,
+    Stale,
+}
+
+impl<'a> Destination<'a> {
+    pub(super) fn look(place: &'a Place, name: &'a OsStr, source: &'a Source<'a>) -> io::Result<Self> {
+        Ok(Self { place, name, found: place.find(name)?, source, equal: OnceCell::new() })
+    }
+
+    fn stat(&self) -> Option<&FileStat> {
+        self.found.as_ref().map(|found| &found.stat)
+    }
+
+    /// Whether it is what the item expects.
+    pub(super) fn answers(&self, expect: &Expect, changes: &LinkChanges) -> io::Result<Answer> {
+        let yes_or = |is_so, otherwise| if is_so { Answer::Yes } else { otherwise };
+        let Some(stat) = self.stat() else {
+            return Ok(yes_or(matches!(expect, Expect::Absent | Expect::NoDirectory), Answer::Stale));
+        };
+        Ok(match expect {
+            Expect::Absent => Answer::Stale,
+            Expect::NoDirectory => yes_or(stat.kind != FileKind::Directory, Answer::Stale),
+            Expect::Stat(expected) => {
+                let links = changes.applied_to(expected);
+                yes_or(
+                    stat.kind != FileKind::Directory && is_still(expected, stat) && stat.links == links,
+                    Answer::Stale,
+                )
+            }
+            Expect::SameContent => match stat.kind {
+                FileKind::File => yes_or(self.is_equal()?, Answer::Modified),
+                FileKind::Symlink => yes_or(self.leads_to_source(), Answer::Modified),
+                FileKind::Directory | FileKind::Other => Answer::Stale,
+            },
+        })
+    }
+
+    /// Whether it is already what `mode` would make of the source.
+    ///
+    /// What cannot be compared counts as different: it is made again.
+    pub(super) fn is_already(&self, mode: Mode, kind: Kind) -> bool {
+        let Some(stat) = self.stat() else { return false };
+        let is_file = stat.kind == FileKind::File;
+        let is_own_file = is_file && stat.links == 1 && !same_inode(stat, &self.source.found.stat);
+        match mode {
+            Mode::Hardlink => is_file && same_inode(stat, &self.source.found.stat),
+            Mode::Symlink => stat.kind == FileKind::Symlink && self.leads_to_source(),
+            // A private file need only be one of its own with the right content.
+            Mode::Copy => is_own_file && self.is_equal().unwrap_or(false),
+            Mode::Clone => {
+                is_own_file && kind == Kind::Link && self.shares_extents() && self.is_equal().unwrap_or(false)
+            }
+        }
+    }
+
+    /// The permission bits of a file of its own: those of the file it replaces, if that one is meant to stay the same in
+    /// everything but its mode, else the source's.
+    pub(super) fn bits(&self, expect: &Expect) -> u32 {
+        let replaced = self.found.filter(|found| found.stat.kind == FileKind::File);
+        match (expect, replaced) {
+            (Expect::SameContent | Expect::Stat(_), Some(found)) => found.bits & 0o777,
+            _ => self.source.found.bits & 0o777,
+        }
+    }
+
+    fn is_equal(&self) -> io::Result<bool> {
+        if let Some(known) = self.equal.get() {
+            return Ok(*known);
+        }
+        let source = &self.source.found.stat;
+        let equal = match self.stat() {
+            Some(stat) if same_inode(stat, source) => true,
+            Some(stat) if stat.kind == FileKind::File && stat.size == source.size => {
+                content::equal(&self.open()?, &self.source.file)?
+            }
+            _ => false,
+        };
+        Ok(*self.equal.get_or_init(|| equal))
+    }
+
+    fn leads_to_source(&self) -> bool {
+        let leads = self.place.calls().following(self.name);
+        leads.is_ok_and(|stat| same_inode(&stat, &self.source.found.stat))
+    }
+
+    /// Opens what was found, and nothing that took its place since.
+    fn open(&self) -> io::Result<File> {
+        let file = self.place.open_file(self.name)?;
+        let opened = FileStat::from_metadata(&file.metadata()?);
+        if self.stat().is_some_and(|stat| same_inode(stat, &opened)) {
+            Ok(file)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "it was replaced meanwhile"))
+        }
+    }
+
+    /// Whether its bytes lie where the source's do, or where nothing could be shared: inline, or nowhere.
+    fn shares_extents(&self) -> bool {
+        let own = self.open().and_then(|file| extents(&file));
+        own.and_then(|own| Ok(same_extents(&own, &extents(&self.source.file)?))).unwrap_or(false)
+    }
+}
+
+fn same_extents(one: &[Extent], other: &[Extent]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| match (one.state, other.state) {
+            (ExtentState::Opaque, ExtentState::Opaque) => true,
+            (ExtentState::Shared, ExtentState::Shared) => {
+                (one.physical, one.length) == (other.physical, other.length)
+            }
+            _ => false,
+        })
+}
+
+/// Whether a file is the one that was seen before. The change time and the number of links are not compared: they
+/// change whenever another name of the same file comes or goes.
+pub(super) fn is_still(seen: &FileStat, now: &FileStat) -> bool {
+    same_inode(seen, now) && (seen.kind, seen.size, seen.modified) == (now.kind, now.size, now.modified)
+}

@@ -1,0 +1,266 @@
+//! Everything under temporary names, beside where it is to be.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::already::{Answer, Destination};
+use super::{Error, Item, Kind, TreeReport, content};
+use crate::control::{Cancel, Progress};
+use crate::disk::{FileKind, FileStat};
+use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation};
+use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name};
+use crate::linker::temporary::{is_temporary, temporary_name};
+use crate::snapshot::Mode;
+
+/// What has been staged, for the commit.
+pub(super) struct Staged {
+    pub(super) report: TreeReport,
+    pub(super) groups: Vec<Group>,
+    /// Directories that were created, relative to the root, parents first.
+    pub(super) created: Vec<PathBuf>,
+}
+
+/// The staged files of one directory.
+pub(super) struct Group {
+    /// The directory, relative to the root.
+    pub(super) directory: PathBuf,
+    /// The filesystem it lies on.
+    pub(super) device: u64,
+    pub(super) files: Vec<StagedFile>,
+}
+
+/// One file under its temporary name.
+pub(super) struct StagedFile {
+    pub(super) temporary: OsString,
+    pub(super) name: OsString,
+    /// What the temporary name holds.
+    pub(super) made: Found,
+    pub(super) mode: Mode,
+    /// What lay at the destination.
+    pub(super) seen: Option<FileStat>,
+    /// Logical size of the source, in bytes.
+    pub(super) size: u64,
+}
+
+/// By how much a request has changed the number of links of a file since it began, by device and inode.
+#[derive(Default)]
+pub(super) struct LinkChanges(HashMap<(u64, u64), i64>);
+
+impl LinkChanges {
+    fn add(&mut self, stat: &FileStat, change: i64) {
+        *self.0.entry((stat.device, stat.inode)).or_default() += change;
+    }
+
+    /// How many links a file must have by now.
+    pub(super) fn applied_to(&self, expected: &FileStat) -> u64 {
+        let change = self.0.get(&(expected.device, expected.inode)).copied().unwrap_or(0);
+        expected.links.saturating_add_signed(change)
+    }
+}
+
+/// The first half of the work.
+pub(super) struct Staging<'a> {
+    entry: &'a Root,
+    root: &'a Root,
+    /// The entry's absolute path, for the text of symlinks.
+    text: &'a Path,
+    cancel: &'a Cancel,
+    progress: &'a Progress,
+    ladder: Ladder,
+    changes: LinkChanges,
+    done: Staged,
+}
+
+impl<'a> Staging<'a> {
+    pub(super) fn new(
+        entry: &'a Root,
+        root: &'a Root,
+        text: &'a Path,
+        mode: Mode,
+        cancel: &'a Cancel,
+        progress: &'a Progress,
+    ) -> Self {
+        let done = Staged { report: TreeReport::default(), groups: Vec::new(), created: Vec::new() };
+        let (ladder, changes) = (Ladder::new(mode), LinkChanges::default());
+        Self { entry, root, text, cancel, progress, ladder, changes, done }
+    }
+
+    /// Stages all files, one directory after the other.
+    pub(super) fn stage(&mut self, items: &[Item]) {
+        let mut groups: BTreeMap<&Path, Vec<(&OsStr, &Item)>> = BTreeMap::new();
+        let mut destinations = BTreeSet::new();
+        for item in items {
+            let sorted = directory_and_name(&item.destination).and_then(|(directory, name)| {
+                if destinations.insert((directory, name)) {
+                    groups.entry(directory).or_default().push((name, item));
+                    Ok(())
+                } else {
+                    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is wanted twice"))
+                }
+            });
+            if let Err(error) = sorted {
+                self.fail(Error::new("link", self.root.place().path().join(&item.destination), error), 1);
+            }
+        }
+        // Before anything is staged: removing a leftover changes the number of links of files elsewhere in the tree.
+        for directory in groups.keys() {
+            self.sweep(directory);
+        }
+        for (directory, items) in groups {
+            self.directory(directory, &items);
+            if self.done.report.cancelled {
+                return;
+            }
+        }
+    }
+
+    /// What has been staged. What was refused is told only now.
+    pub(super) fn finish(mut self) -> Staged {
+        self.done.report.refused = self.ladder.into_refused();
+        self.done
+    }
+
+    fn fail(&mut self, error: Error, files: usize) {
+        self.done.report.failed.push(error);
+        self.done.report.unmade += files as u64;
+    }
+
+    /// Removes what a killed run left in a directory. One that is missing has nothing, one that cannot be entered is told
+    /// when it is needed.
+    fn sweep(&mut self, directory: &Path) {
+        let Ok(place) = self.root.directory(directory, Missing::Fail) else { return };
+        match sweep(&place) {
+            Ok(swept) => {
+                self.done.report.swept += swept.len() as u64;
+                for stat in &swept {
+                    self.changes.add(stat, -1);
+                }
+            }
+            Err(error) => self.done.report.failed.push(error),
+        }
+    }
+
+    fn directory(&mut self, directory: &Path, items: &[(&OsStr, &Item)]) {
+        let created = &mut self.done.created;
+        let entered = self.root.enter(directory, Missing::Create, &mut |path| created.push(path));
+        let looked = entered.and_then(|place| match place.own_stat() {
+            Ok(stat) => Ok((place, stat)),
+            Err(error) => Err(Error::new("read the attributes", place.path(), error)),
+        });
+        let (place, stat) = match looked {
+            Ok(looked) => looked,
+            Err(error) => return self.fail(error, items.len()),
+        };
+        let mut group = Group { directory: directory.to_owned(), device: stat.device, files: Vec::new() };
+        // The files of one directory mostly come from one directory.
+        let mut from: Option<(&Path, Place)> = None;
+        for (name, item) in items {
+            if self.cancel.is_cancelled() {
+                self.done.report.cancelled = true;
+                break;
+            }
+            match self.item(&place, &stat, &mut from, name, item) {
+                Ok(file) => group.files.extend(file),
+                Err(error) => self.fail(error, 1),
+            }
+        }
+        self.done.groups.push(group);
+    }
+
+    /// Stages one file, unless it is as wanted already or not as expected.
+    fn item<'i>(
+        &mut self,
+        place: &Place,
+        own: &FileStat,
+        from: &mut Option<(&'i Path, Place)>,
+        name: &OsStr,
+        item: &'i Item,
+    ) -> Result<Option<StagedFile>, Error> {
+        let shown = self.text.join(&item.source);
+        let wrong = |error| Error::new("open the file", &shown, error);
+        let (directory, source_name) = directory_and_name(&item.source).map_err(wrong)?;
+        let source_place = match from {
+            Some((known, source_place)) if *known == directory => source_place,
+            _ => &from.insert((directory, self.entry.directory(directory, Missing::Fail)?)).1,
+        };
+        let source = Source::open(source_place, source_name, shown.clone()).map_err(wrong)?;
+        prove(&source, own, item).map_err(|error| Error::new("link from", &shown, error))?;
+        let path = place.join(name);
+        let read = |error| Error::new("compare with the cache", &path, error);
+        let destination = Destination::look(place, name, &source).map_err(read)?;
+        let size = source.found.stat.size;
+        match destination.answers(&item.expect, &self.changes).map_err(read)? {
+            Answer::Yes => {}
+            Answer::Modified => {
+                self.done.report.modified.push(path);
+                return Ok(None);
+            }
+            Answer::Stale => {
+                self.done.report.stale.push(path);
+                return Ok(None);
+            }
+        }
+        let bits = destination.bits(&item.expect);
+        let make = |mode| {
+            if destination.is_already(mode, item.kind) {
+                return Ok(None);
+            }
+            let temporary = temporary_name();
+            let made = make_at(&source, place, &temporary, mode, bits)?;
+            Ok(Some((temporary, made)))
+        };
+        let rung = match item.kind {
+            Kind::Link => self.ladder.make(&path, make),
+            Kind::Private => make(Mode::Copy)
+                .map(|made| Rung { made, mode: Mode::Copy, at_limit: false })
+                .map_err(|reason| Fallen { mode: Mode::Copy, reason }),
+        };
+        let rung = rung.map_err(|fallen| Error::new(operation(fallen.mode), &path, fallen.reason))?;
+        self.progress.add_files(1, size);
+        if rung.at_limit {
+            self.done.report.link_limit.push(path);
+        }
+        let Some((temporary, made)) = rung.made else {
+            self.done.report.already += 1;
+            return Ok(None);
+        };
+        if rung.mode == Mode::Hardlink {
+            self.changes.add(&made.stat, 1);
+        }
+        let seen = destination.found.map(|found| found.stat);
+        Ok(Some(StagedFile { temporary, name: name.to_owned(), made, mode: rung.mode, seen, size }))
+    }
+}
+
+/// Proves what can be proven of a source before it is linked.
+fn prove(source: &Source<'_>, destination: &FileStat, item: &Item) -> io::Result<()> {
+    let wrong = |text| Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    let own = source.place.own_stat()?;
+    if (own.device, own.inode) == (destination.device, destination.inode) {
+        return wrong("the destination is the cache entry itself");
+    }
+    match item.digest {
+        Some(expected) if content::digest(&source.file)? != expected => {
+            wrong("its content is not what is recorded of it")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes the temporary names in a directory that are files or symlinks, and tells what they were.
+pub(in crate::linker) fn sweep(place: &Place) -> Result<Vec<FileStat>, Error> {
+    let names =
+        place.calls().names().map_err(|error| Error::new("read the directory", place.path(), error))?;
+    let mut swept = Vec::new();
+    for name in names.iter().filter(|name| is_temporary(name)) {
+        let failed = |error| Error::new("remove the temporary file", place.join(name), error);
+        let Some(found) = place.find(name).map_err(failed)? else { continue };
+        if matches!(found.stat.kind, FileKind::File | FileKind::Symlink) {
+            place.calls().remove_file(name).map_err(failed)?;
+            swept.push(found.stat);
+        }
+    }
+    Ok(swept)
+}

@@ -5,8 +5,10 @@
 
 pub mod args;
 pub mod commands;
+mod confirm;
 pub mod demo;
 pub mod failure;
+pub mod locking;
 pub mod print;
 mod progress;
 mod request;
@@ -84,6 +86,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Envs(arguments) => commands::envs::run(&*snapshot()?, arguments, here, &view, writer),
         Command::Why(arguments) => commands::why::run(&*snapshot()?, arguments, &view, writer),
         Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
+        Command::Locks(arguments_of_locks) => {
+            commands::locks::run(&arguments.places, arguments_of_locks, surroundings, &view, writer)
+        }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

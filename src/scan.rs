@@ -23,6 +23,7 @@ pub mod files;
 mod groups;
 mod index;
 mod installed;
+pub mod known;
 mod pointers;
 pub mod registry;
 mod share;
@@ -293,11 +294,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         gathered.problems.extend(harvest.problems);
         gathered.pointers_unread |= harvest.pointers_unread;
         for found in state.searches {
-            search.found.extend(found.found);
-            search.roots.extend(found.roots);
-            search.unread.extend(found.unread);
-            search.unreached.extend(found.unreached);
-            search.problems.extend(found.problems);
+            search.add(found);
         }
     }
     search.roots.sort_unstable_by(|a, b| a.path.cmp(&b.path));

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod envs;
 pub mod links;
 pub mod list;
+pub mod locks;
 pub mod man;
 mod summary;
 pub mod tui;

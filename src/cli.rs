@@ -5,8 +5,10 @@
 
 pub mod args;
 pub mod commands;
+mod confirm;
 pub mod demo;
 pub mod failure;
+pub mod locking;
 pub mod print;
 mod progress;
 mod request;
@@ -91,6 +93,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
         Command::Doctor(arguments) => {
             commands::doctor::run(&*snapshot()?, arguments, surroundings, &view, writer)
+        }
+        Command::Locks(arguments_of_locks) => {
+            commands::locks::run(&arguments.places, arguments_of_locks, surroundings, &view, writer)
         }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),

@@ -24,6 +24,7 @@ mod groups;
 pub mod health;
 mod index;
 mod installed;
+pub mod known;
 mod pointers;
 pub mod print;
 pub mod registry;
@@ -307,11 +308,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         gathered.problems.extend(harvest.problems);
         gathered.pointers_unread |= harvest.pointers_unread;
         for found in state.searches {
-            search.found.extend(found.found);
-            search.roots.extend(found.roots);
-            search.unread.extend(found.unread);
-            search.unreached.extend(found.unreached);
-            search.problems.extend(found.problems);
+            search.add(found);
         }
     }
     search.roots.sort_unstable_by(|a, b| a.path.cmp(&b.path));

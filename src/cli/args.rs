@@ -84,6 +84,18 @@ Columns:
 
 The exit code is 3 when something is wrong, and 0 when something is merely worth knowing.";
 
+const LOCKS_HELP: &str = "\
+Columns:
+  RESOURCE  what the file guards: the cache, an environment, one wheel or source distribution (item), uv's tools, a
+            project or interpreter (named where its digest is known)
+  STATE     free       nobody holds it
+            shared     held by one or more who only use or add: uv installs, runs and syncs so, and browsing goes on
+            exclusive  held by one alone: uv prunes or cleans so
+            missing    there is no such file yet
+            unknown    it cannot be asked
+  HOLDER    the process, and what it runs; `waits` for one that wants the lock
+  SINCE     how long that process has been running";
+
 /// The whole command line.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -132,6 +144,12 @@ pub struct Places {
     /// Search other mounts below a root too
     #[arg(long, global = true)]
     pub cross_mounts: bool,
+    /// Keep cachetui's own lock files here, for all who share a cache to name the same directory
+    ///
+    /// Otherwise `UV_LOCK_DIR` says where, else they are in cachetui's state directory. uv's own lock files are where uv
+    /// has them, and are taken as well.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub lock_dir: Option<PathBuf>,
     /// Neither use nor extend the list of environments found earlier
     #[arg(long, global = true)]
     pub no_remember: bool,
@@ -192,6 +210,12 @@ pub enum Command {
     /// Tries each link mode with temporary files in the cache and in the environments, and removes them again.
     #[command(after_long_help = DOCTOR_HELP)]
     Doctor(DoctorArguments),
+    /// List lock files, what they guard and who holds them
+    ///
+    /// Listing locks nothing. On Linux the holders are those of `/proc/locks`; other systems do not tell who holds a
+    /// file. The exit code is 0 whatever is held.
+    #[command(after_long_help = LOCKS_HELP)]
+    Locks(LocksArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.
@@ -345,6 +369,37 @@ pub struct DoctorArguments {
     /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+/// The arguments of `locks`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LocksArguments {
+    /// List the free locks of single wheels and unknown projects too, and those that have no file yet
+    #[arg(long, help_heading = "Filters")]
+    pub all: bool,
+    /// What to remove.
+    #[command(flatten)]
+    pub clean: CleanArguments,
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// What `locks` removes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Cleaning")]
+pub struct CleanArguments {
+    /// Remove cachetui's own lock files that nobody holds, after asking
+    ///
+    /// Each is locked and looked at again before it goes. uv's lock files are never removed.
+    #[arg(long)]
+    pub clean: bool,
+    /// Do not ask
+    #[arg(long, requires = "clean", conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Only print what would be removed
+    #[arg(long, requires = "clean")]
+    pub dry_run: bool,
 }
 
 /// The arguments of `completions`.

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod envs;
 pub mod links;
 pub mod list;
+pub mod locks;
 pub mod man;
 mod summary;
 pub mod tui;

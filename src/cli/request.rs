@@ -9,9 +9,12 @@ use super::args::Places;
 use super::failure::{Failure, USAGE};
 use super::settings::{self, Settings};
 use super::surroundings::{self, Surroundings};
+use crate::control::Cancel;
 use crate::disk::{self, walk};
+use crate::lock::{Sharing, SurveyRequest};
+use crate::scan::known::{self, Known};
 use crate::scan::{self, Absent, discover, registry};
-use crate::snapshot::Problem;
+use crate::snapshot::{FoundBy, Problem};
 use crate::uv::root::{self, Root, RootInputs};
 use crate::worker::{self, ScanJob};
 
@@ -25,6 +28,12 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Starts the scan; `now` is the time it starts at.
     pub(super) fn start(&self, now: jiff::Timestamp) -> ScanJob {
+        let (request, remember) = self.request(now);
+        worker::start_scan(request, remember)
+    }
+
+    /// What to scan from `now` on, with the environments that are remembered, and where to remember what is found.
+    fn request(&self, now: jiff::Timestamp) -> (scan::Request, Option<PathBuf>) {
         let mut request = self.request.clone();
         request.started = now;
         let mut remember = self.remember.clone();
@@ -39,7 +48,12 @@ impl Prepared {
                 }
             }
         }
-        worker::start_scan(request, remember)
+        (request, remember)
+    }
+
+    /// Finds environments without reading any.
+    pub(super) fn known(&self, now: jiff::Timestamp) -> Known {
+        known::known(&self.request(now).0, &Cancel::default())
     }
 }
 
@@ -56,6 +70,30 @@ impl Prepared {
     /// The cache's root.
     pub(super) fn cache(&self) -> &Path {
         &self.request.cache.path
+    }
+
+    /// The cache's root, and by what it was found.
+    pub(super) fn root(&self) -> &Root {
+        &self.request.cache
+    }
+
+    /// What to ask about locks, without the environments, which only a scan or [`Self::known`] can tell.
+    pub(super) fn survey(
+        &self,
+        places: &Places,
+        surroundings: &Surroundings,
+    ) -> Result<SurveyRequest, Failure> {
+        let tools = self.request.places.iter().find(|place| place.found_by == FoundBy::UvTools);
+        let above = surroundings.current_dir.ancestors().map(Path::to_owned);
+        Ok(SurveyRequest {
+            cache: self.cache().to_owned(),
+            environments: Vec::new(),
+            tools: tools.map(|place| place.path.clone()),
+            temporary: Some(surroundings.temporary.clone()),
+            projects: above.chain(self.request.places.iter().map(|place| place.path.clone())).collect(),
+            directory: lock_directory(places, surroundings)?.map(|(path, _)| path),
+            all: false,
+        })
     }
 }
 
@@ -96,6 +134,25 @@ pub(super) fn prepare(
     };
     let remember = surroundings.state_dir.as_ref().filter(|_| !places.no_remember);
     Ok(Prepared { request, remember: remember.map(|directory| directory.join("environments.json")) })
+}
+
+/// Where cachetui's own lock files are: `--lock-dir`, `UV_LOCK_DIR`, else the state directory. None without a home.
+pub(super) fn lock_directory(
+    places: &Places,
+    surroundings: &Surroundings,
+) -> Result<Option<(PathBuf, Sharing)>, Failure> {
+    let variable = || surroundings.variable("UV_LOCK_DIR").map(Path::new);
+    let own = || Some((surroundings.state_dir.as_ref()?.join("locks"), Sharing::Own));
+    match places.lock_dir.as_deref().or_else(variable) {
+        Some(path) if path.as_os_str().is_empty() => {
+            Err(Failure::message(USAGE, "`--lock-dir` is empty; give it a directory or leave it out."))
+        }
+        Some(path) => {
+            let path = absolute(path).map_err(|error| Failure::new(USAGE, error))?;
+            Ok(Some((path, Sharing::Named)))
+        }
+        None => Ok(own()),
+    }
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

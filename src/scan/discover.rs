@@ -234,6 +234,15 @@ pub(super) fn linked(path: &Path, found_by: FoundBy) -> io::Result<Option<Found>
 }
 
 impl Search {
+    /// Adds what another search brought.
+    pub(super) fn add(&mut self, other: Self) {
+        self.found.extend(other.found);
+        self.roots.extend(other.roots);
+        self.unread.extend(other.unread);
+        self.unreached.extend(other.unreached);
+        self.problems.extend(other.problems);
+    }
+
     /// Takes over what is at a path: an environment, nothing, or something that nobody can tell.
     pub(super) fn take(&mut self, path: &Path, answer: io::Result<Option<Found>>) {
         match answer {

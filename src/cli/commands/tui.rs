@@ -1,7 +1,6 @@
 //! `tui`: the interface, which needs a terminal at both ends.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 
 use crate::cli::args::{Look, Places};
 use crate::cli::failure::{FAILED, Failure, USAGE};
@@ -11,7 +10,6 @@ use crate::cli::settings::{self, GlyphsName, Settings, ThemeName};
 use crate::cli::surroundings::{self, Surroundings};
 use crate::lock::SurveyRequest;
 use crate::scan::Absent;
-use crate::snapshot::Snapshot;
 use crate::tui::{Glyphs, Keymap, Options, Theme};
 use crate::worker;
 
@@ -25,11 +23,14 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
     let theme = theme(&settings, look, surroundings).map_err(usage)?;
     let cache = prepared.cache().to_owned();
     let root = cache.clone();
-    let locks = LocksOf { cache: cache.clone(), surroundings: surroundings.clone() };
+    let locks = prepared.survey(places, surroundings)?;
     let code = crate::tui::run(Options {
         start_scan: Box::new(move || prepared.start(surroundings::now())),
         list_files: Box::new(move |request| worker::list_files(root.clone(), request)),
-        survey_locks: Box::new(move |snapshot| worker::survey_locks(locks.of(&snapshot))),
+        survey_locks: Box::new(move |snapshot| {
+            let environments = snapshot.environments.iter().map(|environment| environment.path.clone());
+            worker::survey_locks(SurveyRequest { environments: environments.collect(), ..locks.clone() })
+        }),
         cache,
         keymap,
         notices: conflicts,
@@ -44,25 +45,6 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
     })
     .map_err(|error| Failure::new(FAILED, error))?;
     Ok(u8::try_from(code).unwrap_or(FAILED))
-}
-
-/// Which locks concern what a snapshot holds.
-struct LocksOf {
-    cache: PathBuf,
-    surroundings: Surroundings,
-}
-
-impl LocksOf {
-    fn of(&self, snapshot: &Snapshot) -> SurveyRequest {
-        let environments = snapshot.environments.iter().map(|environment| environment.path.clone());
-        SurveyRequest {
-            cache: self.cache.clone(),
-            environments: environments.collect(),
-            temporary: Some(self.surroundings.temporary.clone()),
-            directory: self.surroundings.state_dir.as_ref().map(|directory| directory.join("locks")),
-            ..SurveyRequest::default()
-        }
-    }
 }
 
 fn keymap(settings: &Settings) -> anyhow::Result<(Keymap, Vec<String>)> {

@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod entries;
 pub mod environments;
 pub mod frame;
+pub mod locks;
 pub mod pointers;
 mod safe;
 pub mod text;
@@ -66,6 +67,15 @@ pub fn write(
         problems: Rows(|| snapshot.problems.iter().map(ProblemRow::new)),
         body,
     };
+    write_document(&document, view, writer)
+}
+
+/// Writes any document in the form of all answers.
+pub(super) fn write_document(
+    document: &impl Serialize,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     if view.columns.is_some() {
         let formatter = safe::Safe(serde_json::ser::PrettyFormatter::new());
         document.serialize(&mut serde_json::Serializer::with_formatter(&mut *writer, formatter))?;

@@ -30,7 +30,8 @@ const LONG_ABOUT: &str = "\
 See what the uv cache holds and who uses it.
 
 Without a command, cachetui opens its interface on the cache that uv would use here. Every view of the interface is a \
-command too, with tables for people and `--json` for programs. Nothing here changes the cache or an environment.";
+command too, with tables for people and `--json` for programs. Nothing here changes the cache or an environment; \
+`doctor` makes temporary files there, and removes them again.";
 
 const AFTER_LONG_HELP: &str = "\
 Words:
@@ -50,6 +51,7 @@ Examples:
   cachetui why torch==2.9.0                   who uses it, and what deleting it gives back
   cachetui envs ~/code/project                how each distribution there was linked
   cachetui links --state dangling             pointers that lead nowhere
+  cachetui doctor                             which links could be made, and what is wrong
   cachetui list --json | jq '.totals'";
 
 const LIST_HELP: &str = "\

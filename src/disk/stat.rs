@@ -118,6 +118,15 @@ impl FileStat {
     }
 }
 
+/// Whether this user may write to what is at a path, as far as its permissions tell.
+pub fn may_write(path: &Path) -> bool {
+    #[cfg(unix)]
+    let may = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    #[cfg(not(unix))]
+    let may = std::fs::metadata(path).is_ok_and(|metadata| !metadata.permissions().readonly());
+    may
+}
+
 #[cfg(unix)]
 fn kind_of(kind: std::fs::FileType) -> FileKind {
     if kind.is_file() {

@@ -63,6 +63,8 @@ pub struct Probe {
     pub symlink: Answer,
     /// Whether a new file can be written, as a copy is.
     pub copy: Answer,
+    /// Whether that copy can be hardlinked beside itself: whether the environment's filesystem has hardlinks at all.
+    pub inside: Answer,
     /// Hardlinks from the files of entries that the caller named.
     pub entries: Vec<EntryAnswer>,
     /// What could not be removed again.
@@ -214,6 +216,7 @@ pub fn probe(cache: &Path, environment: &Path, entries: &[PathBuf]) -> Probe {
         hardlink: Answer::Untried,
         symlink: Answer::Untried,
         copy: Answer::Untried,
+        inside: Answer::Untried,
         entries: Vec::new(),
         left: Vec::new(),
     };
@@ -239,8 +242,15 @@ pub fn probe(cache: &Path, environment: &Path, entries: &[PathBuf]) -> Probe {
         probe.source = Some(kind);
     }
     probe.copy = attempt(Mode::Copy, Path::new(""), &target);
+    let beside = target.path().join("beside");
+    if file::write_new(&beside, &sample(), 0o644).is_ok() {
+        probe.inside = attempt(Mode::Hardlink, &beside, &target);
+    }
     for path in entries {
         let Ok(stat) = FileStat::of(path) else { continue };
+        if probe.user != Some(stat.owner) && probe.protected_hardlinks == Some(false) {
+            continue;
+        }
         let answer = attempt(Mode::Hardlink, path, &target);
         probe.entries.push(EntryAnswer { path: path.clone(), owner: stat.owner, links: stat.links, answer });
     }
@@ -380,7 +390,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (cache, site) = (directory.path().join("cache"), directory.path().join("site"));
         for path in [&cache.join("archive-v0"), &site] {
-            std::fs::create_dir_all(path).unwrap();
+            file::create_directories(path).unwrap();
         }
         file::write_new(&cache.join(".lock"), b"", 0o666).unwrap();
         let before = FileStat::of(&cache.join("archive-v0")).unwrap();
@@ -408,7 +418,7 @@ mod tests {
         let (cache, site) = (directory.path().join("cache"), directory.path().join("site"));
         let entry = cache.join("archive-v0/Entry67890123456/module");
         for path in [&entry, &site] {
-            std::fs::create_dir_all(path).unwrap();
+            file::create_directories(path).unwrap();
         }
         let own = entry.join("file.py");
         file::write_new(&own, b"content", 0o644).unwrap();

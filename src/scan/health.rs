@@ -37,8 +37,8 @@ pub struct Request<'a> {
 pub struct Examined {
     /// The findings, faults first.
     pub findings: Vec<Finding>,
-    /// Files of entries that may refuse to be hardlinked although others do not: one of another owner, and a few that have
-    /// as many links as they may.
+    /// Files of entries that may refuse to be hardlinked although others do not: one of another owner that this user
+    /// may not write, and a few that have as many links as they may.
     pub suspects: Vec<PathBuf>,
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 #[path = "support/sample_cli.rs"]
-mod sample_cli;
+pub(crate) mod sample_cli;
 
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,8 @@
 mod architecture;
 mod cli_print;
 mod demo;
+#[cfg(target_os = "linux")]
+mod doctor;
 #[cfg(unix)]
 mod doubt;
 #[cfg(unix)]

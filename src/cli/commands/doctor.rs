@@ -2,7 +2,7 @@
 //!
 //! Environments that lie on the same mount, belong to the same user and have the same permissions get the same answer, so
 //! that a hundred of them cost a few probes. An environment inside the cache is not written to: the cache's own root stands
-//! for it.
+//! for it. One inside another cache is not tried.
 
 pub mod report;
 mod text;
@@ -22,6 +22,7 @@ use crate::linker::diagnose::diagnose;
 use crate::linker::probe::{probe, user};
 use crate::scan::health;
 use crate::snapshot::{EnvironmentIndex, Snapshot};
+use crate::uv::bucket::{Bucket, BucketKind};
 use report::{Inputs, Report, Tried};
 
 /// Examines the cache and the environments that the arguments name, all when they name none.
@@ -50,6 +51,7 @@ pub fn run(
         environments: &environments,
         tried: &tried,
         findings: &examined.findings,
+        named: !arguments.environments.is_empty(),
         link_mode: surroundings.variable("UV_LINK_MODE").and_then(|value| value.to_str()),
     });
     print(snapshot, &report, arguments.json, view, writer)
@@ -95,6 +97,9 @@ fn try_all(snapshot: &Snapshot, environments: &[EnvironmentIndex], suspects: &[P
     for index in environments {
         let inside_cache = snapshot.environment(*index).path.starts_with(&canonical)
             || snapshot.environment(*index).path.starts_with(cache);
+        if !inside_cache && in_some_cache(&snapshot.environment(*index).path) {
+            continue;
+        }
         let directory = if inside_cache { canonical.clone() } else { site(snapshot, *index) };
         let Ok(stat) = FileStat::following(&directory) else { continue };
         let directory = std::fs::canonicalize(&directory).unwrap_or(directory);
@@ -112,6 +117,14 @@ fn try_all(snapshot: &Snapshot, environments: &[EnvironmentIndex], suspects: &[P
         Tried { diagnosis: diagnose(&probe), probe, environments }
     });
     tried.collect()
+}
+
+/// Whether an environment lies in a bucket of some cache, where nobody but uv may write.
+fn in_some_cache(path: &Path) -> bool {
+    let buckets = path.components().filter_map(|part| Bucket::parse(part.as_os_str()));
+    buckets
+        .map(|bucket| bucket.kind)
+        .any(|kind| matches!(kind, BucketKind::Archive | BucketKind::Environments))
 }
 
 /// Where an environment's files lie: the directory of its distributions, or where one would be.

@@ -218,7 +218,7 @@ impl Cause {
             Self::DifferentDevice { cache: _, environment } => format!(
                 "Keep one cache per filesystem: for projects below {0}, set `UV_CACHE_DIR`, or `cache-dir` in their \
                  `uv.toml`, to a directory there. Or leave it: an environment that is seldom made anew costs its copies \
-                 once. Symlinks would work too, but then `uv cache prune` or `uv cache clean` breaks the environment.",
+                 once. Symlinks would work too, but then `uv cache prune` or `uv cache clean` may break the environment.",
                 quoted(&environment.point)
             ),
             Self::OtherMount { .. } => "Mount the directory above both once, instead of each for itself: files can \
@@ -251,10 +251,9 @@ impl Cause {
                 side.words(),
                 quoted(path)
             ),
-            Self::ForeignFiles { owner, .. } => format!(
-                "If the cache is yours alone, give the files back to its owner, with `chown` as root. If several users share \
-                 it, each needs write access to its files: a common group, and a umask of 002. (They belong to user {owner}.)"
-            ),
+            Self::ForeignFiles { .. } => "If the cache is yours alone, make its files yours, with `chown -R` as root. If several \
+                users share it, each must be able to read and write its files: a common group, and a umask of 002."
+                .to_owned(),
             Self::LinkLimit { .. } => "Nothing needs to be done. Environments that are removed give links back.".to_owned(),
             Self::NoSpace(_, spot) => format!(
                 "Make room on {}: `cachetui list --state unused` shows what nobody uses, and `uv cache prune` removes what uv \

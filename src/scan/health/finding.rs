@@ -142,7 +142,8 @@ impl Finding {
                 "uv follows them out of this cache; a prune here takes entries away that they should have kept.".to_owned()
             }
             FindingKind::EntriesWithoutPointers { disk, .. } => {
-                format!("They take {}, and uv will not use them again.", human::bytes(*disk))
+                let (they, them) = if self.count == 1 { ("It takes", "it") } else { ("They take", "them") };
+                format!("{they} {}, and uv will not use {them} again.", human::bytes(*disk))
             }
             FindingKind::ForeignSymlinks { .. } => {
                 "Those environments depend on a cache that is not looked at here; pruning it breaks them.".to_owned()
@@ -155,7 +156,7 @@ impl Finding {
             }
             FindingKind::ClosedFiles => "uv fails for others that need them.".to_owned(),
             FindingKind::LockMode { .. } => "Others cannot take the lock: uv fails for them, or runs without it.".to_owned(),
-            FindingKind::Temporary => "None while uv runs; afterwards only their space.".to_owned(),
+            FindingKind::Temporary => "None while uv runs, and only a little space afterwards.".to_owned(),
             FindingKind::Strays => "None, but `uv cache prune` removes what it does not know.".to_owned(),
             FindingKind::ManyLinks { .. } => {
                 "Once one is full, that file is copied into every further environment.".to_owned()
@@ -171,10 +172,10 @@ impl Finding {
     pub fn advice(&self) -> String {
         match &self.kind {
             FindingKind::DanglingPointers { packages } => format!(
-                "{} removes them{}; uv then fetches or builds these packages anew. It removes their other versions too, \
-                 which breaks environments that are linked to those by symlink: `cachetui why NAME` names them.",
+                "{} removes them; uv then fetches or builds these packages anew. It removes their other versions too, which \
+                 breaks environments that are linked to those by symlink: `cachetui why NAME` names them.{}",
                 clean(packages),
-                if self.count > packages.len() as u64 && !packages.is_empty() { ", as far as they are named here" } else { "" }
+                if packages.len() < super::PACKAGES { "" } else { " `cachetui links --state dangling` lists all pointers." }
             ),
             FindingKind::MalformedPointers { packages } => format!(
                 "`cachetui links --state malformed` lists them. If no newer uv wrote them, {} removes them, and with them the \
@@ -216,9 +217,9 @@ impl Finding {
                 quoted(&self.path)
             ),
             FindingKind::LockMode { .. } => format!("`chmod 666 {}`, as uv makes it.", quoted(&self.path)),
-            FindingKind::Temporary => {
-                "Leave them while uv runs. Else a crash left them, and `uv cache prune` removes those in the cache.".to_owned()
-            }
+            FindingKind::Temporary => "Such directories are needed while uv or cachetui runs; otherwise a crash left them, and \
+                `uv cache prune` removes those in the cache. Those in an environment can be removed by hand."
+                .to_owned(),
             FindingKind::Strays => "Move what you want to keep elsewhere.".to_owned(),
             FindingKind::ManyLinks { .. } => {
                 "Nothing needs to be done. Environments that are removed give links back.".to_owned()
@@ -273,14 +274,17 @@ impl fmt::Display for Finding {
             ),
             FindingKind::ForeignSymlinks { prefix } => write!(
                 formatter,
-                "{} of environments into another cache, {}.",
-                self.counted("symlink leads", "symlinks lead"),
+                "{} into another cache, {}.",
+                self.counted("symlink of an environment leads", "symlinks of environments lead"),
                 quoted(prefix)
             ),
             FindingKind::ForeignOwner { owner, expected } => write!(
                 formatter,
-                "{} of the cache to user {owner}, but the cache to user {expected}.",
-                self.counted("file or directory belongs", "files and directories belong"),
+                "{} to user {owner}, but the cache to user {expected}.",
+                self.counted(
+                    "file or directory in the cache belongs",
+                    "files and directories in the cache belong"
+                ),
             ),
             FindingKind::ClosedDirectories => write!(
                 formatter,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use crate::disk;
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat};
 use crate::uv::link::archive_target;
@@ -43,7 +44,7 @@ pub(super) struct Tally {
     pub(super) most_links: u64,
     /// Files of entries that cannot be linked any more, a few.
     pub(super) full: Vec<PathBuf>,
-    /// A file of an entry that belongs to somebody else than this user.
+    /// A file of an entry that belongs to somebody else than this user, who may not write it.
     pub(super) foreign: Option<PathBuf>,
 }
 
@@ -119,6 +120,7 @@ impl Tally {
                 if self.entries
                     && self.foreign.is_none()
                     && expected.user.is_some_and(|user| user != stat.owner)
+                    && !disk::stat::may_write(&path())
                 {
                     self.foreign = Some(path());
                 }

@@ -30,6 +30,8 @@ pub struct Inputs<'a> {
     pub tried: &'a [Tried],
     /// What was found out about the cache.
     pub findings: &'a [Finding],
+    /// Whether the environments were asked for by name.
+    pub named: bool,
     /// The value of `UV_LINK_MODE`.
     pub link_mode: Option<&'a str>,
 }
@@ -43,6 +45,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Settings that are worth knowing.
     pub settings: Vec<Remark>,
+    /// Whether the environments were asked for by name.
+    pub named: bool,
     /// How many probes were made.
     pub probes: usize,
     /// What a probe could not remove again.
@@ -95,6 +99,7 @@ pub fn build(inputs: &Inputs<'_>) -> Report {
         environments,
         findings: inputs.findings.to_vec(),
         settings: inputs.link_mode.and_then(|mode| setting(mode, inputs.tried)).into_iter().collect(),
+        named: inputs.named,
         probes: inputs.tried.len(),
         left: inputs.tried.iter().flat_map(|tried| tried.probe.left.iter().cloned()).collect(),
     }
@@ -118,12 +123,18 @@ fn checked(inputs: &Inputs<'_>, index: EnvironmentIndex) -> Checked {
 fn of_cause(cause: &Cause, environment: &Environment) -> Remark {
     Remark {
         kind: cause.kind(),
-        fault: cause.is_fault(),
+        // What nobody installed from this cache is not wrong: it may well have a cache of its own.
+        fault: cause.is_fault() && is_related(environment),
         text: cause.to_string(),
         cost: cause.cost().to_owned(),
         advice: cause.advice(),
         bytes: if cause.copies() { environment.copied } else { 0 },
     }
+}
+
+/// Whether an environment has anything from this cache.
+fn is_related(environment: &Environment) -> bool {
+    environment.modes.total() > 0 || environment.dangling > 0
 }
 
 fn copied(environment: &Environment) -> Remark {
@@ -186,10 +197,11 @@ fn setting(mode: &str, tried: &[Tried]) -> Option<Remark> {
 impl Report {
     /// What environments have in common: each remark once, with all environments it is about, faults first.
     pub fn joint(&self) -> Vec<Joint> {
+        let same = |one: &Remark, other: &Remark| (one.fault, &one.text) == (other.fault, &other.text);
         let mut joint: Vec<Joint> = Vec::new();
         for checked in &self.environments {
             for remark in &checked.remarks {
-                match joint.iter_mut().find(|it| it.remark.text == remark.text) {
+                match joint.iter_mut().find(|it| same(&it.remark, remark)) {
                     Some(known) => {
                         known.remark.bytes += remark.bytes;
                         if known.environments.last() != Some(&checked.index) {

@@ -1,9 +1,11 @@
 //! A report for people: the verdict, what is wrong, what is worth knowing, and a row for each environment.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use super::report::{Checked, Joint, Remark, Report};
 use crate::cli::commands::summary::{self, Unseen};
+use crate::cli::print::table::shorten_middle;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::human;
 use crate::snapshot::{EnvironmentIndex, LinkMode, Mode, Snapshot};
@@ -13,6 +15,9 @@ const WIDEST: usize = 100;
 
 /// What stands before each line of a remark.
 const INDENT: &str = "  ";
+
+/// Where costs, advice and places begin.
+const PLACE: usize = 12;
 
 /// One thing to tell.
 struct Item {
@@ -48,11 +53,28 @@ pub(super) fn print(
             print_item(item, paint, view, writer)?;
         }
     }
-    if !report.environments.is_empty() {
+    let shown: Vec<&Checked> =
+        report.environments.iter().filter(|it| report.named || view.verbose || has_something(it)).collect();
+    if !shown.is_empty() {
         writeln!(writer)?;
-        table(snapshot, report, view).print(view, writer)?;
+        table(snapshot, &shown, view).print(view, writer)?;
     }
-    if !view.quiet || view.verbose {
+    let others = (report.environments.len() - shown.len()) as u64;
+    if others > 0 && !view.quiet {
+        let more = if shown.is_empty() { "" } else { "other " };
+        let line = match others {
+            1 => format!("Of 1 {more}environment there is nothing to tell; `-v` lists it."),
+            many => format!(
+                "Of {} {more}environments there is nothing to tell; `-v` lists them.",
+                human::count(many)
+            ),
+        };
+        writeln!(writer, "\n{}", view.wrapped(&line))?;
+    }
+    if !view.quiet {
+        if !snapshot.problems.is_empty() && others == 0 {
+            writeln!(writer)?;
+        }
         summary::print(snapshot, &[], Unseen::Matters, view, writer)?;
     }
     Ok(())
@@ -100,7 +122,7 @@ fn items(snapshot: &Snapshot, report: &Report, joint: &[Joint], fault: bool, vie
                 text: "A temporary directory that was made to try links could not be removed.".to_owned(),
                 cost: String::new(),
                 advice: "Remove it.".to_owned(),
-                place: view.path(path),
+                place: place(path, view),
             });
         }
     }
@@ -113,8 +135,8 @@ fn items(snapshot: &Snapshot, report: &Report, joint: &[Joint], fault: bool, vie
             cost: finding.cost(),
             advice: finding.advice(),
             place: match finding.count {
-                1 => view.path(&finding.path),
-                more => format!("{} and {} more", view.path(&finding.path), human::count(more - 1)),
+                1 => place(&finding.path, view),
+                more => format!("{} and {} more", place(&finding.path, view), human::count(more - 1)),
             },
         });
     }
@@ -130,11 +152,25 @@ fn item(remark: &Remark) -> Item {
     Item { text: remark.text.clone(), cost, advice: remark.advice.clone(), place: String::new() }
 }
 
+/// A path that fits on one line.
+fn place(path: &Path, view: &View) -> String {
+    let shown = view.path(path);
+    match prose_columns(view, PLACE) {
+        Some(columns) => shorten_middle(&shown, columns),
+        None => shown,
+    }
+}
+
+/// The width of prose behind so many cells.
+fn prose_columns(view: &View, indent: usize) -> Option<usize> {
+    view.columns.map(|columns| columns.min(WIDEST).saturating_sub(indent).max(20))
+}
+
 /// The environments by path, a few of them by name; all when verbose.
 fn places(snapshot: &Snapshot, environments: &[EnvironmentIndex], view: &View) -> String {
     let named = if view.verbose || environments.len() <= 3 { environments.len() } else { 2 };
     let mut parts: Vec<String> =
-        environments[..named].iter().map(|index| view.path(&snapshot.environment(*index).path)).collect();
+        environments[..named].iter().map(|index| place(&snapshot.environment(*index).path, view)).collect();
     if environments.len() > named {
         parts.push(format!("{} more", human::count((environments.len() - named) as u64)));
     }
@@ -143,8 +179,11 @@ fn places(snapshot: &Snapshot, environments: &[EnvironmentIndex], view: &View) -
 
 fn print_item(item: &Item, paint: Paint, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let lines = |text: &str, indent: usize| -> Vec<String> {
-        let columns = view.columns.map(|columns| columns.min(WIDEST).saturating_sub(indent).max(20));
-        View { columns, ..view.clone() }.wrapped(text).lines().map(str::to_owned).collect()
+        View { columns: prose_columns(view, indent), ..view.clone() }
+            .wrapped(text)
+            .lines()
+            .map(str::to_owned)
+            .collect()
     };
     let mark = view.painted(paint, "●");
     for (number, line) in lines(&item.text, 4).iter().enumerate() {
@@ -155,7 +194,7 @@ fn print_item(item: &Item, paint: Paint, view: &View, writer: &mut dyn Write) ->
         if text.is_empty() {
             continue;
         }
-        for (number, line) in lines(text, 12).iter().enumerate() {
+        for (number, line) in lines(text, PLACE).iter().enumerate() {
             let start = if number == 0 { word } else { "" };
             writeln!(writer, "{INDENT}  {} {line}", view.painted(Paint::Faint, &format!("{start:7}")))?;
         }
@@ -163,7 +202,16 @@ fn print_item(item: &Item, paint: Paint, view: &View, writer: &mut dyn Write) ->
     Ok(())
 }
 
-fn table(snapshot: &Snapshot, report: &Report, view: &View) -> Table {
+/// That only hardlinks work is no reason to look twice.
+fn tells(remark: &Remark) -> bool {
+    remark.kind != "no-reflink"
+}
+
+fn has_something(checked: &Checked) -> bool {
+    checked.remarks.iter().any(tells)
+}
+
+fn table(snapshot: &Snapshot, rows: &[&Checked], view: &View) -> Table {
     let mut table = Table::new(&[
         Column::text("ENVIRONMENT").fit(Fit::Middle(28)),
         Column::text("COULD"),
@@ -171,7 +219,7 @@ fn table(snapshot: &Snapshot, report: &Report, view: &View) -> Table {
         Column::number("COPIED").spare(2),
         Column::text("WHY").fit(Fit::End(16)).spare(1),
     ]);
-    for checked in &report.environments {
+    for checked in rows {
         let environment = snapshot.environment(checked.index);
         let has = if environment.distributions.is_empty() {
             String::new()
@@ -204,8 +252,7 @@ fn could(checked: &Checked) -> Cell {
 
 fn why(checked: &Checked) -> Cell {
     let kinds = |fault: bool| {
-        // That only hardlinks work is no reason to look twice.
-        let told = |remark: &&Remark| remark.fault == fault && remark.kind != "no-reflink";
+        let told = |remark: &&Remark| remark.fault == fault && tells(remark);
         let kinds = checked.remarks.iter().filter(told).map(|remark| remark.kind);
         kinds.collect::<Vec<_>>().join(", ").replace('-', " ")
     };

@@ -1,0 +1,143 @@
+//! What may be wrong with a cache itself, and settings that bite.
+
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+use std::path::Path;
+
+use super::{Clinic, Told, text};
+use crate::support::uv::not_run;
+
+fn clinic() -> Option<(tempfile::TempDir, Clinic)> {
+    let directory = tempfile::tempdir().unwrap();
+    let clinic = Clinic::new(directory.path())?;
+    Some((directory, clinic))
+}
+
+fn permit(path: &Path, bits: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).unwrap();
+}
+
+fn entry(clinic: &Clinic) -> std::path::PathBuf {
+    clinic.cached_file().ancestors().nth(2).unwrap().to_owned()
+}
+
+#[test]
+fn pointers_that_lead_nowhere_and_what_breaks_by_them_are_told() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let linked = clinic.sandbox.roots().join("linked/.venv");
+    clinic.install(&linked, "symlink");
+    let note = clinic.doctor(&[]);
+    assert_eq!((note.code, &note.cause(&linked, "symlinked")["fault"]), (0, &false.into()));
+    assert!(text(note.cause(&linked, "symlinked"), "cost").contains("prune"));
+    std::fs::remove_dir_all(entry(&clinic)).unwrap();
+    let told = clinic.doctor(&[]);
+    assert_eq!(told.code, 3);
+    let dangling = told.finding("dangling-pointers");
+    assert_eq!(dangling["count"], 2, "the link and the `.rev` file: {dangling:#}");
+    assert!(text(dangling, "advice").contains("`uv cache clean demo-a`"), "{dangling:#}");
+    let broken = told.finding("broken-environments");
+    assert_eq!((&broken["count"], text(broken, "path")), (&1.into(), linked.display().to_string()));
+    // What is advised helps: uv installs again where it failed before.
+    clinic.sandbox.run_uv(&["cache", "clean", "--quiet", "demo-a"]);
+    let python = linked.join("bin/python");
+    clinic.pip(&["--reinstall", "--python", python.to_str().unwrap()]);
+    let told = clinic.doctor(&[]);
+    assert_eq!((told.code, told.faults()), (0, Vec::new()), "{:#}", told.doctor);
+}
+
+#[test]
+fn a_cache_that_was_moved_is_told_with_the_root_its_pointers_name() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let linked = clinic.sandbox.roots().join("linked/.venv");
+    clinic.install(&linked, "symlink");
+    let old = clinic.sandbox.path("before");
+    let pointer = clinic.sandbox.cache().join("wheels-v7/pypi/moved");
+    std::fs::create_dir_all(&pointer).unwrap();
+    symlink(old.join("archive-v0/Moved67890123456"), pointer.join("1.0-py3-none-any")).unwrap();
+    let module = linked.join("moved.py");
+    symlink(old.join("archive-v0/Moved67890123456/moved.py"), &module).unwrap();
+    let told = clinic.doctor(&[]);
+    let foreign = told.finding("foreign-pointers");
+    assert!(text(foreign, "text").contains(old.to_str().unwrap()), "{foreign:#}");
+    assert_eq!((&foreign["count"], &foreign["fault"], told.code), (&1.into(), &true.into(), 3));
+    let symlinks = told.finding("foreign-symlinks");
+    assert!(text(symlinks, "text").contains(old.to_str().unwrap()), "{symlinks:#}");
+    assert_eq!(text(symlinks, "path"), module.display().to_string());
+}
+
+#[test]
+fn islands_of_another_owner_are_told_in_a_cache_of_one_user() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return not_run("files of two users need root");
+    }
+    let entry = entry(&clinic);
+    let mut expected = 0;
+    for item in walkdir::WalkDir::new(&entry) {
+        lchown(item.unwrap().path(), Some(65_534), None).unwrap();
+        expected += 1;
+    }
+    let told = clinic.doctor(&[]);
+    let island = told.finding("foreign-owner");
+    assert_eq!((&island["count"], &island["fault"]), (&expected.into(), &true.into()));
+    assert_eq!(text(island, "path"), entry.display().to_string(), "the top of the island is named");
+    assert!(text(island, "text").contains("user 65534") && text(island, "advice").contains("chown -R 0"));
+    // Where several users may write, several owners are as it should be, but all must be able to read and write.
+    for item in walkdir::WalkDir::new(clinic.sandbox.cache()) {
+        let item = item.unwrap();
+        if item.file_type().is_dir() {
+            permit(item.path(), 0o2775);
+        } else if item.file_type().is_file() && item.file_name() != ".lock" {
+            permit(item.path(), 0o664);
+        }
+    }
+    let shared = clinic.doctor(&[]);
+    assert_eq!(shared.faults(), Vec::<&str>::new());
+    permit(&entry, 0o755);
+    permit(&clinic.cached_file(), 0o600);
+    permit(&clinic.sandbox.cache().join(".lock"), 0o644);
+    let told = clinic.doctor(&[]);
+    assert_eq!((&told.finding("closed-directories")["count"], told.code), (&1.into(), 3));
+    assert_eq!(text(told.finding("closed-directories"), "path"), entry.display().to_string());
+    assert_eq!(text(told.finding("closed-files"), "path"), clinic.cached_file().display().to_string());
+    assert!(text(told.finding("lock-mode"), "text").contains("0644"));
+    assert_eq!(told.finding("lock-mode")["fault"], true);
+}
+
+#[test]
+fn what_is_left_lying_about_is_worth_knowing() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let cache = clinic.sandbox.cache();
+    for name in [".tmpAbCdEf", ".tmpcachetui-probe-Xy12Zw", "notes", "archive-v0/Alone67890123456"] {
+        std::fs::create_dir(cache.join(name)).unwrap();
+    }
+    permit(&cache.join(".lock"), 0o644);
+    let told = clinic.doctor(&[]);
+    assert_eq!((told.code, told.faults()), (0, Vec::new()), "{:#}", told.doctor);
+    assert_eq!(told.finding("temporary")["count"], 2);
+    assert_eq!(text(told.finding("strays"), "path"), cache.join("notes").display().to_string());
+    assert_eq!(told.finding("entries-without-pointers")["count"], 1);
+    assert_eq!(told.finding("lock-mode")["fault"], false, "nobody else has to lock a cache of one user");
+}
+
+#[test]
+fn a_setting_that_copies_or_symlinks_everything_is_worth_knowing() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let copies = clinic.sandbox.roots().join("copies/.venv");
+    clinic.install(&copies, "copy");
+    for (mode, word) in [("copy", "Unset it"), ("symlink", "do not prune")] {
+        let mut command = clinic.sandbox.cachetui(&["doctor", "--json"]);
+        let told = Told::by(command.env("UV_LINK_MODE", mode));
+        let setting = &told.doctor["settings"][0];
+        assert!(
+            text(setting, "text").contains(mode) && text(setting, "advice").contains(word),
+            "{setting:#}"
+        );
+        assert_eq!(told.code, 0);
+        let copied = &told.environment(&copies)["has"]["copied"];
+        if copied.as_u64().unwrap() > 0 {
+            assert_eq!(&told.cause(&copies, "copied")["bytes"], copied);
+        }
+    }
+    let told = clinic.doctor(&[]);
+    assert_eq!(told.doctor["settings"], serde_json::json!([]));
+}

@@ -6,6 +6,7 @@
 pub mod error;
 pub mod extent;
 pub mod mounts;
+pub mod processes;
 pub mod read;
 pub mod stat;
 pub mod volume;

@@ -14,12 +14,14 @@ mod keep;
 mod prune;
 mod request;
 mod step;
+mod watch;
 
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use keep::{Kept, KeptBecause};
 pub use request::{Budget, Class, Pinned, Prune, Request};
 pub use step::{Action, Bytes, PlannedPointer, Price, Step, Totals};
+pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What was asked for and is kept.
     pub kept: Vec<Kept>,
+    /// What must not have changed since the scan: where environments and pointers would show that somebody has begun to
+    /// use something.
+    pub watch: Vec<Watched>,
     /// What somebody should look at twice; a plan with a caution that the request does not allow is not carried out.
     pub cautions: Vec<Caution>,
     /// The sums of all steps.
@@ -85,6 +90,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         },
         steps: Vec::new(),
         kept: Vec::new(),
+        watch: Vec::new(),
         cautions: Vec::new(),
         totals: Totals::default(),
     };
@@ -92,6 +98,9 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         match request {
             Request::Prune(prune) => prune::prune(snapshot, prune, &mut plan),
         }
+    }
+    if !plan.steps.is_empty() {
+        plan.watch = watch::watched(snapshot);
     }
     plan.totals = Totals::of(&plan.steps);
     plan.cautions = caution::cautions(snapshot, &plan);

@@ -193,7 +193,8 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         cancel,
         progress,
     };
-    let readings = second_round(&candidates, request.threads, &against);
+    let mut readings = second_round(&candidates, request.threads, &against);
+    find_running(&layout, &mut readings);
 
     progress.enter(Phase::Evidence);
     snapshot.scope.roots = search.roots;
@@ -327,6 +328,19 @@ fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>)
     let mut readings: Vec<_> = states.into_iter().flatten().collect();
     readings.sort_unstable_by_key(|(position, _)| *position);
     readings.into_iter().map(|(_, reading)| reading).collect()
+}
+
+/// Finds the processes that run in environments which lie in the cache and might be pruned.
+fn find_running(layout: &Layout, readings: &mut [Reading]) {
+    let in_cache = |reading: &&mut Reading| {
+        let path = &reading.environment.path;
+        path.starts_with(&layout.root) || path.starts_with(&layout.canonical)
+    };
+    let mut stored: Vec<&mut Reading> = readings.iter_mut().filter(in_cache).collect();
+    let paths: Vec<PathBuf> = stored.iter().map(|reading| reading.environment.path.clone()).collect();
+    for (reading, processes) in stored.iter_mut().zip(disk::processes::within(&paths)) {
+        reading.environment.running = processes;
+    }
 }
 
 /// The bytes of everything in the cache root.

@@ -22,7 +22,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, Manager, ModeCounts, Problem, TreePrint,
+    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint, Manager, ModeCounts, Problem,
+    TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -175,6 +176,7 @@ struct Collected {
     shared: Vec<SharedExtent>,
     problems: Vec<Problem>,
     print: TreePrint,
+    sites: Vec<(PathBuf, FilePrint)>,
     files: u64,
     logical: u64,
     disk: u64,
@@ -203,6 +205,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let mut environment = kind::describe(candidate);
     let uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
     environment.print = collected.print;
+    environment.sites = collected.sites;
     environment.files = collected.files;
     environment.logical = collected.logical;
     environment.disk = collected.disk;

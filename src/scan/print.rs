@@ -1,9 +1,14 @@
 //! Puts together what identifies files and trees.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use crate::control::Cancel;
+use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat};
 use crate::snapshot::{FilePrint, TreePrint};
+use crate::uv::bucket::{Bucket, BucketKind};
 
 /// What identifies a file.
 pub fn of(stat: &FileStat) -> FilePrint {
@@ -38,4 +43,57 @@ pub fn file(print: &mut TreePrint, stat: &FileStat) {
 
 fn newest(print: &mut TreePrint, stat: &FileStat) {
     print.newest = print.newest.max(stat.modified.0).max(stat.changed.0);
+}
+
+/// Reads again what identifies a tree; `None` when it is not there or something in it cannot be read.
+pub fn tree(path: &Path) -> Option<TreePrint> {
+    let mut printer = Printer::default();
+    walk::walk(path, &Cancel::default(), &mut printer);
+    (printer.failed == 0 && printer.print.inode != 0).then_some(printer.print)
+}
+
+/// Reads again what identifies a bucket, the way a scan reads it: environments that lie in it are left out.
+pub fn bucket(cache: &Path, name: &OsStr) -> Option<TreePrint> {
+    let path = cache.join(name);
+    let kind = Bucket::parse(name)?.kind;
+    let mut printer = Printer { environments: kind == BucketKind::Environments, ..Printer::default() };
+    walk::walk(&std::fs::canonicalize(path).ok()?, &Cancel::default(), &mut printer);
+    (printer.failed == 0 && printer.print.inode != 0).then_some(printer.print)
+}
+
+/// Whether a directory of the bucket of cached environments is one itself, which uv makes for scripts and projects.
+pub(super) fn is_environment(parent: &Directory<'_>, name: &OsStr) -> bool {
+    parent.path().join(name).join("pyvenv.cfg").is_file()
+}
+
+#[derive(Default)]
+struct Printer {
+    print: TreePrint,
+    environments: bool,
+    failed: u64,
+}
+
+impl Visitor for Printer {
+    fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
+        let at_top = parent.relative().as_os_str().is_empty();
+        if self.environments && at_top && is_environment(parent, name) { Descend::No } else { Descend::Yes }
+    }
+
+    fn entered(&mut self, entered: &Directory<'_>, stat: &FileStat) -> Descend {
+        let at_top = entered.relative().as_os_str().is_empty();
+        if !at_top && stat.device != self.print.device {
+            self.failed += 1;
+            return Descend::No;
+        }
+        directory(&mut self.print, entered.relative(), stat);
+        Descend::Yes
+    }
+
+    fn file(&mut self, _parent: &Directory<'_>, _name: &OsStr, stat: &FileStat) {
+        file(&mut self.print, stat);
+    }
+
+    fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {
+        self.failed += 1;
+    }
 }

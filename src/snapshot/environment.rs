@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::id::EntryIndex;
-use super::print::TreePrint;
+use super::print::{FilePrint, TreePrint};
 use super::reference::ModeCounts;
 
 /// One environment.
@@ -49,6 +49,8 @@ pub struct Environment {
     pub installed: Option<Timestamp>,
     /// What identifies it.
     pub print: TreePrint,
+    /// The directories of its distributions, relative to its root: an installation changes them.
+    pub sites: Vec<(PathBuf, FilePrint)>,
     /// Processes that run in it, by their ids: looked for where an environment lies in the cache.
     pub running: Vec<u32>,
     /// Something in it could not be read.

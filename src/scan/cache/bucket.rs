@@ -187,10 +187,10 @@ impl BucketVisitor<'_> {
 
     /// An environment that lies in a bucket of its own is walked later, as an environment.
     fn environment(&mut self, parent: &Directory<'_>, name: &OsStr) -> bool {
-        let path = parent.path().join(name);
-        if !path.join("pyvenv.cfg").is_file() {
+        if !print::is_environment(parent, name) {
             return false;
         }
+        let path = parent.path().join(name);
         let kind = match shard::place(&Path::new(self.name).join(name)) {
             Place::ScriptEnvironment => EnvironmentKind::Script,
             Place::ProjectEnvironment => EnvironmentKind::Central,

@@ -217,6 +217,10 @@ impl Visitor for EnvironmentVisitor<'_> {
         self.collected.own.disk += stat.disk;
         self.collected.disk += stat.disk;
         print::directory(&mut self.collected.print, directory.relative(), stat);
+        let is_top = directory.relative().as_os_str().is_empty();
+        if is_site_packages(directory.relative()) || self.target && is_top {
+            self.collected.sites.push((directory.relative().to_owned(), print::of(stat)));
+        }
         Descend::Yes
     }
 

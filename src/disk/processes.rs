@@ -1,0 +1,108 @@
+//! Which processes run in a directory, as far as `/proc` tells (proc(5)).
+//!
+//! A process runs in an environment when its program, its working directory, an argument, its `VIRTUAL_ENV` or a file it
+//! has mapped lies there: the interpreter of an environment is a symlink, so that the program alone says nothing. Of other
+//! users' processes only the arguments can be read.
+
+use std::path::PathBuf;
+
+/// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere
+/// than on Linux.
+#[cfg(target_os = "linux")]
+pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    let mut found = vec![Vec::new(); directories.len()];
+    if directories.is_empty() {
+        return found;
+    }
+    // A process may name a directory as the caller does, or by where it really is.
+    let wanted: Vec<Vec<PathBuf>> = directories
+        .iter()
+        .map(|path| std::iter::once(path.clone()).chain(std::fs::canonicalize(path).ok()).collect())
+        .collect();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return found };
+    let mut pids: Vec<u32> =
+        processes.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    for pid in pids.into_iter().filter(|pid| *pid != std::process::id()) {
+        let told = linux::told(pid);
+        for (paths, found) in wanted.iter().zip(&mut found) {
+            if paths.iter().any(|path| told.iter().any(|text| linux::lies_in(text, path))) {
+                found.push(pid);
+            }
+        }
+    }
+    found
+}
+
+/// For each of some directories, the processes that run in it; nothing is known here.
+#[cfg(not(target_os = "linux"))]
+pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    vec![Vec::new(); directories.len()]
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeSet;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
+    /// Every path that a process shows.
+    pub(super) fn told(pid: u32) -> BTreeSet<Vec<u8>> {
+        let directory = Path::new("/proc").join(pid.to_string());
+        let mut told = BTreeSet::new();
+        for link in ["exe", "cwd"] {
+            if let Ok(path) = std::fs::read_link(directory.join(link)) {
+                told.insert(path.as_os_str().as_bytes().to_vec());
+            }
+        }
+        let fields = |name: &str| std::fs::read(directory.join(name)).unwrap_or_default();
+        for argument in fields("cmdline").split(|byte| *byte == 0) {
+            // Paths stand alone, or behind an equals sign.
+            told.extend(argument.split(|byte| *byte == b'=').map(<[u8]>::to_vec));
+        }
+        for variable in fields("environ").split(|byte| *byte == 0) {
+            told.extend(variable.strip_prefix(b"VIRTUAL_ENV=").map(<[u8]>::to_vec));
+        }
+        for line in fields("maps").split(|byte| *byte == b'\n') {
+            if let Some(start) = line.iter().position(|byte| *byte == b'/') {
+                told.insert(line[start..].to_vec());
+            }
+        }
+        told
+    }
+
+    /// Whether a path, or what a longer text begins with, is a directory or lies in it.
+    pub(super) fn lies_in(text: &[u8], directory: &Path) -> bool {
+        let rest = text.strip_prefix(directory.as_os_str().as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_found_by_where_it_works_and_by_what_it_was_started_with() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        let (works, named, neighbour) = (place("env"), place("env-named"), place("en"));
+        for path in [&works, &named, &neighbour] {
+            #[expect(clippy::disallowed_methods, reason = "a test makes the directories it needs")]
+            std::fs::create_dir(path).unwrap();
+        }
+        let sleep = || {
+            let mut sleep = std::process::Command::new("sleep");
+            sleep.arg("60");
+            sleep
+        };
+        let mut first = sleep().current_dir(&works).spawn().unwrap();
+        let mut second = sleep().env("VIRTUAL_ENV", &named).spawn().unwrap();
+        let found = within(&[works, named, neighbour]);
+        for child in [&mut first, &mut second] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(found, [vec![first.id()], vec![second.id()], vec![]]);
+    }
+}

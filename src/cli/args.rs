@@ -79,7 +79,7 @@ The exit code is 0 whatever the health.";
 
 const DOCTOR_HELP: &str = "\
 Columns:
-  COULD   the best link mode that works there: clone or hardlink, which take no space; copy, which does; none
+  COULD   the best link mode that works there: clone, hardlink, copy, or none
   HAS     how the files were linked, by number of files
   COPIED  bytes of copies whose content the cache holds too
   WHY     what stands in the way

@@ -6,7 +6,7 @@ pub mod meaning;
 use crate::snapshot::Mode;
 use crate::uv::root::Platform;
 
-use super::probe::{Answer, Ground, Probe, Reason};
+use super::probe::{Answer, Ground, Probe, Reason, Source};
 pub use cause::{Cause, Side, Spot};
 use meaning::{Meaning, meaning};
 
@@ -110,10 +110,12 @@ fn no_hardlink(probe: &Probe, reason: &Reason, meaning: Meaning, platform: Platf
             match (network, &probe.source) {
                 // Within one filesystem, a file of one's own: it is the filesystem that cannot.
                 (Some(ground), _) => Cause::NetworkFilesystem(Spot::of(ground)),
-                (None, Some(super::probe::Source::Entry(path))) if meaning != Meaning::Unsupported => {
+                (None, Some(Source::Entry { path, owner }))
+                    if meaning != Meaning::Unsupported && probe.user != Some(*owner) =>
+                {
                     Cause::ForeignFiles {
                         path: path.clone(),
-                        owner: cache.owner.unwrap_or_default(),
+                        owner: *owner,
                         protected: probe.protected_hardlinks.unwrap_or(false),
                     }
                 }
@@ -133,7 +135,7 @@ fn is_without_links(probe: &Probe, platform: Platform) -> bool {
 
 fn source_path(probe: &Probe) -> std::path::PathBuf {
     match &probe.source {
-        Some(super::probe::Source::Entry(path)) => path.clone(),
+        Some(Source::Entry { path, .. }) => path.clone(),
         _ => probe.cache.path.clone(),
     }
 }
@@ -199,7 +201,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::linker::probe::{EntryAnswer, Source};
+    use crate::linker::probe::EntryAnswer;
 
     fn refused(code: i32, kind: ErrorKind) -> Answer {
         Answer::Refused(Reason { code: Some(code), kind, message: "it was refused".to_owned() })
@@ -331,6 +333,9 @@ mod tests {
             let kinds = kinds(Platform::Unix, &probe);
             assert_eq!(kinds.iter().find(|kind| **kind != "no-reflink").copied(), expected);
         }
+        let source = Some(Source::Entry { path: "/cache/file".into(), owner: 0 });
+        let hardlink = refused(1, ErrorKind::PermissionDenied);
+        assert_eq!(kinds(Platform::Unix, &Probe { source, hardlink, ..sample() }), ["foreign-files"]);
         let cloud = entry(1000, 2, refused(396, ErrorKind::Other));
         assert_eq!(kinds(Platform::Windows, &Probe { entries: vec![cloud], ..sample() })[0], "cloud-folder");
     }

@@ -100,7 +100,12 @@ pub enum Source {
     /// A new file in the cache's root.
     Own,
     /// An existing file of an entry.
-    Entry(PathBuf),
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// The user it belongs to.
+        owner: u32,
+    },
 }
 
 /// Whether a mode works.
@@ -233,7 +238,7 @@ pub fn probe(cache: &Path, environment: &Path, entries: &[PathBuf]) -> Probe {
     };
     let source = match own.as_ref().filter(|_| stands_for_entries) {
         Some(own) => Some((own.file.clone(), Source::Own)),
-        None => some_file(&archive).map(|path| (path.clone(), Source::Entry(path))),
+        None => some_file(&archive).map(|(path, owner)| (path.clone(), Source::Entry { path, owner })),
     };
     if let Some((path, kind)) = source {
         probe.clone = attempt(Mode::Clone, &path, &target);
@@ -337,8 +342,8 @@ fn look(mode: Mode, source: &Path, destination: &Path) -> io::Result<()> {
     }
 }
 
-/// A small file of some entry that may be read.
-fn some_file(archive: &Path) -> Option<PathBuf> {
+/// A small file of some entry that may be read, and its owner.
+fn some_file(archive: &Path) -> Option<(PathBuf, u32)> {
     let entries = std::fs::read_dir(archive).ok()?.flatten().take(ENTRIES);
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).find_map(|entry| {
         let mut directories = vec![entry.path()];
@@ -349,7 +354,7 @@ fn some_file(archive: &Path) -> Option<PathBuf> {
                 match stat.kind {
                     FileKind::Directory => directories.push(item.path()),
                     FileKind::File if stat.size <= LARGEST && disk::read::open(&item.path()).is_ok() => {
-                        return Some(item.path());
+                        return Some((item.path(), stat.owner));
                     }
                     _ => {}
                 }
@@ -426,7 +431,7 @@ mod tests {
         let lock = File::open(cache.join(".lock")).unwrap();
         lock.lock().unwrap();
         let probe = probe(&cache, &site, &[]);
-        assert_eq!(probe.source, Some(Source::Entry(own.clone())));
+        assert!(matches!(probe.source, Some(Source::Entry { path, .. }) if path == own));
         assert_eq!(probe.cache_refused.unwrap().kind, io::ErrorKind::WouldBlock);
         assert_eq!(probe.hardlink, Answer::Works);
         assert_eq!(FileStat::of(&own).unwrap().links, 1, "the link is gone again");

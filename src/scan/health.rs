@@ -8,7 +8,7 @@ mod tally;
 use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
-use crate::disk::{FileStat, walk};
+use crate::disk::{FileKind, FileStat, volume, walk};
 use crate::snapshot::{EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::link::archive_target;
@@ -49,6 +49,7 @@ pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
     findings.extend(entries(snapshot));
     findings.extend(environments(request));
     findings.extend(root(snapshot));
+    findings.extend(elsewhere(snapshot));
     let mut suspects = Vec::new();
     if let Ok(stat) = FileStat::following(&snapshot.cache.path) {
         let tally = tally(request, &stat, cancel);
@@ -107,7 +108,8 @@ fn entries(snapshot: &Snapshot) -> Option<Finding> {
     let first = alone().next()?;
     let kind = FindingKind::EntriesWithoutPointers {
         disk: alone().map(|entry| entry.disk).sum(),
-        protected: alone().filter(|entry| entry.state == EntryState::Protected).count() as u64,
+        protected: snapshot.entries.iter().filter(|entry| entry.state == EntryState::Protected).count()
+            as u64,
     };
     let path = snapshot.cache.path.join(&*first.key.bucket).join(&first.key.id);
     Some(Finding { kind, path, count: alone().count() as u64 })
@@ -150,6 +152,23 @@ fn root(snapshot: &Snapshot) -> Vec<Finding> {
     findings
 }
 
+/// Buckets of entries on another mount, or another subvolume, than the root.
+fn elsewhere(snapshot: &Snapshot) -> Vec<Finding> {
+    let ground = |path: &Path| {
+        let path = std::fs::canonicalize(path).ok()?;
+        Some((FileStat::of(&path).ok()?.device, volume::mount(&path)))
+    };
+    let root = ground(&snapshot.cache.path);
+    let buckets = snapshot.cache.buckets.iter().filter(|item| is_archive(&item.name));
+    let paths = buckets.map(|item| snapshot.cache.path.join(&item.name));
+    let moved = paths.filter(|path| ground(path).is_some_and(|ground| Some(ground) != root));
+    moved.map(|path| Finding { kind: FindingKind::EntriesElsewhere, path, count: 1 }).collect()
+}
+
+fn is_archive(name: &str) -> bool {
+    Bucket::parse(name.as_ref()).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
+}
+
 /// Walks the cache; each entry is a task of its own.
 fn tally(request: &Request<'_>, root: &FileStat, cancel: &Cancel) -> Tally {
     let snapshot = request.snapshot;
@@ -164,8 +183,7 @@ fn tally(request: &Request<'_>, root: &FileStat, cancel: &Cancel) -> Tally {
     for item in &snapshot.cache.buckets {
         let path = snapshot.cache.path.join(&item.name);
         let Ok(stat) = FileStat::following(&path) else { continue };
-        let archive = Bucket::parse(item.name.as_ref()).is_some_and(|it| it.kind == BucketKind::Archive);
-        if stat.kind != crate::disk::FileKind::Directory || archive {
+        if stat.kind != FileKind::Directory || is_archive(&item.name) {
             // Everybody may lock the lock file whoever owns it; its mode is looked at elsewhere.
             if item.name != ".lock" {
                 all.look(|| path.clone(), &stat);

@@ -38,9 +38,11 @@ pub enum FindingKind {
     EntriesWithoutPointers {
         /// What they take on disk, in bytes.
         disk: u64,
-        /// How many of them an environment reaches by symlink.
+        /// How many entries, of the whole cache, an environment reaches by symlink.
         protected: u64,
     },
+    /// A bucket of entries lies on another mount than the cache's root.
+    EntriesElsewhere,
     /// Symlinks of environments lead into another cache.
     ForeignSymlinks {
         /// That cache's root.
@@ -89,6 +91,7 @@ impl FindingKind {
             Self::MalformedPointers { .. } => "malformed-pointers",
             Self::ForeignPointers { .. } => "foreign-pointers",
             Self::EntriesWithoutPointers { .. } => "entries-without-pointers",
+            Self::EntriesElsewhere => "entries-elsewhere",
             Self::ForeignSymlinks { .. } => "foreign-symlinks",
             Self::ForeignOwner { .. } => "foreign-owner",
             Self::ClosedDirectories => "closed-directories",
@@ -145,6 +148,9 @@ impl Finding {
                 let (they, them) = if self.count == 1 { ("It takes", "it") } else { ("They take", "them") };
                 format!("{they} {}, and uv will not use {them} again.", human::bytes(*disk))
             }
+            FindingKind::EntriesElsewhere => "uv can add no entry: it unpacks wheels in the root and renames them into place, \
+                which no filesystem does across mounts (uv 0.13.8: `Invalid cross-device link`)."
+                .to_owned(),
             FindingKind::ForeignSymlinks { .. } => {
                 "Those environments depend on a cache that is not looked at here; pruning it breaks them.".to_owned()
             }
@@ -164,7 +170,7 @@ impl Finding {
             FindingKind::BrokenEnvironments => {
                 "Imports fail there, or succeed with an empty package; uv itself does not notice.".to_owned()
             }
-            FindingKind::NoInterpreter => "Nothing runs in them any more.".to_owned(),
+            FindingKind::NoInterpreter => "Nothing runs there any more.".to_owned(),
         }
     }
 
@@ -190,14 +196,19 @@ impl Finding {
             FindingKind::ForeignPointers { prefix: None } => {
                 "Somebody else than uv made them: look at `cachetui links --state foreign`.".to_owned()
             }
-            FindingKind::EntriesWithoutPointers { protected: 0, .. } => {
-                "`uv cache prune` removes them. `cachetui list --state unreferenced` lists those that nobody uses.".to_owned()
-            }
+            FindingKind::EntriesWithoutPointers { protected: 0, .. } => "`uv cache prune` removes such entries. \
+                `cachetui list --state unreferenced` lists those that nobody uses."
+                .to_owned(),
             FindingKind::EntriesWithoutPointers { protected, .. } => format!(
-                "Do not run `uv cache prune` before the environments that reach {} by symlink are installed anew: it would \
-                 break them. `cachetui list --state protected` lists what they use.",
-                if *protected == 1 { "one of them".to_owned() } else { format!("{} of them", human::count(*protected)) }
+                "`uv cache prune` removes such entries, but it does not look at environments, and {} of this cache {} used by \
+                 symlink: see `cachetui list --state protected` first, and reinstall those environments with hardlinks or \
+                 clones, or prune breaks them.",
+                human::counted(*protected, "entry", "entries"),
+                if *protected == 1 { "is" } else { "are" },
             ),
+            FindingKind::EntriesElsewhere => "Let the whole cache lie there, with `UV_CACHE_DIR`, instead of a part of it. \
+                Environments that are linked to it by symlink break by the move, and have to be installed anew."
+                .to_owned(),
             FindingKind::ForeignSymlinks { prefix } => format!(
                 "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
                 human::escape_os(prefix.as_os_str())
@@ -217,8 +228,8 @@ impl Finding {
                 quoted(&self.path)
             ),
             FindingKind::LockMode { .. } => format!("`chmod 666 {}`, as uv makes it.", quoted(&self.path)),
-            FindingKind::Temporary => "Such directories are needed while uv or cachetui runs; otherwise a crash left them, and \
-                `uv cache prune` removes those in the cache. Those in an environment can be removed by hand."
+            FindingKind::Temporary => "Such directories are needed while uv or cachetui runs. Otherwise a crash left them, and \
+                they can be removed by hand."
                 .to_owned(),
             FindingKind::Strays => "Move what you want to keep elsewhere.".to_owned(),
             FindingKind::ManyLinks { .. } => {
@@ -228,7 +239,7 @@ impl Finding {
                 the environment. Then run `uv sync --reinstall` in the project, or `uv pip install --reinstall`. \
                 `cachetui envs --health broken --dists` shows what is broken."
                 .to_owned(),
-            FindingKind::NoInterpreter => "Make them anew with `uv venv` or `uv sync`, or remove them. \
+            FindingKind::NoInterpreter => "`uv venv` or `uv sync` makes an environment anew, where it is still needed. \
                 `cachetui envs --health no-interpreter` lists them."
                 .to_owned(),
         }
@@ -271,6 +282,11 @@ impl fmt::Display for Finding {
                 formatter,
                 "{} that nothing in the cache leads to.",
                 self.counted("entry is there", "entries are there")
+            ),
+            FindingKind::EntriesElsewhere => write!(
+                formatter,
+                "The entries in {} lie on another mount than the root of the cache.",
+                quoted(&self.path)
             ),
             FindingKind::ForeignSymlinks { prefix } => write!(
                 formatter,

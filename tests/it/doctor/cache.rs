@@ -2,9 +2,12 @@
 
 use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use super::{Clinic, Told, text};
-use crate::support::uv::not_run;
+use crate::support::loopdev::Mounted;
+use crate::support::uv::{not_run, ran};
+use crate::support::wheel::Wheel;
 
 fn clinic() -> Option<(tempfile::TempDir, Clinic)> {
     let directory = tempfile::tempdir().unwrap();
@@ -62,6 +65,29 @@ fn a_cache_that_was_moved_is_told_with_the_root_its_pointers_name() {
     let symlinks = told.finding("foreign-symlinks");
     assert!(text(symlinks, "text").contains(old.to_str().unwrap()), "{symlinks:#}");
     assert_eq!(text(symlinks, "path"), module.display().to_string());
+}
+
+#[test]
+fn entries_on_another_mount_than_the_root_are_told_since_uv_cannot_add_any() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let Some(other) = Mounted::tmpfs("size=16m") else { return };
+    let archive = clinic.sandbox.cache().join("archive-v0");
+    let moved = other.path().join("archive-v0");
+    ran(Command::new("cp").arg("-a").args([&archive, &moved]));
+    std::fs::remove_dir_all(&archive).unwrap();
+    symlink(&moved, &archive).unwrap();
+    let told = clinic.doctor(&[]);
+    let finding = told.finding("entries-elsewhere");
+    assert_eq!((&finding["fault"], text(finding, "path")), (&true.into(), archive.display().to_string()));
+    // What is tried is a file of an entry: one in the root would say nothing about the entries.
+    let environment = clinic.sandbox.roots().join("healthy/.venv");
+    told.cause(&environment, "different-device");
+    let wheel = Wheel::new("demo-c", "1.0").save(&clinic.wheels);
+    let python = environment.join("bin/python");
+    let mut install = clinic.sandbox.uv(&["pip", "install", "--python", python.to_str().unwrap()]);
+    let output = install.arg(wheel).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("cross-device"), "{said}");
 }
 
 #[test]

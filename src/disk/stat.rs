@@ -1,5 +1,6 @@
 //! What `stat` says about one file.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -70,6 +71,11 @@ impl FileStat {
     /// Reads what a path leads to.
     pub fn following(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata))
+    }
+
+    /// Reads an open file.
+    pub fn of_file(file: &File) -> io::Result<Self> {
+        file.metadata().map(|metadata| Self::from_metadata(&metadata))
     }
 
     /// From the standard library's metadata.

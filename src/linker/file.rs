@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are made")]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -70,12 +70,27 @@ fn take_back(path: &Path, error: io::Error) -> io::Result<()> {
     Err(error)
 }
 
+/// The permission bits of a file; on Windows they tell only whether it can be written.
+#[cfg(unix)]
+pub(super) fn mode_bits(metadata: &Metadata) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.mode() & 0o7777
+}
+
+/// The permission bits of a file; here they tell only whether it can be written.
+#[cfg(not(unix))]
+pub(super) fn mode_bits(metadata: &Metadata) -> u32 {
+    if metadata.permissions().readonly() { 0o444 } else { 0o644 }
+}
+
+/// Sets the permission bits of an open file.
 #[cfg(unix)]
 pub(super) fn set_mode_bits(file: &File, mode_bits: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(mode_bits))
 }
 
+/// Sets the permission bits of an open file; here they stay as they are.
 #[cfg(not(unix))]
 pub(super) fn set_mode_bits(_file: &File, _mode_bits: u32) -> io::Result<()> {
     Ok(())

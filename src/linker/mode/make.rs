@@ -6,7 +6,7 @@ use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
 use crate::disk::FileStat;
-use crate::linker::file::set_mode_bits;
+use crate::linker::file::{mode_bits, set_mode_bits};
 use crate::linker::place::{Calls as _, Found, Leads, Place};
 use crate::linker::tree::content;
 use crate::snapshot::Mode;
@@ -26,26 +26,9 @@ impl<'a> Source<'a> {
     /// Opens a file of a directory.
     pub(in crate::linker) fn open(place: &'a Place, name: &'a OsStr, text: PathBuf) -> io::Result<Self> {
         let file = place.open_file(name)?;
-        let found = of_file(&file)?;
+        let found = Found { stat: FileStat::of_file(&file)?, bits: mode_bits(&file.metadata()?) };
         Ok(Self { place, name, file, found, text })
     }
-}
-
-/// What lies behind an open file.
-fn of_file(file: &File) -> io::Result<Found> {
-    let metadata = file.metadata()?;
-    Ok(Found { stat: FileStat::from_metadata(&metadata), bits: mode_bits(&metadata) })
-}
-
-#[cfg(unix)]
-fn mode_bits(metadata: &std::fs::Metadata) -> u32 {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode_bits(_metadata: &std::fs::Metadata) -> u32 {
-    0o644
 }
 
 /// Makes `name`, which must not exist, from the source; `bits` are the permissions of what becomes a file of its own.

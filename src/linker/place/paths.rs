@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Calls, Found, Leads};
 use crate::disk::{FileKind, FileStat};
+use crate::linker::file::mode_bits;
 use crate::linker::temporary::temporary_name;
 
 /// A directory, by its path.
@@ -47,7 +48,7 @@ impl Calls for Directory {
 
     fn stat(&self, name: &OsStr) -> io::Result<Found> {
         let path = self.at(name)?;
-        Ok(Found { stat: FileStat::of(&path)?, bits: bits_of(&std::fs::symlink_metadata(&path)?) })
+        Ok(Found { stat: FileStat::of(&path)?, bits: mode_bits(&std::fs::symlink_metadata(&path)?) })
     }
 
     fn following(&self, name: &OsStr) -> io::Result<FileStat> {
@@ -144,15 +145,4 @@ impl Calls for Directory {
         drop(self.create_file(&name)?);
         self.remove_file(&name)
     }
-}
-
-#[cfg(unix)]
-fn bits_of(metadata: &std::fs::Metadata) -> u32 {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-fn bits_of(metadata: &std::fs::Metadata) -> u32 {
-    if metadata.permissions().readonly() { 0o444 } else { 0o644 }
 }

@@ -115,7 +115,7 @@ impl<'a> Destination<'a> {
     /// Opens what was found, and nothing that took its place since.
     fn open(&self) -> io::Result<File> {
         let file = self.place.open_file(self.name)?;
-        let opened = FileStat::from_metadata(&file.metadata()?);
+        let opened = FileStat::of_file(&file)?;
         if self.stat().is_some_and(|stat| same_inode(stat, &opened)) {
             Ok(file)
         } else {

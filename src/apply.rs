@@ -1,3 +1,23 @@
-//! Changes the disk; nothing else does, but for `linker` and `lock`.
+//! Carries out plans; nothing else changes a cache or an environment.
+//!
+//! # Locking
+//! What changes the cache takes a [`CacheExclusive`](crate::lock::CacheExclusive) as its witness. Only renames happen
+//! under it; what was renamed away is unlinked after the lock was given back ([`purge`]).
+//!
+//! # Order
+//! Each step is looked at again before it is done, and left alone when anything is not as the plan expects. Pointers go
+//! before the entry they lead to, and come back after it. A crash between any two system calls leaves a cache that uv can
+//! use: at worst an entry to which nothing leads, and trash.
 
+pub mod check;
+pub mod prune;
+pub mod purge;
+pub mod report;
+pub mod restore;
 pub mod state;
+pub mod trash;
+
+pub use prune::prune;
+pub use report::{Freed, Outcome, Report, State};
+pub use restore::restore;
+pub use trash::Run;

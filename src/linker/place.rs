@@ -74,6 +74,10 @@ pub(super) trait Calls: Sized {
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     /// Renames to a name that must not exist, as far as the filesystem can hold to that.
     fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Moves into another directory of the same filesystem, to a name that must not exist, likewise.
+    fn move_new(&self, from: &OsStr, to: &Self, new: &OsStr) -> io::Result<()>;
+    /// Lets its owner write in the directory.
+    fn make_writable(&self) -> io::Result<()>;
     /// Lets two names change places at once; `Unsupported` where that cannot be done.
     fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<()>;
     fn remove_file(&self, name: &OsStr) -> io::Result<()>;
@@ -190,6 +194,46 @@ impl Place {
                 })
             }
         }
+    }
+
+    /// Everything in it but `.` and `..`, in the order of the filesystem.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        self.directory.names()
+    }
+
+    /// What a symlink says.
+    pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
+        self.directory.read_link(name)
+    }
+
+    /// Opens a directory in it that must be one and no symlink.
+    pub fn directory(&self, name: &OsStr) -> io::Result<Self> {
+        self.enter(name)
+    }
+
+    /// Moves what lies under a name to a name in another directory of the same filesystem, where nothing must be.
+    pub fn move_new(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        self.directory.move_new(name, &to.directory, new)
+    }
+
+    /// Removes a file or a symlink.
+    pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        self.directory.remove_file(name)
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
+        self.directory.remove_directory(name)
+    }
+
+    /// Creates a directory that must not exist.
+    pub fn create_new_directory(&self, name: &OsStr) -> io::Result<()> {
+        self.directory.create_directory(name)
+    }
+
+    /// Lets its owner write in the directory itself, where that is what keeps its content from being removed.
+    pub fn make_writable(&self) -> io::Result<()> {
+        self.directory.make_writable()
     }
 
     /// Another handle of the same directory.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, CWD, Dir, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, fsync, futimens,
-    linkat, mkdirat, openat, readlinkat, renameat, statat, symlinkat, unlinkat,
+    AtFlags, CWD, Dir, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fchmod, fstat, fsync,
+    futimens, linkat, mkdirat, openat, readlinkat, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
 
@@ -110,6 +110,23 @@ impl Calls for Directory {
         }
     }
 
+    fn move_new(&self, from: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        match self.move_flagged(from, to, new, Flag::NoReplace) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            moved => return moved,
+        }
+        match statat(&to.0, new, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(Errno::EXIST.into()),
+            Err(Errno::NOENT) => Ok(renameat(&self.0, from, &to.0, new)?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn make_writable(&self) -> io::Result<()> {
+        let stat = fstat(&self.0)?;
+        Ok(fchmod(&self.0, Mode::from_raw_mode(stat.st_mode) | Mode::RWXU)?)
+    }
+
     fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<()> {
         self.rename_flagged(one, other, Flag::Exchange)
     }
@@ -175,14 +192,18 @@ enum Flag {
 }
 
 impl Directory {
-    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     fn rename_flagged(&self, from: &OsStr, to: &OsStr, flag: Flag) -> io::Result<()> {
+        self.move_flagged(from, self, to, flag)
+    }
+
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    fn move_flagged(&self, from: &OsStr, to: &Self, new: &OsStr, flag: Flag) -> io::Result<()> {
         use rustix::fs::{RenameFlags, renameat_with};
         let flags = match flag {
             Flag::NoReplace => RenameFlags::NOREPLACE,
             Flag::Exchange => RenameFlags::EXCHANGE,
         };
-        match renameat_with(&self.0, from, &self.0, to, flags) {
+        match renameat_with(&self.0, from, &to.0, new, flags) {
             // The kernel or the filesystem does not know the flag; see renameat2(2).
             Err(errno) if is_unsupported(errno) => Err(io::ErrorKind::Unsupported.into()),
             renamed => Ok(renamed?),
@@ -190,7 +211,7 @@ impl Directory {
     }
 
     #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-    fn rename_flagged(&self, _from: &OsStr, _to: &OsStr, flag: Flag) -> io::Result<()> {
+    fn move_flagged(&self, _from: &OsStr, _to: &Self, _new: &OsStr, flag: Flag) -> io::Result<()> {
         match flag {
             Flag::NoReplace | Flag::Exchange => Err(io::ErrorKind::Unsupported.into()),
         }

@@ -109,6 +109,26 @@ impl Calls for Directory {
         }
     }
 
+    fn move_new(&self, from: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        match to.stat(new) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::rename(self.at(from)?, to.0.join(new))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn make_writable(&self) -> io::Result<()> {
+        let mut permissions = std::fs::metadata(&self.0)?.permissions();
+        #[expect(
+            clippy::permissions_set_readonly_false,
+            reason = "what is in the way is the owner's own bit"
+        )]
+        permissions.set_readonly(false);
+        std::fs::set_permissions(&self.0, permissions)
+    }
+
     fn exchange(&self, _one: &OsStr, _other: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,0 +1,124 @@
+//! Looks again whether things are as a plan expects, under the lock.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use crate::disk::FileStat;
+use crate::linker::{Missing, Place, Root};
+use crate::plan::{Action, Plan, Step, WatchedAs};
+use crate::scan::print;
+use crate::uv::bucket::{Bucket, BucketKind};
+
+use super::prune::Trouble;
+
+/// What has changed since the plan was made, of what shows that somebody has begun to use something. Empty when the plan
+/// can be carried out.
+pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
+    let mut changed = Vec::new();
+    let mut watched = Vec::new();
+    for item in &plan.watch {
+        let path = item.at.path();
+        let same = match item.expects {
+            WatchedAs::Site { print: expects } => {
+                FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects)
+            }
+            WatchedAs::Bucket { print: expects } => {
+                watched.push(path.clone());
+                print::bucket(cache, path.as_os_str()) == Some(expects)
+            }
+        };
+        if !same {
+            changed.push(if path.is_absolute() { path } else { cache.join(path) });
+        }
+    }
+    // A release of uv that nobody had used before brings buckets of its own.
+    let Ok(parts) = std::fs::read_dir(cache) else { return vec![cache.to_owned()] };
+    for part in parts.flatten() {
+        let kind = Bucket::parse(&part.file_name()).map(|bucket| bucket.kind);
+        let counts = kind.is_some_and(|kind| kind.holds_pointers() || kind == BucketKind::Interpreter);
+        if counts && !watched.iter().any(|path| path.as_os_str() == part.file_name()) {
+            changed.push(part.path());
+        }
+    }
+    changed
+}
+
+/// The directory and the name of a step's target, when it is one that such a step may have: a plan that was saved may have
+/// been changed by anybody.
+pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
+    let path = step.at.path();
+    let refused = || Trouble::Refused(format!("a plan cannot {} `{}`", step.action.word(), step.at.text()));
+    let names = plain(&path).ok_or_else(refused)?;
+    let bucket = |name: &OsStr| Bucket::parse(name);
+    let fits = match (step.action, names.as_slice()) {
+        (Action::RemoveEntry, [top, _]) => bucket(top).is_some_and(|it| it.kind == BucketKind::Archive),
+        (Action::RemoveEnvironment, [top, _]) => {
+            bucket(top).is_some_and(|it| it.kind == BucketKind::Environments)
+        }
+        (Action::RemoveBucket, [top]) => bucket(top).is_some_and(|it| {
+            let keeps = [BucketKind::Archive, BucketKind::Files, BucketKind::Environments];
+            it.is_known() && !keeps.contains(&it.kind)
+        }),
+        (Action::RemoveLeftover, [top]) => {
+            top.as_encoded_bytes().starts_with(b".tmp")
+                || bucket(top).is_some_and(|it| it.kind == BucketKind::Builds)
+        }
+        _ => false,
+    };
+    let bare = step.action != Action::RemoveEntry && !step.pointers.is_empty();
+    if !fits || bare {
+        return Err(refused());
+    }
+    split(&path).ok_or_else(refused)
+}
+
+/// The directory and the name of a pointer, when it lies where pointers do.
+pub(super) fn pointer(path: &Path) -> Result<(PathBuf, PathBuf), Trouble> {
+    let refused = || {
+        Trouble::Refused(format!(
+            "a plan cannot remove `{}` as a pointer",
+            crate::human::escape_os(path.as_os_str())
+        ))
+    };
+    let names = plain(path).ok_or_else(refused)?;
+    let holds = names.len() > 2 && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind.holds_pointers());
+    if holds { split(path).ok_or_else(refused) } else { Err(refused()) }
+}
+
+fn plain(path: &Path) -> Option<Vec<&OsStr>> {
+    path.components()
+        .map(|component| match component {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        })
+        .collect()
+}
+
+fn split(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    Some((path.parent()?.to_owned(), PathBuf::from(path.file_name()?)))
+}
+
+/// Opens the directory of a step's target and proves that what lies there is what the plan expects.
+pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
+    let place = cache.directory(directory, Missing::Fail)?;
+    let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
+    let Some(found) = found else { return Err(Trouble::Stale("it is gone already".to_owned())) };
+    let expects = step.expects;
+    if (found.stat.device, found.stat.inode) != (expects.device, expects.inode) {
+        return Err(Trouble::Stale("something else lies there now".to_owned()));
+    }
+    let path = place.join(name);
+    let now = if step.action == Action::RemoveBucket || step.action == Action::RemoveLeftover {
+        print::bucket(cache.place().path(), name).or_else(|| print::tree(&path))
+    } else {
+        print::tree(&path)
+    };
+    match now {
+        Some(now) if now == expects => Ok(place),
+        Some(now) if now.links > expects.links => {
+            Err(Trouble::Stale("somebody has made hardlinks to it since the scan".to_owned()))
+        }
+        Some(_) => Err(Trouble::Stale("it has changed since the scan".to_owned())),
+        None => Err(Trouble::Stale("something in it could not be read".to_owned())),
+    }
+}

@@ -1,0 +1,202 @@
+//! Unlinks what lies in the trash, through directory handles.
+//!
+//! No symlink is followed, no mount is entered, and nothing outside the trash is touched whatever is swapped meanwhile. No
+//! lock is held: nothing leads here.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::trash::{DIRECTORY, Run};
+use crate::control::{Cancel, Progress};
+use crate::disk::FileKind;
+use crate::disk::walk;
+use crate::linker::{Error, Missing, Place, Root};
+
+/// How deep a removal goes before it moves what is deeper up, so as not to hold a handle for each level.
+const DEEPEST: usize = 64;
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Everything but directories.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+}
+
+/// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
+pub fn purge(cache: &Path, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let opened = std::fs::canonicalize(cache)
+        .map_err(|error| Error::new("find the cache", cache, error))
+        .and_then(|real| Root::open(&real))
+        .and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
+    let (trash, root) = match opened {
+        Ok(opened) => opened,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return errors,
+        Err(error) => return vec![error],
+    };
+    for run in runs {
+        match run.claim(&trash) {
+            Ok(run) => errors.extend(purge_run(&root, &trash, &run, cancel, progress)),
+            // Somebody else was faster.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    // The last one out takes the directory along; it stays while it holds anything.
+    drop(trash);
+    drop(root.place().remove_directory(OsStr::new(DIRECTORY)));
+    errors
+}
+
+fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+    // Entries are the bulk: each is a task.
+    let mut tasks: Vec<(PathBuf, OsString)> = Vec::new();
+    let top = match root.directory(&run.path(), Missing::Fail) {
+        Ok(top) => top,
+        Err(error) => return vec![error],
+    };
+    for bucket in top.names().unwrap_or_default() {
+        let Ok(place) = top.directory(&bucket) else { continue };
+        let names = place.names().unwrap_or_default();
+        tasks.extend(names.into_iter().map(|name| (run.path().join(&bucket), name)));
+    }
+    let states =
+        walk::each(&tasks, walk::threads(), Vec::new, |errors: &mut Vec<Error>, _, (directory, name)| {
+            let removed = root
+                .directory(directory, Missing::Fail)
+                .and_then(|place| remove(&place, name, cancel, progress));
+            errors.extend(removed.err());
+        });
+    let mut errors: Vec<Error> = states.into_iter().flatten().collect();
+    if errors.is_empty() && !cancel.is_cancelled() {
+        errors.extend(remove(trash, run.name(), cancel, progress).err());
+    }
+    errors
+}
+
+/// Removes the trash of a run into which nothing went.
+pub(super) fn forget(root: &Root, run: &Run) {
+    if let Ok(trash) = root.directory(Path::new(DIRECTORY), Missing::Fail) {
+        drop(remove(&trash, run.name(), &Cancel::default(), &Progress::default()));
+        drop(root.place().remove_directory(OsStr::new(DIRECTORY)));
+    }
+}
+
+/// Removes what lies under a name: a file, a symlink, or a directory with everything in it, as far as it lies on one
+/// filesystem. Stops at the first thing that cannot be removed.
+pub(super) fn remove(
+    place: &Place,
+    name: &OsStr,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Result<Removed, Error> {
+    let failed = |error| Error::new("remove", place.join(name), error);
+    let Some(found) = place.find(name).map_err(failed)? else { return Ok(Removed::default()) };
+    let mut removal =
+        Removal { top: place, device: found.stat.device, cancel, progress, removed: Removed::default() };
+    removal.any(place, name, found.stat.kind, 0)?;
+    Ok(removal.removed)
+}
+
+struct Removal<'a> {
+    /// Where what lies too deep is moved to.
+    top: &'a Place,
+    device: u64,
+    cancel: &'a Cancel,
+    progress: &'a Progress,
+    removed: Removed,
+}
+
+impl Removal<'_> {
+    fn any(&mut self, place: &Place, name: &OsStr, kind: FileKind, depth: usize) -> Result<(), Error> {
+        if kind == FileKind::Directory { self.directory(place, name, depth) } else { self.file(place, name) }
+    }
+
+    fn file(&mut self, place: &Place, name: &OsStr) -> Result<(), Error> {
+        let removed =
+            place.remove_file(name).or_else(|error| retry(place, error, || place.remove_file(name)));
+        match removed {
+            Ok(()) => {
+                self.removed.files += 1;
+                self.progress.add_files(1, 0);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::new("remove", place.join(name), error)),
+        }
+    }
+
+    fn directory(&mut self, place: &Place, name: &OsStr, depth: usize) -> Result<(), Error> {
+        let failed = |operation, error| Error::new(operation, place.join(name), error);
+        if depth >= DEEPEST {
+            return self.move_up(place, name);
+        }
+        let directory = place.directory(name).map_err(|error| failed("open the directory", error))?;
+        let stat = directory.own_stat().map_err(|error| failed("look at", error))?;
+        if stat.device != self.device {
+            let error = io::Error::new(io::ErrorKind::CrossesDevices, "another filesystem is mounted there");
+            return Err(failed("remove", error));
+        }
+        let names = directory.names().or_else(|error| {
+            directory.make_writable().map_err(|_| error)?;
+            directory.names()
+        });
+        for child in names.map_err(|error| failed("read the directory", error))? {
+            if self.cancel.is_cancelled() {
+                let error = io::Error::new(io::ErrorKind::Interrupted, "the work was stopped");
+                return Err(failed("remove", error));
+            }
+            // Most are files, and unlink(2) refuses directories: looking first would cost a call for each.
+            match directory.remove_file(&child) {
+                Ok(()) => {
+                    self.removed.files += 1;
+                    self.progress.add_files(1, 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => {
+                    let found = directory.find(&child);
+                    let found =
+                        found.map_err(|error| Error::new("look at", directory.join(&child), error))?;
+                    if let Some(found) = found {
+                        self.any(&directory, &child, found.stat.kind, depth + 1)?;
+                    }
+                }
+            }
+        }
+        drop(directory);
+        let removed = place
+            .remove_directory(name)
+            .or_else(|error| retry(place, error, || place.remove_directory(name)));
+        match removed {
+            Ok(()) => {
+                self.removed.directories += 1;
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("remove the directory", error)),
+        }
+    }
+
+    /// Moves a directory that lies too deep up to where the removal began, and removes it from there.
+    fn move_up(&mut self, place: &Place, name: &OsStr) -> Result<(), Error> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let new = OsString::from(format!(".deep-{:x}-{number:x}", std::process::id()));
+        let moved = place.move_new(name, self.top, &new);
+        moved.map_err(|error| Error::new("move up", place.join(name), error))?;
+        self.directory(self.top, &new, 0)
+    }
+}
+
+/// Tries again what failed because the directory may not be written, which wheels can bring about.
+fn retry(place: &Place, error: io::Error, again: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return Err(error);
+    }
+    place.make_writable().map_err(|_| error)?;
+    again()
+}

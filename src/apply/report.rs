@@ -1,0 +1,82 @@
+//! What became of a plan.
+
+use serde::Serialize;
+
+use crate::plan::{Action, At};
+
+/// What became of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What became of each step, in the plan's order.
+    pub outcomes: Vec<Outcome>,
+    /// What was given back.
+    pub freed: Freed,
+    /// Where what was removed is kept, relative to the cache's root, until it is purged.
+    pub trash: Option<At>,
+    /// What else is worth saying, as sentences. Not escaped.
+    pub notes: Vec<String>,
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// What was to be done.
+    pub action: Action,
+    /// To what, relative to the cache's root.
+    #[serde(flatten)]
+    pub at: At,
+    /// What became of it.
+    pub state: State,
+    /// Why, unless it was done. Not escaped.
+    pub why: Option<String>,
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It was done.
+    Done,
+    /// Something was not as the plan expected; it was left alone.
+    Stale,
+    /// It failed; what was begun was put back, as far as that could be done.
+    Failed,
+    /// The work was stopped before.
+    Cancelled,
+}
+
+/// Bytes that were given back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Freed {
+    /// What the steps that were done should give back, by the plan.
+    pub predicted: u64,
+    /// By how much the free space of the volume grew. None while what was removed is in the trash, or where it could not
+    /// be measured.
+    pub measured: Option<u64>,
+    /// Why the two differ, where they do by more than a hundredth. Not escaped.
+    pub why: Option<String>,
+}
+
+impl Report {
+    /// Whether every step was done.
+    pub fn is_complete(&self) -> bool {
+        self.outcomes.iter().all(|outcome| outcome.state == State::Done)
+    }
+
+    /// How many steps ended so.
+    pub fn count(&self, state: State) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.state == state).count()
+    }
+}
+
+impl State {
+    /// The word for it, the same on the screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

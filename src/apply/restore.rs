@@ -1,0 +1,213 @@
+//! Puts back what a run removed, as far as uv has not made it anew.
+//!
+//! Entries come back before the pointers that lead to them. An entry is left in the trash when something lies at its place,
+//! or when every pointer to it has been written anew: then uv has fetched or built the same thing again. A pointer comes
+//! back only where nothing lies and where the entry it leads to is there.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::purge;
+use super::report::State;
+use super::trash::Run;
+use crate::disk::{FileKind, read};
+use crate::linker::{Error, Missing, Place, Root};
+use crate::lock::{CacheExclusive, HoldsCache as _};
+use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::pointer::{self, Payload};
+use crate::uv::{link, link_file};
+
+/// What became of one thing in the trash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Where it was, relative to the cache's root.
+    pub path: PathBuf,
+    /// What became of it: done, or stale when it stays in the trash because uv has made it anew.
+    pub state: State,
+    /// Why, unless it is back. Not escaped.
+    pub why: Option<String>,
+}
+
+/// One thing in the trash.
+struct Item {
+    /// The directory it lay in, relative to the cache's root.
+    directory: PathBuf,
+    name: OsString,
+    /// The id of the entry that a pointer leads to.
+    leads_to: Option<OsString>,
+}
+
+/// Puts back what a run removed. What is left in the trash stays there.
+///
+/// # Errors
+/// When the trash of the run is not there or cannot be read.
+pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error> {
+    let path = lock.cache();
+    let real = std::fs::canonicalize(path).map_err(|error| Error::new("find the cache", path, error))?;
+    let cache = Root::open(&real)?;
+    let top = cache.directory(&run.path(), Missing::Fail)?;
+    let mut entries = Vec::new();
+    let mut others = Vec::new();
+    let mut pointers = Vec::new();
+    for name in names(&top)? {
+        let bucket = Bucket::parse(&name);
+        let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: None };
+        let is_absent = cache.place().find(&name).is_ok_and(|found| found.is_none());
+        match bucket.map(|bucket| bucket.kind) {
+            Some(BucketKind::Archive) => {
+                let place = top.directory(&name);
+                let place =
+                    place.map_err(|error| Error::new("open the directory", top.join(&name), error))?;
+                let directory = PathBuf::from(&name);
+                let item = |name| Item { directory: directory.clone(), name, leads_to: None };
+                entries.extend(names(&place)?.into_iter().map(item));
+            }
+            // A bucket that went as a whole, unless uv has begun another.
+            Some(_) | None if is_absent => others.push(whole()),
+            Some(kind) if kind.holds_pointers() => {
+                collect(&top, &name, Path::new(&name), &mut pointers)?;
+            }
+            Some(_) | None => others.push(whole()),
+        }
+    }
+    let mut restoring = Restoring { cache, run, restored: Vec::new() };
+    restoring.run(entries, &pointers, &others);
+    let Restoring { cache, restored, .. } = restoring;
+    drop(top);
+    if restored.iter().all(|item| item.state == State::Done) {
+        purge::forget(&cache, run);
+    }
+    Ok(restored)
+}
+
+struct Restoring<'a> {
+    cache: Root,
+    run: &'a Run,
+    restored: Vec<Restored>,
+}
+
+impl Restoring<'_> {
+    fn run(&mut self, entries: Vec<Item>, pointers: &[Item], others: &[Item]) {
+        let mut leading: BTreeMap<&OsStr, Vec<&Item>> = BTreeMap::new();
+        for pointer in pointers {
+            if let Some(id) = &pointer.leads_to {
+                leading.entry(id).or_default().push(pointer);
+            }
+        }
+        for entry in entries {
+            let led = leading.get(entry.name.as_os_str()).map(Vec::as_slice).unwrap_or_default();
+            if !led.is_empty() && led.iter().all(|pointer| self.lies(pointer)) {
+                self.stays(&entry, "uv has fetched or built it again");
+            } else {
+                self.item(&entry);
+            }
+        }
+        for item in others {
+            self.item(item);
+        }
+        for pointer in pointers {
+            let there = pointer.leads_to.as_ref().is_some_and(|id| self.has_entry(id));
+            // What leads nowhere that can be told, as the environment of a script, is put back as it was.
+            if there || pointer.leads_to.is_none() {
+                self.item(pointer);
+            } else {
+                self.stays(pointer, "the entry it leads to is not there");
+            }
+        }
+    }
+
+    /// Whether something lies where an item was.
+    fn lies(&self, item: &Item) -> bool {
+        let place = self.cache.directory(&item.directory, Missing::Fail);
+        place.is_ok_and(|place| place.find(&item.name).is_ok_and(|found| found.is_some()))
+    }
+
+    fn has_entry(&self, id: &OsStr) -> bool {
+        let buckets = self.cache.place().names().unwrap_or_default();
+        let archives = buckets
+            .iter()
+            .filter(|name| Bucket::parse(name).is_some_and(|it| it.kind == BucketKind::Archive));
+        archives.into_iter().any(|bucket| {
+            let place = self.cache.directory(Path::new(bucket), Missing::Fail);
+            place.is_ok_and(|place| place.find(id).is_ok_and(|found| found.is_some()))
+        })
+    }
+
+    fn item(&mut self, item: &Item) {
+        let place = self.cache.directory(&item.directory, Missing::Create);
+        let moved =
+            place.and_then(|place| self.run.give_back(&self.cache, &place, &item.directory, &item.name));
+        let path = item.directory.join(&item.name);
+        match moved {
+            Ok(()) => self.restored.push(Restored { path, state: State::Done, why: None }),
+            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
+                self.stays(item, "something lies there now");
+            }
+            Err(error) => {
+                let why = format!("{error}: {}", crate::disk::error::words(&error.source));
+                self.restored.push(Restored { path, state: State::Failed, why: Some(why) });
+            }
+        }
+    }
+
+    fn stays(&mut self, item: &Item, why: &str) {
+        let path = item.directory.join(&item.name);
+        self.restored.push(Restored { path, state: State::Stale, why: Some(why.to_owned()) });
+    }
+}
+
+fn names(place: &Place) -> Result<Vec<OsString>, Error> {
+    let mut names = place.names().map_err(|error| Error::new("read the directory", place.path(), error))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Collects the pointers below a directory of the trash; an environment there is one thing.
+fn collect(place: &Place, name: &OsStr, relative: &Path, items: &mut Vec<Item>) -> Result<(), Error> {
+    let failed = |error| Error::new("open the directory", place.join(name), error);
+    let directory = place.directory(name).map_err(failed)?;
+    for name in names(&directory)? {
+        let found =
+            directory.find(&name).map_err(|error| Error::new("look at", directory.join(&name), error))?;
+        let Some(found) = found else { continue };
+        let is_environment = found.stat.kind == FileKind::Directory
+            && directory
+                .directory(&name)
+                .is_ok_and(|it| it.find(OsStr::new("pyvenv.cfg")).is_ok_and(|found| found.is_some()));
+        if found.stat.kind == FileKind::Directory && !is_environment {
+            collect(&directory, &name, &relative.join(&name), items)?;
+        } else {
+            let leads_to = leads_to(&directory, &name, found.stat.kind);
+            items.push(Item { directory: relative.to_owned(), name, leads_to });
+        }
+    }
+    Ok(())
+}
+
+/// The id of the entry that a pointer leads to.
+fn leads_to(place: &Place, name: &OsStr, kind: FileKind) -> Option<OsString> {
+    match kind {
+        FileKind::Symlink => Some(link::archive_target(&place.read_link(name).ok()?)?.id),
+        FileKind::File => {
+            let bytes = read::small(&place.join(name), pointer::LONGEST_FILE as u64).ok()?;
+            let payload = match Path::new(name).extension().and_then(OsStr::to_str) {
+                Some("http") => pointer::parse_http(&bytes).ok(),
+                Some("rev") => pointer::parse_rev(&bytes).ok(),
+                _ => None,
+            };
+            match payload {
+                Some(Payload::Archive(archive)) => Some(archive.id.into()),
+                Some(Payload::Revision { .. }) => None,
+                None => match link_file::parse(&bytes).ok()? {
+                    link_file::LinkFile::Text(target) => Some(target.id.into()),
+                    link_file::LinkFile::Wide(units) => {
+                        Some(link::archive_target(&link_file::wide_to_path(&units))?.id)
+                    }
+                },
+            }
+        }
+        FileKind::Directory | FileKind::Other => None,
+    }
+}

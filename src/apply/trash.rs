@@ -1,0 +1,127 @@
+//! Where removed things wait: a directory in the cache's root, in which each run has one of its own.
+//!
+//! A run's directory mirrors the cache: `archive-v0/<id>` lies in it as `archive-v0/<id>`. What has to be known to put
+//! things back is therefore in the paths themselves, and nothing needs to be written for it. `uv cache prune` and `uv cache
+//! clean` remove the directory, as they do whatever uv does not know (uv 0.13.8): it is a second broom, not a backup.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::linker::{Error, Missing, Place, Root};
+
+/// The directory in the cache's root.
+pub const DIRECTORY: &str = ".cachetui-trash";
+
+/// Ends the name of a run that is being purged and cannot be put back any more.
+const PURGING: &str = ".purging";
+
+/// The trash of one run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Run {
+    name: OsString,
+}
+
+impl Run {
+    /// The run's name: when it was, and some digits to tell it from others of the same second.
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// Where it is, relative to the cache's root.
+    pub fn path(&self) -> PathBuf {
+        Path::new(DIRECTORY).join(&self.name)
+    }
+
+    /// When it was.
+    pub fn time(&self) -> Option<Timestamp> {
+        let text = self.name.to_str()?.split('.').next()?;
+        let digits = text.get(..15)?;
+        jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S", digits)
+            .ok()?
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    }
+
+    /// Whether it is being purged, or was when something stopped that.
+    pub fn is_purging(&self) -> bool {
+        self.name.to_str().is_some_and(|name| name.ends_with(PURGING))
+    }
+
+    /// Begins the trash of a run at `now`. Fails where no directory can be made, as on a full disk.
+    pub(super) fn begin(cache: &Root, now: Timestamp) -> Result<Self, Error> {
+        let trash = cache.directory(Path::new(DIRECTORY), Missing::Create)?;
+        let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+        for number in 0..1_000 {
+            let name = OsString::from(format!("{time}-{:x}-{number}", std::process::id()));
+            match trash.create_new_directory(&name) {
+                Ok(()) => return Ok(Self { name }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+                Err(error) => return Err(Error::new("create the directory", trash.join(&name), error)),
+            }
+        }
+        Err(Error::new("create a directory in", trash.path(), last))
+    }
+
+    /// Moves something into the trash, where it lies at the same path as in the cache.
+    pub(super) fn take(
+        &self,
+        cache: &Root,
+        place: &Place,
+        directory: &Path,
+        name: &OsStr,
+    ) -> Result<(), Error> {
+        let here = cache.directory(&self.path().join(directory), Missing::Create)?;
+        place
+            .move_new(name, &here, name)
+            .map_err(|error| Error::new("move into the trash", place.join(name), error))
+    }
+
+    /// Moves it back. Fails when something lies there now.
+    pub(super) fn give_back(
+        &self,
+        cache: &Root,
+        place: &Place,
+        directory: &Path,
+        name: &OsStr,
+    ) -> Result<(), Error> {
+        let here = cache.directory(&self.path().join(directory), Missing::Fail)?;
+        here.move_new(name, place, name)
+            .map_err(|error| Error::new("move back from the trash", place.join(name), error))
+    }
+
+    /// Gives it another name, after which nobody puts anything back from it.
+    pub(super) fn claim(&self, trash: &Place) -> Result<Self, Error> {
+        if self.is_purging() {
+            return Ok(self.clone());
+        }
+        let mut name = self.name.clone();
+        name.push(PURGING);
+        let moved = trash.move_new(&self.name, trash, &name);
+        moved.map_err(|error| Error::new("rename", trash.join(&self.name), error))?;
+        Ok(Self { name })
+    }
+}
+
+/// The runs that are in a cache's trash, oldest first.
+pub fn runs(cache: &Path) -> Result<Vec<Run>, Error> {
+    let path = cache.join(DIRECTORY);
+    let failed = |error| Error::new("read the directory", path.clone(), error);
+    let items = match std::fs::read_dir(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        items => items.map_err(failed)?,
+    };
+    let mut runs = Vec::new();
+    for item in items {
+        let item = item.map_err(failed)?;
+        if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+            runs.push(Run { name: item.file_name() });
+        }
+    }
+    runs.sort_unstable();
+    Ok(runs)
+}

@@ -13,6 +13,7 @@ mod demo;
 mod doubt;
 #[cfg(unix)]
 mod journey;
+mod lock;
 mod pictures;
 mod readme;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 
 mod hostile;
 mod lab;
+mod locks;
 mod oracle;
 mod reclaimable;
 mod references;

@@ -78,7 +78,8 @@ The exit code is 0 whatever the health.";
 const LOCKS_HELP: &str = "\
 Columns:
   RESOURCE  what the file guards: the cache, an environment, one wheel or source distribution (item), uv's tools, a
-            project or interpreter (named where its digest is known)
+            project or interpreter; `own` are cachetui's files, the others uv's
+  PATH      where that is; a dash where the file's name holds only a digest of a path that is not known
   STATE     free       nobody holds it
             shared     held by one or more who only use or add: uv installs, runs and syncs so, and browsing goes on
             exclusive  held by one alone: uv prunes or cleans so

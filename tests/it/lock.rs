@@ -2,7 +2,7 @@
 //!
 //! Other processes are this test binary again, see [`child`].
 
-mod child;
+pub(crate) mod child;
 mod command;
 mod contend;
 mod guards;

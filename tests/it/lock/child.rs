@@ -16,14 +16,14 @@ use cachetui::lock::{
 };
 
 /// A running child.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: Process,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 /// The command that runs a child with a job, on some path.
-pub(super) fn command(job: &str, path: &Path) -> Command {
+pub(crate) fn command(job: &str, path: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "lock::child::child", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env("CACHETUI_TEST_JOB", job).env("CACHETUI_TEST_PATH", path);
@@ -37,19 +37,19 @@ impl Child {
     }
 
     /// Starts a command that runs a child in the end.
-    pub(super) fn run(command: &mut Command) -> Self {
+    pub(crate) fn run(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let (input, output) = (process.stdin.take(), process.stdout.take().unwrap());
         Self { process, input, output: BufReader::new(output) }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
     /// The next word the child says.
-    pub(super) fn says(&mut self) -> String {
+    pub(crate) fn says(&mut self) -> String {
         let mut line = String::new();
         loop {
             line.clear();
@@ -74,7 +74,7 @@ impl Child {
     }
 
     /// Lets the child end, which has to succeed.
-    pub(super) fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.input.take());
         let mut rest = String::new();
         while self.output.read_line(&mut rest).unwrap() > 0 {}
@@ -161,6 +161,10 @@ fn child() {
             while told().is_some() {
                 say(held.as_ref().unwrap().still_valid());
             }
+        }
+        "patient" => {
+            let held = patiently(|waiting| CacheExclusive::acquire(&path, None, waiting));
+            say(word(&held));
         }
         "environment" => {
             let cache = CacheShared::acquire(&path.join("cache"), None, &never).unwrap();

@@ -43,7 +43,10 @@ fn listing_makes_nothing_and_ends_well_whatever_is_held() {
     let scene = Scene::new();
     let (code, stdout, stderr) = answer(&mut cachetui(&scene, &["locks"]));
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert!(stdout.contains("0 lock files, none held. `--all` adds 2 without a file yet."), "{stdout}");
+    assert!(
+        stdout.contains("0 lock files, none held. `--all` adds 2 locks that have no file yet."),
+        "{stdout}"
+    );
     let (_, all, _) = answer(&mut cachetui(&scene, &["locks", "--all"]));
     assert!(all.contains("missing") && all.contains("roots/app/.venv/.lock"), "{all}");
     assert!(is_gone(&scene.path("cache/.lock")) && is_gone(&scene.path("home/state")));

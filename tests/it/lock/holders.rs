@@ -202,6 +202,33 @@ fn whoever_holds_a_lock_outside_a_container_is_told_to_be_outside() {
 }
 
 #[test]
+fn another_users_process_is_named_as_far_as_it_may_be_looked_at() {
+    let scene = Scene::new();
+    let held = CacheShared::acquire(&scene.cache(), None, &Waiting::Never).unwrap();
+    let Some(mut command) = child::as_nobody(&child::command("exclusive", &scene.cache())) else {
+        return not_run("becoming somebody else needs root and `setpriv`");
+    };
+    let mut other = Child::run(&mut command);
+    assert_eq!(other.says(), format!("busy {}", std::process::id()));
+    other.end();
+    drop(held);
+}
+
+#[test]
+fn a_lock_directory_that_cannot_be_used_is_told_and_not_made() {
+    let scene = Scene::new();
+    let notes = |directory: &str| {
+        let directory = Some(scene.path(directory));
+        survey(&SurveyRequest { directory, ..request(&scene) }).notes
+    };
+    std::fs::write(scene.path("file"), "").unwrap();
+    let told = notes("file/locks");
+    assert!(told[0].starts_with("cachetui's own locks are left out: Failed to create"), "{told:?}");
+    assert_eq!(notes("not/yet/there"), Vec::<String>::new());
+    assert!(super::is_gone(&scene.path("not")));
+}
+
+#[test]
 fn own_lock_files_are_told_with_what_they_are_for() {
     let scene = Scene::new();
     let locks = scene.path("locks");

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cachetui::control::Cancel;
@@ -14,6 +14,7 @@ use cachetui::lock::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::lock::child::{self, Child};
 use crate::support::uv::{self, Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -44,7 +45,7 @@ fn strings(arguments: &[String]) -> Vec<&str> {
 }
 
 /// A uv in the background, killed if a test fails.
-struct Running(Child);
+struct Running(process::Child);
 
 impl Running {
     fn start(command: &mut Command) -> Self {
@@ -231,6 +232,14 @@ fn running_under_uv_is_recognised_and_the_ways_out_are_named() {
     let list = ran(outer.arg(inner.get_program()).args(inner.get_args()));
     let list: Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(list["entries"].as_array().unwrap().len(), 1);
+    // Nobody waits for what ends only after them.
+    let inner = child::command("patient", &sandbox.cache());
+    let mut outer = sandbox.uv(&["run", "--no-project", "--"]);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    outer.envs(inner.get_envs().map(|(name, value)| (name, value.unwrap())));
+    let mut patient = Child::run(&mut outer);
+    assert_eq!(patient.says(), format!("busy {}", patient.pid()));
+    patient.end();
     // The variable that uv sets says nothing by itself.
     let mut alone = sandbox.cachetui(&["locks", "--json"]);
     let alone: Value = serde_json::from_slice(&ran(alone.env("UV", "/usr/bin/uv")).stdout).unwrap();

@@ -5,7 +5,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{LocksArguments, Places};
+use crate::cli::args::Places;
+use crate::cli::args::locks::LocksArguments;
 use crate::cli::failure::{FAILED, Failure};
 use crate::cli::print::json::locks::{self, Answer, Cleaned};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use cachetui::lock::{CacheShared, Directory, HoldsCache as _, Share, Sharing, Waiting};
+use cachetui::lock::{CacheShared, Directory, HoldsCache as _, Share, Sharing, Waiting, holder};
 use serde_json::{Value, json};
 
 use super::{Scene, is_gone};
@@ -35,6 +35,10 @@ fn locks(scene: &Scene) -> (Directory, PathBuf, CacheShared) {
     let held = CacheShared::acquire(&scene.cache(), Some(&directory), &Waiting::Never).unwrap();
     let free = directory.file_of(&scene.environment());
     drop(directory.acquire(&scene.environment(), Share::Exclusive, &Waiting::Never).unwrap());
+    while !holder::of(&free).is_empty() {
+        // A process that another test is just starting may keep the file open for a moment longer.
+        std::thread::yield_now();
+    }
     (directory, free, held)
 }
 

@@ -4,6 +4,7 @@
 //! command's name. Variables are not read here but where the surroundings are, so that help and parsing are the same
 //! everywhere.
 
+pub mod locks;
 pub mod values;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use crate::cli::select::pointers::PointerSort;
 use crate::snapshot::{
     EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
 };
+use locks::LocksArguments;
 use values::{Age, Bytes, words};
 
 const STYLES: Styles = Styles::styled()
@@ -85,18 +87,6 @@ Columns:
   WHY     what stands in the way
 
 The exit code is 3 when something is wrong, and 0 when something is merely worth knowing.";
-
-const LOCKS_HELP: &str = "\
-Columns:
-  RESOURCE  what the file guards: the cache, an environment, one wheel or source distribution (item), uv's tools, a
-            project or interpreter (named where its digest is known)
-  STATE     free       nobody holds it
-            shared     held by one or more who only use or add: uv installs, runs and syncs so, and browsing goes on
-            exclusive  held by one alone: uv prunes or cleans so
-            missing    there is no such file yet
-            unknown    it cannot be asked
-  HOLDER    the process, and what it runs; `waits` for one that wants the lock
-  SINCE     how long that process has been running";
 
 /// The whole command line.
 #[derive(Clone, Debug, Parser)]
@@ -216,7 +206,7 @@ pub enum Command {
     ///
     /// Listing locks nothing. On Linux the holders are those of `/proc/locks`; other systems do not tell who holds a
     /// file. The exit code is 0 whatever is held.
-    #[command(after_long_help = LOCKS_HELP)]
+    #[command(after_long_help = locks::HELP)]
     Locks(LocksArguments),
     /// Print completions for a shell
     ///
@@ -371,37 +361,6 @@ pub struct DoctorArguments {
     /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]
     pub json: bool,
-}
-
-/// The arguments of `locks`.
-#[derive(Args, Clone, Debug, Default)]
-pub struct LocksArguments {
-    /// List the free locks of single wheels and unknown projects too, and those that have no file yet
-    #[arg(long, help_heading = "Filters")]
-    pub all: bool,
-    /// What to remove.
-    #[command(flatten)]
-    pub clean: CleanArguments,
-    /// Print one JSON object instead of a table
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
-}
-
-/// What `locks` removes.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Cleaning")]
-pub struct CleanArguments {
-    /// Remove cachetui's own lock files that nobody holds, after asking
-    ///
-    /// Each is locked and looked at again before it goes. uv's lock files are never removed.
-    #[arg(long)]
-    pub clean: bool,
-    /// Do not ask
-    #[arg(long, requires = "clean", conflicts_with = "dry_run")]
-    pub yes: bool,
-    /// Only print what would be removed
-    #[arg(long, requires = "clean")]
-    pub dry_run: bool,
 }
 
 /// The arguments of `completions`.

@@ -78,10 +78,9 @@ mod linux {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use super::*;
-
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_process_is_found_by_where_it_works_and_by_what_it_was_started_with() {
         let directory = tempfile::tempdir().unwrap();
@@ -98,7 +97,7 @@ mod tests {
         };
         let mut first = sleep().current_dir(&works).spawn().unwrap();
         let mut second = sleep().env("VIRTUAL_ENV", &named).spawn().unwrap();
-        let found = within(&[works, named, neighbour]);
+        let found = super::within(&[works, named, neighbour]);
         for child in [&mut first, &mut second] {
             child.kill().unwrap();
             child.wait().unwrap();

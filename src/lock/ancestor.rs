@@ -2,7 +2,7 @@
 //!
 //! `uv run` and `uvx` keep `<cache>/.lock` shared while their command runs (uv 0.13.8), and the environment that `uvx` made
 //! for it lies in the cache. Reading and planning work all the same. A change of the cache needs the lock alone, and
-//! waiting for it would never end: uv waits for this process.
+//! waiting for it would never end, since uv waits for this process: it counts as busy at once.
 
 use super::holder::Holder;
 
@@ -26,6 +26,16 @@ pub fn among(_holders: &[Holder]) -> Option<Holder> {
     None
 }
 
+/// Whether waiting for these holders would never end: one of them is a uv that waits for this process.
+pub(super) fn is_hopeless(holders: &[Holder]) -> bool {
+    among(holders).is_some_and(|ancestor| is_uv(&ancestor))
+}
+
+fn is_uv(holder: &Holder) -> bool {
+    let program = holder.brief().split(' ').next().unwrap_or_default();
+    ["uv", "uvx", "uv.exe", "uvx.exe"].contains(&program)
+}
+
 /// What that means and what to do, as a sentence or two.
 pub fn explanation(ancestor: &Holder) -> String {
     let who = super::holder::in_words(std::slice::from_ref(ancestor));
@@ -33,20 +43,13 @@ pub fn explanation(ancestor: &Holder) -> String {
         "cachetui was started by {who}, which holds the cache's lock until cachetui ends. Looking and planning work, \
          changing the cache does not."
     );
-    if is_uv(&ancestor.command) {
+    if is_uv(ancestor) {
         format!(
             "{start} Ways out: `uv tool install cachetui` and then `cachetui`, or `uvx --no-cache cachetui`."
         )
     } else {
         format!("{start} Start cachetui from somewhere else to change the cache.")
     }
-}
-
-/// Whether a command line runs uv.
-fn is_uv(command: &str) -> bool {
-    let program = command.split(' ').next().unwrap_or_default();
-    let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
-    ["uv", "uvx", "uv.exe", "uvx.exe"].contains(&name)
 }
 
 #[cfg(test)]
@@ -66,12 +69,17 @@ mod tests {
         assert_eq!(among(std::slice::from_ref(&this)), None);
         assert_eq!(among(&[this, holder(parent, "uv run x", true)]), None);
         assert_eq!(among(&[holder(parent, "uv run x", false)]).map(|it| it.pid), Some(parent));
+        assert!(is_hopeless(&[holder(parent, "/bin/uv run x", false)]));
+        assert!(
+            !is_hopeless(&[holder(parent, "flock /cache/.lock x", false)]),
+            "it may let go before we end"
+        );
     }
 
     #[test]
     fn ways_out_are_those_of_uv_only_where_it_is_uv() {
         let text = explanation(&holder(7, "/usr/bin/uv run -- cachetui", false));
-        assert!(text.contains("process 7 (`/usr/bin/uv run -- cachetui`)"), "{text}");
+        assert!(text.contains("process 7 (`uv run -- cachetui`)"), "{text}");
         assert!(text.contains("`uv tool install cachetui`") && text.contains("`uvx --no-cache cachetui`"));
         let text = explanation(&holder(7, "flock /cache/.lock cachetui", false));
         assert!(!text.contains("uvx") && text.contains("from somewhere else"), "{text}");

@@ -62,11 +62,18 @@ impl Directory {
         let failed = |error| disk::Error::new("create the lock directory", path, error);
         create(path, sharing).map_err(failed)?;
         let path = std::fs::canonicalize(path).map_err(failed)?;
-        let directory = Self { path, sharing };
-        directory
-            .check()
-            .map_err(|error| disk::Error::new("write in the lock directory", &directory.path, error))?;
-        Ok(directory)
+        check(&path)?;
+        Ok(Self { path, sharing })
+    }
+
+    /// Whether a lock directory could be opened, without making it.
+    pub fn foresee(path: &Path) -> Result<(), disk::Error> {
+        let there = path.ancestors().find(|above| above.exists()).unwrap_or(path);
+        if !there.is_dir() {
+            let error = std::io::ErrorKind::NotADirectory.into();
+            return Err(disk::Error::new("create the lock directory", path, error));
+        }
+        check(there)
     }
 
     /// Its path, every symlink resolved.
@@ -92,17 +99,19 @@ impl Directory {
         }
         Ok(OwnLock(held))
     }
+}
 
+/// Whether this user may make files in a directory, as far as that can be told without making one.
+fn check(path: &Path) -> Result<(), disk::Error> {
     #[cfg(unix)]
-    fn check(&self) -> std::io::Result<()> {
+    let answer = {
         use rustix::fs::Access;
-        Ok(rustix::fs::access(&self.path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)?)
-    }
-
+        let wanted = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::access(path, wanted).map_err(std::io::Error::from)
+    };
     #[cfg(not(unix))]
-    fn check(&self) -> std::io::Result<()> {
-        std::fs::read_dir(&self.path).map(drop)
-    }
+    let answer = std::fs::read_dir(path).map(drop);
+    answer.map_err(|error| disk::Error::new("write in the directory", path, error))
 }
 
 fn create(path: &Path, sharing: Sharing) -> std::io::Result<()> {

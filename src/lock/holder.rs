@@ -39,7 +39,7 @@ pub struct Holder {
 }
 
 /// What stands for the command line of a process that cannot be seen.
-const OUTSIDE: &str = "(a process outside this container)";
+const OUTSIDE: &str = "a process outside this container";
 
 impl Holder {
     /// Whether its process can be seen from here: what runs outside a container has no number in it.
@@ -47,8 +47,14 @@ impl Holder {
         self.pid != 0
     }
 
+    /// Its command line without the directories before the program's name, for people; not escaped.
+    pub fn brief(&self) -> &str {
+        let program = self.command.split(' ').next().unwrap_or_default();
+        let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
+        if name.is_empty() { &self.command } else { &self.command[program.len() - name.len()..] }
+    }
+
     /// Somebody who cannot be seen.
-    #[cfg(target_os = "linux")]
     fn outside(share: Share) -> Self {
         Self { pid: 0, command: OUTSIDE.to_owned(), since: None, directory: None, share, waits: false }
     }
@@ -70,14 +76,24 @@ pub fn of(_path: &Path) -> Vec<Holder> {
 /// Who holds a lock that was just found busy: there must be somebody, and who cannot be seen is told so.
 pub(super) fn of_busy(path: &Path, wanted: Share) -> Vec<Holder> {
     let holders = of(path);
-    #[cfg(target_os = "linux")]
-    if holders.iter().all(|holder| holder.waits) && process::is_contained() {
+    if holders.iter().all(|holder| holder.waits) && is_contained() {
         // What is wanted alone may be held together; whoever is in the way of a shared lock holds it alone.
         let share = if wanted == Share::Shared { Share::Exclusive } else { Share::Shared };
         return std::iter::once(Holder::outside(share)).chain(holders).collect();
     }
-    let _: Share = wanted;
     holders
+}
+
+/// Whether some processes of this machine cannot be seen from here.
+#[cfg(target_os = "linux")]
+fn is_contained() -> bool {
+    process::is_contained()
+}
+
+/// Whether some processes of this machine cannot be seen from here: not told, and nobody is named anyway.
+#[cfg(not(target_os = "linux"))]
+fn is_contained() -> bool {
+    false
 }
 
 /// Holders as a part of a sentence, escaped: `process 4711 (uv run app)`. Those who only wait are left out.
@@ -95,9 +111,9 @@ pub fn in_words(holders: &[Holder]) -> String {
 
 fn one_in_words(holder: &Holder) -> String {
     if !holder.is_seen() {
-        return "a process outside this container".to_owned();
+        return OUTSIDE.to_owned();
     }
-    let command = crate::human::escape(&holder.command);
+    let command = crate::human::escape(holder.brief());
     match command.as_ref() {
         "" => format!("process {}", holder.pid),
         command => format!("process {} (`{}`)", holder.pid, shortened(command)),
@@ -110,5 +126,29 @@ fn shortened(command: &str) -> String {
     match command.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}\u{2026}", &command[..end]),
         None => command.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(pid: u32, command: &str, waits: bool) -> Holder {
+        Holder { pid, command: command.to_owned(), since: None, directory: None, share: Share::Shared, waits }
+    }
+
+    #[test]
+    fn holders_are_told_shortly_escaped_and_without_those_who_wait() {
+        assert_eq!(in_words(&[]), "another process");
+        let uv = holder(7, "/opt/bin/uv run \x1b[31mapp", false);
+        assert_eq!(in_words(std::slice::from_ref(&uv)), "process 7 (`uv run \\x1b[31mapp`)");
+        let (second, waits) = (holder(8, "", false), holder(9, "uv cache prune", true));
+        assert_eq!(in_words(&[second.clone(), waits.clone()]), "process 8");
+        assert_eq!(in_words(&[uv, second, waits]), "process 7 (`uv run \\x1b[31mapp`) and 1 other process");
+        assert_eq!(in_words(&[holder(0, OUTSIDE, false)]), "a process outside this container");
+        let long = format!("uv {}", "x".repeat(200));
+        assert!(in_words(&[holder(7, &long, false)]).chars().count() < 110);
+        assert_eq!(holder(7, "C:\\bin\\uv.exe sync", false).brief(), "uv.exe sync");
+        assert_eq!(holder(7, "/", false).brief(), "/");
     }
 }

@@ -106,6 +106,8 @@ impl Refused {
             Kind::NotFound | Kind::NotADirectory | Kind::StaleNetworkFileHandle => {
                 Self::Vanished { path: path.to_owned() }
             }
+            // NFS locks alone only what is open for writing, as the byte ranges that flock(2) becomes there ask for.
+            _ if is_not_writable(&error) => Self::Denied { error: disk::Error::new(operation, path, error) },
             _ if is_unsupported(&error) => Self::Unsupported {
                 filesystem: volume::filesystem(path).name,
                 error: disk::Error::new(operation, path, error),
@@ -124,6 +126,18 @@ fn is_unsupported(error: &io::Error) -> bool {
         || error.kind() == io::ErrorKind::Unsupported
 }
 
+/// Whether the answer of flock(2) means that the file would have to be open for writing.
+#[cfg(unix)]
+fn is_not_writable(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::BADF)
+}
+
+/// Whether an answer means that the file would have to be open for writing: never here.
+#[cfg(not(unix))]
+fn is_not_writable(_error: &io::Error) -> bool {
+    false
+}
+
 /// Whether an answer means that locking does not work there at all.
 #[cfg(not(unix))]
 fn is_unsupported(error: &io::Error) -> bool {
@@ -139,7 +153,7 @@ mod tests {
     #[test]
     fn busy_denied_unsupported_and_gone_are_different_answers() {
         let of = |errno: Errno| Refused::from_io("lock", Path::new("/x/.lock"), errno.into());
-        for errno in [Errno::ACCESS, Errno::PERM, Errno::ROFS] {
+        for errno in [Errno::ACCESS, Errno::PERM, Errno::ROFS, Errno::BADF] {
             assert!(matches!(of(errno), Refused::Denied { .. }), "{errno}");
         }
         for errno in [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL] {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::ancestor;
+use super::directory::Directory;
 use super::holder::Holder;
 
 /// What a lock file guards.
@@ -190,6 +191,8 @@ pub fn survey(request: &SurveyRequest) -> Survey {
     let mut survey = gather.finish();
     survey.ancestor = survey.cache().and_then(|file| ancestor::among(&file.holders));
     survey.notes.extend(survey.ancestor.as_ref().map(ancestor::explanation));
+    let unusable = request.directory.as_ref().and_then(|directory| Directory::foresee(directory).err());
+    survey.notes.extend(unusable.as_ref().map(super::guard::without_directory));
     let places = std::iter::once(&request.cache).chain(&request.directory).chain(&request.environments);
     survey.notes.extend(worth::notes(places));
     survey

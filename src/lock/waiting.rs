@@ -1,12 +1,13 @@
 //! Waiting for a lock: bounded, watched, and cancelled at any time.
 //!
 //! The standard library has no lock with a time limit, so it is tried again and again, first soon and then every quarter of
-//! a second. Who waits in the kernel, as uv does, is served before whoever tries.
+//! a second. Waiting for a uv that itself waits for this process would never end, and is not begun. Who waits in the kernel, as uv does, is served before whoever tries.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Refused;
+use super::ancestor;
 use super::file::{self, Access, Attempt, Held};
 use super::holder::{self, Holder, Share};
 use crate::control::Cancel;
@@ -79,7 +80,8 @@ pub(super) fn take(
         }
         let holders = holder::of_busy(path, wanted);
         let path = path.to_owned();
-        let (Waiting::For(patience), Some(begun)) = (waiting, begun) else {
+        let (Waiting::For(patience), Some(begun), false) = (waiting, begun, ancestor::is_hopeless(&holders))
+        else {
             return Err(Refused::Busy { path, wanted, holders });
         };
         if patience.cancel.is_cancelled() {

@@ -5,6 +5,7 @@
 mod directories;
 mod hostile;
 mod lab;
+mod locks;
 mod oracle;
 mod reclaimable;
 mod references;

@@ -5,7 +5,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{LocksArguments, Places};
+use crate::cli::args::Places;
+use crate::cli::args::locks::LocksArguments;
 use crate::cli::failure::{FAILED, Failure};
 use crate::cli::print::json::locks::{self, Answer, Cleaned};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
@@ -13,7 +14,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{confirm, request};
 use crate::human;
 use crate::lock::sweep::{self, Swept};
-use crate::lock::{Directory, Holder, LockFile, Maker, Resource, State, Survey, holder, survey};
+use crate::lock::{Directory, Holder, LockFile, Maker, State, Survey, holder, survey};
 use crate::scan::Absent;
 use crate::snapshot::Problem;
 
@@ -105,42 +106,36 @@ fn print(
 
 fn table(files: &[&LockFile], view: &View) -> Table {
     let mut table = Table::new(&[
-        Column::text("RESOURCE").fit(Fit::Middle(30)),
+        Column::text("RESOURCE"),
+        Column::text("PATH").fit(Fit::Middle(24)),
         Column::text("STATE"),
-        Column::text("HOLDER").fit(Fit::End(26)),
+        Column::text("HOLDER").fit(Fit::End(24)),
         Column::text("SINCE"),
         Column::text("FILE").fit(Fit::Middle(24)).spare(1),
     ]);
     for file in files {
-        let resource = resource(&file.resource, file.maker, view);
+        let own = if file.maker == Maker::Cachetui { " (own)" } else { "" };
+        let word = format!("{}{own}", file.resource.word());
+        let path = file.resource.path().map(|path| view.path(path)).unwrap_or_default();
         let state = Cell::painted(paint(&file.state), file.state.word());
         let mut holders = file.holders.iter();
         let first = holders.next();
-        let reason = match &file.state {
+        let shown = match &file.state {
             State::Unknown(reason) => Cell::painted(Paint::Unsure, human::escape(reason)),
             _ => Cell::or_dash(first.map(holder).unwrap_or_default()),
         };
-        let file = view.path(&file.path);
-        table.push([resource.into(), state, reason, since(first, view), file.into()]);
+        let lock = view.path(&file.path);
+        table.push([word.into(), Cell::or_dash(path), state, shown, since(first, view), lock.into()]);
         for other in holders {
             let blank = || Cell::from("");
-            table.push([blank(), blank(), holder(other).into(), since(Some(other), view), blank()]);
+            table.push([blank(), blank(), blank(), holder(other).into(), since(Some(other), view), blank()]);
         }
     }
     table
 }
 
-fn resource(resource: &Resource, maker: Maker, view: &View) -> String {
-    let own = if maker == Maker::Cachetui { " (cachetui's)" } else { "" };
-    let word = resource.word();
-    match resource.path() {
-        Some(path) => format!("{word}{own} {}", view.path(path)),
-        None => format!("{word}{own}"),
-    }
-}
-
 fn holder(holder: &Holder) -> String {
-    let command = human::escape(&holder.command);
+    let command = human::escape(holder.brief());
     let waits = if holder.waits { "waits: " } else { "" };
     if holder.is_seen() { format!("{waits}{} {command}", holder.pid) } else { format!("{waits}{command}") }
 }
@@ -173,10 +168,10 @@ fn headline(found: &Survey, arguments: &LocksArguments) -> String {
     };
     let mut more = Vec::new();
     if found.left_out > 0 {
-        more.push(format!("{} free ones of single items", human::count(found.left_out)));
+        more.push(human::counted(found.left_out, "free lock of a single item", "free locks of single items"));
     }
     if missing > 0 {
-        more.push(format!("{} without a file yet", human::count(missing)));
+        more.push(human::counted(missing, "lock that has no file yet", "locks that have no file yet"));
     }
     if arguments.all || more.is_empty() {
         return format!("{files}, {held} held.");

@@ -8,7 +8,7 @@
 //! - In a container, locks of processes outside are left out.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::{Holder, Share, process};
@@ -33,9 +33,24 @@ struct Row {
 }
 
 impl Table {
-    /// Reads it.
+    /// Reads it. The kernel answers in pieces of a page, and between two of them a lock that comes or goes can hide another;
+    /// a list of several pieces is therefore read several times, and what any of them has counts.
     pub(in crate::lock) fn read() -> io::Result<Self> {
-        Ok(Self::parse(&fs::read_to_string("/proc/locks")?))
+        let (text, mut pieces) = read_pieces()?;
+        let mut table = Self::parse(&text);
+        for _ in 0..3 {
+            if pieces <= 1 {
+                break;
+            }
+            let again = read_pieces()?;
+            pieces = again.1;
+            for row in Self::parse(&again.0).rows {
+                if !table.rows.contains(&row) {
+                    table.rows.push(row);
+                }
+            }
+        }
+        Ok(table)
     }
 
     fn parse(text: &str) -> Self {
@@ -118,8 +133,8 @@ impl Row {
         if let Some(pid) = u32::try_from(self.pid).ok().filter(|pid| *pid > 0 && self.is_of(*pid)) {
             return vec![process::holder(pid, self.share, self.waits)];
         }
-        if self.waits {
-            // It has got the lock or given up meanwhile.
+        // Most often it has let the lock go since the list was read, or got it: then nobody need be looked for.
+        if self.waits || Table::read().is_ok_and(|table| !table.rows.contains(self)) {
             return Vec::new();
         }
         let heirs = self.heirs();
@@ -127,6 +142,21 @@ impl Row {
             return vec![Holder::outside(self.share)];
         }
         heirs.into_iter().map(|pid| process::holder(pid, self.share, false)).collect()
+    }
+}
+
+/// The text of the list, and in how many pieces it came. Nothing changes within a piece.
+fn read_pieces() -> io::Result<(String, usize)> {
+    let mut file = fs::File::open("/proc/locks")?;
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    let mut pieces = 0;
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok((String::from_utf8_lossy(&bytes).into_owned(), pieces)),
+            length => bytes.extend_from_slice(&piece[..length]),
+        }
+        pieces += 1;
     }
 }
 

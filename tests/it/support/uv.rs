@@ -38,27 +38,46 @@ pub(crate) fn programs() -> Option<&'static Programs> {
 fn find() -> Option<Programs> {
     // Not a shim: the sandbox has another home, where a shim would find nothing.
     let python = said(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]))?;
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("uv-{VERSION}"));
-    let provisioned = own.join("bin/uv");
     let installed = || {
         let found = said(Command::new(&python).args(["-c", "import uv; print(uv.find_uv_bin())"]))?;
-        fits(Path::new(&found)).then(|| PathBuf::from(found))
+        fits(Path::new(&found), VERSION).then(|| PathBuf::from(found))
     };
     let on_path = || {
         let places = path_variable();
         std::env::split_paths(&places)
             .map(|place| place.join("uv"))
-            .find(|path| !is_script(path) && fits(path))
+            .find(|path| !is_script(path) && fits(path, VERSION))
     };
-    let uv = fits(&provisioned).then(|| provisioned.clone()).or_else(installed).or_else(on_path).or_else(
-        || {
-            let mut pip = Command::new(&python);
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
-            said(pip.arg(&own).arg(format!("uv=={VERSION}")))?;
-            fits(&provisioned).then(|| provisioned.clone())
-        },
-    )?;
+    let provisioned = place_of(VERSION);
+    let uv = fits(&provisioned, VERSION)
+        .then_some(provisioned)
+        .or_else(installed)
+        .or_else(on_path)
+        .or_else(|| provision(&python, VERSION))?;
     Some(Programs { uv, python: PathBuf::from(python) })
+}
+
+/// Another release of uv, installed with pip into `target/`; `None` when that is not possible, which has been said.
+pub(crate) fn release(version: &str) -> Option<PathBuf> {
+    let provisioned = place_of(version);
+    let found = fits(&provisioned, version).then_some(provisioned);
+    let found = found.or_else(|| provision(programs()?.python.to_str()?, version));
+    if found.is_none() {
+        not_run(&format!("uv {version} could not be installed with pip"));
+    }
+    found
+}
+
+fn place_of(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("uv-{version}")).join("bin/uv")
+}
+
+fn provision(python: &str, version: &str) -> Option<PathBuf> {
+    let provisioned = place_of(version);
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
+    said(pip.arg(provisioned.parent()?.parent()?).arg(format!("uv=={version}")))?;
+    fits(&provisioned, version).then_some(provisioned)
 }
 
 /// What a command prints, when it succeeds.
@@ -67,8 +86,8 @@ fn said(command: &mut Command) -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
-fn fits(uv: &Path) -> bool {
-    let expected = format!("uv {VERSION}");
+fn fits(uv: &Path, version: &str) -> bool {
+    let expected = format!("uv {version}");
     said(Command::new(uv).arg("--version"))
         .is_some_and(|text| text == expected || text.starts_with(&format!("{expected} ")))
 }
@@ -139,7 +158,12 @@ impl Sandbox {
 
     /// uv with some arguments, on this sandbox's cache.
     pub(crate) fn uv(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(&self.programs.uv);
+        self.uv_at(&self.programs.uv, arguments)
+    }
+
+    /// A certain uv with some arguments, on this sandbox's cache.
+    pub(crate) fn uv_at(&self, uv: &Path, arguments: &[&str]) -> Command {
+        let mut command = self.command(uv);
         command
             .env("UV_CACHE_DIR", self.cache())
             .env("UV_PYTHON", &self.programs.python)

@@ -13,6 +13,7 @@ mod demo;
 mod doubt;
 #[cfg(unix)]
 mod journey;
+#[cfg(unix)]
 mod lock;
 mod pictures;
 mod readme;

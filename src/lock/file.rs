@@ -191,7 +191,7 @@ fn create(path: &Path, _access: Access) -> io::Result<File> {
 
 /// How an existing file is held, found out by trying each lock for a moment: for platforms that do not tell.
 pub(super) fn tried(path: &Path) -> io::Result<Option<Share>> {
-    let file = crate::disk::read::open(path)?;
+    let file = open(path)?;
     match file.try_lock() {
         Ok(()) => return Ok(None),
         Err(TryLockError::WouldBlock) => {}

@@ -74,26 +74,32 @@ pub(super) fn take(
         Waiting::For(patience) => Some((patience.clock)()),
     };
     let mut pause = SHORTEST;
+    let (mut holders, mut looked) = (Vec::new(), None::<Duration>);
     loop {
         if let Attempt::Held(held) = file::attempt(path, wanted, access)? {
             return Ok(held);
         }
-        let holders = holder::of_busy(path, wanted);
         let path = path.to_owned();
-        let (Waiting::For(patience), Some(begun), false) = (waiting, begun, ancestor::is_hopeless(&holders))
-        else {
-            return Err(Refused::Busy { path, wanted, holders });
+        let (Waiting::For(patience), Some(begun)) = (waiting, begun) else {
+            return Err(Refused::Busy { holders: holder::of_busy(&path, wanted), path, wanted });
         };
+        let waited = (patience.clock)().saturating_duration_since(begun);
+        let remaining = patience.timeout.saturating_sub(waited);
+        // Whoever pauses for less than that does not want to spend the time on looking.
+        if remaining.is_zero() || looked.is_none_or(|looked| waited >= looked + LONGEST) {
+            holders = holder::of_busy(&path, wanted);
+            looked = Some(waited);
+        }
+        if ancestor::is_hopeless(&holders) {
+            return Err(Refused::Busy { path, wanted, holders });
+        }
         if patience.cancel.is_cancelled() {
             return Err(Refused::Cancelled { path });
         }
-        let waited = (patience.clock)().saturating_duration_since(begun);
-        let remaining = patience.timeout.saturating_sub(waited);
         if remaining.is_zero() {
             return Err(Refused::TimedOut { path, wanted, holders, waited });
         }
-        let holders = holders.as_slice();
-        (patience.on_wait)(&WaitState { path: &path, wanted, waited, remaining, holders });
+        (patience.on_wait)(&WaitState { path: &path, wanted, waited, remaining, holders: &holders });
         (patience.sleep)(pause.min(remaining));
         pause = (pause * 2).min(LONGEST);
     }

@@ -17,6 +17,7 @@ mod doubt;
 mod journey;
 #[cfg(target_os = "linux")]
 mod linker;
+#[cfg(unix)]
 mod lock;
 mod pictures;
 mod plan;

@@ -230,7 +230,7 @@ fn increment(path: &Path) {
 }
 
 /// A child that runs as another user, for root; `None` where that is not possible.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub(super) fn as_nobody(command: &Command) -> Option<Command> {
     let able = Command::new("setpriv").args(["--reuid", "65534", "--clear-groups", "true"]).status();
     if !rustix::process::geteuid().is_root() || !able.is_ok_and(|status| status.success()) {

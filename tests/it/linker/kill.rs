@@ -79,8 +79,8 @@ fn text(side: usize, number: usize) -> String {
 fn kills(mode: Mode, rounds: usize) {
     let scene = Scene::new();
     run(&request(&scene.entry(0), &scene.root(), mode, Expect::Absent));
-    let begun = Instant::now();
     let (mut child, mut output) = scene.start(1, mode);
+    let begun = Instant::now();
     wait_for(&mut output, child::DONE);
     let whole = begun.elapsed();
     assert!(child.wait().unwrap().success());

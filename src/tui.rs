@@ -28,9 +28,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use crate::lock::Survey;
 use crate::snapshot::{FileRow, FilesRequest, Snapshot};
-use crate::worker::ScanJob;
+use crate::worker::task::{Task, TaskJob};
+use crate::worker::{Around, ScanJob};
 
 pub use action::Action;
 pub use effect::Effect;
@@ -47,8 +47,8 @@ pub use view::view;
 /// A list of files, or why there is none, as soon as it is made.
 pub type FilesReply = Receiver<Result<Vec<FileRow>, String>>;
 
-/// What is known about locks, as soon as it is found out.
-pub type LocksReply = Receiver<Survey>;
+/// What goes on around the cache, as soon as it is found out.
+pub type AroundReply = Receiver<Around>;
 
 /// How the interface is opened, and what it calls.
 pub struct Options {
@@ -56,9 +56,11 @@ pub struct Options {
     pub start_scan: Box<dyn FnMut() -> ScanJob>,
     /// Lists files off the screen's thread.
     pub list_files: Box<dyn Fn(FilesRequest) -> FilesReply>,
-    /// Finds out about locks off the screen's thread, for the cache and the environments of a snapshot; called again and
+    /// Begins a task on a thread of its own; called only while none runs.
+    pub start_task: Box<dyn Fn(Task) -> TaskJob>,
+    /// Finds out about locks and the trash off the screen's thread, for the cache and the environments of a snapshot; called again and
     /// again, never before the last answer.
-    pub survey_locks: Box<dyn Fn(Arc<Snapshot>) -> LocksReply>,
+    pub look_around: Box<dyn Fn(Arc<Snapshot>) -> AroundReply>,
     /// The cache's root, shown until the first scan tells it.
     pub cache: PathBuf,
     /// Which keys mean what.

@@ -2,11 +2,14 @@
 //!
 //! A job ends by itself when nobody listens any more, at the latest when its work is done.
 
+pub mod task;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use crate::apply::trash::{self, Run};
 use crate::control::{Cancel, Progress};
 use crate::lock::{self, Survey, SurveyRequest};
 use crate::scan::registry::{self, Remembered};
@@ -88,10 +91,23 @@ pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<
     answer
 }
 
-/// Finds out about locks off the caller's thread; the answer comes once.
-pub fn survey_locks(request: SurveyRequest) -> Receiver<Survey> {
+/// What goes on around a cache besides what a scan sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// The locks.
+    pub locks: Survey,
+    /// The runs in the trash, oldest first.
+    pub trash: Vec<Run>,
+}
+
+/// Finds out what goes on around a cache, off the caller's thread; the answer comes once.
+pub fn look_around(request: SurveyRequest) -> Receiver<Around> {
     let (sender, answer) = mpsc::channel();
-    spawn(move || drop(sender.send(lock::survey(&request))));
+    spawn(move || {
+        // A trash that cannot be read is as good as none: nothing can be put back from it.
+        let trash = trash::runs(&request.cache).unwrap_or_default();
+        drop(sender.send(Around { locks: lock::survey(&request), trash }));
+    });
     answer
 }
 

@@ -157,7 +157,7 @@ pub struct Totals {
 
 impl Totals {
     /// Folds the steps.
-    pub(super) fn of(steps: &[Step]) -> Self {
+    pub fn of(steps: &[Step]) -> Self {
         let mut totals = Self::default();
         for step in steps {
             totals.steps += 1;

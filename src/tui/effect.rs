@@ -1,6 +1,7 @@
 //! What an update asks the shell to do: everything that touches the world outside the model.
 
 use crate::snapshot::FilesRequest;
+use crate::worker::task::Task;
 
 /// One thing for the shell to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,10 @@ pub enum Effect {
     Rescan,
     /// Cancel the running scan; it answers with what it has.
     StopScan,
+    /// Begin a task; it reports by events.
+    Begin(Task),
+    /// Stop the running task; it reports what it has done.
+    StopTask,
     /// List files; the answer comes back as an event.
     ListFiles(FilesRequest),
     /// Put text on the clipboard.

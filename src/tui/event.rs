@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::control::Counts;
-use crate::lock::Survey;
 use crate::snapshot::{FileRow, FilesRequest};
-use crate::worker::ScanEvent;
+use crate::worker::task::TaskEvent;
+use crate::worker::{Around, ScanEvent};
 
 use super::key::Key;
 
@@ -35,8 +35,12 @@ pub enum Event {
     Progress(Counts),
     /// Files that were asked for, or why there are none.
     Files(FilesRequest, Result<Vec<FileRow>, String>),
-    /// What is known about locks now.
-    Locks(Survey),
+    /// What is known about locks and the trash now.
+    Around(Around),
+    /// A task reported.
+    Task(TaskEvent),
+    /// How many files the task has gone through.
+    TaskProgress(u64),
     /// Something the user should know.
     Notice(String),
     /// Nothing but the passing of time.

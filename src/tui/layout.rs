@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  header   what the cache is and holds
-//!  tabs     1 Entries  2 Environments  3 Links  4 Locks             the scan
+//!  tabs     1 Entries  2 Environments  3 Links  4 Locks  5 Plan     the scan
 //! ╭ list ───────────────────────────────╮╭ detail ───────────────╮
 //! │ column headings                     ││                       │
 //! │ rows                                ││                       │
@@ -26,7 +26,7 @@ pub(super) const LEAST_HEIGHT: u16 = 5;
 fn wide(view: View) -> u16 {
     match view {
         View::Entries => 100,
-        View::Environments | View::Links | View::Locks => 150,
+        View::Environments | View::Links | View::Locks | View::Plan => 150,
     }
 }
 
@@ -120,13 +120,18 @@ impl Layout {
     /// Where a page lies that is laid over the lists.
     pub(super) fn layer(&self, page: &Page) -> Area {
         let body = self.body;
-        if page.kind != PageKind::Sort || body.width < 30 {
+        let wide = match page.kind {
+            PageKind::Sort => 34,
+            PageKind::Confirm(..) | PageKind::Report(..) => 76,
+            _ => return self.area(body),
+        };
+        if body.width < 30 {
             return self.area(body);
         }
         let lines = u16::try_from(page.document.lines.len()).unwrap_or(u16::MAX);
         let frame = if self.bordered { 2 } else { 0 };
         let height = lines.max(3).saturating_add(frame).min(body.height);
-        let width = 34.min(body.width);
+        let width = wide.min(body.width);
         self.area(Rect {
             x: body.x + (body.width - width) / 2,
             y: body.y + (body.height - height) / 3,

@@ -9,14 +9,17 @@ pub(super) mod facts;
 pub(super) mod list;
 pub(super) mod marks;
 pub(super) mod page;
+pub(super) mod planning;
+pub(super) mod task;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Counts;
-use crate::lock::Survey;
 use crate::snapshot::{Completeness, EntryIndex, EnvironmentIndex, Snapshot};
+
+use crate::worker::Around;
 
 use super::event::{Focus, Moment};
 use super::glyphs::Glyphs;
@@ -30,6 +33,7 @@ use facts::{Facts, Measure};
 use list::List;
 use marks::{Joint, Marks};
 use page::{Page, PageKind, Subject};
+use task::Running;
 
 /// What is chosen once, before the interface opens.
 #[derive(Clone, Debug)]
@@ -57,6 +61,8 @@ pub(super) enum View {
     Links,
     /// Lock files and who holds them.
     Locks,
+    /// What could be pruned, the plan, and the trash.
+    Plan,
 }
 
 /// Which pane keys go to, when no page lies over both.
@@ -127,9 +133,11 @@ pub struct Model {
     pub(super) moment: Moment,
     pub(super) facts: Facts,
     pub(super) scan: Scan,
+    /// The task that runs.
+    pub(super) task: Option<Running>,
     pub(super) view: View,
     pub(super) pane: Pane,
-    pub(super) lists: [List; 4],
+    pub(super) lists: [List; 5],
     pub(super) detail: Page,
     pub(super) layers: Vec<Page>,
     pub(super) marks: Marks,
@@ -146,7 +154,8 @@ pub struct Model {
 
 impl View {
     /// All views, in the order of their tabs.
-    pub(super) const ALL: [Self; 4] = [Self::Entries, Self::Environments, Self::Links, Self::Locks];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Entries, Self::Environments, Self::Links, Self::Locks, Self::Plan];
 
     /// Its name on its tab.
     pub(super) fn title(self) -> &'static str {
@@ -155,6 +164,7 @@ impl View {
             Self::Environments => "Environments",
             Self::Links => "Links",
             Self::Locks => "Locks",
+            Self::Plan => "Plan",
         }
     }
 
@@ -165,6 +175,7 @@ impl View {
             Self::Environments => "environments",
             Self::Links => "links",
             Self::Locks => "locks",
+            Self::Plan => "to prune",
         }
     }
 }
@@ -178,6 +189,7 @@ impl Model {
             moment: at,
             facts: Facts::new(Arc::new(Snapshot::default()), 0, None),
             scan: Scan::Idle,
+            task: None,
             view: View::Entries,
             pane: Pane::List,
             lists: View::ALL.map(List::new),
@@ -241,7 +253,9 @@ impl Model {
 
     /// Whether the passing of time alone changes the screen: a scan's clock runs, or a notice is over.
     pub fn is_due(&self, at: Moment) -> bool {
-        self.scanning() || self.notice.as_ref().is_some_and(|notice| notice.until <= at.elapsed)
+        self.scanning()
+            || self.task.is_some()
+            || self.notice.as_ref().is_some_and(|notice| notice.until <= at.elapsed)
     }
 
     /// Whether a screen of this size, in cells, is the one it was made for.
@@ -287,6 +301,7 @@ impl Model {
             View::Environments => Subject::Environment(self.snapshot().environments[row].path.clone()),
             View::Links => Subject::Link(self.snapshot().pointers[row].path.clone()),
             View::Locks => Subject::Lock(self.facts.locks.files[row].path.clone()),
+            View::Plan => self.facts.planning.name(row).map_or(Subject::Nothing, Subject::Planned),
         }
     }
 
@@ -302,6 +317,7 @@ impl Model {
                 found.or_else(|| snapshot.pointers.iter().position(|pointer| pointer.path == *path))
             }
             Subject::Lock(path) => self.facts.locks.files.iter().position(|file| file.path == *path),
+            Subject::Planned(planned) => self.facts.planning.find(planned),
         };
         position.and_then(|position| u32::try_from(position).ok())
     }
@@ -315,8 +331,13 @@ impl Model {
             [subject(view, list.row()), subject(view, list.anchor)]
         });
         let locks = Arc::clone(&self.facts.locks);
+        let asked = self.facts.asked_locks;
+        let planning = std::mem::take(&mut self.facts.planning);
         self.facts = Facts::new(snapshot, self.facts.generation + 1, self.settings.home.as_deref());
         self.facts.locks = locks;
+        self.facts.asked_locks = asked;
+        self.facts.planning = planning;
+        self.facts.planning.renew(&self.facts.snapshot);
         if self.snapshot().scope.completeness == Completeness::Complete {
             self.marks.retain(&self.facts.snapshot);
         }
@@ -330,9 +351,10 @@ impl Model {
         self.count_marks();
     }
 
-    /// Whether something about locks is new.
-    pub fn learns(&self, locks: &Survey) -> bool {
-        !self.facts.asked_locks || *self.facts.locks != *locks
+    /// Whether something about locks or the trash is new.
+    pub fn learns(&self, around: &Around) -> bool {
+        let facts = &self.facts;
+        !facts.asked_locks || *facts.locks != around.locks || facts.planning.trash != around.trash
     }
 
     /// The snapshot that is shown, to ask more about what it holds.
@@ -340,13 +362,15 @@ impl Model {
         Arc::clone(&self.facts.snapshot)
     }
 
-    /// Takes what is known about locks now; the cursor stays on its lock file as far as that is still there.
-    pub(super) fn take_locks(&mut self, locks: Survey) {
-        let here = |model: &Self| {
-            let list = &model.lists[View::Locks as usize];
-            list.row().map_or(Subject::Nothing, |row| model.subject_at(View::Locks, row))
+    /// Takes what is known about locks and the trash now; cursors stay on what they are on, as far as that is still there.
+    pub(super) fn take_around(&mut self, around: Around) {
+        let Around { locks, trash } = around;
+        let here = |view: View| {
+            let list = &self.lists[view as usize];
+            list.row().map_or(Subject::Nothing, |row| self.subject_at(view, row))
         };
-        let (first, subject) = (!self.facts.asked_locks, here(self));
+        let first = !self.facts.asked_locks;
+        let subjects = [View::Locks, View::Plan].map(|view| (view, here(view)));
         if first && let Some(ancestor) = &locks.ancestor {
             let command = ancestor.command.split_whitespace().next().unwrap_or("uv");
             let text = format!(
@@ -358,10 +382,21 @@ impl Model {
         self.facts.locks = Arc::new(locks);
         // Pages and filters made from what was known before are made again.
         self.facts.generation += 1;
-        let row = self.row_of(&subject);
-        let list = &mut self.lists[View::Locks as usize];
+        self.facts.planning.take_trash(trash);
+        for (view, subject) in subjects {
+            let row = self.row_of(&subject);
+            let list = &mut self.lists[view as usize];
+            list.order.clear();
+            list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), row);
+        }
+    }
+
+    /// Brings the view of the plan in line after the plan has changed.
+    pub(super) fn replan(&mut self) {
+        self.facts.generation += 1;
+        let list = &mut self.lists[View::Plan as usize];
         list.order.clear();
-        list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), row);
+        list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), None);
     }
 
     /// Filters and orders the shown list anew.
@@ -396,6 +431,9 @@ impl Model {
             self.detail = detail;
         }
         if let Some(mut layer) = self.layers.pop() {
+            let area = layout.layer(&layer);
+            self.fit(&mut layer, area.inner.width, area.inner.height);
+            // A box is as high as its text, which is known only now.
             let area = layout.layer(&layer);
             self.fit(&mut layer, area.inner.width, area.inner.height);
             self.layers.push(layer);

@@ -8,12 +8,16 @@ mod kept;
 mod link;
 mod lock;
 mod picture;
+mod plan;
 mod problems;
 
 pub(super) use entry::{pointer_role, state_role};
 pub(super) use environment::health;
 pub(super) use lock::{holder, lock_role, resource, since, state_word};
 pub(super) use picture::{HOLDERS, Shade};
+pub(super) use plan::{
+    SURE, class_of, planned_bytes, planned_name, planned_sign, planned_text, planned_why, report,
+};
 
 use super::model::page::{Document, PageKind, PageLine, Subject, Target};
 use super::model::{Doubt, Model, View};
@@ -32,6 +36,8 @@ pub(super) fn document(model: &Model, kind: &PageKind, width: usize) -> Document
         PageKind::Help => help::document(model, width),
         PageKind::Sort => sort(model),
         PageKind::Picture(_) => picture::document(model, width),
+        PageKind::Confirm(question, answer) => plan::question(model, question, *answer, width),
+        PageKind::Report(title, lines) => plan::report_page(title, lines, width),
         PageKind::Files { title, files, .. } => files::document(model, title, files, width),
     }
 }
@@ -43,6 +49,7 @@ fn detail(model: &Model, subject: &Subject, width: usize) -> Document {
         (Subject::Environment(_), Some(row)) => environment::document(model, row, width),
         (Subject::Link(_), Some(row)) => link::document(model, row, width),
         (Subject::Lock(_), Some(row)) => lock::document(model, row, width),
+        (Subject::Planned(_), Some(row)) => plan::detail(model, row, width),
         _ => {
             let mut document = Document { title: "nothing".to_owned(), ..Document::default() };
             paragraph(&mut document, empty(model), Role::Dim, width);
@@ -64,12 +71,16 @@ pub(super) fn empty(model: &Model) -> &'static str {
         (Some(Doubt::Running), View::Environments) => {
             "Not known yet: environments are read at the end of the scan, which is still running."
         }
+        (Some(Doubt::Running), View::Plan) => {
+            "Not known yet: what could be pruned is known at the end of the scan, which is still running."
+        }
         (Some(Doubt::Running), View::Links | View::Locks) => {
             "Not known yet: links are followed at the end of the scan, which is still running."
         }
         (Some(doubt), _) => doubt.sentence(),
         (None, View::Entries) => "There is no entry in this cache.",
         (None, View::Environments) => "No environment was found; ! shows where was searched.",
+        (None, View::Plan) => "There is nothing to do and nothing in the trash.",
         (None, View::Links | View::Locks) => "Nothing in this cache leads to entries.",
     }
 }

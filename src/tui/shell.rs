@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::snapshot::FilesRequest;
+use crate::worker::task::{TaskEvent, TaskJob};
 use crate::worker::{ScanEvent, ScanJob};
 
 use super::effect::Effect;
@@ -17,7 +18,7 @@ use super::model::Model;
 use super::reader::Reader;
 use super::signals::Signals;
 use super::terminal::{self, Capture, Screen, Taskbar};
-use super::{FilesReply, LocksReply, Options, Settings, update, view};
+use super::{AroundReply, FilesReply, Options, Settings, update, view};
 
 /// The least time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
@@ -37,7 +38,8 @@ struct Shell {
     model: Model,
     scan: Option<ScanJob>,
     files: Vec<(FilesRequest, FilesReply)>,
-    locks: Option<LocksReply>,
+    around: Option<AroundReply>,
+    task: Option<TaskJob>,
     /// When locks were last asked for, since the start.
     asked: Option<Duration>,
     taskbar: Taskbar,
@@ -68,7 +70,8 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
         model,
         scan: None,
         files: Vec::new(),
-        locks: None,
+        around: None,
+        task: None,
         asked: None,
         taskbar: Taskbar::Idle,
         dirty: true,
@@ -81,6 +84,7 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
     shell.draw()?;
     shell.scan = Some((shell.options.start_scan)());
     let code = shell.turn_until_done(&signals);
+    shell.wait_for_task();
     shell.stop();
     code
 }
@@ -98,7 +102,7 @@ impl Shell {
                 return Ok(128 + signal);
             }
             let due = FRAME.saturating_sub(drawn.elapsed());
-            let busy = self.model.is_scanning() || !self.files.is_empty();
+            let busy = self.model.is_scanning() || self.task.is_some() || !self.files.is_empty();
             let patience = if self.dirty {
                 due
             } else if busy {
@@ -119,7 +123,8 @@ impl Shell {
             }
             self.hear_scan()?;
             self.hear_files()?;
-            self.hear_locks()?;
+            self.hear_around()?;
+            self.hear_task()?;
             for message in self.screen.panics() {
                 self.event(Event::Notice(format!("A part of the program failed: {message}")))?;
             }
@@ -157,6 +162,16 @@ impl Shell {
             }
             Effect::StopScan => {
                 if let Some(job) = &self.scan {
+                    job.cancel.cancel();
+                }
+            }
+            Effect::Begin(task) => {
+                if self.task.is_none() {
+                    self.task = Some((self.options.start_task)(task));
+                }
+            }
+            Effect::StopTask => {
+                if let Some(job) = &self.task {
                     job.cancel.cancel();
                 }
             }
@@ -225,23 +240,69 @@ impl Shell {
     }
 
     /// Takes what was found about locks, and asks again from time to time: on a thread, one question at a time.
-    fn hear_locks(&mut self) -> anyhow::Result<()> {
-        match self.locks.as_ref().map(Receiver::try_recv) {
-            Some(Ok(survey)) => {
-                self.locks = None;
-                if self.model.learns(&survey) {
-                    self.event(Event::Locks(survey))?;
+    fn hear_around(&mut self) -> anyhow::Result<()> {
+        match self.around.as_ref().map(Receiver::try_recv) {
+            Some(Ok(around)) => {
+                self.around = None;
+                if self.model.learns(&around) {
+                    self.event(Event::Around(around))?;
                 }
             }
             Some(Err(TryRecvError::Empty)) => return Ok(()),
-            Some(Err(TryRecvError::Disconnected)) | None => self.locks = None,
+            Some(Err(TryRecvError::Disconnected)) | None => self.around = None,
         }
         let now = self.options.started.elapsed();
         if self.asked.is_none_or(|asked| now.saturating_sub(asked) >= LOCKS) {
             self.asked = Some(now);
-            self.locks = Some((self.options.survey_locks)(self.model.shown()));
+            self.around = Some((self.options.look_around)(self.model.shown()));
         }
         Ok(())
+    }
+
+    /// Takes the reports of the running task. After it everything is looked at again.
+    fn hear_task(&mut self) -> anyhow::Result<()> {
+        let Some(job) = &self.task else { return Ok(()) };
+        let files = job.progress.counts().files;
+        let mut heard = Vec::new();
+        let ended = loop {
+            match job.events.try_recv() {
+                Ok(event) => {
+                    let last = matches!(event, TaskEvent::Finished(_) | TaskEvent::Failed(_));
+                    heard.push(event);
+                    if last {
+                        break true;
+                    }
+                }
+                Err(TryRecvError::Empty) => break false,
+                Err(TryRecvError::Disconnected) => {
+                    heard.push(TaskEvent::Failed("The task ended without a result".to_owned()));
+                    break true;
+                }
+            }
+        };
+        if ended {
+            self.task = None;
+            self.asked = None;
+        }
+        for event in heard {
+            self.event(Event::Task(event))?;
+        }
+        if !ended {
+            self.event(Event::TaskProgress(files))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the running task has ended: it is never left in the middle of a step.
+    fn wait_for_task(&mut self) {
+        if let Some(job) = self.task.take() {
+            job.cancel.cancel();
+            while let Ok(event) = job.events.recv() {
+                if matches!(event, TaskEvent::Finished(_) | TaskEvent::Failed(_)) {
+                    break;
+                }
+            }
+        }
     }
 
     fn draw(&mut self) -> anyhow::Result<()> {

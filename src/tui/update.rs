@@ -4,6 +4,7 @@
 mod act;
 mod mark;
 mod mouse;
+mod task;
 
 pub(super) use act::enabled;
 pub(super) use mark::is_marked;
@@ -21,6 +22,7 @@ use super::event::{Event, Focus, Moment};
 use super::key::{Code, Key};
 use super::keymap::Meaning;
 use super::model::page::{Files, PageKind};
+use super::model::task::{Running, Stage};
 use super::model::{Model, Scan};
 use super::theme::Role;
 
@@ -77,8 +79,15 @@ pub fn update(model: &mut Model, event: Event, at: Moment) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Locks(survey) => {
-            model.take_locks(survey);
+        Event::Around(around) => {
+            model.take_around(around);
+            Vec::new()
+        }
+        Event::Task(event) => task::heard(model, event),
+        Event::TaskProgress(now) => {
+            if let Some(Running { stage: Stage::Working { files }, .. }) = &mut model.task {
+                *files = now;
+            }
             Vec::new()
         }
         Event::Notice(text) => {
@@ -125,6 +134,9 @@ fn scan(model: &mut Model, event: ScanEvent) -> Vec<Effect> {
 }
 
 fn press(model: &mut Model, key: Key) -> Vec<Effect> {
+    if let Some(effects) = task::answer_key(model, key) {
+        return effects;
+    }
     if model.typing && !type_key(model, key) {
         return Vec::new();
     }

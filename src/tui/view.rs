@@ -45,7 +45,9 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     if let Some(area) = layout.tabs {
         header::tab_line(model, buffer, area);
     }
-    let covered = model.layers.last().is_some_and(|layer| layer.kind != PageKind::Sort);
+    let covered = model.layers.last().is_some_and(|layer| {
+        !matches!(layer.kind, PageKind::Sort | PageKind::Confirm(..) | PageKind::Report(..))
+    });
     if !covered {
         if let Some(area) = layout.list {
             list::list(model, buffer, area, &layout);

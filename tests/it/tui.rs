@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use crate::support::sample;
 
 mod locks;
+mod plan;
 mod screen;
 
 use screen::Screen;
@@ -309,7 +310,7 @@ fn links_lead_to_their_entries() {
 
 #[test]
 fn help_lists_every_binding_and_runs_the_line_it_is_opened_on() {
-    let mut screen = Screen::new(120, 80);
+    let mut screen = Screen::new(120, 100);
     let text = screen.press("?").text();
     for binding in Keymap::default().bindings() {
         assert!(text.contains(&binding.about), "{} is missing", binding.name);
@@ -412,7 +413,7 @@ fn the_built_in_keymap_has_every_action_and_no_conflict() {
     let mut names: Vec<&str> = keymap.bindings().iter().map(|binding| binding.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 35);
+    assert_eq!(names.len(), 40);
     for binding in keymap.bindings() {
         for key in binding.keys.iter().flatten() {
             assert_eq!(key.name().parse::<Key>().as_ref(), Ok(key));

@@ -5,13 +5,14 @@ use std::ffi::OsStr;
 use crate::cli::args::{Look, Places};
 use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::view::wants_colour;
-use crate::cli::request;
 use crate::cli::settings::{self, GlyphsName, Settings, ThemeName};
 use crate::cli::surroundings::{self, Surroundings};
+use crate::cli::{locking, request};
 use crate::lock::SurveyRequest;
 use crate::scan::Absent;
 use crate::tui::{Glyphs, Keymap, Options, Theme};
 use crate::worker;
+use crate::worker::task::{Ground, start_task};
 
 /// Opens the interface; answers with the program's exit code.
 pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<u8, Failure> {
@@ -24,16 +25,25 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
     let cache = prepared.cache().to_owned();
     let root = cache.clone();
     let locks = prepared.survey(places, surroundings)?;
+    let (timeout, notice) = locking::timeout(surroundings);
+    let ground = Ground {
+        cache: cache.clone(),
+        locks: request::lock_directory(places, surroundings)?,
+        timeout,
+        clock: surroundings::clock,
+        now: surroundings::now,
+    };
     let code = crate::tui::run(Options {
         start_scan: Box::new(move || prepared.start(surroundings::now())),
         list_files: Box::new(move |request| worker::list_files(root.clone(), request)),
-        survey_locks: Box::new(move |snapshot| {
+        start_task: Box::new(move |task| start_task(task, ground.clone())),
+        look_around: Box::new(move |snapshot| {
             let environments = snapshot.environments.iter().map(|environment| environment.path.clone());
-            worker::survey_locks(SurveyRequest { environments: environments.collect(), ..locks.clone() })
+            worker::look_around(SurveyRequest { environments: environments.collect(), ..locks.clone() })
         }),
         cache,
         keymap,
-        notices: conflicts,
+        notices: conflicts.into_iter().chain(notice).collect(),
         theme,
         glyphs: glyphs(&settings, surroundings),
         home: surroundings.home.clone(),

@@ -53,6 +53,14 @@ pub(in crate::tui) enum Column {
     Since,
     /// A lock's file.
     LockFile,
+    /// Whether a step is in the plan, and the plan's own order.
+    Order,
+    /// What is to be pruned.
+    Thing,
+    /// What it gives back.
+    Back,
+    /// Why.
+    Reason,
 }
 
 /// How a column is laid out.
@@ -106,6 +114,7 @@ impl View {
             }
             Self::Links => &[C::LinkState, C::Form, C::Path, C::Target, C::Age],
             Self::Locks => &[C::Held, C::Resource, C::Holder, C::Since, C::LockFile],
+            Self::Plan => &[C::Order, C::Thing, C::Back, C::Reason],
         }
     }
 }
@@ -118,6 +127,7 @@ impl Column {
             Self::Version => "VERSION",
             Self::Size => "SIZE",
             Self::Bar => "",
+            Self::Order => "DOES",
             Self::Files => "FILES",
             Self::Users => "USERS",
             Self::Age => "AGE",
@@ -126,7 +136,7 @@ impl Column {
             Self::Python => "PYTHON",
             Self::Distributions => "DISTS",
             Self::Modes => "LINK MODES",
-            Self::Exclusive => "GIVES BACK",
+            Self::Exclusive | Self::Back => "GIVES BACK",
             Self::Health => "HEALTH",
             Self::Form => "FORM",
             Self::Target => "LEADS TO",
@@ -134,17 +144,22 @@ impl Column {
             Self::Holder => "HELD BY",
             Self::Since => "SINCE",
             Self::LockFile => "FILE",
+            Self::Thing => "WHAT",
+            Self::Reason => "WHY",
         }
     }
 
     /// Whether rows can be ordered by it.
     pub(in crate::tui) fn sorts(self) -> bool {
-        self != Self::Bar
+        !matches!(self, Self::Bar | Self::Order | Self::Thing | Self::Reason)
     }
 
     /// Whether the largest comes first when rows are first ordered by it.
     pub(in crate::tui) fn descends(self) -> bool {
-        matches!(self, Self::Size | Self::Files | Self::Users | Self::Distributions | Self::Exclusive)
+        matches!(
+            self,
+            Self::Size | Self::Files | Self::Users | Self::Distributions | Self::Exclusive | Self::Back
+        )
     }
 
     fn shape(self) -> Shape {
@@ -170,6 +185,10 @@ impl Column {
             Self::Resource => shape(8, 26, 60, 0, false),
             Self::Holder => shape(12, 36, 60, 1, false),
             Self::Since => shape(5, 5, 5, 4, true),
+            Self::Order => shape(6, 6, 6, 0, false),
+            Self::Thing => shape(8, 22, 40, 0, false),
+            Self::Back => shape(10, 10, 10, 1, true),
+            Self::Reason => shape(12, 22, 90, 2, false),
             Self::LockFile => shape(30, 50, 70, 6, false),
         }
     }
@@ -201,7 +220,7 @@ pub(in crate::tui) fn place(view: View, width: u16, widest: u16, health: u16) ->
     let gap = gap(width);
     let room = width.saturating_sub(GUTTER + u16::from(width >= 60));
     let names = |column: Column| {
-        matches!(column, Column::Name | Column::Environment | Column::Path | Column::Resource)
+        matches!(column, Column::Name | Column::Environment | Column::Path | Column::Resource | Column::Thing)
     };
     for (column, shape) in &mut columns {
         if names(*column) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::planning::Planning;
 use crate::human;
 use crate::lock::Survey;
 use crate::snapshot::{
@@ -92,8 +93,11 @@ pub(in crate::tui) struct Facts {
     pub locks: Arc<Survey>,
     /// Whether that was ever asked.
     pub asked_locks: bool,
-    /// The widest name of an entry, path of an environment, path of a pointer and resource of a lock, in cells.
-    pub widest: [u16; 4],
+    /// What the view of the plan shows.
+    pub planning: Planning,
+    /// The widest name of an entry, path of an environment, path of a pointer, resource of a lock, and thing to be pruned,
+    /// in cells.
+    pub widest: [u16; 5],
     /// The widest words about an environment's health, in cells.
     pub widest_health: u16,
     /// Counts snapshots, so that what was made from an older one can be told.
@@ -106,6 +110,7 @@ impl Facts {
         Self {
             locks: Arc::default(),
             asked_locks: false,
+            planning: Planning::default(),
             widest: widest(&snapshot, home),
             widest_health: widest_health(&snapshot),
             totals: totals(&snapshot),
@@ -192,14 +197,14 @@ fn keeper(group: &Group) -> Option<fn(&mut Kept) -> &mut u64> {
 }
 
 /// The widest names, so that a column takes no more room than it needs.
-fn widest(snapshot: &Snapshot, home: Option<&Path>) -> [u16; 4] {
+fn widest(snapshot: &Snapshot, home: Option<&Path>) -> [u16; 5] {
     let entries = snapshot.entries.iter().map(|entry| text::width(&entry_name(entry))).max();
     let environments =
         snapshot.environments().map(|(index, _)| text::width(&environment_name(snapshot, index, home))).max();
     let pointers = snapshot.pointers.iter().map(|pointer| pointer.path.as_os_str().len()).max();
     // What a lock guards is nearly always a path: its column is as wide as it likes.
     let locks = Some(usize::from(u16::MAX));
-    [entries, environments, pointers, locks]
+    [entries, environments, pointers, locks, locks]
         .map(|width| u16::try_from(width.unwrap_or(0)).unwrap_or(u16::MAX))
 }
 

@@ -69,6 +69,7 @@ impl List {
             View::Entries | View::Environments => Column::Size,
             View::Links => Column::LinkState,
             View::Locks => Column::Held,
+            View::Plan => Column::Order,
         };
         Self {
             view,
@@ -183,6 +184,7 @@ fn rows(facts: &Facts, view: View) -> u32 {
         View::Environments => facts.snapshot.environments.len(),
         View::Links => facts.snapshot.pointers.len(),
         View::Locks => facts.locks.files.len(),
+        View::Plan => facts.planning.rows.len(),
     };
     u32::try_from(rows).expect("a snapshot has fewer than 2^32 rows of a kind")
 }
@@ -218,6 +220,7 @@ fn haystack(facts: &Facts, view: View, row: u32, home: Option<&Path>) -> String 
             let holders: Vec<String> = file.holders.iter().map(page::holder).collect();
             format!("{guards} {} {}", page::state_word(&file.state), holders.join(" "))
         }
+        View::Plan => page::planned_text(&facts.planning, row),
     }
 }
 
@@ -228,7 +231,7 @@ fn largest(facts: &Facts, view: View, measure: Measure) -> u64 {
         View::Environments => {
             snapshot.environments().map(|(index, _)| facts.environment_bytes(index, measure)).max()
         }
-        View::Links | View::Locks => None,
+        View::Links | View::Locks | View::Plan => None,
     }
     .unwrap_or(0)
 }
@@ -340,6 +343,8 @@ fn numbers<'a>(
         (Column::LinkState, _) => Box::new(|row| 3 - snapshot.pointers[row].state as u64),
         (Column::Held, _) => Box::new(|row| held_rank(&facts.locks.files[row].state)),
         (Column::Since, _) => Box::new(move |row| seconds(page::since(&facts.locks.files[row]))),
+        (Column::Order, _) => Box::new(|row| row as u64),
+        (Column::Back, _) => Box::new(|row| page::planned_bytes(&facts.planning, row)),
         (Column::Form, _) => Box::new(|row| snapshot.pointers[row].form as u64),
         _ => return None,
     })

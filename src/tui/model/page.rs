@@ -7,11 +7,15 @@ use std::path::PathBuf;
 
 use tui_input::Input;
 
+use crate::plan::Class;
 use crate::snapshot::{EntryKey, FileRow, FilesRequest};
 use crate::tui::action::Action;
 use crate::tui::text::Line;
 
 use super::column::Column;
+use super::planning::Planned;
+use super::task::{Answer, Question};
+use crate::tui::theme::Role;
 
 /// What a page shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,10 @@ pub(in crate::tui) enum PageKind {
     Sort,
     /// What fills the cache.
     Picture(Picture),
+    /// A question, and the answer that has the focus.
+    Confirm(Question, Answer),
+    /// What became of a task: its title, and lines with their roles. Escaped.
+    Report(String, Vec<(String, Role)>),
     /// The files of an entry or a distribution.
     Files {
         /// Whose.
@@ -72,6 +80,8 @@ pub(in crate::tui) enum Subject {
     Link(PathBuf),
     /// A lock file, by its path.
     Lock(PathBuf),
+    /// A class of things to prune, a step, what is kept, or a run in the trash.
+    Planned(Planned),
 }
 
 /// What opening a line does.
@@ -87,6 +97,10 @@ pub(in crate::tui) enum Target {
     Run(Action),
     /// It filters the entries by a package.
     Package(String),
+    /// It makes a plan to prune everything of a class.
+    Plan(Class),
+    /// It answers the question.
+    Answer(Answer),
 }
 
 /// A line of a page.

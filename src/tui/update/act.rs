@@ -8,10 +8,12 @@ use crate::tui::layout::Layout;
 use crate::tui::model::column::Column;
 use crate::tui::model::list::Sort;
 use crate::tui::model::page::{Files, Page, PageKind, Picture, Subject, Target};
+use crate::tui::model::planning::Planned;
+use crate::tui::model::task::Question;
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::theme::Role;
 
-use super::{edit, mark};
+use super::{edit, mark, task};
 
 /// Does an action.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -35,6 +37,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Environments => show(model, View::Environments),
         Action::Links => show(model, View::Links),
         Action::Locks => show(model, View::Locks),
+        Action::Plan => show(model, View::Plan),
+        Action::Prune => task::prune(model),
+        Action::Apply => task::apply(model),
+        Action::Undo => task::undo(model),
+        Action::Purge => task::purge(model),
         Action::NextView => turn(model, 1),
         Action::PreviousView => turn(model, View::ALL.len() - 1),
         Action::Filter => {
@@ -68,12 +75,14 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ClearMarks => mark::clear(model),
         Action::Copy => return copy(model),
         Action::Rescan => return vec![Effect::Rescan],
+        Action::Stop if model.task.is_some() => return task::stop(model),
         Action::Stop => {
             model.say("Stopping the scan.", Role::Text);
             return vec![Effect::StopScan];
         }
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
+        Action::Quit if model.task.is_some() => task::ask(model, Question::Quit),
         Action::Quit => return vec![Effect::Quit],
     }
     Vec::new()
@@ -85,9 +94,16 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
     let row = model.list().row().is_some();
     match action {
         Action::Mark | Action::MarkRange | Action::MarkAll | Action::InvertMarks => {
-            listed && row && !matches!(model.view, View::Links | View::Locks)
+            listed
+                && row
+                && match model.view {
+                    View::Links | View::Locks => false,
+                    View::Plan => model.facts.planning.plan.is_some(),
+                    View::Entries | View::Environments => true,
+                }
         }
-        Action::Stop => model.scanning(),
+        Action::Stop => model.scanning() || model.task.is_some(),
+        Action::Apply => model.facts.planning.plan.is_some(),
         Action::ClearMarks => !model.marks.is_empty(),
         Action::Why => listed && entry_at_cursor(model).is_some(),
         Action::Open => match model.page() {
@@ -134,7 +150,7 @@ fn jump(model: &mut Model, end: bool) {
     }
 }
 
-fn show(model: &mut Model, view: View) {
+pub(super) fn show(model: &mut Model, view: View) {
     model.layers.clear();
     model.pane = Pane::List;
     model.typing = false;
@@ -147,6 +163,9 @@ fn turn(model: &mut Model, by: usize) {
 
 /// Opens what the cursor is on.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
+    if model.page().is_none() && task::open_row(model) {
+        return Vec::new();
+    }
     let Some(page) = model.page() else {
         model.list_mut().chosen = true;
         model.pane = Pane::Detail;
@@ -172,6 +191,11 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             model.layers.pop();
             act(model, action)
         }
+        Some(Target::Plan(class)) => {
+            task::plan_class(model, class);
+            Vec::new()
+        }
+        Some(Target::Answer(answer)) => task::answer_question(model, answer),
         Some(Target::Package(name)) => {
             show(model, View::Entries);
             edit(model, InputRequest::DeleteLine);
@@ -191,6 +215,7 @@ fn go(model: &mut Model, subject: &Subject) {
         Subject::Environment(_) => View::Environments,
         Subject::Link(_) => View::Links,
         Subject::Lock(_) => View::Locks,
+        Subject::Planned(_) => View::Plan,
     };
     let Some(row) = model.row_of(subject) else {
         model.say("That is no longer there.", Role::Warning);
@@ -281,7 +306,7 @@ fn entry_at_cursor(model: &Model) -> Option<crate::snapshot::EntryKey> {
         View::Entries => Some(snapshot.entries[row].key.clone()),
         View::Environments => snapshot.environments[row].entry.map(|entry| snapshot.entry(entry).key.clone()),
         View::Links => snapshot.pointers[row].entry.map(|entry| snapshot.entry(entry).key.clone()),
-        View::Locks => None,
+        View::Locks | View::Plan => None,
     }
 }
 
@@ -291,9 +316,11 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     let text = page.or_else(|| {
         let snapshot = model.snapshot();
         let path = match model.subject() {
-            Subject::Nothing => return None,
+            Subject::Nothing | Subject::Planned(Planned::Class(_)) => return None,
             Subject::Entry(key) => snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id),
             Subject::Environment(path) | Subject::Lock(path) => path,
+            Subject::Planned(Planned::Thing(at)) => snapshot.cache.path.join(at.path()),
+            Subject::Planned(Planned::Run(run)) => snapshot.cache.path.join(run.path()),
             Subject::Link(path) => snapshot.cache.path.join(path),
         };
         Some(path.to_string_lossy().into_owned())

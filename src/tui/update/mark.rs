@@ -11,6 +11,7 @@ pub(in crate::tui) fn is_marked(model: &Model, row: u32) -> bool {
         View::Entries => model.marks.entries.contains(&snapshot.entries[row as usize].key),
         View::Environments => model.marks.environments.contains(&snapshot.environments[row as usize].path),
         View::Links | View::Locks => false,
+        View::Plan => model.facts.planning.is_in(row as usize),
     }
 }
 
@@ -34,6 +35,10 @@ fn set(model: &mut Model, row: u32, marked: bool) {
             };
         }
         View::Links | View::Locks => {}
+        View::Plan => {
+            model.facts.planning.set(row as usize, marked);
+            model.facts.generation += 1;
+        }
     }
 }
 

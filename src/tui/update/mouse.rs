@@ -83,6 +83,7 @@ fn action_of(view: View) -> crate::tui::action::Action {
         View::Environments => Action::Environments,
         View::Links => Action::Links,
         View::Locks => Action::Locks,
+        View::Plan => Action::Plan,
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn cell(model: &Model, column: Column, row: usize, width: usize) -> C
         View::Environments => environment(model, column, row, width),
         View::Links => link(model, column, row, width),
         View::Locks => lock(model, column, row, width),
+        View::Plan => planned(model, column, row, width),
     };
     Cell { line, right: column.right() }
 }
@@ -278,6 +279,26 @@ fn lock(model: &Model, column: Column, row: usize, width: usize) -> Line {
         _ => {
             let path = human::path(&file.path, home);
             vec![piece(text::clip_middle(&path, width, glyphs.ellipsis()), Role::Dim)]
+        }
+    }
+}
+
+fn planned(model: &Model, column: Column, row: usize, width: usize) -> Line {
+    let glyphs = model.settings.glyphs;
+    let planning = &model.facts.planning;
+    match column {
+        Column::Order => {
+            let (word, role) = page::planned_sign(planning, row);
+            vec![piece(word, role)]
+        }
+        Column::Thing => {
+            let name = page::planned_name(planning, row);
+            vec![piece(text::clip(&name, width, glyphs.ellipsis()), Role::Text)]
+        }
+        Column::Back => vec![piece(human::bytes(page::planned_bytes(planning, row)), Role::Strong)],
+        _ => {
+            let why = page::planned_why(planning, row);
+            vec![piece(text::clip(&why, width, glyphs.ellipsis()), Role::Dim)]
         }
     }
 }

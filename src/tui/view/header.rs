@@ -107,7 +107,7 @@ pub(in crate::tui) fn tabs(model: &Model, area: Rect) -> Vec<(View, Rect)> {
         let width =
             u16::try_from(text::width(&label)).unwrap_or(area.width).min(area.right().saturating_sub(x));
         tabs.push((view, Rect { x, width, ..area }));
-        x = (x + width + u16::from(area.width >= 100)).min(area.right());
+        x = (x + width + u16::from(area.width >= 120)).min(area.right());
     }
     tabs
 }

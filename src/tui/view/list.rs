@@ -53,6 +53,7 @@ fn title(model: &Model) -> Line {
         View::Environments => model.snapshot().environments.len(),
         View::Links => model.snapshot().pointers.len(),
         View::Locks => model.facts.locks.files.len(),
+        View::Plan => model.facts.planning.rows.len(),
     } as u64;
     let shown = list.order.len() as u64;
     let unknown = if model.view == View::Locks { !model.facts.asked_locks } else { model.blank().is_some() };

@@ -4,11 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::human;
+use crate::plan::Plan;
 use crate::snapshot::Certainty;
 use crate::tui::action::Action;
 use crate::tui::model::marks::Joint;
 use crate::tui::model::page::PageKind;
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::task::{Running, Stage};
+use crate::tui::model::{Model, Pane, View};
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
 use crate::tui::update::enabled;
@@ -27,11 +29,13 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
     let line = if model.typing {
         filter(model)
+    } else if let Some(running) = &model.task {
+        task(model, running)
     } else if let Some(notice) = &model.notice {
         vec![piece(format!(" {}", notice.text), notice.role)]
     } else if let Some(page) = model.layers.last().filter(|page| matches!(page.kind, PageKind::Picture(_))) {
         map::legend(model, page, usize::from(room.width))
-    } else if let Some(joint) = &model.joint {
+    } else if let Some(joint) = model.joint.as_ref().filter(|_| model.view != View::Plan) {
         marks(model, joint)
     } else if model.layers.is_empty() {
         row(model)
@@ -54,6 +58,48 @@ fn filter(model: &Model) -> Line {
         piece(human::escape(after), Role::Match),
         piece("   enter keeps it, esc clears it", Role::Dim),
     ]
+}
+
+/// What the running task is at.
+fn task(model: &Model, task: &Running) -> Line {
+    let glyphs = model.settings.glyphs;
+    let elapsed = model.moment.elapsed.saturating_sub(task.started);
+    let spinner = glyphs.spinner(elapsed.as_millis() / 100);
+    let mut line = vec![piece(format!(" {spinner} "), Role::Progress), piece(task.title, Role::Strong)];
+    match &task.stage {
+        Stage::Begun => {}
+        Stage::Waiting { holders, remaining, told } => {
+            let left = remaining.saturating_sub(model.moment.elapsed.saturating_sub(*told)).as_secs();
+            let words = format!("waits for the lock, held by {holders}, {left} s more at most");
+            line.extend([piece(glyphs.dot(), Role::Dim), piece(words, Role::Warning)]);
+        }
+        Stage::Working { files } => {
+            line.extend([
+                piece(glyphs.dot(), Role::Dim),
+                piece(human::counted(*files, "file", "files"), Role::Text),
+            ]);
+        }
+    }
+    let words = if task.stopping { "stopping" } else { "S stops it" };
+    line.extend([piece(glyphs.dot(), Role::Dim), piece(words, Role::Dim)]);
+    line
+}
+
+/// What the plan comes to.
+fn plan_sums(model: &Model, plan: &Plan) -> Line {
+    let dot = model.settings.glyphs.dot();
+    let totals = model.facts.planning.chosen().map_or(plan.totals, |chosen| chosen.totals);
+    let sure = if totals.bytes.certainty == Certainty::Exact { "" } else { "at least " };
+    let mut line = vec![
+        piece(format!(" gives back {sure}{}", human::bytes(totals.bytes.reclaimable)), Role::Strong),
+        piece(dot, Role::Dim),
+        piece(format!("{} to do", human::counted(totals.steps, "step", "steps")), Role::Text),
+    ];
+    if !plan.kept.is_empty() {
+        line.push(piece(dot, Role::Dim));
+        line.push(piece(format!("{} kept", human::count(plan.kept.len() as u64)), Role::Held));
+    }
+    line
 }
 
 /// What the marks come to.
@@ -93,6 +139,11 @@ fn marks(model: &Model, joint: &Joint) -> Line {
 
 /// Where the cursor is, when there is nothing else to say.
 fn row(model: &Model) -> Line {
+    if model.view == View::Plan
+        && let Some(plan) = &model.facts.planning.plan
+    {
+        return plan_sums(model, plan);
+    }
     let list = model.list();
     if list.order.is_empty() {
         return vec![piece(format!(" no {}", model.view.noun()), Role::Dim)];

@@ -208,7 +208,8 @@ fn an_interface_that_panics() {
     let options = cachetui::tui::Options {
         start_scan: Box::new(|| panic!("THE PART THAT FAILS")),
         list_files: Box::new(|_| std::sync::mpsc::channel().1),
-        survey_locks: Box::new(|_| std::sync::mpsc::channel().1),
+        start_task: Box::new(|_| panic!("no task is begun")),
+        look_around: Box::new(|_| std::sync::mpsc::channel().1),
         cache: "/nowhere".into(),
         keymap: cachetui::tui::Keymap::default(),
         notices: Vec::new(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cachetui::lock::{Holder, LockFile, Maker, Resource, Share, State, Survey};
 use cachetui::snapshot::Snapshot;
 use cachetui::tui::{Event, Glyphs};
+use cachetui::worker::Around;
 use jiff::{Span, Timestamp};
 
 use super::screen::Screen;
@@ -23,6 +24,11 @@ fn file(path: String, maker: Maker, resource: Resource) -> LockFile {
 
 fn cache_lock() -> LockFile {
     file(format!("{CACHE}/.lock"), Maker::Uv, Resource::Cache(CACHE.into()))
+}
+
+/// What the screen is told of locks.
+pub(super) fn around(locks: Survey) -> Event {
+    Event::Around(Around { locks, ..Around::default() })
 }
 
 /// Nobody holds anything.
@@ -80,7 +86,7 @@ fn busy_screen(width: u16, height: u16) -> Screen {
     let snapshot = sample::realistic();
     let survey = busy(&snapshot);
     let mut screen = Screen::showing(snapshot, width, height);
-    screen.event(Event::Locks(survey));
+    screen.event(around(survey));
     screen
 }
 
@@ -109,10 +115,10 @@ fn the_header_says_whether_the_cache_is_locked() {
     let mut screen = Screen::showing(sample::realistic(), 140, 24);
     assert!(screen.text().contains("lock free"));
     let snapshot = sample::realistic();
-    screen.event(Event::Locks(busy(&snapshot)));
+    screen.event(around(busy(&snapshot)));
     assert!(screen.text().contains("lock shared"));
     let exclusive = LockFile { state: State::Exclusive, ..cache_lock() };
-    screen.event(Event::Locks(Survey { files: vec![exclusive], ..Survey::default() }));
+    screen.event(around(Survey { files: vec![exclusive], ..Survey::default() }));
     assert!(screen.line("cachetui").contains("locked"));
 }
 
@@ -127,7 +133,7 @@ fn the_cursor_stays_on_its_lock_when_others_come_and_go() {
     screen.press("<esc>");
     let mut survey = busy(&sample::realistic());
     survey.files.remove(1);
-    screen.event(Event::Locks(survey));
+    screen.event(around(survey));
     assert_eq!(title(&mut screen), before);
 }
 
@@ -144,6 +150,6 @@ fn a_lock_of_an_environment_leads_to_it_and_locks_cannot_be_marked() {
 fn running_below_uv_is_said_once_at_the_start() {
     let mut screen = Screen::bare(120, 24, Glyphs::Unicode);
     let ancestor = holder(77, "uvx cachetui", Share::Shared);
-    screen.event(Event::Locks(Survey { ancestor: Some(ancestor), ..Survey::default() }));
+    screen.event(around(Survey { ancestor: Some(ancestor), ..Survey::default() }));
     assert!(screen.text().contains("cachetui runs under `uvx`"), "{}", screen.text());
 }

@@ -44,7 +44,7 @@ impl Screen {
         let mut screen = Self::bare(width, height, Glyphs::Unicode);
         screen.event(Event::ScanStarted);
         screen.event(Event::Scan(ScanEvent::Finished(Arc::new(snapshot))));
-        screen.event(Event::Locks(super::locks::free()));
+        screen.event(super::locks::around(super::locks::free()));
         screen
     }
 

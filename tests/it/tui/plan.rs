@@ -1,0 +1,163 @@
+//! The view of the plan: what could be pruned, the plan made from marks, the question, the task, and the report.
+
+use std::time::Duration;
+
+use cachetui::apply::{Freed, Outcome, Report, State};
+use cachetui::plan::{Action, At};
+use cachetui::tui::{Effect, Event, Glyphs};
+use cachetui::worker::Around;
+use cachetui::worker::task::{Done, Task, TaskEvent};
+
+use super::screen::Screen;
+use crate::support::sample;
+
+fn presentable(width: u16, height: u16) -> Screen {
+    Screen::showing(sample::presentable(), width, height)
+}
+
+/// The plan that was begun, if one was.
+fn begun(screen: &Screen) -> Option<&cachetui::plan::Plan> {
+    screen.effects.iter().find_map(|effect| match effect {
+        Effect::Begin(Task::Prune(plan)) => Some(&**plan),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_could_be_pruned_looks_as_it_should_at_every_size() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5), (1, 1)] {
+        insta::assert_snapshot!(
+            format!("overview_{width}x{height}"),
+            presentable(width, height).press("5").text()
+        );
+    }
+}
+
+#[test]
+fn a_plan_looks_as_it_should_at_every_size() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5), (1, 1)] {
+        let text = presentable(width, height).press("5j<enter>").text();
+        insta::assert_snapshot!(format!("plan_{width}x{height}"), text);
+    }
+}
+
+#[test]
+fn marked_entries_become_a_plan_that_is_asked_for_before_it_is_done() {
+    let mut screen = presentable(120, 40);
+    screen.press("/jaxlib<enter> <esc>/2.7.1<enter> p");
+    insta::assert_snapshot!("plan_of_marks", screen.text());
+    screen.press("D");
+    insta::assert_snapshot!("plan_question", screen.text());
+    assert!(begun(&screen).is_none(), "nothing happens before the answer");
+    screen.press("<enter>");
+    assert!(begun(&screen).is_none(), "the safe answer has the focus");
+    assert!(screen.text().contains("Nothing was changed"));
+    screen.press("Dy");
+    let plan = begun(&screen).expect("the answer was yes");
+    assert_eq!(plan.steps.len(), 2);
+    assert_eq!(plan.steps[0].name.as_deref(), Some("torch"));
+}
+
+#[test]
+fn a_step_can_be_taken_out_of_the_plan_and_put_in_again() {
+    let mut screen = presentable(120, 40);
+    screen.press("5j<enter>");
+    let all = screen.text().matches(" remove ").count();
+    screen.press(" ");
+    assert_eq!(screen.text().matches(" remove ").count(), all - 1);
+    screen.press("Dy");
+    let plan = begun(&screen).unwrap();
+    assert_eq!(plan.steps.len(), all - 1);
+    assert!(plan.steps.iter().all(|step| step.version.as_deref() != Some("2.7.1")));
+    let sum: u64 = plan.steps.iter().map(|step| step.bytes.reclaimable).sum();
+    assert_eq!(plan.totals.bytes.reclaimable, sum);
+}
+
+#[test]
+fn what_calls_for_a_second_look_has_to_be_typed() {
+    let mut snapshot = sample::presentable();
+    for entry in &mut snapshot.entries {
+        entry.other_owner = true;
+    }
+    let mut screen = Screen::showing(snapshot, 120, 40);
+    screen.press("5j<enter>Dy");
+    assert!(screen.text().contains("type prune"), "{}", screen.text());
+    screen.press("yes<enter>");
+    assert!(begun(&screen).is_none());
+    screen.press("Dyprune<enter>");
+    assert!(begun(&screen).is_some());
+}
+
+#[test]
+fn nothing_is_planned_before_the_scan_has_ended() {
+    let mut screen = Screen::bare(120, 40, Glyphs::Unicode);
+    screen.event(Event::ScanStarted);
+    screen.press("pDy");
+    assert!(screen.text().contains("A plan needs a scan"), "{}", screen.text());
+    assert!(begun(&screen).is_none());
+}
+
+#[test]
+fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
+    let mut screen = presentable(120, 24);
+    screen.press("5j<enter>Dy");
+    let waiting = TaskEvent::Waiting {
+        holders: "process 4121 (uvx ruff server)".to_owned(),
+        remaining: Duration::from_secs(300),
+    };
+    screen.event(Event::Task(waiting));
+    let line = screen.line("pruning");
+    assert!(line.contains("waits for the lock, held by process 4121"), "{line}");
+    screen.press("q");
+    assert!(screen.text().contains("leave?"), "{}", screen.text());
+    assert!(!screen.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
+    screen.press("n");
+    screen.event(Event::Task(TaskEvent::Working)).event(Event::TaskProgress(1_234));
+    assert!(screen.line("pruning").contains("1,234 files"));
+    screen.press("S");
+    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::StopTask)));
+    let outcome = |path: &str, state, why: Option<&str>| Outcome {
+        action: Action::RemoveEntry,
+        at: At::new(path.as_ref()),
+        state,
+        why: why.map(str::to_owned),
+    };
+    let report = Report {
+        outcomes: vec![
+            outcome("archive-v0/one", State::Done, None),
+            outcome("archive-v0/two\u{1b}[31m", State::Stale, Some("it has changed since the scan")),
+            outcome("archive-v0/three", State::Cancelled, None),
+        ],
+        freed: Freed { predicted: 799 << 20, measured: None, why: None },
+        trash: None,
+        notes: vec!["Locks are worth little here.".to_owned()],
+    };
+    screen.event(Event::Task(TaskEvent::Finished(Done::Pruned(report))));
+    insta::assert_snapshot!("plan_report", screen.text());
+    assert!(
+        screen.effects.iter().any(|effect| matches!(effect, Effect::Rescan)),
+        "everything is looked at again"
+    );
+}
+
+#[test]
+fn the_trash_is_shown_and_can_be_put_back_or_emptied() {
+    let directory = tempfile::tempdir().unwrap();
+    for run in ["20260101T120000Z-1-0", "20260102T130501Z-1-0"] {
+        std::fs::create_dir_all(directory.path().join(".cachetui-trash").join(run)).unwrap();
+    }
+    let trash = cachetui::apply::trash::runs(directory.path()).unwrap();
+    let mut screen = presentable(120, 40);
+    screen.press("zX");
+    assert!(screen.effects.is_empty());
+    screen.event(Event::Around(Around { trash: trash.clone(), locks: super::locks::free() }));
+    screen.press("5");
+    assert!(screen.line("2026-01-02 13:05:01 UTC").contains("can be put back"));
+    screen.press("zy");
+    let restored = |effect: &Effect| matches!(effect, Effect::Begin(Task::Restore(run)) if *run == trash[1]);
+    assert!(screen.effects.iter().any(restored), "the newest comes back first");
+    screen.event(Event::Task(TaskEvent::Finished(Done::Restored(Vec::new()))));
+    screen.press("<esc>Xy");
+    let purged = |effect: &Effect| matches!(effect, Effect::Begin(Task::Purge(runs)) if *runs == trash);
+    assert!(screen.effects.iter().any(purged));
+}

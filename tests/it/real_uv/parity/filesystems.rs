@@ -78,7 +78,7 @@ fn the_linker_makes_what_uv_makes_across_a_bind_mount() {
     compare(&ground, First::Uv, &becomes);
 }
 
-/// A clone crosses mounts of one filesystem since Linux 5.19.
+/// A clone crosses mounts of one filesystem; kernels of before 2022 refused it.
 #[test]
 fn the_linker_makes_what_uv_makes_across_a_bind_mount_of_xfs() {
     let Some(xfs) = Mounted::new("xfs", 320) else { return };

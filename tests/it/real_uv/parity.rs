@@ -21,7 +21,7 @@ use ground::{Ground, Linked};
 const MODES: [(Mode, &str); 4] =
     [(Mode::Clone, "clone"), (Mode::Hardlink, "hardlink"), (Mode::Symlink, "symlink"), (Mode::Copy, "copy")];
 
-/// What a mode becomes on a filesystem: the mode that works, and those that are refused before it with their error number.
+/// What a mode becomes in a place: the mode that works, and those that are refused before it with their error number.
 type Becomes = (Mode, &'static [(Mode, i32)]);
 
 const NOT_SUPPORTED: i32 = rustix::io::Errno::OPNOTSUPP.raw_os_error();

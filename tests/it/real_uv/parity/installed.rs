@@ -1,4 +1,4 @@
-//! What the linker linked over an installation of uv stays an installation: uv checks it, uninstalls it, installs it anew.
+//! What the linker linked over an installation stays one: uv checks it, uninstalls it, and installs it anew.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;

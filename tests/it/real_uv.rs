@@ -7,5 +7,6 @@ mod hostile;
 mod lab;
 mod locks;
 mod oracle;
+mod parity;
 mod reclaimable;
 mod references;

@@ -13,7 +13,10 @@ use crate::uv::distribution;
 /// Whether a file is one that is never a link, by its path relative to `site-packages`: `RECORD`, `INSTALLER`,
 /// `REQUESTED` and the JSON files that installers write into a `.dist-info`, and what Python compiles.
 ///
-/// Scripts that were generated or rewritten cannot be told by their path; their digest in `RECORD` differs.
+/// Scripts that were generated or rewritten cannot be told by their path; their digest in `RECORD` differs. Nor can a
+/// file of `<name>-<version>.data/scripts` that nobody may execute in the entry: it has the recorded digest, and is a
+/// copy all the same, to which uv 0.13.8 gives that permission. The caller makes it private, or a hardlink or symlink
+/// takes the permission away.
 pub fn is_private(relative: &Path) -> bool {
     let text = relative.to_string_lossy();
     if cfg!(windows) {

@@ -103,6 +103,20 @@ impl Mounted {
         })
     }
 
+    /// Mounts an overlay over its own lower layer, so that what is there keeps its path.
+    pub(crate) fn overlay_over(lower: &Path, upper: &Path, work: &Path) -> Option<Self> {
+        if !is_root("an overlay") {
+            return None;
+        }
+        let (lower_layer, upper, work) = (lower.display(), upper.display(), work.display());
+        let layers = format!("lowerdir={lower_layer},upperdir={upper},workdir={work}");
+        if !worked(Command::new("mount").args(["-t", "overlay", "-o", &layers, "overlay"]).arg(lower)) {
+            not_run("an overlay cannot be mounted here");
+            return None;
+        }
+        Some(Self { mount: lower.to_owned(), device: None, _directory: tempfile::tempdir().unwrap() })
+    }
+
     fn by_command(
         what: &str,
         command: impl FnOnce(&Path, &Path) -> std::io::Result<std::process::Output>,

@@ -43,8 +43,8 @@ pub(in crate::tui) struct Planning {
     pub plan: Option<Plan>,
     /// Steps that were taken out of it.
     pub excluded: HashSet<At>,
-    /// What each class would take, while there is no plan.
-    pub classes: Vec<Totals>,
+    /// What each class would take, while there is no plan, and how much of it is kept.
+    pub classes: Vec<(Totals, usize)>,
     /// The runs in the trash, oldest first.
     pub trash: Vec<Run>,
     /// The rows, in their order.
@@ -73,7 +73,10 @@ impl Planning {
             self.plan = complete.then(|| plan::plan(snapshot, &old.request));
         }
         self.classes = if complete && self.plan.is_none() {
-            let totals = |class| plan::plan(snapshot, &Request::Prune(of_class(class))).totals;
+            let totals = |class| {
+                let plan = plan::plan(snapshot, &Request::Prune(of_class(class)));
+                (plan.totals, plan.kept.len())
+            };
             Class::ALL.into_iter().map(totals).collect()
         } else {
             Vec::new()

@@ -49,7 +49,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
 /// What a row gives back, in bytes.
 pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> u64 {
     match (planning.rows.get(row), &planning.plan) {
-        (Some(Row::Class(class)), _) => planning.classes[*class].bytes.reclaimable,
+        (Some(Row::Class(class)), _) => planning.classes[*class].0.bytes.reclaimable,
         (Some(Row::Step(step)), Some(plan)) => plan.steps[*step].bytes.reclaimable,
         _ => 0,
     }
@@ -59,7 +59,12 @@ pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> u64 {
 pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
     match (planning.rows.get(row), &planning.plan) {
         (Some(Row::Class(class)), _) => {
-            let number = human::counted(planning.classes[*class].steps, "thing", "things");
+            let (totals, kept) = &planning.classes[*class];
+            let number = match (totals.steps, kept) {
+                (0, 0) => "none".to_owned(),
+                (steps, 0) => human::count(steps),
+                (steps, kept) => format!("{}, {kept} kept", human::count(steps)),
+            };
             format!("{number}. {}", Class::ALL[*class].sentence())
         }
         (Some(Row::Run(run)), _) => {
@@ -129,7 +134,7 @@ pub(super) fn detail(model: &Model, row: usize, width: usize) -> Document {
 }
 
 fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) {
-    let totals = &model.facts.planning.classes[class];
+    let (totals, kept) = &model.facts.planning.classes[class];
     let class = Class::ALL[class];
     paragraph(document, class.sentence(), Role::Text, width);
     gap(document);
@@ -145,10 +150,14 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
         fact(document, "held", &human::bytes(totals.bytes.held), Role::Held, width);
     }
     gap(document);
-    if totals.steps > 0 {
+    if *kept > 0 {
+        fact(document, "kept", &human::count(*kept as u64), Role::Held, width);
+        gap(document);
+    }
+    if totals.steps > 0 || *kept > 0 {
         document.lines.push(PageLine {
             line: vec![
-                piece(" plan to remove them", Role::Strong),
+                piece(" make the plan", Role::Strong),
                 piece(format!(" {}", model.settings.glyphs.opens()), Role::Key),
             ],
             target: Some(Target::Plan(class)),

@@ -11,7 +11,7 @@ use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
 use crate::tui::theme::Role;
-use crate::worker::task::{Task, TaskEvent};
+use crate::worker::task::{Done, Task, TaskEvent};
 
 /// Shows a plan to prune what is marked; in the view of the plan, drops it.
 pub(super) fn prune(model: &mut Model) {
@@ -234,6 +234,12 @@ pub(super) fn heard(model: &mut Model, event: TaskEvent) -> Vec<Effect> {
         }
         TaskEvent::Finished(done) => {
             model.task = None;
+            if matches!(done, Done::Pruned(_)) {
+                // What was asked for is done; what is left of it is for another plan.
+                let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
+                model.facts.planning.drop(&snapshot);
+                model.replan();
+            }
             let (title, lines) = page::report(&done);
             model.layers.push(Page::new(PageKind::Report(title, lines)));
             ended(model)
@@ -262,7 +268,10 @@ pub(super) fn open_row(model: &mut Model) -> bool {
     let Some(class) = page::class_of(&planned) else { return false };
     let row = model.list().row().map(|row| row as usize);
     let steps = match row.and_then(|row| model.facts.planning.rows.get(row)) {
-        Some(Row::Class(class)) => model.facts.planning.classes[*class].steps,
+        Some(Row::Class(class)) => {
+            let (totals, kept) = &model.facts.planning.classes[*class];
+            totals.steps + *kept as u64
+        }
         _ => 0,
     };
     if steps == 0 {

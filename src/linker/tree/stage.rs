@@ -203,15 +203,21 @@ impl<'a> Staging<'a> {
             }
         }
         let bits = destination.bits(&item.expect);
+        // A link would take the right to run from a program that uv copied to give it (uv 0.13.8, `.data/scripts`).
+        let runs = |bits: u32| bits & 0o111 != 0;
+        let loses = destination.found.is_some_and(|found| {
+            found.stat.kind == FileKind::File && runs(found.bits) && !runs(source.found.bits)
+        });
+        let kind = if loses { Kind::Private } else { item.kind };
         let make = |mode| {
-            if destination.is_already(mode, item.kind) {
+            if destination.is_already(mode, kind) {
                 return Ok(None);
             }
             let temporary = temporary_name();
             let made = make_at(&source, place, &temporary, mode, bits)?;
             Ok(Some((temporary, made)))
         };
-        let rung = match item.kind {
+        let rung = match kind {
             Kind::Link => self.ladder.make(&path, make),
             Kind::Private => make(Mode::Copy)
                 .map(|made| Rung { made, mode: Mode::Copy, at_limit: false })

@@ -88,6 +88,29 @@ pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<
     answer
 }
 
+/// Any other work that runs on a thread of its own.
+#[derive(Debug)]
+pub struct Task<Answer> {
+    /// Its answer, which comes once.
+    pub answer: Receiver<Answer>,
+    /// How far it has come.
+    pub progress: Arc<Progress>,
+    /// Stops it early.
+    pub cancel: Cancel,
+}
+
+/// Starts some work.
+pub fn start<Answer: Send + 'static>(
+    work: impl FnOnce(&Cancel, &Progress) -> Answer + Send + 'static,
+) -> Task<Answer> {
+    let (sender, answer) = mpsc::channel();
+    let progress = Arc::new(Progress::default());
+    let cancel = Cancel::default();
+    let task = Task { answer, progress: Arc::clone(&progress), cancel: cancel.clone() };
+    spawn(move || drop(sender.send(work(&cancel, &progress))));
+    task
+}
+
 /// Finds out about locks off the caller's thread; the answer comes once.
 pub fn survey_locks(request: SurveyRequest) -> Receiver<Survey> {
     let (sender, answer) = mpsc::channel();

@@ -3,6 +3,7 @@
 //! Environment variables, the current directory and the clock are read only in [`surroundings`]; printing happens only
 //! below this module, through one locked and buffered writer. A reader that goes away ends the program quietly.
 
+mod act;
 pub mod args;
 pub mod commands;
 mod confirm;
@@ -97,6 +98,10 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Locks(arguments_of_locks) => {
             commands::locks::run(&arguments.places, arguments_of_locks, surroundings, &view, writer)
         }
+        Command::Prune(prune) => commands::prune::run(&arguments.places, prune, surroundings, &view, writer),
+        Command::Apply(apply) => commands::apply::run(&arguments.places, apply, surroundings, &view, writer),
+        Command::Undo(undo) => commands::undo::run(&arguments.places, undo, surroundings, &view, writer),
+        Command::Trash(trash) => commands::trash::run(&arguments.places, trash, surroundings, &view, writer),
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

@@ -91,6 +91,29 @@ pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<
     answer
 }
 
+/// Any other work that runs on a thread of its own.
+#[derive(Debug)]
+pub struct Task<Answer> {
+    /// Its answer, which comes once.
+    pub answer: Receiver<Answer>,
+    /// How far it has come.
+    pub progress: Arc<Progress>,
+    /// Stops it early.
+    pub cancel: Cancel,
+}
+
+/// Starts some work.
+pub fn start<Answer: Send + 'static>(
+    work: impl FnOnce(&Cancel, &Progress) -> Answer + Send + 'static,
+) -> Task<Answer> {
+    let (sender, answer) = mpsc::channel();
+    let progress = Arc::new(Progress::default());
+    let cancel = Cancel::default();
+    let task = Task { answer, progress: Arc::clone(&progress), cancel: cancel.clone() };
+    spawn(move || drop(sender.send(work(&cancel, &progress))));
+    task
+}
+
 /// What goes on around a cache besides what a scan sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Around {

@@ -9,8 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustc_hash::FxHashMap;
 
+use crate::control::Cancel;
+use crate::disk::FileStat;
+use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::linker::{Error, Missing, Place, Root};
+use crate::uv::bucket::{Bucket, BucketKind};
 
 /// The directory in the cache's root.
 pub const DIRECTORY: &str = ".cachetui-trash";
@@ -105,6 +110,59 @@ impl Run {
         moved.map_err(|error| Error::new("rename", trash.join(&self.name), error))?;
         Ok(Self { name })
     }
+}
+
+/// What a run keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Entries.
+    pub entries: u64,
+    /// Everything but directories, each inode once.
+    pub files: u64,
+    /// Allocated bytes, each inode once.
+    pub disk: u64,
+    /// Those of them that purging gives back: an inode counts when all its links are in the run. Shared extents are not
+    /// looked at.
+    pub reclaimable: u64,
+}
+
+#[derive(Default)]
+struct Counting {
+    held: Held,
+    /// By device and inode: its links, and how many of them were found.
+    linked: FxHashMap<(u64, u64), (u64, u64)>,
+}
+
+impl Visitor for Counting {
+    fn directory(&mut self, parent: &Directory<'_>, _name: &OsStr) -> Descend {
+        let bucket = Bucket::parse(parent.relative().as_os_str());
+        self.held.entries += u64::from(bucket.is_some_and(|it| it.kind == BucketKind::Archive));
+        Descend::Yes
+    }
+
+    fn entered(&mut self, _entered: &Directory<'_>, stat: &FileStat) -> Descend {
+        self.held.disk += stat.disk;
+        self.held.reclaimable += stat.disk;
+        Descend::Yes
+    }
+
+    fn file(&mut self, _parent: &Directory<'_>, _name: &OsStr, stat: &FileStat) {
+        let (links, found) = self.linked.entry((stat.device, stat.inode)).or_insert((stat.links, 0));
+        *found += 1;
+        let (first, whole) = (*found == 1, *found == *links);
+        self.held.files += u64::from(first);
+        self.held.disk += if first { stat.disk } else { 0 };
+        self.held.reclaimable += if whole { stat.disk } else { 0 };
+    }
+
+    fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {}
+}
+
+/// Looks at what a run keeps; what cannot be read is not counted.
+pub fn held(cache: &Path, run: &Run) -> Held {
+    let mut counting = Counting::default();
+    walk::walk(&cache.join(run.path()), &Cancel::default(), &mut counting);
+    counting.held
 }
 
 /// The runs that are in a cache's trash, oldest first.

@@ -5,6 +5,7 @@
 //! everywhere.
 
 pub mod locks;
+pub mod prune;
 pub mod values;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use crate::snapshot::{
     EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
 };
 use locks::LocksArguments;
+use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
 use values::{Age, Bytes, words};
 
 const STYLES: Styles = Styles::styled()
@@ -32,8 +34,8 @@ const LONG_ABOUT: &str = "\
 See what the uv cache holds and who uses it.
 
 Without a command, cachetui opens its interface on the cache that uv would use here. Every view of the interface is a \
-command too, with tables for people and `--json` for programs. Nothing here changes the cache or an environment; \
-`doctor` makes temporary files there, and removes them again.";
+command too, with tables for people and `--json` for programs. Looking changes nothing. What changes the cache shows its \
+plan and asks first; `doctor` makes temporary files, and removes them again.";
 
 const AFTER_LONG_HELP: &str = "\
 Words:
@@ -44,7 +46,7 @@ Words:
 
 Exit codes:
   0  done, or nothing to do        3   a check found damage
-  1  something failed              11  a lock is busy
+  1  something failed or was left  11  a lock is busy
   2  the arguments make no sense   130 interrupted
 
 Examples:
@@ -53,6 +55,7 @@ Examples:
   cachetui why torch==2.9.0                   who uses it, and what deleting it gives back
   cachetui envs ~/code/project                how each distribution there was linked
   cachetui links --state dangling             pointers that lead nowhere
+  cachetui prune --unused --dry-run           what would go, and what that gives back
   cachetui doctor                             which links could be made, and what is wrong
   cachetui list --json | jq '.totals'";
 
@@ -208,6 +211,21 @@ pub enum Command {
     /// file. The exit code is 0 whatever is held.
     #[command(after_long_help = locks::HELP)]
     Locks(LocksArguments),
+    /// Remove from the cache what is not needed
+    ///
+    /// Without anything asked for it shows what each kind would give back. Otherwise it shows the plan, asks, and carries
+    /// it out under uv's lock: for each entry the pointers that lead to it first, so that uv never meets one that leads
+    /// nowhere.
+    #[command(after_long_help = prune::HELP)]
+    Prune(PruneArguments),
+    /// Carry out a plan that `prune --save` wrote
+    ///
+    /// Nothing is searched anew. When anything has changed since that shows a new use, nothing is done.
+    Apply(ApplyArguments),
+    /// Put back what the last prune removed, as far as it is in the trash
+    Undo(UndoArguments),
+    /// List, put back or delete what was removed with `--trash`
+    Trash(TrashArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.

@@ -1,5 +1,6 @@
 //! The commands: each takes a snapshot, its arguments and a view, and writes its answer.
 
+pub mod apply;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
@@ -8,8 +9,11 @@ pub mod links;
 pub mod list;
 pub mod locks;
 pub mod man;
+pub mod prune;
 mod summary;
+pub mod trash;
 pub mod tui;
+pub mod undo;
 pub mod why;
 
 use std::path::{Component, Path, PathBuf};

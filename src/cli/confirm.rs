@@ -5,6 +5,15 @@ use std::io::{self, Write};
 use super::failure::{Failure, USAGE};
 use super::surroundings::Surroundings;
 
+/// The failure of whoever would have to ask and cannot: without a terminal, or where an answer for programs goes there.
+pub(super) fn nobody() -> Failure {
+    Failure::message(
+        USAGE,
+        "Nobody can be asked: this is not a terminal, or the answer is for a program. Nothing was changed.",
+    )
+    .hint("`--yes` does it without asking, `--dry-run` only says what would be done.")
+}
+
 /// Asks a question that is answered with yes or no, where no is the default. Without a terminal nobody can answer, and
 /// nothing is done.
 pub(super) fn ask(
@@ -13,11 +22,7 @@ pub(super) fn ask(
     writer: &mut dyn Write,
 ) -> Result<bool, Failure> {
     if !(surroundings.stdin_is_terminal && surroundings.stdout_is_terminal) {
-        return Err(Failure::message(
-            USAGE,
-            "Nobody can be asked: this is not a terminal. Nothing was changed.",
-        )
-        .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
+        return Err(nobody());
     }
     write!(writer, "{question} [y/N] ")?;
     writer.flush()?;

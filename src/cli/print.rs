@@ -3,6 +3,7 @@
 //! Text from outside passes `human::escape*` on its way into a table or sentence; JSON carries it losslessly.
 
 pub mod json;
+pub(super) mod plan;
 pub mod table;
 pub mod view;
 pub mod words;

@@ -1,8 +1,8 @@
-//! Waiting for a scan: progress on stderr when it takes long and somebody watches, and an end by Ctrl-C.
+//! Waiting for a scan or other work: progress on stderr when it takes long and somebody watches, and an end by Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,7 +12,7 @@ use super::surroundings::Surroundings;
 use crate::control::{Counts, Phase};
 use crate::human;
 use crate::snapshot::Snapshot;
-use crate::worker::{ScanEvent, ScanJob};
+use crate::worker::{ScanEvent, ScanJob, Task};
 
 /// Scans that end sooner show nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -25,7 +25,7 @@ pub(super) fn wait(
     quiet: bool,
 ) -> Result<Arc<Snapshot>, Failure> {
     let interrupted = Interrupt::watch();
-    let mut bar = Bar { shown: None, wanted: surroundings.stderr_is_terminal && !quiet };
+    let mut bar = Bar::new(surroundings, quiet);
     let end = loop {
         match job.events.recv_timeout(STEP) {
             Ok(ScanEvent::Partial(_)) | Err(RecvTimeoutError::Timeout) => {}
@@ -40,7 +40,7 @@ pub(super) fn wait(
             break Err(Failure::quiet(INTERRUPTED));
         }
         if surroundings.started.elapsed() > PATIENCE {
-            bar.show(job.progress.counts());
+            bar.show(describe(job.progress.counts()));
         }
     };
     bar.clear();
@@ -48,13 +48,51 @@ pub(super) fn wait(
     if interrupted.end() { Err(Failure::quiet(INTERRUPTED)) } else { end }
 }
 
-struct Bar {
+/// Waits for some work, told by `describe`. Ctrl-C asks it to stop, and its answer is waited for still; a second one ends
+/// the program at once. Tells whether it was asked to stop.
+pub(super) fn task<Answer>(
+    task: &Task<Answer>,
+    describe: impl Fn(Counts) -> String,
+    surroundings: &Surroundings,
+    quiet: bool,
+) -> Result<(Answer, bool), Failure> {
+    let interrupted = Interrupt::watch();
+    let mut bar = Bar::new(surroundings, quiet);
+    let mut waited = Duration::ZERO;
+    let answer = loop {
+        match task.answer.recv_timeout(STEP) {
+            Ok(answer) => break answer,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::message(FAILED, "The work ended without a result."));
+            }
+        }
+        if interrupted.happened() {
+            task.cancel.cancel();
+        }
+        waited += STEP;
+        if waited > PATIENCE {
+            bar.show(describe(task.progress.counts()));
+        }
+    };
+    bar.clear();
+    Ok((answer, interrupted.end()))
+}
+
+/// One line on stderr that changes.
+pub(super) struct Bar {
     shown: Option<ProgressBar>,
     wanted: bool,
 }
 
 impl Bar {
-    fn show(&mut self, counts: Counts) {
+    /// A line that nobody sees before something is shown in it.
+    pub(super) fn new(surroundings: &Surroundings, quiet: bool) -> Self {
+        Self { shown: None, wanted: surroundings.stderr_is_terminal && !quiet }
+    }
+
+    /// Shows a message, if there is a terminal to show it in.
+    pub(super) fn show(&mut self, message: String) {
         if !self.wanted {
             return;
         }
@@ -63,11 +101,12 @@ impl Bar {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
             bar.with_style(style)
         });
-        bar.set_message(describe(counts));
+        bar.set_message(message);
         bar.tick();
     }
 
-    fn clear(self) {
+    /// Takes the line away.
+    pub(super) fn clear(self) {
         if let Some(bar) = self.shown {
             bar.finish_and_clear();
         }
@@ -99,35 +138,49 @@ fn describe(counts: Counts) -> String {
     format!("{doing}: {}", parts.join(", "))
 }
 
-/// Ctrl-C as a flag. Until it is set the signal only sets it; once it is, the signal ends the program with 130.
-struct Interrupt(Arc<AtomicBool>);
+/// Ctrl-C as a flag. As long as somebody watches the first signal only sets it; once it is set, and while nobody watches, a
+/// signal ends the program with 130.
+pub(super) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    fn watch() -> Self {
-        let flag = Arc::new(AtomicBool::new(false));
-        #[cfg(unix)]
-        {
-            use signal_hook::consts::SIGINT;
-            use signal_hook::flag;
+    /// Begins to watch. The handlers are the same for the whole program, so that there is one flag.
+    pub(super) fn watch() -> Self {
+        static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+        let flag = FLAG.get_or_init(|| {
+            let flag = Arc::new(AtomicBool::new(false));
+            #[cfg(unix)]
+            {
+                use signal_hook::consts::SIGINT;
+                use signal_hook::flag;
 
-            // In this order: the first signal must not see the flag that it sets itself.
-            let shutdown =
-                flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&flag));
-            if shutdown.is_ok() {
-                // Without the handler the signal ends the program in its default way, which is as good.
-                drop(flag::register(SIGINT, Arc::clone(&flag)));
+                // In this order: the first signal must not see the flag that it sets itself.
+                let shutdown =
+                    flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&flag));
+                if shutdown.is_ok() {
+                    // Without the handler the signal ends the program in its default way, which is as good.
+                    drop(flag::register(SIGINT, Arc::clone(&flag)));
+                }
             }
-        }
-        Self(flag)
+            flag
+        });
+        flag.store(false, Ordering::Relaxed);
+        Self(Arc::clone(flag))
     }
 
-    fn happened(&self) -> bool {
+    /// Whether it happened.
+    pub(super) fn happened(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Stops watching, and tells whether it happened.
-    fn end(self) -> bool {
+    pub(super) fn end(self) -> bool {
         self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -84,6 +84,12 @@ pub fn space(path: &Path) -> Option<(u64, u64)> {
     Some((fs2::total_space(path).ok()?, fs2::available_space(path).ok()?))
 }
 
+/// The bytes of the volume `path` lies on that nobody uses, those among them that only root may use. Unlike what a user
+/// may still write it moves with every block that is given back, also on a volume that is full.
+pub fn free(path: &Path) -> Option<u64> {
+    fs2::free_space(path).ok()
+}
+
 /// Identifies the mount `path` lies on, where the kernel tells (Linux 5.8, statx(2)): btrfs gives each subvolume its own
 /// device number, so that device numbers alone would take a subvolume for another mount.
 #[cfg(target_os = "linux")]

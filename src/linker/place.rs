@@ -236,6 +236,11 @@ impl Place {
         self.directory.make_writable()
     }
 
+    /// Makes everything written to its filesystem durable, where one call does that (Linux); elsewhere does nothing.
+    pub fn sync_filesystem(&self) -> io::Result<()> {
+        self.directory.sync_filesystem()
+    }
+
     /// Another handle of the same directory.
     pub(super) fn again(&self) -> io::Result<Self> {
         Ok(Self { path: self.path.clone(), directory: self.directory.again()? })

@@ -13,6 +13,7 @@ pub mod entries;
 pub mod environments;
 pub mod frame;
 pub mod locks;
+pub mod plan;
 pub mod pointers;
 mod safe;
 pub mod text;

@@ -185,7 +185,11 @@ fn permissions_of_the_environment_are_kept_by_what_is_a_file_of_its_own() {
     assert_eq!(bits(&scene.environment().join("plain")), 0o600);
     scene.link(Mode::Hardlink, Expect::SameContent);
     assert_eq!(bits(&tool), 0o755, "what may be run stays so: it is no hardlink to a file that may not");
-    assert_eq!(bits(&scene.environment().join("plain")), 0o755, "a hardlink has the bits of the cache's file");
+    assert_eq!(
+        bits(&scene.environment().join("plain")),
+        0o755,
+        "a hardlink has the bits of the cache's file"
+    );
     scene.link(Mode::Copy, Expect::NoDirectory);
     assert_eq!(bits(&scene.environment().join("plain")), 0o755);
     assert_eq!((bits(&scene.entry().join("tool")), bits(&scene.entry().join("plain"))), (0o644, 0o755));

@@ -64,8 +64,9 @@ struct PathRow<'a> {
     path_bytes: Option<Bytes<'a>>,
 }
 
+/// `cache` of an answer without a scan.
 #[derive(Serialize)]
-struct CacheRow<'a> {
+pub(super) struct CacheRow<'a> {
     #[serde(flatten)]
     path: PathRow<'a>,
     found_by: &'a str,
@@ -129,11 +130,7 @@ pub fn write(answer: &Answer<'_>, view: &View, writer: &mut dyn Write) -> io::Re
     let survey = answer.survey;
     let document = Document {
         schema_version: super::SCHEMA_VERSION,
-        cache: CacheRow {
-            path: PathRow::new(&answer.cache.path),
-            found_by: &answer.cache.found_by,
-            filesystem: volume::filesystem(&answer.cache.path).name,
-        },
+        cache: CacheRow::new(answer.cache),
         scope: ScopeRow::new(answer.scope),
         problems: answer.problems.iter().map(ProblemRow::new).collect(),
         locks: survey.files.iter().map(LockRow::new).collect(),
@@ -149,6 +146,16 @@ impl<'a> PathRow<'a> {
     fn new(path: &'a Path) -> Self {
         let (path, path_bytes) = lossless(path);
         Self { path, path_bytes }
+    }
+}
+
+impl<'a> CacheRow<'a> {
+    pub(super) fn new(cache: &'a Root) -> Self {
+        Self {
+            path: PathRow::new(&cache.path),
+            found_by: &cache.found_by,
+            filesystem: volume::filesystem(&cache.path).name,
+        }
     }
 }
 

@@ -1,0 +1,310 @@
+//! Carrying out what was decided: the lock, a last look, the change itself, and what is told and kept of it.
+//!
+//! A plan is made without any lock. Under the lock it is asked whether anything shows a new use since; if so the lock is
+//! given back, everything is scanned and planned again, and what is no longer in the plan is left alone.
+
+mod freed;
+mod journal;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::args::Places;
+use super::failure::{FAILED, Failure, INTERRUPTED};
+use super::locking;
+use super::print::View;
+use super::progress::{self, Bar, Interrupt};
+use super::request::{self, Prepared};
+use super::surroundings::{self, Surroundings};
+use crate::apply::{self, Outcome, Report, State, check, measure, purge, trash};
+use crate::control::{Cancel, Counts};
+use crate::disk::volume;
+use crate::human;
+use crate::lock::{
+    CacheExclusive, Directory, HoldsCache as _, Patience, Refused, WaitState, Waiting, holder,
+};
+use crate::plan::{Plan, Step, plan};
+use crate::worker;
+
+/// How often a plan is made again before cachetui gives up on a cache that keeps changing.
+const ROUNDS: usize = 3;
+
+/// What every change needs to know.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) places: &'a Places,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) view: &'a View,
+    /// The cache's root.
+    pub(super) cache: &'a Path,
+}
+
+/// Where a plan comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// From a scan, which can be made again.
+    Scanned(&'a Prepared),
+    /// From a file.
+    Saved,
+}
+
+/// What became of a plan.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) report: Report,
+    pub(super) interrupted: bool,
+}
+
+/// A lock, and what to tell about it.
+pub(super) struct Locked<Guard> {
+    pub(super) guard: Guard,
+    pub(super) notes: Vec<String>,
+}
+
+/// A plan that may be carried out now, unless nothing is left of it, and what is no longer in it.
+struct Ready {
+    go: Option<(Plan, Locked<CacheExclusive>)>,
+    left: Vec<Outcome>,
+}
+
+impl Done {
+    /// Whether everything was done, as the program's end.
+    pub(super) fn verdict(&self) -> Result<(), Failure> {
+        if self.interrupted {
+            Err(Failure::quiet(INTERRUPTED))
+        } else if self.report.is_complete() {
+            Ok(())
+        } else {
+            Err(Failure::quiet(FAILED))
+        }
+    }
+}
+
+/// Takes a lock, whichever `acquire` takes: tries, says who holds it, and waits for as long as uv would. Ctrl-C ends the
+/// wait.
+pub(super) fn locked<Guard>(
+    places: &Places,
+    surroundings: &Surroundings,
+    view: &View,
+    acquire: impl FnOnce(Option<&Directory>, &Waiting<'_>) -> Result<Guard, Refused>,
+) -> Result<Locked<Guard>, Failure> {
+    let (timeout, notice) = locking::timeout(surroundings);
+    let mut notes: Vec<String> = notice.into_iter().collect();
+    let directory = match request::lock_directory(places, surroundings)? {
+        Some((path, sharing)) => match Directory::open(&path, sharing) {
+            Ok(directory) => Some(directory),
+            Err(error) => {
+                let why = crate::disk::error::words(&error.source);
+                notes
+                    .push(format!("{error}: {why}. uv's own lock is taken, which suffices on this machine."));
+                None
+            }
+        },
+        None => None,
+    };
+    let interrupt = Interrupt::watch();
+    let cancel = Cancel::default();
+    let bar = RefCell::new(Bar::new(surroundings, view.quiet));
+    let told = Cell::new(false);
+    let on_wait = |state: &WaitState<'_>| {
+        if interrupt.happened() {
+            cancel.cancel();
+        }
+        let who = holder::in_words(state.holders);
+        let start = format!("Waiting for `{}`, locked by {}", view.path(state.path), human::escape(&who));
+        let left = human::counted(state.remaining.as_secs(), "second", "seconds");
+        if surroundings.stderr_is_terminal {
+            bar.borrow_mut().show(format!("{start}: {left} left"));
+        } else if !view.quiet && !told.replace(true) {
+            // Where stderr cannot be written there is nobody left to tell.
+            drop(writeln!(io::stderr(), "{start}, for {left} at most."));
+        }
+    };
+    let patience = Patience {
+        timeout,
+        clock: &surroundings::clock,
+        sleep: &std::thread::sleep,
+        cancel: &cancel,
+        on_wait: &on_wait,
+    };
+    let acquired = acquire(directory.as_ref(), &Waiting::For(patience));
+    bar.into_inner().clear();
+    if interrupt.end() {
+        return Err(Failure::quiet(INTERRUPTED));
+    }
+    acquired.map(|guard| Locked { guard, notes }).map_err(locking::failure)
+}
+
+impl Ground<'_> {
+    /// Takes the cache's lock alone.
+    pub(super) fn lock(&self) -> Result<Locked<CacheExclusive>, Failure> {
+        let mut locked = locked(self.places, self.surroundings, self.view, |directory, waiting| {
+            CacheExclusive::acquire(self.cache, directory, waiting)
+        })?;
+        locked.notes.extend(locked.guard.notes().iter().cloned());
+        Ok(locked)
+    }
+
+    /// Unlinks what lies in some runs of the trash, and what an interrupted run left there. Tells what could not be
+    /// removed, and whether it was stopped.
+    pub(super) fn purge(&self, mut runs: Vec<trash::Run>) -> Result<(Vec<String>, bool), Failure> {
+        for run in trash::runs(self.cache).unwrap_or_default() {
+            if run.is_purging() && !runs.contains(&run) {
+                runs.push(run);
+            }
+        }
+        let cache = self.cache.to_owned();
+        let task = worker::start(move |cancel, progress| purge::purge(&cache, &runs, cancel, progress));
+        let describe =
+            |counts: Counts| format!("Deleting: {}", human::counted(counts.files, "file", "files"));
+        let (errors, stopped) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
+        let mut told: Vec<String> = Vec::new();
+        for error in errors.iter().filter(|error| error.source.kind() != io::ErrorKind::Interrupted) {
+            told.push(format!("{error}: {}.", crate::disk::error::words(&error.source)));
+        }
+        if stopped || !told.is_empty() {
+            told.push(
+                "What is left of it lies in the trash: `cachetui trash purge` deletes that too.".to_owned(),
+            );
+        }
+        Ok((told, stopped))
+    }
+
+    /// Carries out a plan, which somebody has agreed to.
+    pub(super) fn carry_out(&self, plan: &Plan, origin: Origin<'_>, keep: bool) -> Result<Done, Failure> {
+        if plan.is_empty() {
+            return Ok(Done::default());
+        }
+        if !keep {
+            measure::settle(self.cache);
+        }
+        let Ready { go, left } = self.ready(plan, origin)?;
+        let mut done = match go {
+            Some((current, locked)) => self.commit(plan, current, locked, keep)?,
+            None => Done::default(),
+        };
+        let outcomes = std::mem::take(&mut done.report.outcomes);
+        done.report.outcomes = ordered(plan, outcomes, left);
+        journal::keep(plan, &mut done.report, self.surroundings);
+        Ok(done)
+    }
+
+    /// The plan as it still holds, with the lock under which it does, and what of it no longer does.
+    fn ready(&self, reviewed: &Plan, origin: Origin<'_>) -> Result<Ready, Failure> {
+        let mut current = reviewed.clone();
+        let mut left = Vec::new();
+        for _ in 0..ROUNDS {
+            let locked = self.lock()?;
+            let changed = check::changed(self.cache, &current);
+            if changed.is_empty() {
+                return Ok(Ready { go: Some((current, locked)), left });
+            }
+            drop(locked);
+            let Origin::Scanned(prepared) = origin else { return Err(self.outdated(&changed)) };
+            let job = prepared.start(surroundings::now());
+            let snapshot = progress::wait(&job, self.surroundings, self.view.quiet)?;
+            let fresh = plan(&snapshot, &reviewed.request);
+            (current, left) = still(reviewed, fresh);
+            if current.is_empty() {
+                return Ok(Ready { go: None, left });
+            }
+            if let Some(failure) = refused(&current) {
+                return Err(failure);
+            }
+        }
+        let text = format!("The cache changed each time the plan had been made, {ROUNDS} times.");
+        Err(Failure::message(FAILED, format!("{text} Nothing was removed."))
+            .hint("Try again when uv has less to do: the plan was stale before the lock was there."))
+    }
+
+    fn outdated(&self, changed: &[PathBuf]) -> Failure {
+        let first = self.view.path(&changed[0]);
+        let more = match changed.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {}", human::counted(more as u64, "more place", "more places")),
+        };
+        let text = format!(
+            "The plan is stale: something has changed in `{first}`{more} since it was made. Nothing was removed."
+        );
+        Failure::message(FAILED, text)
+            .hint("Plan again with `cachetui prune`: somebody may have begun to use what it removes.")
+    }
+
+    /// Removes under the lock, gives it back, and unlinks.
+    fn commit(
+        &self,
+        reviewed: &Plan,
+        current: Plan,
+        locked: Locked<CacheExclusive>,
+        keep: bool,
+    ) -> Result<Done, Failure> {
+        let now = surroundings::now();
+        let before = volume::free(self.cache);
+        let Locked { guard, mut notes } = locked;
+        let task =
+            worker::start(move |cancel, progress| apply::prune(&current, &guard, now, cancel, progress));
+        let describe =
+            |counts: Counts| format!("Removing: {}", human::counted(counts.entries, "entry", "entries"));
+        let (committed, interrupted) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
+        let committed = committed.map_err(|error| Failure::new(FAILED, error))?;
+        notes.extend(committed.notes);
+        let mut done = Done { interrupted, ..Done::default() };
+        let predicted = freed::predicted(reviewed, &committed.outcomes);
+        let mut whole = true;
+        done.report.outcomes = committed.outcomes;
+        match committed.trash {
+            Some(run) if keep || interrupted => done.report.trash = Some(crate::plan::At::new(&run.path())),
+            Some(run) => {
+                let (told, stopped) = self.purge(vec![run])?;
+                whole = told.is_empty();
+                done.interrupted |= stopped;
+                notes.extend(told);
+            }
+            None => {}
+        }
+        let is_there = done.report.trash.is_none() && done.report.count(State::Done) > 0;
+        let after = if is_there { measure::settled(self.cache) } else { None };
+        let measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, whole);
+        done.report.notes = notes;
+        Ok(done)
+    }
+}
+
+/// The failure of a plan that calls for a second look.
+pub(super) fn refused(plan: &Plan) -> Option<Failure> {
+    let refused: Vec<_> = plan.refused().collect();
+    let words: Vec<&str> = refused.iter().map(|caution| caution.allowance.word()).collect();
+    let texts: Vec<&str> = refused.iter().map(|caution| caution.text.as_str()).collect();
+    (!refused.is_empty()).then(|| {
+        let hint = format!("`--allow {}` removes it all the same.", words.join(","));
+        Failure::message(FAILED, format!("{} Nothing was removed.", texts.join(" "))).hint(hint)
+    })
+}
+
+/// The steps of a new plan that were in the one somebody has agreed to, and what became of the others.
+fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
+    let key = |step: &Step| (step.action, step.at.clone());
+    let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
+    fresh.steps.retain(|step| {
+        let same = |it: &&Step| it.expects == step.expects && it.pointers == step.pointers;
+        agreed.get(&key(step)).is_some_and(same) && agreed.remove(&key(step)).is_some()
+    });
+    let kept: HashMap<_, _> = fresh.kept.iter().map(|kept| (&kept.at, kept.reason.as_str())).collect();
+    let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
+    let left = steps.map(|step| {
+        let why = kept.get(&step.at).copied().unwrap_or("it has changed since the scan").to_owned();
+        Outcome { action: step.action, at: step.at.clone(), state: State::Stale, why: Some(why) }
+    });
+    let left = left.collect();
+    (fresh, left)
+}
+
+/// What became of each step, in the plan's order.
+fn ordered(plan: &Plan, done: Vec<Outcome>, left: Vec<Outcome>) -> Vec<Outcome> {
+    let mut by_step: HashMap<_, _> =
+        done.into_iter().chain(left).map(|outcome| ((outcome.action, outcome.at.clone()), outcome)).collect();
+    plan.steps.iter().filter_map(|step| by_step.remove(&(step.action, step.at.clone()))).collect()
+}

@@ -1,0 +1,191 @@
+//! The arguments of `prune`, and of what deals with plans and the trash: `apply`, `undo`, `trash`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::values::{self, Age, Bytes, words};
+use crate::plan::Allowance;
+
+/// What is kept in any case, and what a removal costs.
+pub(super) const HELP: &str = "\
+Never removed: what an environment reaches by symlink (relink it first), what somebody holds who was not found, what \
+could not be read or understood, what a process runs in. What is named goes although it is young, and although \
+environments use it by hardlink, clone or copy: their files stay.
+
+What nobody uses is what nobody uses in the places that were searched: `--root DIR` names more.
+
+Columns:
+  GIVES BACK  what removing it gives back, after everything above it
+  TO HAVE IT AGAIN  what it costs should it be needed again
+
+Examples:
+  cachetui prune                                      what could go, by kind
+  cachetui prune --unused --older-than 30d --dry-run  which entries, and why
+  cachetui prune --max-size 20G --keep-lock uv.lock   down to 20 GiB, without what the project needs
+  cachetui prune torch==2.7.1 --trash                 one entry, which `cachetui undo` puts back";
+
+/// The arguments of `prune`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PruneArguments {
+    /// Remove these: a name, `name==version` or an entry's id
+    pub what: Vec<OsString>,
+    /// Which kinds of things.
+    #[command(flatten)]
+    pub classes: ClassArguments,
+    /// Which of them.
+    #[command(flatten)]
+    pub limits: LimitArguments,
+    /// How to go about it.
+    #[command(flatten)]
+    pub carry_out: CarryOutArguments,
+    /// Write the plan to a new file, and remove nothing; `cachetui apply FILE` carries it out
+    #[arg(long, value_name = "FILE", conflicts_with = "yes", help_heading = "Carrying out")]
+    pub save: Option<PathBuf>,
+}
+
+/// Which kinds of things `prune` removes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What to remove")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub struct ClassArguments {
+    /// Entries to which nothing in the cache leads and that nobody uses; uv will not use them again
+    #[arg(long)]
+    pub unreferenced: bool,
+    /// Entries that no environment uses, as far as was searched
+    #[arg(long)]
+    pub unused: bool,
+    /// Of those, the ones of which the cache has a newer version
+    #[arg(long)]
+    pub superseded: bool,
+    /// Environments that uvx, uv run and scripts left, unless a process runs in them
+    #[arg(long)]
+    pub cached_environments: bool,
+    /// Buckets of older releases of uv, unless something changed in them within 30 days
+    #[arg(long)]
+    pub stale_buckets: bool,
+    /// What interrupted runs of uv left
+    #[arg(long)]
+    pub crash_leftovers: bool,
+    /// The same as WHAT; repeatable
+    #[arg(long, value_name = "WHAT")]
+    pub package: Vec<OsString>,
+}
+
+/// What `prune` leaves of that.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What to leave")]
+pub struct LimitArguments {
+    /// Only what nothing shows to be used for so long, as `30d`, `6w` or `1y`; alone it is about what is unused
+    #[arg(long, value_name = "AGE", value_parser = values::age)]
+    pub older_than: Option<Age>,
+    /// No more than brings the cache down to this size, as `20G`; alone it is about all kinds
+    ///
+    /// What was used longest ago goes first, and of that what is easiest to get back.
+    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
+    pub max_size: Option<Bytes>,
+    /// No more than leaves so much free on the cache's volume; alone it is about all kinds
+    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
+    pub keep_free: Option<Bytes>,
+    /// Leave what this uv.lock needs; repeatable
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub keep_lock: Vec<PathBuf>,
+    /// Leave what changed within this time, unless it is named
+    #[arg(long, value_name = "AGE", default_value = "24h", value_parser = values::age)]
+    pub grace: Option<Age>,
+    /// Carry the plan out although it calls for a second look
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = words(&Allowance::ALL, Allowance::word))]
+    pub allow: Vec<Allowance>,
+}
+
+/// How to carry out a plan.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Carrying out")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub struct CarryOutArguments {
+    /// Only print the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Keep what is removed in the trash, where it takes the same room, until `cachetui trash purge`
+    #[arg(long)]
+    pub trash: bool,
+    /// Print one JSON object instead of prose
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `apply`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ApplyArguments {
+    /// A plan that `prune --save` wrote
+    pub file: PathBuf,
+    /// How to go about it.
+    #[command(flatten)]
+    pub carry_out: CarryOutArguments,
+}
+
+/// The arguments of `undo`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct UndoArguments {
+    /// Print one JSON object instead of prose
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `trash`.
+#[derive(Args, Clone, Debug)]
+pub struct TrashArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: TrashCommand,
+}
+
+/// What to do with the trash.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TrashCommand {
+    /// List the runs whose removed things are in the trash
+    List(TrashListArguments),
+    /// Put back what a run removed
+    Restore(TrashRestoreArguments),
+    /// Delete what runs removed, after asking
+    Purge(TrashPurgeArguments),
+}
+
+/// The arguments of `trash list`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrashListArguments {
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `trash restore`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrashRestoreArguments {
+    /// The run, as `trash list` names it; the beginning of its name suffices
+    pub run: OsString,
+    /// Print one JSON object instead of prose
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `trash purge`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrashPurgeArguments {
+    /// Only these runs, as `trash list` names them
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<OsString>,
+    /// Only say what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Print one JSON object instead of prose
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}

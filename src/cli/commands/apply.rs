@@ -1,0 +1,75 @@
+//! `apply`: carries out a plan that was saved.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::cli::act::{Done, Ground, Origin};
+use crate::cli::args::Places;
+use crate::cli::args::prune::ApplyArguments;
+use crate::cli::failure::{FAILED, Failure, USAGE};
+use crate::cli::print::json::plan::{self as json, PlanBody};
+use crate::cli::print::{View, plan as shown};
+use crate::cli::request;
+use crate::cli::surroundings::Surroundings;
+use crate::disk;
+use crate::human;
+use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::scan::Absent;
+
+/// The largest plan that is read, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// Shows a saved plan, asks, and carries it out.
+pub fn run(
+    places: &Places,
+    arguments: &ApplyArguments,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let prepared = request::prepare(places, Absent::Refused, surroundings)?;
+    let plan = read(&arguments.file)?;
+    let planned = plan.cache.path();
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    if planned != prepared.cache() && (real(&planned).is_none() || real(&planned) != real(prepared.cache())) {
+        let (one, other) = (view.path(&planned), view.path(prepared.cache()));
+        let text = format!("The plan is for the cache `{one}`, and this is `{other}`. Nothing was removed.");
+        return Err(Failure::message(USAGE, text).hint("`--cache-dir DIR` names another cache."));
+    }
+    let ground = Ground { places, surroundings, view, cache: prepared.cache() };
+    if !arguments.carry_out.json {
+        shown::review(&plan, view, writer)?;
+        super::prune::lock_state(&ground, &prepared, &plan, writer)?;
+    }
+    let scope = json::scope_of(&plan);
+    let print = |report: Option<&Done>, writer: &mut dyn Write| {
+        let report = report.map(|done| &done.report);
+        json::write(prepared.root(), &scope, PlanBody { plan: &plan, report }, view, writer)
+    };
+    super::prune::decide(&ground, &plan, Origin::Saved, &arguments.carry_out, false, &print, writer)
+}
+
+fn read(path: &Path) -> Result<Plan, Failure> {
+    /// What every plan begins with, whatever its version.
+    #[derive(Deserialize)]
+    struct Head {
+        schema_version: u32,
+    }
+    let shown = human::escape_os(path.as_os_str());
+    let bytes = std::fs::canonicalize(path).and_then(|real| disk::read::small(&real, LARGEST));
+    let bytes =
+        bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the plan", path, error)))?;
+    let misread = |error: serde_json::Error| {
+        let error = anyhow::Error::new(error).context(format!("Failed to understand `{shown}` as a plan"));
+        Failure::new(USAGE, error).hint("`cachetui prune … --save FILE` writes plans.")
+    };
+    let Head { schema_version } = serde_json::from_slice(&bytes).map_err(misread)?;
+    if schema_version != SCHEMA_VERSION {
+        let text =
+            format!("`{shown}` is a plan of version {schema_version}; this cachetui knows {SCHEMA_VERSION}.");
+        return Err(Failure::message(USAGE, text).hint("Plan again with `cachetui prune`."));
+    }
+    serde_json::from_slice(&bytes).map_err(misread)
+}

@@ -1,0 +1,214 @@
+//! `prune`: removes from the cache what is not needed, after it has shown what that is and why.
+
+mod keep_lock;
+mod overview;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+
+use crate::cli::act::{self, Done, Ground, Origin};
+use crate::cli::args::Places;
+use crate::cli::args::prune::{CarryOutArguments, PruneArguments};
+use crate::cli::failure::{FAILED, Failure, USAGE};
+use crate::cli::print::json::{self, plan::PlanBody};
+use crate::cli::print::{Paint, View, plan as shown};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::{confirm, progress, request};
+use crate::human;
+use crate::lock::{self, State, holder};
+use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
+use crate::scan::Absent;
+use crate::snapshot::{Completeness, Snapshot, What};
+
+/// How long something stays after its last change when nobody says otherwise, in seconds.
+const GRACE: u64 = 24 * 60 * 60;
+
+/// Shows what could go, or removes what was asked for.
+pub fn run(
+    places: &Places,
+    arguments: &PruneArguments,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let (wanted, asked) = wanted(arguments)?;
+    let prepared = request::prepare(places, Absent::Refused, surroundings)?;
+    let job = prepared.start(surroundings.now);
+    let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+    if snapshot.scope.completeness != Completeness::Complete {
+        return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
+    }
+    if let Some(unknown) = wanted
+        .what
+        .iter()
+        .map(|text| What::new(OsStr::new(text)))
+        .find(|what| what.find(&snapshot).is_empty())
+    {
+        return Err(super::unknown_what(&snapshot, &unknown));
+    }
+    let json = arguments.carry_out.json;
+    if !asked {
+        return overview::print(&snapshot, &wanted, json, view, writer);
+    }
+    let plan = plan(&snapshot, &Request::Prune(wanted));
+    let ground = Ground { places, surroundings, view, cache: prepared.cache() };
+    if !json {
+        shown::review(&plan, view, writer)?;
+        lock_state(&ground, &prepared, &plan, writer)?;
+    }
+    if let Some(path) = &arguments.save {
+        save(&plan, path)?;
+        if !json && !view.quiet {
+            let path = view.path(path);
+            let text = format!("The plan is in `{path}`; `cachetui apply {path}` carries it out.");
+            writeln!(writer, "{}", view.wrapped(&text))?;
+        }
+    }
+    let print = |report: Option<&Done>, writer: &mut dyn Write| {
+        let report = report.map(|done| &done.report);
+        json::write(&snapshot, PlanBody { plan: &plan, report }, view, writer)
+    };
+    let only_shown = arguments.save.is_some();
+    decide(&ground, &plan, Origin::Scanned(&prepared), &arguments.carry_out, only_shown, &print, writer)
+}
+
+/// What was asked for, and whether anything was.
+fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
+    let flags = &arguments.classes;
+    let chosen = [
+        (flags.unreferenced, Class::Unreferenced),
+        (flags.unused, Class::Unused),
+        (flags.superseded, Class::Superseded),
+        (flags.cached_environments, Class::CachedEnvironments),
+        (flags.stale_buckets, Class::StaleBuckets),
+        (flags.crash_leftovers, Class::CrashLeftovers),
+    ];
+    let mut classes: BTreeSet<Class> =
+        chosen.into_iter().filter(|(chosen, _)| *chosen).map(|(_, class)| class).collect();
+    let limits = &arguments.limits;
+    let budget = Budget {
+        max_size: limits.max_size.map(|size| size.0),
+        keep_free: limits.keep_free.map(|size| size.0),
+    };
+    let mut what = Vec::new();
+    for text in arguments.what.iter().chain(&flags.package) {
+        let text = text.to_str().ok_or_else(|| {
+            let text = human::escape_os(text);
+            Failure::message(USAGE, format!("`{text}` is no name and no id: it is not UTF-8."))
+        })?;
+        what.push(text.to_owned());
+    }
+    let older_than = limits.older_than.map(|age| age.0.as_secs());
+    if classes.is_empty() && what.is_empty() {
+        if budget.is_some() {
+            classes.extend(Class::ALL);
+        } else if older_than.is_some() {
+            classes.insert(Class::Unused);
+        }
+    }
+    let mut keep = Vec::new();
+    for path in &limits.keep_lock {
+        keep.extend(keep_lock::read(path)?);
+    }
+    keep.sort_unstable();
+    keep.dedup();
+    let asked = !classes.is_empty() || !what.is_empty();
+    let prune = Prune {
+        classes,
+        what,
+        older_than,
+        grace: limits.grace.map_or(GRACE, |age| age.0.as_secs()),
+        budget,
+        keep,
+        allow: limits.allow.iter().copied().collect(),
+    };
+    Ok((prune, asked))
+}
+
+/// Who holds the cache, for somebody who is about to change it.
+pub(super) fn lock_state(
+    ground: &Ground<'_>,
+    prepared: &request::Prepared,
+    plan: &Plan,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    if plan.is_empty() || ground.view.quiet {
+        return Ok(());
+    }
+    let survey = lock::survey(&prepared.survey(ground.places, ground.surroundings)?);
+    let Some(file) = survey.cache() else { return Ok(()) };
+    let text = match (&survey.ancestor, &file.state) {
+        (Some(ancestor), _) => lock::ancestor::explanation(ancestor),
+        (None, State::Shared | State::Exclusive) => {
+            format!("The cache is held by {}; removing has to wait for it.", holder::in_words(&file.holders))
+        }
+        (None, State::Unknown(reason)) => format!("Whether somebody holds the cache is not known: {reason}."),
+        (None, State::Free | State::Missing) => return Ok(()),
+    };
+    let text = ground.view.wrapped(&human::escape(&text));
+    writeln!(writer, "{}", ground.view.painted(Paint::Notice, &text))?;
+    Ok(())
+}
+
+fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
+    let mut bytes = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
+    bytes.push(b'\n');
+    crate::linker::write_new(path, &bytes, 0o644).map_err(|error| {
+        let exists = error.source.kind() == std::io::ErrorKind::AlreadyExists;
+        let failure = Failure::new(FAILED, error);
+        if exists { failure.hint("A plan is never written over a file; name another one.") } else { failure }
+    })
+}
+
+/// Writes the answer for programs: before a plan is carried out, or with what became of it.
+pub(super) type Answer<'a> = dyn Fn(Option<&Done>, &mut dyn Write) -> std::io::Result<()> + 'a;
+
+/// Asks, carries out, and tells. `print` writes the answer for programs.
+pub(super) fn decide(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    origin: Origin<'_>,
+    how: &CarryOutArguments,
+    only_shown: bool,
+    print: &Answer<'_>,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    if how.dry_run || only_shown {
+        if how.json {
+            print(None, writer)?;
+        }
+        return Ok(());
+    }
+    if let Some(failure) = act::refused(plan) {
+        if how.json {
+            print(None, writer)?;
+        }
+        return Err(failure);
+    }
+    if !how.yes && !plan.is_empty() {
+        let view = ground.view;
+        let question = format!("Remove {} and give {} back?", shown::things(plan), shown::back(&plan.totals));
+        if how.json {
+            return Err(confirm::nobody());
+        }
+        if !confirm::ask(&view.wrapped(&question), ground.surroundings, writer)? {
+            writeln!(writer, "Nothing was removed.")?;
+            return Ok(());
+        }
+    }
+    let done = act::Ground::carry_out(ground, plan, origin, how.trash)?;
+    if how.json {
+        print(Some(&done), writer)?;
+    } else if !plan.is_empty() {
+        shown::report(plan, &done.report, ground.view, writer)?;
+    }
+    done.verdict()
+}
+
+/// The plan of one kind of things, with what else was asked for.
+fn of_class(snapshot: &Snapshot, wanted: &Prune, class: Class) -> Plan {
+    let prune = Prune { classes: BTreeSet::from([class]), ..wanted.clone() };
+    plan(snapshot, &Request::Prune(prune))
+}

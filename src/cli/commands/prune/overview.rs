@@ -1,0 +1,73 @@
+//! What each kind of things would give back, when nothing was asked for.
+
+use std::io::Write;
+
+use super::of_class;
+use crate::cli::failure::Failure;
+use crate::cli::print::json::{
+    self,
+    plan::{ClassRow, OverviewBody},
+};
+use crate::cli::print::{Paint, View, plan as shown, words};
+use crate::human;
+use crate::plan::{Class, Plan, Prune, Request, plan};
+use crate::snapshot::Snapshot;
+
+/// Prints the kinds, what each would give back, and how to ask for it.
+pub(super) fn print(
+    snapshot: &Snapshot,
+    wanted: &Prune,
+    json: bool,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let plans: Vec<(Class, Plan)> =
+        Class::ALL.into_iter().map(|class| (class, of_class(snapshot, wanted, class))).collect();
+    if json {
+        let classes = plans.iter().map(|(class, plan)| ClassRow {
+            class: *class,
+            sentence: class.sentence(),
+            totals: &plan.totals,
+            kept: plan.kept.len() as u64,
+        });
+        json::write(snapshot, OverviewBody { classes: classes.collect() }, view, writer)?;
+        return Ok(());
+    }
+    for (class, plan) in &plans {
+        let (paint, what) = if plan.is_empty() {
+            (Paint::Faint, "nothing".to_owned())
+        } else {
+            (Paint::Strong, format!("{}, gives back {}", shown::things(plan), shown::back(&plan.totals)))
+        };
+        let flag = format!("{:<22}", format!("--{}", class.word()));
+        writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
+        let text = match plan.kept.len() as u64 {
+            0 => class.sentence().to_owned(),
+            1 => format!("{} One more is kept.", class.sentence()),
+            kept => format!("{} {} more are kept.", class.sentence(), human::count(kept)),
+        };
+        writeln!(writer, "{}", view.painted(Paint::Faint, &shown::indented(&text, 4, view)))?;
+    }
+    if view.quiet {
+        return Ok(());
+    }
+    let all = Prune { classes: Class::ALL.into_iter().collect(), ..wanted.clone() };
+    let all = plan(snapshot, &Request::Prune(all));
+    writeln!(writer)?;
+    let text = if all.is_empty() {
+        "Nothing can go.".to_owned()
+    } else {
+        format!("All of it together: {}, gives back {}.", shown::things(&all), shown::back(&all.totals))
+    };
+    writeln!(writer, "{}", view.wrapped(&text))?;
+    let text = format!("Nobody was found who uses it {}.", words::searched(&snapshot.scope, view));
+    writeln!(writer, "{}", view.wrapped(&text))?;
+    for sentence in words::unseen(snapshot) {
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&sentence)))?;
+    }
+    let text = "Ask for what should go by its flag, and add `--dry-run` to see each thing and why: `cachetui prune \
+                --unused --older-than 30d --dry-run`. Names and limits as `--max-size 20G` do as well: `cachetui prune \
+                --help`.";
+    writeln!(writer, "{}", view.wrapped(text))?;
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Plans and what became of them, for people.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::{Cell, Column, Fit, Paint, Table, View, words};
+use crate::apply::{Outcome, Report, State};
+use crate::human;
+use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Step, Totals};
+use crate::snapshot::Certainty;
+
+/// Rows of each kind that are shown on a terminal; the rest is summed up unless everything is asked for.
+const ROWS: usize = 20;
+/// Names of what is kept for one reason.
+const NAMES: usize = 3;
+
+/// What a plan removes and keeps, and what that rests on.
+pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let mut classes: Vec<Class> = plan.steps.iter().map(|step| step.class).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    for class in classes {
+        let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.class == class).collect();
+        let heading = format!("{}: {}", class.word(), class.sentence());
+        writeln!(writer, "{}", view.painted(Paint::Strong, &view.wrapped(&heading)))?;
+        steps_table(&steps, view, writer)?;
+        writeln!(writer)?;
+    }
+    if view.quiet {
+        return Ok(());
+    }
+    kept(&plan.kept, view, writer)?;
+    totals(plan, view, writer)?;
+    writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
+    for caution in &plan.cautions {
+        let allowed = plan.request.allows().contains(&caution.allowance);
+        let text = human::escape(&caution.text);
+        let text = if allowed {
+            format!("{text} You allowed that.")
+        } else {
+            format!("{text} It needs `--allow {}`.", caution.allowance.word())
+        };
+        let paint = if allowed { Paint::Notice } else { Paint::Bad };
+        writeln!(writer, "{}", view.painted(paint, &view.wrapped(&text)))?;
+    }
+    Ok(())
+}
+
+fn steps_table(steps: &[&Step], view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new(&[
+        Column::text("NAME").fit(Fit::End(20)),
+        Column::text("VERSION").fit(Fit::End(12)),
+        Column::number("GIVES BACK"),
+        Column::text("TO HAVE IT AGAIN").fit(Fit::End(20)).spare(2),
+        Column::text("WHY").fit(Fit::End(24)).spare(1),
+    ])
+    .indented(2);
+    let all = view.verbose || view.columns.is_none() || steps.len() <= ROWS;
+    let shown = if all { steps.len() } else { ROWS - 1 };
+    for step in &steps[..shown] {
+        let back = at_least(step.bytes.reclaimable, step.bytes.certainty);
+        let paint = if step.bytes.reclaimable == 0 { Paint::Faint } else { Paint::Plain };
+        table.push([
+            name(step.name.as_deref(), &step.at).into(),
+            Cell::or_dash(human::escape(step.version.as_deref().unwrap_or_default())),
+            Cell::painted(paint, back),
+            step.price.words().into(),
+            human::escape(&step.reason).as_ref().into(),
+        ]);
+    }
+    table.print(view, writer)?;
+    let rest = &steps[shown..];
+    if !rest.is_empty() {
+        let bytes = rest.iter().fold(0, |sum: u64, step| sum.saturating_add(step.bytes.reclaimable));
+        let text = format!(
+            "  and {} more, {}; `-v` lists all",
+            human::count(rest.len() as u64),
+            human::bytes(bytes)
+        );
+        writeln!(writer, "{}", view.painted(Paint::Faint, &text))?;
+    }
+    Ok(())
+}
+
+fn name(name: Option<&str>, at: &At) -> String {
+    match name {
+        Some(name) => human::escape(name).into_owned(),
+        None => human::escape_os(at.path().as_os_str()).into_owned(),
+    }
+}
+
+fn at_least(bytes: u64, certainty: Certainty) -> String {
+    match certainty {
+        Certainty::Exact => human::bytes(bytes),
+        Certainty::AtLeast => format!("≥ {}", human::bytes(bytes)),
+    }
+}
+
+/// The word for why something is kept, and what would change that.
+fn because(kept: &KeptBecause) -> (u8, &'static str) {
+    match kept {
+        KeptBecause::Protected { .. } => (0, "reached by symlinks of environments, which would break"),
+        KeptBecause::Used { .. } => (1, "used by environments"),
+        KeptBecause::HeldElsewhere { .. } => {
+            (2, "held by somebody who was not found; `--root DIR` searches one more place")
+        }
+        KeptBecause::Doubt => (3, "in doubt: something that may use them could not be read"),
+        KeptBecause::UnclearPointer => (4, "in doubt: a pointer could not be understood"),
+        KeptBecause::Unknown => (5, "of a kind that nobody knows"),
+        KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too"),
+        KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says"),
+        KeptBecause::Pinned => (8, "needed by a lock file"),
+        KeptBecause::Running { .. } => (9, "in use by running processes"),
+        KeptBecause::WithinBudget => (10, "not needed to keep within the limit"),
+    }
+}
+
+fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let bytes = kept.iter().fold(0, |sum: u64, kept| sum.saturating_add(kept.disk));
+    let heading = format!(
+        "Kept, although it was asked for: {}, {}",
+        human::count(kept.len() as u64),
+        human::bytes(bytes)
+    );
+    writeln!(writer, "{}", view.painted(Paint::Strong, &heading))?;
+    for rank in 0..=10 {
+        let these: Vec<&Kept> = kept.iter().filter(|kept| because(&kept.because).0 == rank).collect();
+        let Some(first) = these.first() else { continue };
+        let text = format!("{} {}", human::count(these.len() as u64), because(&first.because).1);
+        writeln!(writer, "{}", indented(&text, 2, view))?;
+        let shown = if view.verbose { these.len() } else { NAMES };
+        for kept in these.iter().take(shown) {
+            let title = [name(kept.name.as_deref(), &kept.at), kept.version.clone().unwrap_or_default()];
+            let text =
+                format!("{}: {}", human::escape(title.join(" ").trim_end()), human::escape(&kept.reason));
+            writeln!(writer, "{}", view.painted(Paint::Faint, &indented(&text, 4, view)))?;
+        }
+        if these.len() > shown {
+            let text = format!("    and {} more", human::count((these.len() - shown) as u64));
+            writeln!(writer, "{}", view.painted(Paint::Faint, &text))?;
+        }
+    }
+    writeln!(writer)
+}
+
+/// A paragraph that stands `indent` spaces in.
+pub(in crate::cli) fn indented(text: &str, indent: usize, view: &View) -> String {
+    let mut narrow = view.clone();
+    narrow.columns = view.columns.map(|columns| columns.saturating_sub(indent).max(20));
+    let space = " ".repeat(indent);
+    let lines: Vec<String> = narrow.wrapped(text).lines().map(|line| format!("{space}{line}")).collect();
+    lines.join("\n")
+}
+
+/// What goes, in a few words, as `3 entries and 1 bucket`.
+pub(in crate::cli) fn things(plan: &Plan) -> String {
+    let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
+    let parts: Vec<String> = [
+        (Action::RemoveEntry, "entry", "entries"),
+        (Action::RemoveEnvironment, "environment of a script", "environments of scripts"),
+        (Action::RemoveBucket, "bucket", "buckets"),
+        (Action::RemoveLeftover, "leftover", "leftovers"),
+    ]
+    .into_iter()
+    .filter(|(action, ..)| number(*action) > 0)
+    .map(|(action, one, many)| human::counted(number(action), one, many))
+    .collect();
+    words::list(&parts)
+}
+
+/// What a plan gives back, in words.
+pub(in crate::cli) fn back(totals: &Totals) -> String {
+    match totals.bytes.certainty {
+        Certainty::Exact => human::bytes(totals.bytes.reclaimable),
+        Certainty::AtLeast => format!("at least {}", human::bytes(totals.bytes.reclaimable)),
+    }
+}
+
+fn totals(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    if plan.is_empty() {
+        return writeln!(writer, "Nothing to remove.");
+    }
+    let totals = &plan.totals;
+    let files = human::counted(totals.bytes.files, "file", "files");
+    let among = match totals.pointers {
+        0 => String::new(),
+        1 => ", one of them a pointer to what goes".to_owned(),
+        many => format!(", {} of them pointers to what goes", human::count(many)),
+    };
+    let later = match totals.bytes.held {
+        0 => String::new(),
+        held => {
+            format!(" {} more come back only when others that share them are gone too.", human::bytes(held))
+        }
+    };
+    let text = format!("Removing {} gives back {} now: {files}{among}.{later}", things(plan), back(totals));
+    writeln!(writer, "{}", view.painted(Paint::Strong, &view.wrapped(&text)))
+}
+
+/// Where users were looked for.
+fn scope(plan: &Plan, view: &View) -> String {
+    let scope = &plan.scope;
+    let named = if view.verbose { scope.searched.len() } else { scope.searched.len().min(3) };
+    let mut places: Vec<String> = scope.searched[..named].iter().map(|at| view.path(&at.path())).collect();
+    if scope.searched.len() > named {
+        places.push(human::counted((scope.searched.len() - named) as u64, "more place", "more places"));
+    }
+    let places = if places.is_empty() { "no place at all".to_owned() } else { words::list(&places) };
+    let found = human::counted(scope.environments, "environment", "environments");
+    let text = format!("Searched for users: {places}; {found} found.");
+    let unread: Vec<PathBuf> = scope.unread.iter().map(At::path).collect();
+    let Some(first) = unread.first() else { return text };
+    let more = match unread.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {} more", human::count(more as u64)),
+    };
+    format!("{text} Not read, so that users may be missing: {}{more}.", view.path(first))
+}
+
+/// What became of a plan.
+pub(in crate::cli) fn report(
+    plan: &Plan,
+    report: &Report,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    for (outcome, paint) in
+        [(State::Stale, Paint::Notice), (State::Failed, Paint::Bad), (State::Cancelled, Paint::Notice)]
+            .into_iter()
+            .flat_map(|(state, paint)| {
+                report.outcomes.iter().filter(move |it| it.state == state).map(move |it| (it, paint))
+            })
+    {
+        let text = told(plan, outcome);
+        writeln!(writer, "{}", view.painted(paint, &indented(&text, 0, view)))?;
+    }
+    let done = report.count(State::Done);
+    let text = format!("Removed {} of {}.", human::count(done as u64), human::count(plan.steps.len() as u64));
+    if !view.quiet {
+        let freed = &report.freed;
+        let predicted = human::bytes(freed.predicted);
+        let more = match (done, freed.measured, &report.trash) {
+            (0, ..) => String::new(),
+            (_, _, Some(run)) => format!(
+                " It lies in the trash, `{}`, where it still takes its room: {predicted} come back with \
+                 `cachetui trash purge`, and `cachetui undo` puts it back.",
+                human::escape_os(run.path().as_os_str())
+            ),
+            (_, Some(measured), None) => {
+                format!(" {} given back, {predicted} were predicted.", human::bytes(measured))
+            }
+            (_, None, None) => format!(" {predicted} were predicted to come back; the volume does not tell."),
+        };
+        writeln!(writer, "{}", view.wrapped(&format!("{text}{more}")))?;
+        if let Some(why) = &freed.why {
+            writeln!(writer, "{}", view.wrapped(&human::escape(why)))?;
+        }
+    }
+    for note in &report.notes {
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+    }
+    Ok(())
+}
+
+fn told(plan: &Plan, outcome: &Outcome) -> String {
+    let step = plan.steps.iter().find(|step| step.action == outcome.action && step.at == outcome.at);
+    let title: Vec<&str> =
+        step.into_iter().flat_map(|step| [step.name.as_deref(), step.version.as_deref()]).flatten().collect();
+    let path = human::escape_os(outcome.at.path().as_os_str()).into_owned();
+    let shown = if title.is_empty() { path } else { format!("{} ({path})", human::escape(&title.join(" "))) };
+    let why = outcome.why.as_deref().map(|why| format!(": {}", human::escape(why))).unwrap_or_default();
+    let word = match outcome.state {
+        State::Done => "removed",
+        State::Stale => "left",
+        State::Failed => "failed",
+        State::Cancelled => "not reached",
+    };
+    format!("{word} {shown}{why}")
+}

@@ -4,6 +4,7 @@
 
 mod directories;
 mod hostile;
+mod kills;
 mod lab;
 mod locks;
 mod oracle;

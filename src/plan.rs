@@ -61,7 +61,7 @@ pub struct Scope {
     pub searched: Vec<At>,
     /// What could not be read below them.
     pub unread: Vec<At>,
-    /// The environments that were found.
+    /// The environments that were found outside the cache.
     pub environments: u64,
 }
 
@@ -77,6 +77,13 @@ impl Plan {
     }
 }
 
+/// Environments that lie outside the cache.
+fn outside(snapshot: &Snapshot) -> u64 {
+    let inside = |path: &std::path::Path| path.starts_with(&snapshot.cache.path);
+    let outside = |it: &&crate::snapshot::Environment| it.entry.is_none() && !inside(&it.path);
+    snapshot.environments.iter().filter(outside).count() as u64
+}
+
 /// Makes a plan. From a snapshot that is not complete there is nothing to be planned.
 pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
     let mut plan = Plan {
@@ -86,7 +93,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         scope: Scope {
             searched: snapshot.scope.roots.iter().map(|root| At::new(&root.path)).collect(),
             unread: snapshot.scope.unread.iter().map(|path| At::new(path)).collect(),
-            environments: snapshot.environments.len() as u64,
+            environments: outside(snapshot),
         },
         steps: Vec::new(),
         kept: Vec::new(),

@@ -41,7 +41,8 @@ use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, walk};
 use crate::snapshot::{
-    Bucket, Cache, Completeness, Entry, EntryKind, Holder, Problem, Scope, Snapshot, Space, TreePrint,
+    Bucket, Cache, Completeness, Entry, EntryKind, FilePrint, Holder, Problem, Scope, Snapshot, Space,
+    TreePrint,
 };
 use crate::uv::bucket::BucketKind;
 use crate::uv::root::Root;
@@ -181,7 +182,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         })
         .collect();
     let (by_name, by_id) = candidates::lookups(&layout, &facts);
-    let candidates = candidates::candidates(request, &layout, &harvest, &mut search);
+    let candidates = candidates::candidates(request, &layout, &harvest, &by_name, &mut search);
     let against = Against {
         table: &table,
         sharing: &sharing,
@@ -194,11 +195,17 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         progress,
     };
     let mut readings = second_round(&candidates, request.threads, &against);
+    let bystanders = leave_out_bystanders(&mut readings);
     find_running(&layout, &mut readings);
 
     progress.enter(Phase::Evidence);
     snapshot.scope.roots = search.roots;
     snapshot.scope.unread = search.unread;
+    snapshot.scope.bystanders = bystanders;
+    snapshot.scope.bystanders.append(&mut search.bystanders);
+    snapshot.scope.bystanders.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    snapshot.scope.bystanders.dedup_by(|one, other| one.0 == other.0);
+    snapshot.scope.absent = std::mem::take(&mut search.absent);
     snapshot.scope.unread.extend_from_slice(&search.unreached);
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
@@ -227,7 +234,7 @@ struct Gathered {
     facts: Vec<cache::entry::Facts>,
     parts: FxHashMap<usize, cache::bucket::Sums>,
     pointers: Vec<cache::bucket::RawPointer>,
-    prefixes: Vec<PathBuf>,
+    recorded: Vec<crate::uv::interpreter::InterpreterRecord>,
     environments: Vec<(PathBuf, crate::snapshot::EnvironmentKind)>,
     shared: Vec<share::SharedExtent>,
     problems: Vec<Problem>,
@@ -303,7 +310,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         }
         gathered.parts.extend(harvest.parts);
         gathered.pointers.extend(harvest.pointers);
-        gathered.prefixes.extend(harvest.prefixes);
+        gathered.recorded.extend(harvest.recorded);
         gathered.environments.extend(harvest.environments);
         gathered.shared.extend(harvest.shared);
         gathered.problems.extend(harvest.problems);
@@ -328,6 +335,28 @@ fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>)
     let mut readings: Vec<_> = states.into_iter().flatten().collect();
     readings.sort_unstable_by_key(|(position, _)| *position);
     readings.into_iter().map(|(_, reading)| reading).collect()
+}
+
+/// Takes out installations of Python that have nothing of the cache, and answers where their distributions are: somebody
+/// may install into them yet.
+fn leave_out_bystanders(readings: &mut Vec<Reading>) -> Vec<(PathBuf, FilePrint)> {
+    let is_bystander = |reading: &Reading| {
+        let environment = &reading.environment;
+        let touches = !reading.uses.is_empty()
+            || !reading.links.is_empty()
+            || !reading.named_elsewhere.is_empty()
+            || environment.dangling > 0
+            || environment.unread;
+        reading.installation && !touches
+    };
+    let (bystanders, others): (Vec<Reading>, Vec<Reading>) =
+        std::mem::take(readings).into_iter().partition(is_bystander);
+    *readings = others;
+    let sites = |reading: Reading| {
+        let root = reading.environment.path;
+        reading.environment.sites.into_iter().map(move |(path, print)| (root.join(path), print))
+    };
+    bystanders.into_iter().flat_map(sites).collect()
 }
 
 /// Finds the processes that run in environments which lie in the cache and might be pruned.

@@ -22,6 +22,7 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
             WatchedAs::Site { print: expects } => {
                 FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects)
             }
+            WatchedAs::Absent => !path.join("pyvenv.cfg").exists() && !path.join("conda-meta").exists(),
             WatchedAs::Bucket { print: expects } => {
                 watched.push(path.clone());
                 print::bucket(cache, path.as_os_str()) == Some(expects)
@@ -51,12 +52,15 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
     let names = plain(&path).ok_or_else(refused)?;
     let bucket = |name: &OsStr| Bucket::parse(name);
     let fits = match (step.action, names.as_slice()) {
-        (Action::RemoveEntry, [top, _]) => bucket(top).is_some_and(|it| it.kind == BucketKind::Archive),
+        (Action::RemoveEntry, [top, _]) => {
+            bucket(top).is_some_and(|it| it.kind == BucketKind::Archive && it.is_known())
+        }
         (Action::RemoveEnvironment, [top, _]) => {
             bucket(top).is_some_and(|it| it.kind == BucketKind::Environments)
         }
         (Action::RemoveBucket, [top]) => bucket(top).is_some_and(|it| {
-            let keeps = [BucketKind::Archive, BucketKind::Files, BucketKind::Environments];
+            let keeps =
+                [BucketKind::Archive, BucketKind::Files, BucketKind::Environments, BucketKind::Interpreter];
             it.is_known() && !keeps.contains(&it.kind)
         }),
         (Action::RemoveLeftover, [top]) => {

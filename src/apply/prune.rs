@@ -1,6 +1,6 @@
 //! Carries out the steps of a prune: renames things into the trash.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::report::{Outcome, State};
 use super::{check, purge, trash};
 use crate::control::{Cancel, Progress};
-use crate::disk::processes;
-use crate::linker::{Error, Missing, Place, Root};
+use crate::disk::{FileKind, processes};
+use crate::linker::{self, Error, Missing, Place, Root};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::{Action, Plan, Step};
 use crate::scan::print;
@@ -22,6 +22,8 @@ pub struct Committed {
     pub outcomes: Vec<Outcome>,
     /// Where what was removed lies. None when nothing was, or when there was no room for a trash and it is gone already.
     pub trash: Option<trash::Run>,
+    /// Whether the trash holds something that could not be put back after its step had failed: it must not be purged.
+    pub stuck: bool,
     /// What else is worth saying, as sentences. Not escaped.
     pub notes: Vec<String>,
 }
@@ -52,20 +54,28 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Where removed things go.
-enum Bin {
-    /// Into the trash.
-    Trash(trash::Run),
-    /// Away at once: there is no room to make a directory.
-    Away,
-}
-
 struct Pruning<'a> {
     cache: Root,
-    bin: Bin,
+    /// Where removed things go; none where there was no room even for that.
+    run: Option<trash::Run>,
+    /// Whether there is room for the directories the trash needs; otherwise things are removed at once.
+    room: bool,
+    /// The processes that run in each step's target.
+    running: Vec<Vec<u32>>,
+    notes: Vec<String>,
     cancel: &'a Cancel,
     progress: &'a Progress,
 }
+
+/// Something that was moved into the trash, with the handles to move it back.
+struct Moved {
+    from: Place,
+    here: Place,
+    name: OsString,
+}
+
+const NO_ROOM: &str =
+    "There was no room to make a directory for the trash: what was removed is gone, and cannot be put back.";
 
 /// Carries out the steps of a plan. `now` names the trash.
 ///
@@ -88,31 +98,35 @@ pub fn prune(
     // The root may be a symlink; what lies beneath it is not followed.
     let real = std::fs::canonicalize(path).map_err(|error| Error::new("find the cache", path, error))?;
     let cache = Root::open(&real)?;
-    let mut committed = Committed::default();
-    let bin = match trash::Run::begin(&cache, now) {
-        Ok(run) => Bin::Trash(run),
+    let _held = trash::hold(&cache)?;
+    let mut notes = Vec::new();
+    let run = match trash::Run::begin(&cache, now) {
+        Ok(run) => Some(run),
         Err(error) if has_no_room(&error.source) => {
-            committed.notes.push(
-                "There was no room to make a directory for the trash: what was removed is gone, and cannot be put back."
-                    .to_owned(),
-            );
-            Bin::Away
+            notes.push(NO_ROOM.to_owned());
+            None
         }
         Err(error) => return Err(error),
     };
-    let mut pruning = Pruning { cache, bin, cancel, progress };
-    for step in &plan.steps {
-        committed.outcomes.push(pruning.outcome(step, lock));
+    let targets: Vec<PathBuf> = plan.steps.iter().map(|step| real.join(step.at.path())).collect();
+    let running = processes::within(&targets);
+    let mut pruning = Pruning { cache, room: run.is_some(), run, running, notes, cancel, progress };
+    let steps = plan.steps.iter().enumerate();
+    let outcomes: Vec<Outcome> = steps.map(|(number, step)| pruning.outcome(number, step, lock)).collect();
+    let Pruning { cache, run, mut notes, .. } = pruning;
+    let trash = run.filter(|run| {
+        purge::tidy(&cache, run);
+        run.is_there(&cache)
+    });
+    let stuck =
+        trash.is_some() && outcomes.iter().any(|outcome| outcome.state != State::Done && outcome.moved);
+    if stuck {
+        notes.push(
+            "Something could not be put back after a step had failed: it is in the trash, which was not emptied."
+                .to_owned(),
+        );
     }
-    committed.trash = match pruning.bin {
-        Bin::Trash(run) if committed.outcomes.iter().any(|outcome| outcome.state == State::Done) => Some(run),
-        Bin::Trash(run) => {
-            purge::forget(&pruning.cache, &run);
-            None
-        }
-        Bin::Away => None,
-    };
-    Ok(committed)
+    Ok(Committed { outcomes, trash, stuck, notes })
 }
 
 /// Whether two paths lead to one directory.
@@ -126,11 +140,14 @@ fn has_no_room(error: &io::Error) -> bool {
 }
 
 impl Pruning<'_> {
-    fn outcome(&mut self, step: &Step, lock: &CacheExclusive) -> Outcome {
+    fn outcome(&mut self, number: usize, step: &Step, lock: &CacheExclusive) -> Outcome {
+        let mut left = false;
         let result = if self.cancel.is_cancelled() {
             None
         } else if lock.still_valid() {
-            Some(self.step(step))
+            let (result, stuck) = self.step(number, step);
+            left = stuck;
+            Some(result)
         } else {
             Some(Err(Trouble::Stale("the cache's lock file was replaced".to_owned())))
         };
@@ -148,18 +165,40 @@ impl Pruning<'_> {
             self.progress.add_files(step.bytes.files, step.bytes.disk);
             self.progress.add_entry();
         }
-        Outcome { action: step.action, at: step.at.clone(), state, why }
+        Outcome { action: step.action, at: step.at.clone(), state, why, moved: left }
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), Trouble> {
+    /// Does a step; tells whether something of it is left in the trash although it was not done.
+    fn step(&mut self, number: usize, step: &Step) -> (Result<(), Trouble>, bool) {
+        let looked = match self.look(number, step) {
+            Ok(looked) => looked,
+            Err(trouble) => return (Err(trouble), false),
+        };
+        let mut moved = Vec::new();
+        match self.commit(step, &looked, &mut moved) {
+            Ok(()) => (Ok(()), false),
+            Err(trouble) => {
+                let stuck = !put_back(moved);
+                match trouble {
+                    // There is some room, but not for every directory that the trash needs.
+                    Trouble::Failed(error) if self.room && has_no_room(&error.source) && !stuck => {
+                        self.room = false;
+                        self.notes.push(NO_ROOM.to_owned());
+                        (self.commit(step, &looked, &mut Vec::new()), false)
+                    }
+                    trouble => (Err(trouble), stuck),
+                }
+            }
+        }
+    }
+
+    /// Looks again at everything a step is about.
+    fn look(&self, number: usize, step: &Step) -> Result<Looked, Trouble> {
         let (directory, name) = check::target(step)?;
         let place = check::tree(&self.cache, &directory, name.as_os_str(), step)?;
         // A cached environment may have been started in since.
-        if step.action != Action::RemoveBucket {
-            let running = processes::within(&[place.join(name.as_os_str())]);
-            if running.iter().any(|processes| !processes.is_empty()) {
-                return Err(Trouble::Stale("a process runs in it".to_owned()));
-            }
+        if step.action != Action::RemoveBucket && self.running.get(number).is_some_and(|it| !it.is_empty()) {
+            return Err(Trouble::Stale("a process runs in it".to_owned()));
         }
         let mut pointers = Vec::new();
         for pointer in &step.pointers {
@@ -172,6 +211,10 @@ impl Pruning<'_> {
             let found = place.find(name.as_os_str());
             match found.map_err(|error| Trouble::failed("look at", place.join(name.as_os_str()), error))? {
                 None => {}
+                Some(found) if !matches!(found.stat.kind, FileKind::File | FileKind::Symlink) => {
+                    let text = pointer.at.text();
+                    return Err(Trouble::Refused(format!("`{text}` is no file and no symlink")));
+                }
                 Some(found) if print::of(&found.stat) == pointer.expects => pointers.push((directory, name)),
                 Some(_) => {
                     let text = pointer.at.text();
@@ -179,57 +222,84 @@ impl Pruning<'_> {
                 }
             }
         }
-        self.commit(step, &place, &directory, name.as_os_str(), &pointers)
+        Ok(Looked { place, directory, name: name.into_os_string(), pointers })
     }
 
-    /// Removes the pointers, then what they lead to. What was moved is moved back when the rest fails.
-    fn commit(
-        &mut self,
-        step: &Step,
-        place: &Place,
-        directory: &Path,
-        name: &OsStr,
-        pointers: &[(PathBuf, PathBuf)],
-    ) -> Result<(), Trouble> {
-        for (position, (directory, name)) in pointers.iter().enumerate() {
-            let removed = self
-                .cache
-                .directory(directory, Missing::Fail)
-                .and_then(|place| self.remove(&place, directory, name.as_os_str()));
-            if let Err(error) = removed {
-                self.put_back(&pointers[..position]);
-                return Err(error.into());
+    /// Removes the pointers, then what they lead to. What was moved is told, so that it can be moved back.
+    fn commit(&self, step: &Step, looked: &Looked, moved: &mut Vec<Moved>) -> Result<(), Trouble> {
+        for (directory, name) in &looked.pointers {
+            let place = self.cache.directory(directory, Missing::Fail)?;
+            if let Some(run) = self.trash() {
+                moved.push(self.park(run, &place, directory, name.as_os_str())?);
+            } else {
+                let removed = place.remove_file(name.as_os_str());
+                removed.map_err(|error| Trouble::failed("remove", place.join(name.as_os_str()), error))?;
             }
         }
-        if let Err(error) = self.remove(place, directory, name) {
-            self.put_back(pointers);
-            return Err(error.into());
-        }
-        let Bin::Trash(run) = &self.bin else { return Ok(()) };
+        let expected = (step.expects.device, step.expects.inode);
+        let Some(run) = self.trash() else { return away(&looked.place, &looked.name, expected) };
+        let parked = self.park(run, &looked.place, &looked.directory, &looked.name)?;
         // Between the look and the rename somebody may have put something else there, whatever lock they hold.
-        let here = self.cache.directory(&run.path().join(directory), Missing::Fail)?;
-        let moved = here.find(name).ok().flatten().map(|found| (found.stat.device, found.stat.inode));
-        if moved != Some((step.expects.device, step.expects.inode)) {
-            run.give_back(&self.cache, place, directory, name)?;
-            self.put_back(pointers);
-            return Err(Trouble::Stale("something else was put there meanwhile".to_owned()));
-        }
-        Ok(())
+        let found = parked.here.find(&looked.name).ok().flatten();
+        let same = found.map(|found| (found.stat.device, found.stat.inode)) == Some(expected);
+        moved.push(parked);
+        if same { Ok(()) } else { Err(Trouble::Stale("something else was put there meanwhile".to_owned())) }
     }
 
-    fn remove(&self, place: &Place, directory: &Path, name: &OsStr) -> Result<(), Error> {
-        match &self.bin {
-            Bin::Trash(run) => run.take(&self.cache, place, directory, name),
-            Bin::Away => purge::remove(place, name, &Cancel::default(), &Progress::default()).map(|_| ()),
-        }
+    fn trash(&self) -> Option<&trash::Run> {
+        self.run.as_ref().filter(|_| self.room)
     }
 
-    /// Puts pointers back whose entry stays. One that cannot be put back is one that uv has to write again, no more.
-    fn put_back(&self, pointers: &[(PathBuf, PathBuf)]) {
-        let Bin::Trash(run) = &self.bin else { return };
-        for (directory, name) in pointers {
-            let place = self.cache.directory(directory, Missing::Fail);
-            drop(place.and_then(|place| run.give_back(&self.cache, &place, directory, name.as_os_str())));
-        }
+    /// Moves something into the trash. After an error it is where it was.
+    fn park(&self, run: &trash::Run, place: &Place, directory: &Path, name: &OsStr) -> Result<Moved, Error> {
+        let again = |error| Error::new("open the directory", place.path(), error);
+        let from = place.again().map_err(again)?;
+        let here = run.take(&self.cache, place, directory, name)?;
+        Ok(Moved { from, here, name: name.to_owned() })
     }
+}
+
+/// What a step is about, after it was looked at again.
+struct Looked {
+    place: Place,
+    directory: PathBuf,
+    name: OsString,
+    /// Directories and names of the pointers that are there.
+    pointers: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Moves everything back, what was moved last first, so that an entry is there before its pointers. Tells whether all of
+/// it is back.
+fn put_back(moved: Vec<Moved>) -> bool {
+    let mut all = true;
+    for Moved { from, here, name } in moved.into_iter().rev() {
+        all &= here.move_new(&name, &from, &name).is_ok();
+    }
+    all
+}
+
+/// Removes a tree where there is no room for a trash: under another name first, which uv does not know, so that nobody
+/// meets half of it.
+fn away(place: &Place, name: &OsStr, expected: (u64, u64)) -> Result<(), Trouble> {
+    let hidden = same_length(name);
+    let moved = place.move_new(name, place, &hidden);
+    moved.map_err(|error| Trouble::failed("rename", place.join(name), error))?;
+    let found = place.find(&hidden).ok().flatten().map(|found| (found.stat.device, found.stat.inode));
+    if found != Some(expected) {
+        let back = place.move_new(&hidden, place, name);
+        back.map_err(|error| Trouble::failed("rename back", place.join(&hidden), error))?;
+        return Err(Trouble::Stale("something else was put there meanwhile".to_owned()));
+    }
+    purge::remove(place, &hidden, &Cancel::default(), &Progress::default())?;
+    Ok(())
+}
+
+/// Another name of the same length: a longer one might need a block that is not there.
+fn same_length(name: &OsStr) -> OsString {
+    const LETTERS: &[u8; 16] = b"0123456789abcdef";
+    let text = linker::temporary::temporary_name();
+    let random = text.as_encoded_bytes().iter().rev().skip(".tmp".len()).copied();
+    let wanted = name.len().max(2);
+    let tail = random.chain(LETTERS.iter().copied().cycle()).take(wanted - 1);
+    std::iter::once('.').chain(tail.map(char::from)).collect::<String>().into()
 }

@@ -38,8 +38,13 @@ pub fn purge(cache: &Path, runs: &[Run], cancel: &Cancel, progress: &Progress) -
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return errors,
         Err(error) => return vec![error],
     };
-    for run in runs {
-        match run.claim(&trash) {
+    // Claimed while nobody else works on the trash: what is being put back is not deleted.
+    let claimed: Vec<Result<Run, Error>> = match super::trash::hold(&root) {
+        Ok(_held) => runs.iter().map(|run| run.claim(&trash)).collect(),
+        Err(error) => return vec![error],
+    };
+    for claimed in claimed {
+        match claimed {
             Ok(run) => errors.extend(purge_run(&root, &trash, &run, cancel, progress)),
             // Somebody else was faster.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
@@ -78,12 +83,29 @@ fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &
     errors
 }
 
-/// Removes the trash of a run into which nothing went.
-pub(super) fn forget(root: &Root, run: &Run) {
+/// Removes the empty directories of a run, and the run and the trash themselves when that is all there is in them. Never
+/// removes a file.
+pub(super) fn tidy(root: &Root, run: &Run) {
     if let Ok(trash) = root.directory(Path::new(DIRECTORY), Missing::Fail) {
-        drop(remove(&trash, run.name(), &Cancel::default(), &Progress::default()));
+        tidy_directory(&trash, run.name());
+        drop(trash);
         drop(root.place().remove_directory(OsStr::new(DIRECTORY)));
     }
+}
+
+fn tidy_directory(place: &Place, name: &OsStr) {
+    let Ok(directory) = place.directory(name) else { return };
+    for child in directory.names().unwrap_or_default() {
+        if directory
+            .find(&child)
+            .is_ok_and(|found| found.is_some_and(|it| it.stat.kind == FileKind::Directory))
+        {
+            tidy_directory(&directory, &child);
+        }
+    }
+    drop(directory);
+    // It stays while anything is in it.
+    drop(place.remove_directory(name));
 }
 
 /// Removes what lies under a name: a file, a symlink, or a directory with everything in it, as far as it lies on one
@@ -96,9 +118,19 @@ pub(super) fn remove(
 ) -> Result<Removed, Error> {
     let failed = |error| Error::new("remove", place.join(name), error);
     let Some(found) = place.find(name).map_err(failed)? else { return Ok(Removed::default()) };
-    let mut removal =
-        Removal { top: place, device: found.stat.device, cancel, progress, removed: Removed::default() };
+    let mut removal = Removal {
+        top: place,
+        device: found.stat.device,
+        mount: place.mount(),
+        cancel,
+        progress,
+        removed: Removed::default(),
+        deep: Vec::new(),
+    };
     removal.any(place, name, found.stat.kind, 0)?;
+    while let Some(name) = removal.deep.pop() {
+        removal.directory(place, &name, 0)?;
+    }
     Ok(removal.removed)
 }
 
@@ -106,9 +138,13 @@ struct Removal<'a> {
     /// Where what lies too deep is moved to.
     top: &'a Place,
     device: u64,
+    /// The mount it lies on, where the kernel tells: what is mounted within may be of the same device.
+    mount: Option<u64>,
     cancel: &'a Cancel,
     progress: &'a Progress,
     removed: Removed,
+    /// What lay too deep, by its name in `top`.
+    deep: Vec<OsString>,
 }
 
 impl Removal<'_> {
@@ -137,8 +173,8 @@ impl Removal<'_> {
         }
         let directory = place.directory(name).map_err(|error| failed("open the directory", error))?;
         let stat = directory.own_stat().map_err(|error| failed("look at", error))?;
-        if stat.device != self.device {
-            let error = io::Error::new(io::ErrorKind::CrossesDevices, "another filesystem is mounted there");
+        if stat.device != self.device || directory.mount() != self.mount {
+            let error = io::Error::new(io::ErrorKind::CrossesDevices, "something is mounted there");
             return Err(failed("remove", error));
         }
         let names = directory.names().or_else(|error| {
@@ -181,14 +217,16 @@ impl Removal<'_> {
         }
     }
 
-    /// Moves a directory that lies too deep up to where the removal began, and removes it from there.
+    /// Moves a directory that lies too deep up to where the removal began, to be removed from there when the handles above
+    /// it are closed.
     fn move_up(&mut self, place: &Place, name: &OsStr) -> Result<(), Error> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let new = OsString::from(format!(".deep-{:x}-{number:x}", std::process::id()));
         let moved = place.move_new(name, self.top, &new);
         moved.map_err(|error| Error::new("move up", place.join(name), error))?;
-        self.directory(self.top, &new, 0)
+        self.deep.push(new);
+        Ok(())
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Outcome {
     pub state: State,
     /// Why, unless it was done. Not escaped.
     pub why: Option<String>,
+    /// Whether something of it is in the trash although it was not done, because it could not be put back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub moved: bool,
 }
 
 /// What became of a step.

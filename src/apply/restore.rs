@@ -4,7 +4,7 @@
 //! or when every pointer to it has been written anew: then uv has fetched or built the same thing again. A pointer comes
 //! back only where nothing lies and where the entry it leads to is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,17 @@ struct Item {
     leads_to: Option<OsString>,
 }
 
+impl Item {
+    /// What a link has in common with the `.http` or `.rev` beside it.
+    fn key(&self) -> PathBuf {
+        let path = self.directory.join(&self.name);
+        match path.extension().and_then(OsStr::to_str) {
+            Some("http" | "rev") => path.with_extension(""),
+            _ => path,
+        }
+    }
+}
+
 /// Puts back what a run removed. What is left in the trash stays there.
 ///
 /// # Errors
@@ -47,6 +58,15 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     let path = lock.cache();
     let real = std::fs::canonicalize(path).map_err(|error| Error::new("find the cache", path, error))?;
     let cache = Root::open(&real)?;
+    let _held = super::trash::hold(&cache)?;
+    if run.is_purging() {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "it is being emptied");
+        return Err(Error::new("put back from", path.join(run.path()), error));
+    }
+    if !lock.still_valid() {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "its lock file was replaced");
+        return Err(Error::new("put back into", path, error));
+    }
     let top = cache.directory(&run.path(), Missing::Fail)?;
     let mut entries = Vec::new();
     let mut others = Vec::new();
@@ -54,7 +74,6 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     for name in names(&top)? {
         let bucket = Bucket::parse(&name);
         let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: None };
-        let is_absent = cache.place().find(&name).is_ok_and(|found| found.is_none());
         match bucket.map(|bucket| bucket.kind) {
             Some(BucketKind::Archive) => {
                 let place = top.directory(&name);
@@ -64,8 +83,7 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
                 let item = |name| Item { directory: directory.clone(), name, leads_to: None };
                 entries.extend(names(&place)?.into_iter().map(item));
             }
-            // A bucket that went as a whole, unless uv has begun another.
-            Some(_) | None if is_absent => others.push(whole()),
+            // One by one, also where the bucket went as a whole: what a pointer led to may be gone by now.
             Some(kind) if kind.holds_pointers() => {
                 collect(&top, &name, Path::new(&name), &mut pointers)?;
             }
@@ -76,9 +94,7 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     restoring.run(entries, &pointers, &others);
     let Restoring { cache, restored, .. } = restoring;
     drop(top);
-    if restored.iter().all(|item| item.state == State::Done) {
-        purge::forget(&cache, run);
-    }
+    purge::tidy(&cache, run);
     Ok(restored)
 }
 
@@ -107,7 +123,14 @@ impl Restoring<'_> {
         for item in others {
             self.item(item);
         }
+        // A key's link and its `.http` or `.rev` belong together: uv follows one and prunes by the other.
+        let anew: BTreeSet<PathBuf> =
+            pointers.iter().filter(|pointer| self.lies(pointer)).map(Item::key).collect();
         for pointer in pointers {
+            if anew.contains(&pointer.key()) {
+                self.stays(pointer, "uv has written it again");
+                continue;
+            }
             let there = pointer.leads_to.as_ref().is_some_and(|id| self.has_entry(id));
             // What leads nowhere that can be told, as the environment of a script, is put back as it was.
             if there || pointer.leads_to.is_none() {

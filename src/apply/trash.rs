@@ -5,6 +5,7 @@
 //! clean` remove the directory, as they do whatever uv does not know (uv 0.13.8): it is a second broom, not a backup.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,18 +73,24 @@ impl Run {
         Err(Error::new("create a directory in", trash.path(), last))
     }
 
-    /// Moves something into the trash, where it lies at the same path as in the cache.
+    /// Whether it is there.
+    pub(super) fn is_there(&self, cache: &Root) -> bool {
+        let trash = cache.directory(Path::new(DIRECTORY), Missing::Fail);
+        trash.is_ok_and(|trash| trash.find(&self.name).is_ok_and(|found| found.is_some()))
+    }
+
+    /// Moves something into the trash, where it lies at the same path as in the cache; answers with its directory there.
     pub(super) fn take(
         &self,
         cache: &Root,
         place: &Place,
         directory: &Path,
         name: &OsStr,
-    ) -> Result<(), Error> {
+    ) -> Result<Place, Error> {
         let here = cache.directory(&self.path().join(directory), Missing::Create)?;
-        place
-            .move_new(name, &here, name)
-            .map_err(|error| Error::new("move into the trash", place.join(name), error))
+        let moved = place.move_new(name, &here, name);
+        moved.map_err(|error| Error::new("move into the trash", place.join(name), error))?;
+        Ok(here)
     }
 
     /// Moves it back. Fails when something lies there now.
@@ -109,6 +116,24 @@ impl Run {
         let moved = trash.move_new(&self.name, trash, &name);
         moved.map_err(|error| Error::new("rename", trash.join(&self.name), error))?;
         Ok(Self { name })
+    }
+}
+
+/// Keeps others from emptying the trash, or putting back from it, for as long as the answer lives. Nothing keeps them where
+/// directories cannot be locked.
+///
+/// # Errors
+/// When somebody else works on the trash at this moment.
+pub(super) fn hold(cache: &Root) -> Result<Option<File>, Error> {
+    let path = cache.place().path().join(DIRECTORY);
+    let Ok(directory) = File::open(&path) else { return Ok(None) };
+    match directory.try_lock() {
+        Ok(()) => Ok(Some(directory)),
+        Err(TryLockError::WouldBlock) => {
+            let text = "another cachetui is emptying it or putting things back";
+            Err(Error::new("use the trash", path, io::Error::new(io::ErrorKind::ResourceBusy, text)))
+        }
+        Err(TryLockError::Error(_)) => Ok(None),
     }
 }
 

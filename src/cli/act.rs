@@ -255,7 +255,9 @@ impl Ground<'_> {
         let mut whole = true;
         done.report.outcomes = committed.outcomes;
         match committed.trash {
-            Some(run) if keep || interrupted => done.report.trash = Some(crate::plan::At::new(&run.path())),
+            Some(run) if keep || interrupted || committed.stuck => {
+                done.report.trash = Some(crate::plan::At::new(&run.path()));
+            }
             Some(run) => {
                 let (told, stopped) = self.purge(vec![run])?;
                 whole = told.is_empty();
@@ -296,7 +298,13 @@ fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
     let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
     let left = steps.map(|step| {
         let why = kept.get(&step.at).copied().unwrap_or("it has changed since the scan").to_owned();
-        Outcome { action: step.action, at: step.at.clone(), state: State::Stale, why: Some(why) }
+        Outcome {
+            action: step.action,
+            at: step.at.clone(),
+            state: State::Stale,
+            why: Some(why),
+            moved: false,
+        }
     });
     let left = left.collect();
     (fresh, left)

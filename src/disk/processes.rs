@@ -23,8 +23,9 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     let mut pids: Vec<u32> =
         processes.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
-    for pid in pids.into_iter().filter(|pid| *pid != std::process::id()) {
-        let told = linux::told(pid);
+    for pid in pids {
+        // This process names everything it works on: only what it is itself counts.
+        let told = if pid == std::process::id() { linux::program(pid) } else { linux::told(pid) };
         for (paths, found) in wanted.iter().zip(&mut found) {
             if paths.iter().any(|path| told.iter().any(|text| linux::lies_in(text, path))) {
                 found.push(pid);
@@ -45,6 +46,12 @@ mod linux {
     use std::collections::BTreeSet;
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::Path;
+
+    /// The program of a process.
+    pub(super) fn program(pid: u32) -> BTreeSet<Vec<u8>> {
+        let link = Path::new("/proc").join(pid.to_string()).join("exe");
+        std::fs::read_link(link).into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+    }
 
     /// Every path that a process shows.
     pub(super) fn told(pid: u32) -> BTreeSet<Vec<u8>> {

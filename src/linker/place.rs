@@ -76,6 +76,7 @@ pub(super) trait Calls: Sized {
     fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     /// Moves into another directory of the same filesystem, to a name that must not exist, likewise.
     fn move_new(&self, from: &OsStr, to: &Self, new: &OsStr) -> io::Result<()>;
+    fn mount(&self) -> Option<u64>;
     /// Lets its owner write in the directory.
     fn make_writable(&self) -> io::Result<()>;
     /// Lets two names change places at once; `Unsupported` where that cannot be done.
@@ -241,8 +242,14 @@ impl Place {
         self.directory.sync_filesystem()
     }
 
+    /// Identifies the mount the directory lies on, where the kernel tells (Linux 5.8): a directory of the same filesystem
+    /// that is mounted within has the same device.
+    pub fn mount(&self) -> Option<u64> {
+        self.directory.mount()
+    }
+
     /// Another handle of the same directory.
-    pub(super) fn again(&self) -> io::Result<Self> {
+    pub fn again(&self) -> io::Result<Self> {
         Ok(Self { path: self.path.clone(), directory: self.directory.again()? })
     }
 

@@ -8,12 +8,31 @@ use serde::{Deserialize, Serialize};
 
 /// A path as two fields: a text, and the bytes in base 64 where the text does not say everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Raw")]
 pub struct At {
     /// The path as text; what is not UTF-8 is replaced.
     path: String,
     /// Its bytes, standard base 64 with padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path_bytes: Option<String>,
+}
+
+/// The two fields as they were read, before anybody knows whether they say the same.
+#[derive(Deserialize)]
+struct Raw {
+    path: String,
+    #[serde(default)]
+    path_bytes: Option<String>,
+}
+
+impl TryFrom<Raw> for At {
+    type Error = &'static str;
+
+    fn try_from(raw: Raw) -> Result<Self, Self::Error> {
+        let at = Self { path: raw.path, path_bytes: raw.path_bytes };
+        // What is shown has to be what is meant.
+        if Self::new(&at.path()) == at { Ok(at) } else { Err("`path` and `path_bytes` do not say the same") }
+    }
 }
 
 impl At {
@@ -74,6 +93,16 @@ mod tests {
             let at: At = serde_json::from_str(&text).unwrap();
             assert_eq!(at.path(), path);
             assert_eq!(text.contains("path_bytes"), std::str::from_utf8(bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_path_that_shows_something_else_than_it_means_is_refused() {
+        for text in [
+            r#"{"path":"harmless","path_bytes":"YXJjaGl2ZS12MC94"}"#,
+            r#"{"path":"x","path_bytes":"not base 64"}"#,
+        ] {
+            assert!(serde_json::from_str::<At>(text).is_err(), "{text}");
         }
     }
 }

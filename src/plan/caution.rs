@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Class, Plan};
+use super::{Action, Class, Plan, Step};
 use crate::human;
 use crate::snapshot::Snapshot;
 
@@ -48,17 +48,18 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     let guessed = |class: Class| matches!(class, Class::Unreferenced | Class::Unused | Class::Superseded);
     let guessed: Vec<_> =
         plan.steps.iter().filter(|step| step.action == Action::RemoveEntry && guessed(step.class)).collect();
-    if !guessed.is_empty() && snapshot.environments.is_empty() {
+    if !guessed.is_empty() && plan.scope.environments == 0 {
         cautions.push(Caution {
             allowance: Allowance::NoEnvironments,
-            text: "No environment was found at all, so that everything looks unused. Name the places where your \
+            text: "No environment was found outside the cache, so that everything looks unused. Name the places where your \
                    environments are with --root DIR."
                 .to_owned(),
         });
     }
-    let bytes: u64 = guessed.iter().map(|step| step.bytes.disk).sum();
-    let all: u64 = snapshot.entries.iter().map(|entry| entry.disk).sum();
-    if guessed.len() > 1 && bytes > all / 2 {
+    let counts = |step: &&Step| !matches!(step.class, Class::Named | Class::CachedEnvironments);
+    let bytes: u64 = plan.steps.iter().filter(counts).map(|step| step.bytes.disk).sum();
+    let all = snapshot.cache.disk.max(snapshot.entries.iter().map(|entry| entry.disk).sum());
+    if bytes > all / 2 {
         cautions.push(Caution {
             allowance: Allowance::Most,
             text: format!(

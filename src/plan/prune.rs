@@ -18,7 +18,7 @@ use super::step::Bytes;
 use super::{Action, At, Class, Kept, KeptBecause, Plan, PlannedPointer, Price, Prune, Step};
 use crate::snapshot::{
     Entry, EntryIndex, EntryKind, EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence,
-    Holder, Origin, Snapshot, TreePrint, What,
+    Holder, Origin, Snapshot, What,
 };
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::same_version;
@@ -62,7 +62,11 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
     }
     chooser.environments(&mut candidates, plan);
     chooser.buckets(&mut candidates, plan);
-    let order = |candidate: &Candidate| (Reverse(candidate.step.bytes.disk), candidate.step.at.clone());
+    // Buckets first: what goes with one need not be moved out of it before.
+    let order = |candidate: &Candidate| {
+        let step = &candidate.step;
+        (step.action != Action::RemoveBucket, Reverse(step.bytes.disk), step.at.clone())
+    };
     candidates.sort_by_cached_key(order);
     let within = budget::limit(snapshot, request.budget, &mut candidates);
     for candidate in within {
@@ -76,6 +80,7 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
             reason: KeptBecause::WithinBudget.sentence(),
         });
     }
+    leave_to_buckets(&mut candidates);
     give_back(snapshot, &mut candidates);
     plan.steps = candidates.into_iter().map(|candidate| candidate.step).collect();
     plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
@@ -111,6 +116,19 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
         disk: entry.disk,
         reason: because.sentence(),
         because,
+    }
+}
+
+/// Takes pointers out of steps whose bucket goes before them.
+fn leave_to_buckets(candidates: &mut [Candidate]) {
+    let goes = |candidate: &&Candidate| candidate.step.action == Action::RemoveBucket;
+    let buckets: Vec<PathBuf> = candidates.iter().filter(goes).map(|it| it.step.at.path()).collect();
+    for candidate in candidates {
+        let lies = |pointer: &PlannedPointer| {
+            let path = pointer.at.path();
+            buckets.iter().any(|bucket| path.starts_with(bucket))
+        };
+        candidate.step.pointers.retain(|pointer| !lies(pointer));
     }
 }
 
@@ -172,13 +190,15 @@ impl<'a> Chooser<'a> {
     /// What speaks against removing an entry.
     fn against(&self, index: EntryIndex, entry: &Entry, class: Class) -> Option<KeptBecause> {
         let named = class == Class::Named;
-        if entry.kind == EntryKind::Unknown && class != Class::Unreferenced {
+        let known = Bucket::parse(OsStr::new(entry.key.bucket.as_ref())).is_some_and(Bucket::is_known);
+        if !known || entry.kind == EntryKind::Unknown && class != Class::Unreferenced {
             return Some(KeptBecause::Unknown);
         }
         if entry.unread || entry.doubt.is_some() {
             return Some(KeptBecause::Doubt);
         }
-        if entry.unclear {
+        let led = class == Class::Unreferenced && entry.state == EntryState::Unused;
+        if entry.unclear || led {
             return Some(KeptBecause::UnclearPointer);
         }
         match entry.state {
@@ -337,7 +357,7 @@ impl<'a> Chooser<'a> {
                     Action::RemoveLeftover,
                     "temporary directories of builds, in which nothing has changed for some time",
                 ),
-                None if part.name.starts_with(".tmp") && part.print != TreePrint::default() => (
+                None if part.name.starts_with(".tmp") && part.print.inode != 0 => (
                     Class::CrashLeftovers,
                     Action::RemoveLeftover,
                     "a temporary directory in which nothing has changed for some time",
@@ -372,7 +392,11 @@ impl<'a> Chooser<'a> {
                     version: None,
                     class,
                     reason: reason.to_owned(),
-                    price: Price::Nothing,
+                    price: if class == Class::StaleBuckets {
+                        Price::Download { bytes: None }
+                    } else {
+                        Price::Nothing
+                    },
                     bytes: Bytes { disk: part.disk, files: part.files, ..Bytes::default() },
                     expects: part.print,
                     pointers: Vec::new(),
@@ -385,7 +409,10 @@ impl<'a> Chooser<'a> {
     /// Whether a bucket's layout is known to be older than another that is there. The archive's never is: its entries are
     /// looked at one by one.
     fn is_stale(&self, bucket: Bucket) -> bool {
-        let keeps = matches!(bucket.kind, BucketKind::Archive | BucketKind::Files | BucketKind::Environments);
+        let keeps = matches!(
+            bucket.kind,
+            BucketKind::Archive | BucketKind::Files | BucketKind::Environments | BucketKind::Interpreter
+        );
         let others = self.snapshot.cache.buckets.iter().filter_map(|it| Bucket::parse(OsStr::new(&it.name)));
         let newer =
             |other: Bucket| other.kind == bucket.kind && other.version > bucket.version && other.is_known();

@@ -1,7 +1,8 @@
 //! What shows that somebody has begun to use something since the scan.
 //!
-//! A hardlink shows on the file that was linked. A symlink does not: only the environment it was made in shows it, and a
-//! new environment shows in uv's records of interpreters, since uv asks every interpreter it installs for (uv 0.13.8). A
+//! A hardlink shows on the file that was linked. A symlink does not: only the environment it was made in shows it. A new
+//! environment shows in uv's records of interpreters, since uv asks every interpreter it installs for; but one that is made
+//! again where one was before does not, since uv still has its record (uv 0.13.8): those places are watched one by one. A
 //! new pointer to an old entry shows in the bucket it lies in.
 
 use std::ffi::OsStr;
@@ -32,6 +33,8 @@ pub enum WatchedAs {
         /// What identifies it.
         print: FilePrint,
     },
+    /// Nothing that is an environment: one was there once.
+    Absent,
     /// A bucket with everything in it.
     Bucket {
         /// What identifies it.
@@ -49,6 +52,12 @@ pub(super) fn watched(snapshot: &Snapshot) -> Vec<Watched> {
                 expects: WatchedAs::Site { print: *print },
             });
         }
+    }
+    for (path, print) in &snapshot.scope.bystanders {
+        watched.push(Watched { at: At::new(path), expects: WatchedAs::Site { print: *print } });
+    }
+    for path in &snapshot.scope.absent {
+        watched.push(Watched { at: At::new(path), expects: WatchedAs::Absent });
     }
     for part in &snapshot.cache.buckets {
         let kind = Bucket::parse(OsStr::new(&part.name)).map(|bucket| bucket.kind);

@@ -15,6 +15,7 @@ use super::share::SharedExtent;
 use crate::disk::{self, FileKind, FileStat};
 use crate::snapshot::{EntryKey, EnvironmentKind, Problem};
 use crate::uv::bucket::{self as bucket_names, Bucket, BucketKind};
+use crate::uv::interpreter::InterpreterRecord;
 
 /// What lies in the cache root.
 #[derive(Debug, Default)]
@@ -48,8 +49,8 @@ pub(super) struct Harvest {
     pub(super) entries: Vec<(usize, entry::Facts)>,
     pub(super) parts: Vec<(usize, bucket::Sums)>,
     pub(super) pointers: Vec<bucket::RawPointer>,
-    /// Prefixes that uv's interpreter records name.
-    pub(super) prefixes: Vec<PathBuf>,
+    /// uv's records of interpreters.
+    pub(super) recorded: Vec<InterpreterRecord>,
     /// Environments that lie in the cache but not in an archive bucket.
     pub(super) environments: Vec<(PathBuf, EnvironmentKind)>,
     pub(super) shared: Vec<SharedExtent>,

@@ -10,7 +10,9 @@ use super::cache::Layout;
 use super::discover::{self, Search};
 use super::environments::{Candidate, EntryFacts};
 use super::{Gathered, Request, registry};
+use crate::disk::FileStat;
 use crate::snapshot::FoundBy;
+use crate::uv::interpreter::InterpreterRecord;
 use crate::uv::link::ArchivePath;
 
 /// Entries by normalized name and version.
@@ -55,19 +57,21 @@ pub(super) fn candidates(
     request: &Request,
     layout: &Layout,
     harvest: &Gathered,
+    by_name: &ByName,
     search: &mut Search,
 ) -> Vec<Candidate> {
-    for prefix in &harvest.prefixes {
-        let at = |path: PathBuf| discover::at(&path, FoundBy::InterpreterRecord);
-        search.take(prefix, std::fs::canonicalize(prefix).and_then(at));
+    for record in &harvest.recorded {
+        recorded(record, by_name, search);
     }
     for item in &request.remembered {
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
             registry::Today::OutOfReach => search.unreached.push(item.path.clone()),
-            registry::Today::Gone => {}
+            registry::Today::Gone => search.absent.push(item.path.clone()),
         }
     }
+    search.absent.sort_unstable();
+    search.absent.dedup();
     for path in &request.targets {
         match std::fs::canonicalize(path) {
             Ok(path) => {
@@ -120,4 +124,47 @@ pub(super) fn candidates(
         }
     };
     found.into_iter().enumerate().map(candidate).collect()
+}
+
+/// Whether a directory of distributions has any that may have come from an entry, by name and version. Such a directory
+/// may have tens of thousands of files, which need not be looked at where it has none.
+fn has_any(site: &Path, by_name: &ByName) -> std::io::Result<bool> {
+    for item in std::fs::read_dir(site)? {
+        let name = crate::uv::distribution::parse_dist_info(&item?.file_name());
+        let known = |name: crate::uv::distribution::DistInfoName| {
+            by_name.contains_key(&(crate::uv::distribution::normalize(&name.name), name.version))
+        };
+        if name.is_some_and(known) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes what uv recorded of an interpreter: the environment it belongs to, or else the places an installation of Python
+/// has its distributions in, which `uv pip install --system` fills by the same link modes.
+fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
+    let at = |path: PathBuf| discover::at(&path, FoundBy::InterpreterRecord);
+    let answer = std::fs::canonicalize(&record.prefix).and_then(at);
+    if !matches!(answer, Ok(Some(_))) {
+        search.absent.push(record.prefix.clone());
+        for site in &record.sites {
+            match std::fs::canonicalize(site) {
+                Ok(path) if path.is_dir() => match has_any(&path, by_name) {
+                    Ok(true) => {
+                        let found_by = FoundBy::InterpreterRecord;
+                        search.found.push(discover::Found { path, found_by, target: true });
+                    }
+                    Ok(false) => {
+                        let stat = FileStat::of(&path).map(|stat| super::print::of(&stat));
+                        search.bystanders.extend(stat.ok().map(|print| (path, print)));
+                    }
+                    Err(_) => search.unreached.push(path),
+                },
+                Err(error) if !discover::is_absence(&error) => search.unreached.push(site.clone()),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    search.take(&record.prefix, answer);
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{self, FileStat, volume};
-use crate::snapshot::{FoundBy, Problem, ScopeRoot};
+use crate::snapshot::{FilePrint, FoundBy, Problem, ScopeRoot};
 
 /// A place to look for environments in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,10 @@ pub(super) struct Search {
     /// Where an environment is, or may be, that nobody can look at.
     pub(super) unreached: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
+    /// Where an environment was once and is none now.
+    pub(super) absent: Vec<PathBuf>,
+    /// Directories of distributions that have nothing of the cache.
+    pub(super) bystanders: Vec<(PathBuf, FilePrint)>,
 }
 
 /// The places where environments are known to be kept, from what the environment variables say.

@@ -22,8 +22,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint, Manager, ModeCounts, Problem,
-    TreePrint,
+    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint, FoundBy, Manager, ModeCounts,
+    Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -87,6 +87,8 @@ pub(super) struct Reading {
     pub(super) problems: Vec<Problem>,
     /// Entries of this cache that symlinks name under another path: a cache that was moved, or is seen from elsewhere.
     pub(super) named_elsewhere: Vec<u32>,
+    /// Whether it is an installation of Python, and no environment of its own.
+    pub(super) installation: bool,
     /// Whether not even its distributions could all be listed, so that it may use any entry.
     pub(super) blind: bool,
 }
@@ -232,6 +234,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         shared: if stored { Vec::new() } else { collected.shared },
         problems: collected.problems,
         named_elsewhere,
+        installation: candidate.found.target && candidate.found.found_by == FoundBy::InterpreterRecord,
         blind,
     })
 }

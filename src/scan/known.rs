@@ -62,7 +62,8 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     let mut search = Search::default();
     for state in states {
         known.problems.extend(state.harvest.problems);
-        for prefix in state.harvest.prefixes {
+        for record in state.harvest.recorded {
+            let prefix = record.prefix;
             let answer = std::fs::canonicalize(&prefix)
                 .and_then(|path| discover::at(&path, FoundBy::InterpreterRecord));
             search.take(&prefix, answer);
@@ -96,6 +97,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
         completeness: if cancel.is_cancelled() { Completeness::Cancelled } else { Completeness::Complete },
         started: Some(request.started),
         elapsed: (request.clock)().saturating_duration_since(begun),
+        ..Scope::default()
     };
     known
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
+use crate::disk::volume;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat};
 use crate::snapshot::{FilePrint, TreePrint};
@@ -43,6 +44,9 @@ pub fn file(print: &mut TreePrint, stat: &FileStat) {
 
 fn newest(print: &mut TreePrint, stat: &FileStat) {
     print.newest = print.newest.max(stat.modified.0).max(stat.changed.0);
+    let one =
+        (stat.inode ^ (stat.changed.0.cast_unsigned()).rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    print.mix = print.mix.wrapping_add(one >> 11) & ((1 << 53) - 1);
 }
 
 /// Reads again what identifies a tree; `None` when it is not there or something in it cannot be read.
@@ -70,6 +74,7 @@ pub(super) fn is_environment(parent: &Directory<'_>, name: &OsStr) -> bool {
 struct Printer {
     print: TreePrint,
     environments: bool,
+    mount: Option<u64>,
     failed: u64,
 }
 
@@ -81,7 +86,11 @@ impl Visitor for Printer {
 
     fn entered(&mut self, entered: &Directory<'_>, stat: &FileStat) -> Descend {
         let at_top = entered.relative().as_os_str().is_empty();
-        if !at_top && stat.device != self.print.device {
+        let mount = volume::mount(&entered.path());
+        if at_top {
+            self.mount = mount;
+        } else if stat.device != self.print.device || mount != self.mount {
+            // What is mounted within may be of the same device, and is nobody's to remove.
             self.failed += 1;
             return Descend::No;
         }

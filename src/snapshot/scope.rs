@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::print::FilePrint;
+
 /// What was searched, and what could not be.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
@@ -9,6 +11,11 @@ pub struct Scope {
     pub roots: Vec<ScopeRoot>,
     /// What could not be read below those places, or crossed into another mount.
     pub unread: Vec<PathBuf>,
+    /// Where an environment was once and is none now: one that is made there again is not new to uv, which keeps its record
+    /// of the interpreter (uv 0.13.8).
+    pub absent: Vec<PathBuf>,
+    /// Directories of distributions of installations that uv knows and that have nothing of the cache now.
+    pub bystanders: Vec<(PathBuf, FilePrint)>,
     /// Whether the scan has seen everything it set out to see.
     pub completeness: Completeness,
     /// When the scan started.

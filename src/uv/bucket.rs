@@ -155,6 +155,14 @@ const FOREIGN: [&str; 22] = [
     "uv.toml",
 ];
 
+/// Whether a name is shaped as a bucket's is, `<word>-v<number>`, of whatever kind.
+pub fn is_shaped(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.rsplit_once("-v"));
+    parts.is_some_and(|(word, digits)| {
+        !word.is_empty() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// Whether a directory that holds these names may be a cache in which nothing is left: there is nothing but the files that
 /// `uv cache clean` leaves (uv 0.13.1 and later leave `.lock`), or nothing at all.
 pub fn may_be_emptied<'a>(names: impl IntoIterator<Item = &'a OsStr>) -> bool {

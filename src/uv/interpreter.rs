@@ -21,6 +21,8 @@ pub struct InterpreterRecord {
     pub executable: Option<PathBuf>,
     /// `sys.base_prefix`: where the interpreter itself is installed.
     pub base_prefix: Option<PathBuf>,
+    /// Where it installs distributions (`purelib` and `platlib` of its scheme), absolute; empty where it is not told.
+    pub sites: Vec<PathBuf>,
 }
 
 impl InterpreterRecord {
@@ -63,10 +65,13 @@ fn positional(fields: &[Value]) -> Option<InterpreterRecord> {
     else {
         return None;
     };
+    // The scheme stands two before the flag, as `[purelib, platlib, scripts, data, include]` (uv 0.9.30 to 0.13.8).
+    let scheme = flag.checked_sub(2).and_then(|at| fields.get(at));
     Some(InterpreterRecord {
         prefix: path(prefix)?,
         executable: path(executable),
         base_prefix: path(base_prefix),
+        sites: scheme.map(sites).unwrap_or_default(),
     })
 }
 
@@ -75,7 +80,24 @@ fn named(data: &Value) -> Option<InterpreterRecord> {
         prefix: path(data.get("sys_prefix")?)?,
         executable: data.get("sys_executable").and_then(path),
         base_prefix: data.get("sys_base_prefix").and_then(path),
+        sites: data.get("scheme").map(sites).unwrap_or_default(),
     })
+}
+
+/// The directories of distributions that a scheme names, each once.
+fn sites(scheme: &Value) -> Vec<PathBuf> {
+    let named = ["purelib", "platlib"].map(|key| scheme.get(key));
+    let placed = scheme.array().map(|fields| [fields.first(), fields.get(1)]).unwrap_or_default();
+    let mut sites: Vec<PathBuf> = named
+        .into_iter()
+        .chain(placed)
+        .flatten()
+        .filter_map(path)
+        .filter(|path| path.is_absolute())
+        .collect();
+    sites.sort_unstable();
+    sites.dedup();
+    sites
 }
 
 fn path(value: &Value) -> Option<PathBuf> {

@@ -122,6 +122,18 @@ impl Calls for Directory {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn mount(&self) -> Option<u64> {
+        use rustix::fs::{StatxFlags, statx};
+        let answer = statx(&self.0, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+        (answer.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(answer.stx_mnt_id)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn mount(&self) -> Option<u64> {
+        None
+    }
+
     fn make_writable(&self) -> io::Result<()> {
         let stat = fstat(&self.0)?;
         Ok(fchmod(&self.0, Mode::from_raw_mode(stat.st_mode) | Mode::RWXU)?)

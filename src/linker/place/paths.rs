@@ -119,6 +119,10 @@ impl Calls for Directory {
         }
     }
 
+    fn mount(&self) -> Option<u64> {
+        None
+    }
+
     fn make_writable(&self) -> io::Result<()> {
         let mut permissions = std::fs::metadata(&self.0)?.permissions();
         #[expect(

@@ -17,6 +17,7 @@ use crate::disk::{FileKind, FileStat};
 use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
 use crate::uv::bucket::BucketKind;
 use crate::uv::distribution::WheelFilename;
+use crate::uv::interpreter::InterpreterRecord;
 use crate::uv::link::{self, ArchivePath};
 use crate::uv::link_file::{self, LinkFile};
 use crate::uv::pointer::{self, ArchivePointer, Payload};
@@ -64,13 +65,15 @@ pub(in crate::scan) enum Target {
 struct BucketVisitor<'a> {
     name: &'a OsStr,
     kind: Option<BucketKind>,
+    /// Whether it is called as a bucket is, but of no kind that is known.
+    is_shaped: bool,
     reflinks: bool,
     sums: Sums,
     place: FilePlace,
     records: &'a mut Records,
     shared: &'a mut Vec<SharedExtent>,
     pointers: &'a mut Vec<RawPointer>,
-    prefixes: &'a mut Vec<PathBuf>,
+    recorded: &'a mut Vec<InterpreterRecord>,
     environments: &'a mut Vec<(PathBuf, EnvironmentKind)>,
     problems: &'a mut Vec<Problem>,
     pointers_unread: &'a mut bool,
@@ -92,19 +95,25 @@ pub(in crate::scan) fn read(
     let mut visitor = BucketVisitor {
         name: &part.name,
         kind: part.bucket.map(|bucket| bucket.kind),
+        is_shaped: part.bucket.is_none() && crate::uv::bucket::is_shaped(&part.name),
         reflinks,
         sums: Sums::default(),
         place: if part.is(BucketKind::Files) { STORE } else { ELSEWHERE },
         records: &mut harvest.records,
         shared: &mut harvest.shared,
         pointers: &mut harvest.pointers,
-        prefixes: &mut harvest.prefixes,
+        recorded: &mut harvest.recorded,
         environments: &mut harvest.environments,
         problems: &mut harvest.problems,
         pointers_unread: &mut harvest.pointers_unread,
         linked: FxHashSet::default(),
         device: None,
     };
+    // What a newer uv writes may lead to entries in ways nobody here can read.
+    let known = part.bucket.is_none_or(crate::uv::bucket::Bucket::is_known);
+    if !known && part.bucket.is_some_and(|bucket| bucket.kind.holds_pointers()) {
+        *visitor.pointers_unread = true;
+    }
     if part.kind == FileKind::Directory {
         // A bucket that was moved is a symlink; nothing below it is followed.
         walk::walk(&std::fs::canonicalize(&path).unwrap_or(path), cancel, &mut visitor);
@@ -149,9 +158,11 @@ impl BucketVisitor<'_> {
         let relative = Path::new(self.name).join(parent.relative()).join(name);
         let place = shard::place(&relative);
         let (form, target) = match stat.kind {
-            FileKind::Symlink => match place {
-                Place::Other => return,
-                _ => (PointerForm::Symlink, symlink(parent, name)),
+            FileKind::Symlink => match (&place, symlink(parent, name)) {
+                // Wherever it lies: what leads into an entry is a pointer.
+                (Place::Other, target @ Target::Path(..)) => (PointerForm::Symlink, target),
+                (Place::Other, _) => return,
+                (_, target) => (PointerForm::Symlink, target),
             },
             FileKind::File => match (&place, extension(name)) {
                 (Place::Wheel { .. }, Some("http")) => {
@@ -161,6 +172,11 @@ impl BucketVisitor<'_> {
                     (PointerForm::Rev, archive(parent, name, pointer::parse_rev))
                 }
                 _ if is_link_place(&place, name) => (PointerForm::LinkFile, link_file(parent, name)),
+                (Place::Other, Some("http" | "rev")) if !is_revision(name) => {
+                    // A layout that nobody here knows: what it leads to is not known either.
+                    *self.pointers_unread = true;
+                    return;
+                }
                 _ => return,
             },
             _ => return,
@@ -174,7 +190,7 @@ impl BucketVisitor<'_> {
         }
         let limit = crate::uv::interpreter::LONGEST_FILE as u64;
         match parent.read(name, limit).map(|bytes| crate::uv::interpreter::parse(&bytes)) {
-            Ok(Ok(record)) => self.prefixes.push(record.prefix),
+            Ok(Ok(record)) => self.recorded.push(record),
             Ok(Err(error)) => self.problems.push(Problem {
                 path: parent.path().join(name),
                 message: format!("Failed to understand the record of an interpreter: {error}"),
@@ -234,6 +250,8 @@ impl Visitor for BucketVisitor<'_> {
             Some(BucketKind::Wheels | BucketKind::Sdists | BucketKind::Environments) => {
                 self.pointer(parent, name, stat);
             }
+            // A kind of bucket that is not known may hold pointers.
+            None if self.is_shaped => self.pointer(parent, name, stat),
             Some(BucketKind::Interpreter) if stat.kind == FileKind::File => self.interpreter(parent, name),
             _ => {}
         }
@@ -254,6 +272,11 @@ impl Visitor for BucketVisitor<'_> {
 
 fn extension(name: &OsStr) -> Option<&str> {
     Path::new(name).extension()?.to_str()
+}
+
+/// Whether a file names a revision of a source distribution, and no entry.
+fn is_revision(name: &OsStr) -> bool {
+    name == "revision.http" || name == "revision.rev"
 }
 
 /// Whether a regular file lies where uv on Windows writes a link file: beside the other files of its key, without an

@@ -385,6 +385,7 @@ fn scope() -> Scope {
         completeness: Completeness::Complete,
         started: Some(now()),
         elapsed: Duration::from_millis(1_240),
+        ..Scope::default()
     }
 }
 

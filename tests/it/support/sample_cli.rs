@@ -309,6 +309,7 @@ pub(crate) fn sample() -> Snapshot {
             completeness: Completeness::Complete,
             started: Some(now()),
             elapsed: std::time::Duration::from_millis(1_234),
+            ..Scope::default()
         },
         entries: entries(),
         environments: environments(),

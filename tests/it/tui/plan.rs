@@ -121,6 +121,7 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
         at: At::new(path.as_ref()),
         state,
         why: why.map(str::to_owned),
+        moved: false,
     };
     let report = Report {
         outcomes: vec![

@@ -295,7 +295,7 @@ impl Purged {
             (_, true, _) => format!("{number} would be deleted, which gives back {predicted}."),
             (_, _, Some(measured)) if self.notes.is_empty() => {
                 format!(
-                    "Deleted {number}: {} given back, {predicted} were predicted.",
+                    "Deleted {number}: {predicted} should come back; the volume has {} more free.",
                     human::bytes(measured)
                 )
             }

@@ -9,7 +9,6 @@ use crate::cli::print::json::{
     plan::{ClassRow, OverviewBody},
 };
 use crate::cli::print::{Paint, View, plan as shown, words};
-use crate::human;
 use crate::plan::{Class, Plan, Prune, Request, plan};
 use crate::snapshot::Snapshot;
 
@@ -41,10 +40,9 @@ pub(super) fn print(
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
-        let text = match plan.kept.len() as u64 {
-            0 => class.sentence().to_owned(),
-            1 => format!("{} One more is kept.", class.sentence()),
-            kept => format!("{} {} more are kept.", class.sentence(), human::count(kept)),
+        let text = match shown::kept_in_short(&plan.kept) {
+            kept if kept.is_empty() => class.sentence().to_owned(),
+            kept => format!("{} Kept: {kept}.", class.sentence()),
         };
         writeln!(writer, "{}", view.painted(Paint::Faint, &shown::indented(&text, 4, view)))?;
     }

@@ -26,6 +26,7 @@ use crate::lock::{
     CacheExclusive, Directory, HoldsCache as _, Patience, Refused, WaitState, Waiting, holder,
 };
 use crate::plan::{Plan, Step, plan};
+use crate::snapshot::{Evidence, Snapshot};
 use crate::worker;
 
 /// How often a plan is made again before cachetui gives up on a cache that keeps changing.
@@ -206,7 +207,7 @@ impl Ground<'_> {
             let job = prepared.start(surroundings::now());
             let snapshot = progress::wait(&job, self.surroundings, self.view.quiet)?;
             let fresh = plan(&snapshot, &reviewed.request);
-            (current, left) = still(reviewed, fresh);
+            (current, left) = still(reviewed, fresh, &snapshot);
             if current.is_empty() {
                 return Ok(Ready { go: None, left });
             }
@@ -285,7 +286,7 @@ pub(super) fn refused(plan: &Plan) -> Option<Failure> {
 }
 
 /// The steps of a new plan that were in the one somebody has agreed to, and what became of the others.
-fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
+fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
     let key = |step: &Step| (step.action, step.at.clone());
     let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
     fresh.steps.retain(|step| {
@@ -295,11 +296,23 @@ fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
     let kept: HashMap<_, _> = fresh.kept.iter().map(|kept| (&kept.at, kept.reason.as_str())).collect();
     let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
     let left = steps.map(|step| {
-        let why = kept.get(&step.at).copied().unwrap_or("it has changed since the scan").to_owned();
+        let why = kept.get(&step.at).map(|reason| (*reason).to_owned()).or_else(|| now_used(step, snapshot));
+        let why = why.unwrap_or_else(|| "it has changed since the scan".to_owned());
         Outcome { action: step.action, at: step.at.clone(), state: State::Stale, why: Some(why) }
     });
     let left = left.collect();
     (fresh, left)
+}
+
+/// That an environment uses what was to go, by a new scan.
+fn now_used(step: &Step, snapshot: &Snapshot) -> Option<String> {
+    let path = step.at.path();
+    let (index, _) = snapshot
+        .entries()
+        .find(|(_, entry)| Path::new(entry.key.bucket.as_ref()).join(&entry.key.id) == path)?;
+    let used = snapshot.references_to(index).iter().find(|it| it.evidence > Evidence::Name)?;
+    let environment = &snapshot.environment(used.environment).path;
+    Some(format!("`{}` uses it now", environment.display()))
 }
 
 /// What became of each step, in the plan's order.

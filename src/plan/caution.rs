@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, Class, Plan};
 use crate::human;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{EnvironmentKind, Snapshot};
 
 /// What has to be allowed by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,7 +48,9 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     let guessed = |class: Class| matches!(class, Class::Unreferenced | Class::Unused | Class::Superseded);
     let guessed: Vec<_> =
         plan.steps.iter().filter(|step| step.action == Action::RemoveEntry && guessed(step.class)).collect();
-    if !guessed.is_empty() && snapshot.environments.is_empty() {
+    // What uv left in the cache itself tells nothing of where people have their environments.
+    let left = |kind: EnvironmentKind| matches!(kind, EnvironmentKind::Cached | EnvironmentKind::Script);
+    if !guessed.is_empty() && snapshot.environments.iter().all(|it| left(it.kind)) {
         cautions.push(Caution {
             allowance: Allowance::NoEnvironments,
             text: "No environment was found at all, so that everything looks unused. Name the places where your \

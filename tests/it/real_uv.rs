@@ -7,5 +7,6 @@ mod hostile;
 mod lab;
 mod locks;
 mod oracle;
+mod prune;
 mod reclaimable;
 mod references;

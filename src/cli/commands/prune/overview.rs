@@ -9,6 +9,7 @@ use crate::cli::print::json::{
     plan::{ClassRow, OverviewBody},
 };
 use crate::cli::print::{Paint, View, plan as shown, words};
+use crate::human;
 use crate::plan::{Class, Plan, Prune, Request, plan};
 use crate::snapshot::Snapshot;
 
@@ -58,7 +59,8 @@ pub(super) fn print(
         format!("All of it together: {}, gives back {}.", shown::things(&all), shown::back(&all.totals))
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
-    let text = format!("Nobody was found who uses it {}.", words::searched(&snapshot.scope, view));
+    let found = human::counted(snapshot.environments.len() as u64, "environment", "environments");
+    let text = format!("Searched for users {}; {found} found.", words::searched(&snapshot.scope, view));
     writeln!(writer, "{}", view.wrapped(&text))?;
     for sentence in words::unseen(snapshot) {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&sentence)))?;

@@ -56,6 +56,8 @@ pub(super) enum Origin<'a> {
 pub(super) struct Done {
     pub(super) report: Report,
     pub(super) interrupted: bool,
+    /// Whether something that was removed could not be deleted.
+    left_over: bool,
 }
 
 /// A lock, and what to tell about it.
@@ -75,7 +77,7 @@ impl Done {
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         if self.interrupted {
             Err(Failure::quiet(INTERRUPTED))
-        } else if self.report.is_complete() {
+        } else if self.report.is_complete() && !self.left_over {
             Ok(())
         } else {
             Err(Failure::quiet(FAILED))
@@ -113,14 +115,14 @@ pub(super) fn locked<Guard>(
         if interrupt.happened() {
             cancel.cancel();
         }
-        let who = holder::in_words(state.holders);
-        let start = format!("Waiting for `{}`, locked by {}", view.path(state.path), human::escape(&who));
+        let who = human::escape(&holder::in_words(state.holders)).into_owned();
+        let path = view.path(state.path);
         let left = human::counted(state.remaining.as_secs(), "second", "seconds");
         if surroundings.stderr_is_terminal {
-            bar.borrow_mut().show(format!("{start}: {left} left"));
+            bar.borrow_mut().show(format!("{left} left, waiting for {who}, who holds `{path}`"));
         } else if !view.quiet && !told.replace(true) {
             // Where stderr cannot be written there is nobody left to tell.
-            drop(writeln!(io::stderr(), "{start}, for {left} at most."));
+            drop(writeln!(io::stderr(), "Waiting for `{path}`, locked by {who}, for {left} at most."));
         }
     };
     let patience = Patience {
@@ -173,13 +175,23 @@ impl Ground<'_> {
         Ok((told, stopped))
     }
 
+    /// The free bytes of the cache's volume once its filesystem has written what it has put off, which may take a while.
+    /// Ctrl-C does not shorten it.
+    pub(super) fn settled(&self) -> Result<Option<u64>, Failure> {
+        let cache = self.cache.to_owned();
+        let task = worker::start(move |_, _| measure::settled(&cache));
+        let describe = |_| "Waiting for the disk to write what it has put off".to_owned();
+        let (free, _) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
+        Ok(free)
+    }
+
     /// Carries out a plan, which somebody has agreed to.
     pub(super) fn carry_out(&self, plan: &Plan, origin: Origin<'_>, keep: bool) -> Result<Done, Failure> {
         if plan.is_empty() {
             return Ok(Done::default());
         }
         if !keep {
-            measure::settle(self.cache);
+            self.settled()?;
         }
         let Ready { go, left } = self.ready(plan, origin)?;
         let mut done = match go {
@@ -253,22 +265,21 @@ impl Ground<'_> {
         notes.extend(committed.notes);
         let mut done = Done { interrupted, ..Done::default() };
         let predicted = freed::predicted(reviewed, &committed.outcomes);
-        let mut whole = true;
         done.report.outcomes = committed.outcomes;
         match committed.trash {
             Some(run) if keep || interrupted => done.report.trash = Some(crate::plan::At::new(&run.path())),
             Some(run) => {
                 let (told, stopped) = self.purge(vec![run])?;
-                whole = told.is_empty();
+                done.left_over = !told.is_empty();
                 done.interrupted |= stopped;
                 notes.extend(told);
             }
             None => {}
         }
         let is_there = done.report.trash.is_none() && done.report.count(State::Done) > 0;
-        let after = if is_there { measure::settled(self.cache) } else { None };
+        let after = if is_there { self.settled()? } else { None };
         let measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
-        done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, whole);
+        done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, !done.left_over);
         done.report.notes = notes;
         Ok(done)
     }

@@ -3,6 +3,7 @@
 mod hostile;
 mod places;
 mod stale;
+mod terminal;
 mod trash;
 
 use std::os::unix::fs::{MetadataExt as _, symlink};

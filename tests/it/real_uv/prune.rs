@@ -76,7 +76,7 @@ impl Old {
         assert_eq!(dangling["pointers"], serde_json::json!([]), "{what}");
         let output = ran(&mut self.uv(&["cache", "prune"]));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains("No unused entries found") || said.contains("Removed"), "{what}: {said}");
+        assert!(said.contains("No unused entries found"), "{what}: {said}");
         let dangling = self.lab.sandbox.json(&["links", "--state", "dangling,malformed"]);
         assert_eq!(dangling["pointers"], serde_json::json!([]), "{what}, after uv's own prune");
     }
@@ -187,14 +187,20 @@ fn what_comes_back_on_ext4_is_what_was_predicted() {
         let freed = &answer["report"]["freed"];
         let after = mounted.free();
         let (predicted, told) = (freed["predicted"].as_u64().unwrap(), freed["measured"].as_u64().unwrap());
-        // The journal and the lock file are written too: a few blocks.
+        assert!(told.abs_diff(predicted) <= predicted / 100, "{predicted} predicted, {told} told: {freed:#}");
+        // The journal lies there too: a few blocks.
         let measured = after.saturating_sub(before);
-        let slack = predicted / 100 + (64 << 10);
+        let slack = if predicted > 1 << 20 { predicted / 100 } else { 32 << 10 };
         assert!(
             measured.abs_diff(predicted) <= slack,
             "{predicted} predicted, {measured} measured: {freed:#}"
         );
-        assert!(told.abs_diff(predicted) <= slack, "{predicted} predicted, {told} told: {freed:#}");
+        let others = answer["plan"]["totals"]["bytes"]["held"].as_u64().unwrap();
+        assert_eq!(
+            others > 12 << 20,
+            arguments[0] == "--package",
+            "what `kept` holds comes back with it: {others}"
+        );
     }
     let three = sandbox.roots().join("kept/.venv/bin/python");
     ran(sandbox.command(three).args(["-c", "import three, four"]));

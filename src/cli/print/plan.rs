@@ -151,19 +151,30 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
     for ((_, words), these) in reasons {
         let text = format!("{} {words}", human::count(these.len() as u64));
         writeln!(writer, "{}", indented(&text, 2, view))?;
-        let shown = if view.verbose { these.len() } else { NAMES };
-        for kept in these.iter().take(shown) {
-            let title = [name(kept.name.as_deref(), &kept.at), kept.version.clone().unwrap_or_default()];
-            let text =
-                format!("{}: {}", human::escape(title.join(" ").trim_end()), human::escape(&kept.reason));
-            writeln!(writer, "{}", view.painted(Paint::Faint, &indented(&text, 4, view)))?;
+        let shown = &these[..if view.verbose { these.len() } else { these.len().min(NAMES) }];
+        let rest = these.len() - shown.len();
+        let more = format!("{} more", human::count(rest as u64));
+        let mut lines: Vec<String> = Vec::new();
+        if shown.iter().all(|kept| kept.reason == shown[0].reason) && these.len() > 1 {
+            // One reason for all says no more than the line above.
+            let mut titles: Vec<String> = shown.iter().map(|kept| title(kept)).collect();
+            titles.extend((rest > 0).then_some(more));
+            lines.push(words::list(&titles));
+        } else {
+            lines
+                .extend(shown.iter().map(|kept| format!("{}: {}", title(kept), human::escape(&kept.reason))));
+            lines.extend((rest > 0).then(|| format!("and {more}")));
         }
-        if these.len() > shown {
-            let text = format!("    and {} more", human::count((these.len() - shown) as u64));
-            writeln!(writer, "{}", view.painted(Paint::Faint, &text))?;
+        for line in lines {
+            writeln!(writer, "{}", view.painted(Paint::Faint, &indented(&line, 4, view)))?;
         }
     }
     writeln!(writer)
+}
+
+fn title(kept: &Kept) -> String {
+    let version = human::escape(kept.version.as_deref().unwrap_or_default());
+    format!("{} {version}", name(kept.name.as_deref(), &kept.at)).trim_end().to_owned()
 }
 
 /// A paragraph that stands `indent` spaces in.

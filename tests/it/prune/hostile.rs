@@ -137,3 +137,20 @@ fn no_text_of_a_plan_reaches_the_terminal_as_a_command() {
     );
     assert!(told.text().contains("\\x1b[2J"), "{}", told.text());
 }
+
+#[test]
+fn a_trash_that_is_a_symlink_is_neither_filled_nor_emptied_nor_put_back() {
+    let trap = Trap::new();
+    let ground = &trap.ground;
+    let victim = ground.path("victim");
+    symlink(&victim, ground.cache().join(".cachetui-trash")).unwrap();
+    let before = (listing(&victim), listing(&ground.cache()));
+    let prune = everything(&["--yes"]);
+    for arguments in [&prune[..], &["undo"], &["trash", "restore", "wheels-v7"], &["trash", "purge", "--yes"]]
+    {
+        let told = ground.run(arguments);
+        assert_eq!(told.code, 1, "{arguments:?}: {}", told.text());
+        assert!(told.text().contains(".cachetui-trash"), "{arguments:?}: {}", told.text());
+    }
+    assert_eq!((listing(&victim), listing(&ground.cache())), before);
+}

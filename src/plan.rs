@@ -25,7 +25,7 @@ pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{Completeness, Snapshot};
+use crate::snapshot::{Completeness, EnvironmentKind, Snapshot};
 
 /// The version of the plan's form; a saved plan of another version is refused.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -61,7 +61,7 @@ pub struct Scope {
     pub searched: Vec<At>,
     /// What could not be read below them.
     pub unread: Vec<At>,
-    /// The environments that were found outside the cache.
+    /// The environments that were found, but for those that `uvx`, `uv run` and scripts left in the cache.
     pub environments: u64,
 }
 
@@ -77,11 +77,10 @@ impl Plan {
     }
 }
 
-/// Environments that lie outside the cache.
-fn outside(snapshot: &Snapshot) -> u64 {
-    let inside = |path: &std::path::Path| path.starts_with(&snapshot.cache.path);
-    let outside = |it: &&crate::snapshot::Environment| it.entry.is_none() && !inside(&it.path);
-    snapshot.environments.iter().filter(outside).count() as u64
+/// Environments that somebody made for themselves: what uv left in the cache tells nothing of where they are.
+fn environments(snapshot: &Snapshot) -> u64 {
+    let left = |kind| matches!(kind, EnvironmentKind::Cached | EnvironmentKind::Script);
+    snapshot.environments.iter().filter(|environment| !left(environment.kind)).count() as u64
 }
 
 /// Makes a plan. From a snapshot that is not complete there is nothing to be planned.
@@ -93,7 +92,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         scope: Scope {
             searched: snapshot.scope.roots.iter().map(|root| At::new(&root.path)).collect(),
             unread: snapshot.scope.unread.iter().map(|path| At::new(path)).collect(),
-            environments: outside(snapshot),
+            environments: environments(snapshot),
         },
         steps: Vec::new(),
         kept: Vec::new(),

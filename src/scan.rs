@@ -378,7 +378,8 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
     for (number, part) in layout.parts.iter().enumerate() {
         let mut bucket = Bucket {
             name: part.name.to_string_lossy().into_owned(),
-            known: part.bucket.is_some_and(crate::uv::bucket::Bucket::is_known),
+            known: part.bucket.is_some_and(crate::uv::bucket::Bucket::is_known)
+                || part.name == crate::snapshot::TRASH,
             files: 0,
             logical: 0,
             disk: 0,

@@ -19,7 +19,7 @@ pub mod scope;
 
 pub use entry::{
     Bucket, Cache, Doubt, Entry, EntryKind, EntryState, LastUse, LastUseEvidence, Links, Origin, Source,
-    Space,
+    Space, TRASH,
 };
 pub use environment::{
     Distribution, DistributionState, Environment, EnvironmentKind, FileCounts, FoundBy, Health, LinkMode,

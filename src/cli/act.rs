@@ -26,6 +26,7 @@ use crate::lock::{
     CacheExclusive, Directory, HoldsCache as _, Patience, Refused, WaitState, Waiting, holder,
 };
 use crate::plan::{Plan, Step, plan};
+use crate::snapshot::{Evidence, Snapshot};
 use crate::worker;
 
 /// How often a plan is made again before cachetui gives up on a cache that keeps changing.
@@ -55,6 +56,8 @@ pub(super) enum Origin<'a> {
 pub(super) struct Done {
     pub(super) report: Report,
     pub(super) interrupted: bool,
+    /// Whether something that was removed could not be deleted.
+    left_over: bool,
 }
 
 /// A lock, and what to tell about it.
@@ -74,7 +77,7 @@ impl Done {
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         if self.interrupted {
             Err(Failure::quiet(INTERRUPTED))
-        } else if self.report.is_complete() {
+        } else if self.report.is_complete() && !self.left_over {
             Ok(())
         } else {
             Err(Failure::quiet(FAILED))
@@ -112,14 +115,14 @@ pub(super) fn locked<Guard>(
         if interrupt.happened() {
             cancel.cancel();
         }
-        let who = holder::in_words(state.holders);
-        let start = format!("Waiting for `{}`, locked by {}", view.path(state.path), human::escape(&who));
+        let who = human::escape(&holder::in_words(state.holders)).into_owned();
+        let path = view.path(state.path);
         let left = human::counted(state.remaining.as_secs(), "second", "seconds");
         if surroundings.stderr_is_terminal {
-            bar.borrow_mut().show(format!("{start}: {left} left"));
+            bar.borrow_mut().show(format!("{left} left, waiting for {who}, who holds `{path}`"));
         } else if !view.quiet && !told.replace(true) {
             // Where stderr cannot be written there is nobody left to tell.
-            drop(writeln!(io::stderr(), "{start}, for {left} at most."));
+            drop(writeln!(io::stderr(), "Waiting for `{path}`, locked by {who}, for {left} at most."));
         }
     };
     let patience = Patience {
@@ -172,13 +175,23 @@ impl Ground<'_> {
         Ok((told, stopped))
     }
 
+    /// The free bytes of the cache's volume once its filesystem has written what it has put off, which may take a while.
+    /// Ctrl-C does not shorten it.
+    pub(super) fn settled(&self) -> Result<Option<u64>, Failure> {
+        let cache = self.cache.to_owned();
+        let task = worker::start(move |_, _| measure::settled(&cache));
+        let describe = |_| "Waiting for the disk to write what it has put off".to_owned();
+        let (free, _) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
+        Ok(free)
+    }
+
     /// Carries out a plan, which somebody has agreed to.
     pub(super) fn carry_out(&self, plan: &Plan, origin: Origin<'_>, keep: bool) -> Result<Done, Failure> {
         if plan.is_empty() {
             return Ok(Done::default());
         }
         if !keep {
-            measure::settle(self.cache);
+            self.settled()?;
         }
         let Ready { go, left } = self.ready(plan, origin)?;
         let mut done = match go {
@@ -206,7 +219,7 @@ impl Ground<'_> {
             let job = prepared.start(surroundings::now());
             let snapshot = progress::wait(&job, self.surroundings, self.view.quiet)?;
             let fresh = plan(&snapshot, &reviewed.request);
-            (current, left) = still(reviewed, fresh);
+            (current, left) = still(reviewed, fresh, &snapshot);
             if current.is_empty() {
                 return Ok(Ready { go: None, left });
             }
@@ -252,7 +265,6 @@ impl Ground<'_> {
         notes.extend(committed.notes);
         let mut done = Done { interrupted, ..Done::default() };
         let predicted = freed::predicted(reviewed, &committed.outcomes);
-        let mut whole = true;
         done.report.outcomes = committed.outcomes;
         match committed.trash {
             Some(run) if keep || interrupted || committed.stuck => {
@@ -260,16 +272,16 @@ impl Ground<'_> {
             }
             Some(run) => {
                 let (told, stopped) = self.purge(vec![run])?;
-                whole = told.is_empty();
+                done.left_over = !told.is_empty();
                 done.interrupted |= stopped;
                 notes.extend(told);
             }
             None => {}
         }
         let is_there = done.report.trash.is_none() && done.report.count(State::Done) > 0;
-        let after = if is_there { measure::settled(self.cache) } else { None };
+        let after = if is_there { self.settled()? } else { None };
         let measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
-        done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, whole);
+        done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, !done.left_over);
         done.report.notes = notes;
         Ok(done)
     }
@@ -287,7 +299,7 @@ pub(super) fn refused(plan: &Plan) -> Option<Failure> {
 }
 
 /// The steps of a new plan that were in the one somebody has agreed to, and what became of the others.
-fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
+fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
     let key = |step: &Step| (step.action, step.at.clone());
     let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
     fresh.steps.retain(|step| {
@@ -297,7 +309,8 @@ fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
     let kept: HashMap<_, _> = fresh.kept.iter().map(|kept| (&kept.at, kept.reason.as_str())).collect();
     let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
     let left = steps.map(|step| {
-        let why = kept.get(&step.at).copied().unwrap_or("it has changed since the scan").to_owned();
+        let why = kept.get(&step.at).map(|reason| (*reason).to_owned()).or_else(|| now_used(step, snapshot));
+        let why = why.unwrap_or_else(|| "it has changed since the scan".to_owned());
         Outcome {
             action: step.action,
             at: step.at.clone(),
@@ -308,6 +321,17 @@ fn still(reviewed: &Plan, mut fresh: Plan) -> (Plan, Vec<Outcome>) {
     });
     let left = left.collect();
     (fresh, left)
+}
+
+/// That an environment uses what was to go, by a new scan.
+fn now_used(step: &Step, snapshot: &Snapshot) -> Option<String> {
+    let path = step.at.path();
+    let (index, _) = snapshot
+        .entries()
+        .find(|(_, entry)| Path::new(entry.key.bucket.as_ref()).join(&entry.key.id) == path)?;
+    let used = snapshot.references_to(index).iter().find(|it| it.evidence > Evidence::Name)?;
+    let environment = &snapshot.environment(used.environment).path;
+    Some(format!("`{}` uses it now", environment.display()))
 }
 
 /// What became of each step, in the plan's order.

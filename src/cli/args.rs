@@ -45,9 +45,9 @@ Words:
   ENV          an environment by its root, or by the project that holds it
 
 Exit codes:
-  0  done, or nothing to do        3   a check found damage
-  1  something failed or was left  11  a lock is busy
-  2  the arguments make no sense   130 interrupted
+  0  done, or nothing to do         3   a check found damage
+  1  something failed or was left   11  a lock is busy
+  2  the arguments make no sense    130 interrupted
 
 Examples:
   cachetui                                    open the interface

@@ -51,7 +51,7 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     if !guessed.is_empty() && plan.scope.environments == 0 {
         cautions.push(Caution {
             allowance: Allowance::NoEnvironments,
-            text: "No environment was found outside the cache, so that everything looks unused. Name the places where your \
+            text: "No environment was found but what uv left in the cache, so that everything looks unused. Name the places where your \
                    environments are with --root DIR."
                 .to_owned(),
         });

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
 use crate::disk::{FileKind, FileStat, volume, walk};
-use crate::snapshot::{EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot};
+use crate::snapshot::{
+    EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot, TRASH,
+};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::link::archive_target;
 use crate::uv::shard::{self, Place};
@@ -133,10 +135,13 @@ fn environments(request: &Request<'_>) -> Vec<Finding> {
 
 /// What lies in the root beside the buckets.
 fn root(snapshot: &Snapshot) -> Vec<Finding> {
-    let (mut temporary, mut strays) = (Vec::new(), Vec::new());
+    let (mut temporary, mut strays, mut trash) = (Vec::new(), Vec::new(), None);
     for item in &snapshot.cache.buckets {
         let own = [".lock", ".gitignore", "CACHEDIR.TAG", ".git"].contains(&item.name.as_str());
-        if item.name.starts_with(".tmp") {
+        if item.name == TRASH {
+            let kind = FindingKind::Trash { disk: item.disk };
+            trash = Some(Finding { kind, path: snapshot.cache.path.join(TRASH), count: item.files });
+        } else if item.name.starts_with(".tmp") {
             temporary.push(item.name.as_str());
         } else if !own && Bucket::parse(item.name.as_ref()).is_none() {
             strays.push(item.name.as_str());
@@ -149,6 +154,7 @@ fn root(snapshot: &Snapshot) -> Vec<Finding> {
             findings.push(Finding { kind, path, count: names.len() as u64 });
         }
     }
+    findings.extend(trash);
     findings
 }
 

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use super::id::{EntryKey, PointerIndex};
 use super::print::TreePrint;
 
+/// The directory in a cache's root in which cachetui keeps what it removed, until that is purged or put back.
+pub const TRASH: &str = ".cachetui-trash";
+
 /// The cache itself.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
@@ -42,7 +45,8 @@ pub struct Space {
 pub struct Bucket {
     /// Its file name.
     pub name: String,
-    /// Whether cachetui knows buckets of this kind and version. What it does not know it shows and keeps.
+    /// Whether cachetui knows buckets of this kind and version, or has made it itself. What it does not know it shows and
+    /// keeps.
     pub known: bool,
     /// Non-directories in it.
     pub files: u64,

@@ -21,6 +21,8 @@ mod linker;
 mod lock;
 mod pictures;
 mod plan;
+#[cfg(target_os = "linux")]
+mod prune;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;

@@ -9,5 +9,6 @@ mod lab;
 mod locks;
 mod oracle;
 mod parity;
+mod prune;
 mod reclaimable;
 mod references;

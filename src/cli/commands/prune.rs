@@ -20,7 +20,7 @@ use crate::human;
 use crate::lock::{self, State, holder};
 use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
 use crate::scan::Absent;
-use crate::snapshot::{Completeness, Snapshot, What};
+use crate::snapshot::{Completeness, Snapshot, TRASH, What};
 
 /// How long something stays after its last change when nobody says otherwise, in seconds.
 const GRACE: u64 = 24 * 60 * 60;
@@ -56,6 +56,9 @@ pub fn run(
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !json {
         shown::review(&plan, view, writer)?;
+        for text in about_limit(&snapshot, &plan).iter().filter(|_| !view.quiet) {
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(text)))?;
+        }
         lock_state(&ground, &prepared, &plan, writer)?;
     }
     if let Some(path) = &arguments.save {
@@ -125,6 +128,30 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
         allow: limits.allow.iter().copied().collect(),
     };
     Ok((prune, asked))
+}
+
+/// What to know about a limit: that it will not be kept, and what the trash takes of it.
+fn about_limit(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+    let Request::Prune(Prune { budget, .. }) = &plan.request;
+    let gone = &plan.totals.bytes;
+    let left = snapshot.cache.disk.saturating_sub(gone.disk);
+    let free = snapshot.cache.space.map_or(0, |space| space.available).saturating_add(gone.reclaimable);
+    let too_large = budget.max_size.is_some_and(|most| left > most);
+    let too_full = budget.keep_free.is_some_and(|least| free < least);
+    let mut texts = Vec::new();
+    if too_large || too_full {
+        texts.push(format!(
+            "That is all that may go, and the limit is not reached: the cache keeps {}, and {} are free.",
+            human::bytes(left),
+            human::bytes(free)
+        ));
+    }
+    let trash = snapshot.cache.buckets.iter().find(|bucket| bucket.name == TRASH);
+    if let Some(trash) = trash.filter(|_| budget.is_some()) {
+        let bytes = human::bytes(trash.disk);
+        texts.push(format!("Of the cache the trash takes {bytes}, which `cachetui trash purge` gives back."));
+    }
+    texts
 }
 
 /// Who holds the cache, for somebody who is about to change it.

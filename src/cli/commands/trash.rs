@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::apply::restore::Restored;
 use crate::apply::trash::{self, Held};
-use crate::apply::{self, Freed, Run, State, measure};
+use crate::apply::{self, Freed, Run, State};
 use crate::cli::act::Ground;
 use crate::cli::args::Places;
 use crate::cli::args::prune::{TrashArguments, TrashCommand, TrashPurgeArguments};
@@ -240,9 +240,9 @@ fn purge(
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     let mut end = Purged { freed: Freed { predicted, ..Freed::default() }, ..Purged::default() };
     if !arguments.dry_run && !chosen.is_empty() {
-        let before = measure::settled(prepared.cache());
+        let before = ground.settled()?;
         (end.notes, end.stopped) = ground.purge(chosen)?;
-        let after = measure::settled(prepared.cache());
+        let after = ground.settled()?;
         end.freed.measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
     }
     if arguments.json {
@@ -295,7 +295,7 @@ impl Purged {
             (_, true, _) => format!("{number} would be deleted, which gives back {predicted}."),
             (_, _, Some(measured)) if self.notes.is_empty() => {
                 format!(
-                    "Deleted {number}: {} given back, {predicted} were predicted.",
+                    "Deleted {number}: {predicted} should come back; the volume has {} more free.",
                     human::bytes(measured)
                 )
             }

@@ -1,5 +1,6 @@
 //! Plans and what became of them, for people.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -96,23 +97,39 @@ fn at_least(bytes: u64, certainty: Certainty) -> String {
     }
 }
 
-/// The word for why something is kept, and what would change that.
-fn because(kept: &KeptBecause) -> (u8, &'static str) {
+/// Why something is kept, with its place in the order in which reasons are told: at length, with what would change that,
+/// and in a word or two.
+fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
     match kept {
-        KeptBecause::Protected { .. } => (0, "reached by symlinks of environments, which would break"),
-        KeptBecause::Used { .. } => (1, "used by environments"),
-        KeptBecause::HeldElsewhere { .. } => {
-            (2, "held by somebody who was not found; `--root DIR` searches one more place")
+        KeptBecause::Protected { .. } => {
+            (0, "reached by symlinks of environments, which would break", "reached by symlinks")
         }
-        KeptBecause::Doubt => (3, "in doubt: something that may use them could not be read"),
-        KeptBecause::UnclearPointer => (4, "in doubt: a pointer could not be understood"),
-        KeptBecause::Unknown => (5, "of a kind that nobody knows"),
-        KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too"),
-        KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says"),
-        KeptBecause::Pinned => (8, "needed by a lock file"),
-        KeptBecause::Running { .. } => (9, "in use by running processes"),
-        KeptBecause::WithinBudget => (10, "not needed to keep within the limit"),
+        KeptBecause::Used { .. } => (1, "used by environments", "used"),
+        KeptBecause::HeldElsewhere { .. } => (
+            2,
+            "held by somebody who was not found; `--root DIR` searches one more place",
+            "held by somebody unknown",
+        ),
+        KeptBecause::Doubt => (3, "in doubt: something that may use them could not be read", "in doubt"),
+        KeptBecause::UnclearPointer => (3, "in doubt: a pointer could not be understood", "in doubt"),
+        KeptBecause::Unknown => (5, "of a kind that nobody knows", "of unknown kind"),
+        KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too", "too young"),
+        KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says", "used recently"),
+        KeptBecause::Pinned => (8, "needed by a lock file", "locked"),
+        KeptBecause::Running { .. } => (9, "in use by running processes", "running"),
+        KeptBecause::WithinBudget => (10, "not needed to keep within the limit", "within the limit"),
     }
+}
+
+/// What is kept by reason, as `4 too young, 1 held by somebody unknown`.
+pub(in crate::cli) fn kept_in_short(kept: &[Kept]) -> String {
+    let mut counts: BTreeMap<(u8, &str), u64> = BTreeMap::new();
+    for kept in kept {
+        let (rank, _, word) = because(&kept.because);
+        *counts.entry((rank, word)).or_default() += 1;
+    }
+    let parts = counts.into_iter().map(|((_, word), number)| format!("{} {word}", human::count(number)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
@@ -126,24 +143,38 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
         human::bytes(bytes)
     );
     writeln!(writer, "{}", view.painted(Paint::Strong, &heading))?;
-    for rank in 0..=10 {
-        let these: Vec<&Kept> = kept.iter().filter(|kept| because(&kept.because).0 == rank).collect();
-        let Some(first) = these.first() else { continue };
-        let text = format!("{} {}", human::count(these.len() as u64), because(&first.because).1);
+    let mut reasons: BTreeMap<(u8, &str), Vec<&Kept>> = BTreeMap::new();
+    for kept in kept {
+        let (rank, words, _) = because(&kept.because);
+        reasons.entry((rank, words)).or_default().push(kept);
+    }
+    for ((_, words), these) in reasons {
+        let text = format!("{} {words}", human::count(these.len() as u64));
         writeln!(writer, "{}", indented(&text, 2, view))?;
-        let shown = if view.verbose { these.len() } else { NAMES };
-        for kept in these.iter().take(shown) {
-            let title = [name(kept.name.as_deref(), &kept.at), kept.version.clone().unwrap_or_default()];
-            let text =
-                format!("{}: {}", human::escape(title.join(" ").trim_end()), human::escape(&kept.reason));
-            writeln!(writer, "{}", view.painted(Paint::Faint, &indented(&text, 4, view)))?;
+        let shown = &these[..if view.verbose { these.len() } else { these.len().min(NAMES) }];
+        let rest = these.len() - shown.len();
+        let more = format!("{} more", human::count(rest as u64));
+        let mut lines: Vec<String> = Vec::new();
+        if shown.iter().all(|kept| kept.reason == shown[0].reason) && these.len() > 1 {
+            // One reason for all says no more than the line above.
+            let mut titles: Vec<String> = shown.iter().map(|kept| title(kept)).collect();
+            titles.extend((rest > 0).then_some(more));
+            lines.push(words::list(&titles));
+        } else {
+            lines
+                .extend(shown.iter().map(|kept| format!("{}: {}", title(kept), human::escape(&kept.reason))));
+            lines.extend((rest > 0).then(|| format!("and {more}")));
         }
-        if these.len() > shown {
-            let text = format!("    and {} more", human::count((these.len() - shown) as u64));
-            writeln!(writer, "{}", view.painted(Paint::Faint, &text))?;
+        for line in lines {
+            writeln!(writer, "{}", view.painted(Paint::Faint, &indented(&line, 4, view)))?;
         }
     }
     writeln!(writer)
+}
+
+fn title(kept: &Kept) -> String {
+    let version = human::escape(kept.version.as_deref().unwrap_or_default());
+    format!("{} {version}", name(kept.name.as_deref(), &kept.at)).trim_end().to_owned()
 }
 
 /// A paragraph that stands `indent` spaces in.
@@ -250,9 +281,14 @@ pub(in crate::cli) fn report(
                 human::escape_os(run.path().as_os_str())
             ),
             (_, Some(measured), None) => {
-                format!(" {} given back, {predicted} were predicted.", human::bytes(measured))
+                format!(
+                    " {predicted} should come back by the plan; the volume has {} more free.",
+                    human::bytes(measured)
+                )
             }
-            (_, None, None) => format!(" {predicted} were predicted to come back; the volume does not tell."),
+            (_, None, None) => {
+                format!(" {predicted} should come back by the plan; the volume does not tell.")
+            }
         };
         writeln!(writer, "{}", view.wrapped(&format!("{text}{more}")))?;
         if let Some(why) = &freed.why {

@@ -70,6 +70,11 @@ pub enum FindingKind {
     Temporary,
     /// Things that no uv made, as far as known.
     Strays,
+    /// What cachetui removed and keeps.
+    Trash {
+        /// What it takes on disk, in bytes.
+        disk: u64,
+    },
     /// Files with almost as many links as their filesystem allows.
     ManyLinks {
         /// The most links one of them has.
@@ -99,6 +104,7 @@ impl FindingKind {
             Self::LockMode { .. } => "lock-mode",
             Self::Temporary => "temporary",
             Self::Strays => "strays",
+            Self::Trash { .. } => "trash",
             Self::ManyLinks { .. } => "many-links",
             Self::BrokenEnvironments => "broken-environments",
             Self::NoInterpreter => "no-interpreter",
@@ -112,6 +118,7 @@ impl FindingKind {
             | Self::ForeignSymlinks { .. }
             | Self::Temporary
             | Self::Strays
+            | Self::Trash { .. }
             | Self::ManyLinks { .. } => false,
             Self::LockMode { shared, .. } => *shared,
             _ => true,
@@ -164,6 +171,9 @@ impl Finding {
             FindingKind::LockMode { .. } => "Others cannot take the lock: uv fails for them, or runs without it.".to_owned(),
             FindingKind::Temporary => "None while uv runs, and only a little space afterwards.".to_owned(),
             FindingKind::Strays => "None, but `uv cache prune` removes what it does not know.".to_owned(),
+            FindingKind::Trash { disk } => {
+                format!("It takes {}; `uv cache prune` and `uv cache clean` delete it.", human::bytes(*disk))
+            }
             FindingKind::ManyLinks { .. } => {
                 "Once one is full, that file is copied into every further environment.".to_owned()
             }
@@ -232,6 +242,9 @@ impl Finding {
                 they can be removed by hand."
                 .to_owned(),
             FindingKind::Strays => "Move what you want to keep elsewhere.".to_owned(),
+            FindingKind::Trash { .. } => "`cachetui trash list` shows it, `cachetui undo` puts the last run back, and \
+                `cachetui trash purge` deletes it."
+                .to_owned(),
             FindingKind::ManyLinks { .. } => {
                 "Nothing needs to be done. Environments that are removed give links back.".to_owned()
             }
@@ -326,6 +339,11 @@ impl fmt::Display for Finding {
                 formatter,
                 "{} in the cache's root that no known uv puts there.",
                 self.counted("thing lies", "things lie")
+            ),
+            FindingKind::Trash { .. } => write!(
+                formatter,
+                "The trash holds {} of what cachetui removed.",
+                self.counted("file", "files")
             ),
             FindingKind::ManyLinks { most, limit } => write!(
                 formatter,

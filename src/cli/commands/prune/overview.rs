@@ -41,10 +41,9 @@ pub(super) fn print(
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
-        let text = match plan.kept.len() as u64 {
-            0 => class.sentence().to_owned(),
-            1 => format!("{} One more is kept.", class.sentence()),
-            kept => format!("{} {} more are kept.", class.sentence(), human::count(kept)),
+        let text = match shown::kept_in_short(&plan.kept) {
+            kept if kept.is_empty() => class.sentence().to_owned(),
+            kept => format!("{} Kept: {kept}.", class.sentence()),
         };
         writeln!(writer, "{}", view.painted(Paint::Faint, &shown::indented(&text, 4, view)))?;
     }
@@ -60,7 +59,8 @@ pub(super) fn print(
         format!("All of it together: {}, gives back {}.", shown::things(&all), shown::back(&all.totals))
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
-    let text = format!("Nobody was found who uses it {}.", words::searched(&snapshot.scope, view));
+    let found = human::counted(snapshot.environments.len() as u64, "environment", "environments");
+    let text = format!("Searched for users {}; {found} found.", words::searched(&snapshot.scope, view));
     writeln!(writer, "{}", view.wrapped(&text))?;
     for sentence in words::unseen(snapshot) {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&sentence)))?;

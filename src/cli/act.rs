@@ -9,7 +9,7 @@ mod journal;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::Places;
 use super::failure::{FAILED, Failure, INTERRUPTED};
@@ -47,8 +47,13 @@ pub(super) struct Ground<'a> {
 pub(super) enum Origin<'a> {
     /// From a scan, which can be made again.
     Scanned(&'a Prepared),
-    /// From a file.
-    Saved,
+    /// From a file, which anybody may have changed: only what a new plan has too is carried out.
+    Saved {
+        /// The scan that was made for it.
+        prepared: &'a Prepared,
+        /// What it found.
+        snapshot: &'a Snapshot,
+    },
 }
 
 /// What became of a plan.
@@ -206,8 +211,18 @@ impl Ground<'_> {
 
     /// The plan as it still holds, with the lock under which it does, and what of it no longer does.
     fn ready(&self, reviewed: &Plan, origin: Origin<'_>) -> Result<Ready, Failure> {
-        let mut current = reviewed.clone();
-        let mut left = Vec::new();
+        let (prepared, (mut current, mut left)) = match origin {
+            Origin::Scanned(prepared) => (prepared, (reviewed.clone(), Vec::new())),
+            Origin::Saved { prepared, snapshot } => {
+                (prepared, still(reviewed, plan(snapshot, &reviewed.request), snapshot))
+            }
+        };
+        if current.is_empty() {
+            return Ok(Ready { go: None, left });
+        }
+        if let Some(failure) = refused(&current) {
+            return Err(failure);
+        }
         for _ in 0..ROUNDS {
             let locked = self.lock()?;
             let changed = check::changed(self.cache, &current);
@@ -215,7 +230,6 @@ impl Ground<'_> {
                 return Ok(Ready { go: Some((current, locked)), left });
             }
             drop(locked);
-            let Origin::Scanned(prepared) = origin else { return Err(self.outdated(&changed)) };
             let job = prepared.start(surroundings::now());
             let snapshot = progress::wait(&job, self.surroundings, self.view.quiet)?;
             let fresh = plan(&snapshot, &reviewed.request);
@@ -230,19 +244,6 @@ impl Ground<'_> {
         let text = format!("The cache changed each time the plan had been made, {ROUNDS} times.");
         Err(Failure::message(FAILED, format!("{text} Nothing was removed."))
             .hint("Try again when uv has less to do: the plan was stale before the lock was there."))
-    }
-
-    fn outdated(&self, changed: &[PathBuf]) -> Failure {
-        let first = self.view.path(&changed[0]);
-        let more = match changed.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {}", human::counted(more as u64, "more place", "more places")),
-        };
-        let text = format!(
-            "The plan is stale: something has changed in `{first}`{more} since it was made. Nothing was removed."
-        );
-        Failure::message(FAILED, text)
-            .hint("Plan again with `cachetui prune`: somebody may have begun to use what it removes.")
     }
 
     /// Removes under the lock, gives it back, and unlinks.

@@ -58,7 +58,7 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     }
     let counts = |step: &&Step| !matches!(step.class, Class::Named | Class::CachedEnvironments);
     let bytes: u64 = plan.steps.iter().filter(counts).map(|step| step.bytes.disk).sum();
-    let all = snapshot.cache.disk.max(snapshot.entries.iter().map(|entry| entry.disk).sum());
+    let all: u64 = snapshot.entries.iter().map(|entry| entry.disk).sum();
     if bytes > all / 2 {
         cautions.push(Caution {
             allowance: Allowance::Most,

@@ -11,11 +11,12 @@ use crate::cli::args::prune::ApplyArguments;
 use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::json::plan::{self as json, PlanBody};
 use crate::cli::print::{View, plan as shown};
+use crate::cli::progress;
 use crate::cli::request;
-use crate::cli::surroundings::Surroundings;
+use crate::cli::surroundings::{self, Surroundings};
 use crate::disk;
 use crate::human;
-use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::plan::{self, Plan, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
 
 /// The largest plan that is read, in bytes.
@@ -30,14 +31,18 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    let plan = read(&arguments.file)?;
-    let planned = plan.cache.path();
+    let saved = read(&arguments.file)?;
+    let planned = saved.cache.path();
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     if planned != prepared.cache() && (real(&planned).is_none() || real(&planned) != real(prepared.cache())) {
         let (one, other) = (view.path(&planned), view.path(prepared.cache()));
         let text = format!("The plan is for the cache `{one}`, and this is `{other}`. Nothing was removed.");
         return Err(Failure::message(USAGE, text).hint("`--cache-dir DIR` names another cache."));
     }
+    let job = prepared.start(surroundings::now());
+    let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+    let fresh = plan::plan(&snapshot, &saved.request);
+    let plan = renewed(saved, &fresh);
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !arguments.carry_out.json {
         shown::review(&plan, view, writer)?;
@@ -48,7 +53,27 @@ pub fn run(
         let report = report.map(|done| &done.report);
         json::write(prepared.root(), &scope, PlanBody { plan: &plan, report }, view, writer)
     };
-    super::prune::decide(&ground, &plan, Origin::Saved, &arguments.carry_out, false, &print, writer)
+    super::prune::decide(
+        &ground,
+        &plan,
+        Origin::Saved { prepared: &prepared, snapshot: &snapshot },
+        &arguments.carry_out,
+        false,
+        &print,
+        writer,
+    )
+}
+
+/// A saved plan with everything but its request and its choice of steps made anew: what is shown is what would be planned
+/// now. Steps that would not be planned any more stay in it, to be told as stale.
+fn renewed(saved: Plan, fresh: &Plan) -> Plan {
+    let same = |one: &Step, other: &Step| {
+        (one.action, &one.at, &one.expects, &one.pointers)
+            == (other.action, &other.at, &other.expects, &other.pointers)
+    };
+    let renew = |step: Step| fresh.steps.iter().find(|other| same(&step, other)).cloned().unwrap_or(step);
+    let steps: Vec<Step> = saved.steps.into_iter().map(renew).collect();
+    Plan { totals: Totals::of(&steps), steps, request: saved.request, ..fresh.clone() }
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {

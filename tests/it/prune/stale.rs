@@ -34,10 +34,12 @@ fn use_by_symlink(ground: &Ground) -> PathBuf {
     site.join("demo_a/__init__.py")
 }
 
+/// Nothing of the plan was done.
 fn refused(told: &Told) {
     assert_eq!(told.code, 1, "{}", told.text());
-    assert!(told.stderr.contains("The plan is stale"), "{}", told.stderr);
-    assert!(told.stderr.contains("Plan again with `cachetui prune`"), "{}", told.stderr);
+    for outcome in told.json()["report"]["outcomes"].as_array().unwrap() {
+        assert_eq!(outcome["state"], "stale", "{outcome}");
+    }
 }
 
 fn outcome(told: &Told, id: &str) -> Value {
@@ -111,9 +113,12 @@ fn a_new_pointer_a_new_environment_or_a_new_installation_makes_a_saved_plan_stal
         let ground = Ground::new();
         saved(&ground);
         change(&ground);
-        let before = ground.listing();
-        refused(&apply(&ground));
-        assert_eq!(ground.listing(), before);
+        let told = apply(&ground);
+        assert_eq!(told.code, 1, "{}", told.text());
+        assert_eq!(outcome(&told, DEMO_A)["state"], "stale", "{}", told.text());
+        assert!(ground.entry(DEMO_A).join("demo_a/__init__.py").is_file());
+        ground.no_pointer_dangles();
+        ground.environment_is_whole();
     }
 }
 

@@ -12,12 +12,14 @@
 pub mod check;
 pub mod prune;
 pub mod purge;
+pub mod relink;
 pub mod report;
 pub mod restore;
 pub mod state;
 pub mod trash;
 
 pub use prune::prune;
+pub use relink::{RelinkOutcome, RelinkReport, relink};
 pub use report::{Freed, Outcome, Report, State};
 pub use restore::restore;
 pub use trash::Run;

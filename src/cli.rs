@@ -97,6 +97,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Locks(arguments_of_locks) => {
             commands::locks::run(&arguments.places, arguments_of_locks, surroundings, &view, writer)
         }
+        Command::Relink(arguments_of_relink) => {
+            commands::relink::run(&arguments.places, arguments_of_relink, surroundings, &view, writer)
+        }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

@@ -5,6 +5,7 @@
 //! everywhere.
 
 pub mod locks;
+pub mod relink;
 pub mod values;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use crate::snapshot::{
     EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
 };
 use locks::LocksArguments;
+use relink::RelinkArguments;
 use values::{Age, Bytes, words};
 
 const STYLES: Styles = Styles::styled()
@@ -32,8 +34,8 @@ const LONG_ABOUT: &str = "\
 See what the uv cache holds and who uses it.
 
 Without a command, cachetui opens its interface on the cache that uv would use here. Every view of the interface is a \
-command too, with tables for people and `--json` for programs. Nothing here changes the cache or an environment; \
-`doctor` makes temporary files there, and removes them again.";
+command too, with tables for people and `--json` for programs. What changes something shows its plan and asks first; \
+`doctor` makes temporary files, and removes them again.";
 
 const AFTER_LONG_HELP: &str = "\
 Words:
@@ -208,6 +210,11 @@ pub enum Command {
     /// file. The exit code is 0 whatever is held.
     #[command(after_long_help = locks::HELP)]
     Locks(LocksArguments),
+    /// Link the files of environments otherwise: by clone, hardlink, symlink or copy
+    ///
+    /// From copy to clone or hardlink gives bytes back; to copy or clone makes an environment independent of the cache.
+    #[command(after_long_help = relink::HELP)]
+    Relink(RelinkArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.

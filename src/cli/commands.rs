@@ -8,6 +8,7 @@ pub mod links;
 pub mod list;
 pub mod locks;
 pub mod man;
+pub mod relink;
 mod summary;
 pub mod tui;
 pub mod why;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::surroundings::Surroundings;
-use crate::control::{Counts, Phase};
+use crate::control::{Cancel, Counts, Phase};
 use crate::human;
 use crate::snapshot::Snapshot;
 use crate::worker::{ScanEvent, ScanJob};
@@ -17,6 +19,37 @@ use crate::worker::{ScanEvent, ScanJob};
 /// Scans that end sooner show nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
 const STEP: Duration = Duration::from_millis(50);
+
+/// Waits for some work on another thread, whose progress `describe` puts into words. Ctrl-C asks it to stop at its next
+/// convenient point, and its answer is waited for; a second one ends the program at once.
+pub(super) fn follow<Answer>(
+    answer: &Receiver<Answer>,
+    describe: &dyn Fn() -> String,
+    cancel: &Cancel,
+    surroundings: &Surroundings,
+    quiet: bool,
+) -> Result<Answer, Failure> {
+    let interrupted = Interrupt::watch();
+    let mut bar = Bar { shown: None, wanted: surroundings.stderr_is_terminal && !quiet };
+    let end = loop {
+        match answer.recv_timeout(STEP) {
+            Ok(answer) => break Ok(answer),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                break Err(Failure::message(FAILED, "The work ended without a result."));
+            }
+        }
+        if interrupted.happened() {
+            cancel.cancel();
+        }
+        if surroundings.started.elapsed() > PATIENCE {
+            bar.show(describe());
+        }
+    };
+    bar.clear();
+    interrupted.end();
+    end
+}
 
 /// Waits for the final snapshot. Ctrl-C cancels the scan and ends quietly; a second one ends at once.
 pub(super) fn wait(
@@ -40,7 +73,7 @@ pub(super) fn wait(
             break Err(Failure::quiet(INTERRUPTED));
         }
         if surroundings.started.elapsed() > PATIENCE {
-            bar.show(job.progress.counts());
+            bar.show(describe(job.progress.counts()));
         }
     };
     bar.clear();
@@ -54,7 +87,7 @@ struct Bar {
 }
 
 impl Bar {
-    fn show(&mut self, counts: Counts) {
+    fn show(&mut self, message: String) {
         if !self.wanted {
             return;
         }
@@ -63,7 +96,7 @@ impl Bar {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
             bar.with_style(style)
         });
-        bar.set_message(describe(counts));
+        bar.set_message(message);
         bar.tick();
     }
 
@@ -99,6 +132,10 @@ fn describe(counts: Counts) -> String {
     format!("{doing}: {}", parts.join(", "))
 }
 
+/// What the latest watch registered.
+#[cfg(unix)]
+static WATCHING: Mutex<Vec<signal_hook::SigId>> = Mutex::new(Vec::new());
+
 /// Ctrl-C as a flag. Until it is set the signal only sets it; once it is, the signal ends the program with 130.
 struct Interrupt(Arc<AtomicBool>);
 
@@ -115,7 +152,13 @@ impl Interrupt {
                 flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&flag));
             if shutdown.is_ok() {
                 // Without the handler the signal ends the program in its default way, which is as good.
-                drop(flag::register(SIGINT, Arc::clone(&flag)));
+                let set = flag::register(SIGINT, Arc::clone(&flag));
+                // The watch before this one would end the program at the first signal.
+                let mut ids = WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
+                for id in ids.drain(..) {
+                    signal_hook::low_level::unregister(id);
+                }
+                ids.extend(shutdown.into_iter().chain(set));
             }
         }
         Self(flag)

@@ -236,6 +236,11 @@ impl Place {
         self.directory.make_writable()
     }
 
+    /// Makes everything that was written to the filesystem durable, where the system can do that.
+    pub fn sync_filesystem(&self) -> io::Result<()> {
+        self.directory.sync_filesystem()
+    }
+
     /// Another handle of the same directory.
     pub(super) fn again(&self) -> io::Result<Self> {
         Ok(Self { path: self.path.clone(), directory: self.directory.again()? })

@@ -24,6 +24,8 @@ mod plan;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;
+#[cfg(unix)]
+mod relink;
 mod samples;
 mod support;
 mod tui;

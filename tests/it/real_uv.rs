@@ -9,3 +9,4 @@ mod locks;
 mod oracle;
 mod reclaimable;
 mod references;
+mod relink;

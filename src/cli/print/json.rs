@@ -14,6 +14,7 @@ pub mod environments;
 pub mod frame;
 pub mod locks;
 pub mod pointers;
+pub mod relink;
 mod safe;
 pub mod text;
 

@@ -202,13 +202,13 @@ impl<'a> Staging<'a> {
                 return Ok(None);
             }
         }
-        let bits = destination.bits(&item.expect);
+        let attributes = destination.attributes(&item.expect);
         let make = |mode| {
             if destination.is_already(mode, item.kind) {
                 return Ok(None);
             }
             let temporary = temporary_name();
-            let made = make_at(&source, place, &temporary, mode, bits)?;
+            let made = make_at(&source, place, &temporary, mode, attributes)?;
             Ok(Some((temporary, made)))
         };
         let rung = match item.kind {

@@ -30,6 +30,7 @@ mod pointers;
 pub mod print;
 pub mod registry;
 mod share;
+pub mod verify;
 
 use std::io;
 use std::path::{Path, PathBuf};

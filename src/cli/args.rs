@@ -7,6 +7,7 @@
 pub mod locks;
 pub mod relink;
 pub mod values;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::snapshot::{
 use locks::LocksArguments;
 use relink::RelinkArguments;
 use values::{Age, Bytes, words};
+use verify::VerifyArguments;
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -215,6 +217,9 @@ pub enum Command {
     /// From copy to clone or hardlink gives bytes back; to copy or clone makes an environment independent of the cache.
     #[command(after_long_help = relink::HELP)]
     Relink(RelinkArguments),
+    /// Compare contents with RECORD: edited, truncated, empty, missing and extra files
+    #[command(after_long_help = verify::HELP)]
+    Verify(VerifyArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.

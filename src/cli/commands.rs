@@ -11,6 +11,7 @@ pub mod man;
 pub mod relink;
 mod summary;
 pub mod tui;
+pub mod verify;
 pub mod why;
 
 use std::path::{Component, Path, PathBuf};

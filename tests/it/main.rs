@@ -30,4 +30,5 @@ mod samples;
 mod support;
 mod tui;
 mod uv;
+mod verify;
 mod walk;

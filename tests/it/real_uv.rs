@@ -10,3 +10,4 @@ mod oracle;
 mod reclaimable;
 mod references;
 mod relink;
+mod verify;

@@ -17,6 +17,7 @@ pub mod pointers;
 pub mod relink;
 mod safe;
 pub mod text;
+pub mod verify;
 
 use std::io::{self, Write};
 

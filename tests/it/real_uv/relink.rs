@@ -1,7 +1,7 @@
 //! Real environments linked otherwise: every pair of modes on every filesystem, and uv afterwards.
 
 mod cases;
-mod tree;
+pub(super) mod tree;
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::support::wheel::Wheel;
 use tree::{Tree, replace};
 
 /// Wheels with everything that is installed in a way of its own.
-fn wheels(sandbox: &Sandbox) -> Vec<String> {
+pub(super) fn wheels(sandbox: &Sandbox) -> Vec<String> {
     let links = sandbox.path("wheels");
     for version in ["1.0", "2.0"] {
         Wheel::new("one", version)
@@ -43,7 +43,7 @@ fn wheels(sandbox: &Sandbox) -> Vec<String> {
 }
 
 /// Installs what the wheels hold in one mode, and compiles it.
-fn install(sandbox: &Sandbox, places: &[String], project: &str, mode: &str) -> std::path::PathBuf {
+pub(super) fn install(sandbox: &Sandbox, places: &[String], project: &str, mode: &str) -> std::path::PathBuf {
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
     let arguments = [&places[..], &["--compile-bytecode", "one==1.0", "two", "three"]].concat();
     sandbox.install(project, mode, &arguments)

@@ -22,34 +22,34 @@ struct Node {
 }
 
 /// Everything in a directory, by path.
-pub(super) struct Tree(BTreeMap<PathBuf, Node>);
+pub(in crate::real_uv) struct Tree(BTreeMap<PathBuf, Node>);
 
 impl Tree {
-    pub(super) fn read(root: &Path) -> Self {
+    pub(in crate::real_uv) fn read(root: &Path) -> Self {
         let walk = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
         Self(walk.map(|item| (item.path().to_owned(), Node::read(item.path()))).collect())
     }
 
-    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+    pub(in crate::real_uv) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.0.iter().filter(|(_, node)| node.content.is_some()).map(|(path, _)| path)
     }
 
-    pub(super) fn inode(&self, path: &Path) -> u64 {
+    pub(in crate::real_uv) fn inode(&self, path: &Path) -> u64 {
         self.0[path].inode
     }
 
     /// Whether what is read at each path was written when it was before.
-    pub(super) fn has_the_times_of(&self, before: &Self) -> bool {
+    pub(in crate::real_uv) fn has_the_times_of(&self, before: &Self) -> bool {
         self.paths().all(|path| self.0[path].written == before.0[path].written)
     }
 
     /// Whether not even a time is another.
-    pub(super) fn is_untouched_since(&self, before: &Self) -> bool {
+    pub(in crate::real_uv) fn is_untouched_since(&self, before: &Self) -> bool {
         self.0 == before.0
     }
 
     /// Whether the same files are there with their bytes, bits and times, whatever links there are to them.
-    pub(super) fn has_the_files_of(&self, before: &Self) -> bool {
+    pub(in crate::real_uv) fn has_the_files_of(&self, before: &Self) -> bool {
         let of = |tree: &Self| -> Vec<_> {
             let nodes = tree.0.clone().into_iter();
             nodes.map(|(path, node)| (path, node.inode, node.mode, node.modified, node.content)).collect()
@@ -58,7 +58,7 @@ impl Tree {
     }
 
     /// Proves that every path has the bytes and the bits it had, and that none came or went.
-    pub(super) fn has_the_content_of(&self, before: &Self, what: &str) {
+    pub(in crate::real_uv) fn has_the_content_of(&self, before: &Self, what: &str) {
         let names = |tree: &Self| tree.0.keys().cloned().collect::<Vec<_>>();
         // uv makes a lock file, which is there already, and cachetui nothing.
         assert_eq!(names(self), names(before), "{what}");
@@ -86,7 +86,7 @@ impl Node {
 }
 
 /// Edits a file as careful editors do: a new file takes its place.
-pub(super) fn replace(path: &Path, content: &[u8]) {
+pub(in crate::real_uv) fn replace(path: &Path, content: &[u8]) {
     let new = path.with_extension("new");
     std::fs::write(&new, content).unwrap();
     std::fs::rename(new, path).unwrap();

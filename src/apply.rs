@@ -10,6 +10,7 @@
 //! use: at worst an entry to which nothing leads, and trash.
 
 pub mod check;
+pub mod detach;
 pub mod prune;
 pub mod purge;
 pub mod relink;

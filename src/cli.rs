@@ -100,8 +100,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Relink(arguments_of_relink) => {
             commands::relink::run(&arguments.places, arguments_of_relink, surroundings, &view, writer)
         }
-        Command::Verify(arguments) => {
-            commands::verify::run(&scan(Absent::Refused)?, arguments, surroundings, &view, writer)
+        Command::Verify(arguments_of_verify) => {
+            let (snapshot, places) = (snapshot()?, &arguments.places);
+            commands::verify::run(&snapshot, arguments_of_verify, places, surroundings, &view, writer)
         }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),

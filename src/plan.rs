@@ -10,6 +10,7 @@
 mod at;
 mod budget;
 mod caution;
+mod detach;
 mod form;
 mod keep;
 mod prune;
@@ -20,6 +21,7 @@ mod watch;
 
 pub use at::At;
 pub use caution::{Allowance, Caution};
+pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause};
 pub use relink::{RelinkExpects, RelinkStep};
 pub use request::{Budget, Class, Pinned, Prune, Relink, Request};

@@ -23,16 +23,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::installed::{self, Expected};
+use super::print;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, read};
-use crate::snapshot::{EntryIndex, EntryKind, EnvironmentIndex, Problem, Snapshot};
+use crate::snapshot::{EntryIndex, EntryKind, EnvironmentIndex, FilePrint, Problem, Snapshot};
 use crate::uv::distribution as names;
 use crate::uv::record::{self, Location};
 
 use digests::Digests;
 
-pub use finding::{Fault, Finding, Place, Verdict, Verified};
+pub use finding::{Fault, Finding, Good, Place, Verdict, Verified};
 
 /// What is to be compared.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +125,7 @@ struct Verifier<'a> {
 #[derive(Clone, Copy)]
 struct Compared {
     fault: Fault,
-    inode: Option<(u64, u64)>,
+    print: Option<FilePrint>,
     found: Option<[u8; 32]>,
 }
 
@@ -152,6 +153,8 @@ impl Verifier<'_> {
             source: None,
             recorded: None,
             found: None,
+            print: None,
+            good: None,
             places: Vec::new(),
         };
         let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
@@ -177,8 +180,7 @@ impl Verifier<'_> {
         }
         for (file, stat) in listing.files {
             if !listed.contains(&file) && !is_generated(&file) {
-                let compared =
-                    Compared { fault: Fault::Extra, inode: Some((stat.device, stat.inode)), found: None };
+                let compared = Compared { fault: Fault::Extra, print: Some(print::of(&stat)), found: None };
                 let finding = Finding { path: path.join(&file), source: Some(file), ..base.clone() };
                 state.raw.push(raw(finding, compared));
             }
@@ -219,6 +221,8 @@ impl Verifier<'_> {
                 source: source.map(|it| it.source.clone()),
                 recorded: row.digest,
                 found: compared.found,
+                print: None,
+                good: None,
                 places: Vec::new(),
             };
             state.raw.push(raw(finding, compared));
@@ -271,7 +275,7 @@ impl Verifier<'_> {
         let stat = match looked {
             Ok(stat) => stat,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Some(Compared { fault: Fault::Missing, inode: None, found: None });
+                return Some(Compared { fault: Fault::Missing, print: None, found: None });
             }
             Err(error) => {
                 state.problems.push(super::problem(path.to_owned(), "look at", &error));
@@ -281,7 +285,7 @@ impl Verifier<'_> {
         state.files += 1;
         state.bytes += stat.size;
         if stat.kind != FileKind::File {
-            return Some(Compared { fault: Fault::Edited, inode: None, found: None });
+            return Some(Compared { fault: Fault::Edited, print: None, found: None });
         }
         let found = match self.digests.of(path, &stat) {
             Ok(found) => found,
@@ -301,7 +305,7 @@ impl Verifier<'_> {
             _ if shorter => Fault::Truncated,
             _ => Fault::Edited,
         };
-        Some(Compared { fault, inode: Some((stat.device, stat.inode)), found: Some(found) })
+        Some(Compared { fault, print: Some(print::of(&stat)), found: Some(found) })
     }
 }
 
@@ -312,9 +316,10 @@ fn record(dist_info: &Path, state: &mut State) -> Option<Vec<u8>> {
 }
 
 fn raw(finding: Finding, compared: Compared) -> Raw {
+    let Compared { fault, print, found } = compared;
     Raw {
-        finding: Finding { fault: compared.fault, found: compared.found, ..finding },
-        inode: compared.inode,
+        finding: Finding { fault, found, print, ..finding },
+        inode: print.map(|print| (print.device, print.inode)),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The arguments of `verify`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Args;
+
+use super::relink::AskingArguments;
 
 /// What the words mean.
 pub(super) const HELP: &str = "\
@@ -16,7 +19,7 @@ A hardlinked file is one finding, with all that share it. What differs from RECO
 with nothing changed since it was unpacked, is the wheel's own and no damage; a file of which there is no second copy
 never counts as that.
 
-Nothing is locked and nothing is changed. The exit code is 3 when something is damaged, and 1 when something could not be
+Without --detach nothing is locked and nothing is changed. The exit code is 3 when something is damaged, and 1 when something could not be
 read.";
 
 /// The arguments of `verify`.
@@ -30,6 +33,15 @@ pub struct VerifyArguments {
     /// All entries, and all environments
     #[arg(long, conflicts_with = "what", help_heading = "Filters")]
     pub all: bool,
+    /// Keep what was edited in this environment there alone, and restore it everywhere else
+    ///
+    /// Its edited files become its own; the cache, and environments that share them, get the content that RECORD states
+    /// back, wherever a file that has it still exists. Where none does, nothing is changed. The plan is shown first.
+    #[arg(long, value_name = "ENV", conflicts_with_all = ["what", "all"], help_heading = "Detaching")]
+    pub detach: Option<PathBuf>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub asking: AskingArguments,
     /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]
     pub json: bool,

@@ -1,5 +1,7 @@
 //! `verify`: contents against `RECORD`.
 
+mod detach;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,8 +9,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::args::Places;
 use crate::cli::args::verify::VerifyArguments;
-use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED};
+use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::json::verify::{CheckedRow, FindingRow};
 use crate::cli::print::json::{self, Rows, frame::ProblemRow};
 use crate::cli::print::{Paint, View};
@@ -25,10 +28,15 @@ use crate::worker;
 pub fn run(
     snapshot: &Arc<Snapshot>,
     arguments: &VerifyArguments,
+    places: &Places,
     surroundings: &Surroundings,
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
+    check(arguments)?;
+    if let Some(environment) = &arguments.detach {
+        return detach::run(snapshot, arguments, environment, places, surroundings, view, writer);
+    }
     let wanted = wanted(snapshot, arguments, surroundings)?;
     let verified = compare(snapshot, &wanted, surroundings, view)?;
     if verified.cancelled {
@@ -46,6 +54,21 @@ pub fn run(
     } else {
         Ok(())
     }
+}
+
+fn check(arguments: &VerifyArguments) -> Result<(), Failure> {
+    let asking = arguments.asking;
+    if arguments.detach.is_none() && (asking.yes || asking.dry_run) {
+        return Err(Failure::message(
+            USAGE,
+            "Comparing changes nothing; `--yes` and `--dry-run` go with `--detach`.",
+        ));
+    }
+    if arguments.detach.is_some() && arguments.json && !asking.yes && !asking.dry_run {
+        return Err(Failure::message(USAGE, "With `--json` nobody can be asked. Nothing was changed.")
+            .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
+    }
+    Ok(())
 }
 
 /// What the arguments name.

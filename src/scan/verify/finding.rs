@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::snapshot::{EntryIndex, EnvironmentIndex, Problem};
+use crate::snapshot::{EntryIndex, EnvironmentIndex, FilePrint, Problem};
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +40,21 @@ pub struct Finding {
     pub recorded: Option<[u8; 32]>,
     /// The one that was found.
     pub found: Option<[u8; 32]>,
+    /// What identifies it, where something is there.
+    pub print: Option<FilePrint>,
+    /// Another file with the content that `RECORD` states.
+    pub good: Option<Good>,
     /// Everybody who has this very file, by hardlink or symlink.
     pub places: Vec<Place>,
+}
+
+/// A file that is as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Good {
+    /// The entry or environment that it is in.
+    pub root: PathBuf,
+    /// Where it is there.
+    pub path: PathBuf,
 }
 
 /// Where a file has a name.

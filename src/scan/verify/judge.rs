@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Fault, Finding, Place, Raw, Verdict, Verifier};
-use crate::disk::FileStat;
+use super::{Fault, Finding, Good, Place, Raw, Verdict, Verifier};
+use crate::disk::{FileKind, FileStat};
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Evidence};
 
 /// One name of what should be one content.
@@ -51,6 +51,9 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         finding.places.sort_unstable_by(|a, b| (a.environment, &a.path).cmp(&(b.environment, &b.path)));
         finding.places.dedup_by(|a, b| a.path == b.path);
         finding.verdict = verdict(verifier, &finding, same);
+        if finding.verdict == Verdict::Damage {
+            finding.good = good(verifier, &finding, same);
+        }
         // The cache's name of it, or that of the first environment: one for all who have it.
         finding.path.clone_from(&finding.places[0].path);
         findings.entry(finding.path.clone()).or_insert(finding);
@@ -119,4 +122,26 @@ fn verdict(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Ve
         digest == finding.found
     };
     if !changed && inodes.len() > 1 && members.iter().all(alike) { Verdict::Wheel } else { Verdict::Damage }
+}
+
+/// Another file with the content that `RECORD` states: of who should have the same, or of another entry of the same name
+/// and version.
+fn good(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Option<Good> {
+    let (recorded, source, entry) = (finding.recorded?, finding.source.as_ref()?, finding.entry?);
+    let is_good = |good: &Good| {
+        let path = good.root.join(&good.path);
+        FileStat::of(&path).is_ok_and(|stat| {
+            stat.kind == FileKind::File
+                && verifier.digests.of(&path, &stat).is_ok_and(|digest| digest == recorded)
+        })
+    };
+    let snapshot = verifier.snapshot;
+    let environments = members.iter().filter_map(|member| {
+        let root = &snapshot.environment(member.place.environment?).path;
+        Some(Good { root: root.clone(), path: member.place.path.strip_prefix(root).ok()?.to_owned() })
+    });
+    let own = snapshot.entry(entry);
+    let twins = snapshot.entries().filter(|(_, it)| it.name == own.name && it.version == own.version);
+    let entries = twins.map(|(index, _)| Good { root: verifier.entry_path(index), path: source.clone() });
+    entries.chain(environments).find(is_good)
 }

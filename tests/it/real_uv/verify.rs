@@ -180,3 +180,88 @@ fn people_read_what_is_damaged_and_what_was_asked_for_in_vain() {
     let (code, text, _) = run(&["one"]);
     assert!(code == 1 && text.contains("Failed to read"), "{code} {text}");
 }
+
+/// What `verify --detach` answers, whose exit code is the given one.
+fn detach(ground: &Ground, environment: &Path, more: &[&str], code: i32) -> Value {
+    let arguments = [&["--detach", environment.to_str().unwrap()], more].concat();
+    ground.verify(&arguments, code)
+}
+
+#[test]
+fn an_edit_stays_in_one_environment_and_is_taken_back_everywhere_else() {
+    let Some(ground) = Ground::new() else { return };
+    let edited = ground.install("edited", "hardlink");
+    let (shared, linked) = (ground.install("shared", "hardlink"), ground.install("linked", "symlink"));
+    ground.install("copied", "copy");
+    let inside = "one/edited.py";
+    let text = "EDITED = True # by hand\n";
+    std::fs::write(site(&edited).join(inside), text).unwrap();
+    let before = Tree::read(&ground.sandbox.path(""));
+    let planned = detach(&ground, &edited, &["--dry-run"], 0);
+    assert_eq!(planned["plan"]["steps"].as_array().unwrap().len(), 1, "{planned}");
+    assert!(Tree::read(&ground.sandbox.path("")).is_untouched_since(&before));
+    let done = detach(&ground, &edited, &["--yes"], 0);
+    assert_eq!(done["plan"].to_string(), planned["plan"].to_string());
+    assert_eq!((&done["outcomes"][0]["state"], &done["outcomes"][0]["unknown"]), (&json!("done"), &json!(0)));
+    assert_eq!(std::fs::read_to_string(site(&edited).join(inside)).unwrap(), text);
+    let good = "EDITED = False\n";
+    for path in [ground.entry().join(inside), site(&shared).join(inside), site(&linked).join(inside)] {
+        assert_eq!(std::fs::read_to_string(path).unwrap(), good);
+    }
+    let (cached, other) = (ground.entry().join(inside), site(&shared).join(inside));
+    assert_eq!(Tree::read(&cached).inode(&cached), Tree::read(&other).inode(&other), "linked as before");
+    // What is left is the edit, in the one environment.
+    let answer = ground.verify(&["--all"], 3);
+    assert_eq!(findings(&answer, "damage"), [("edited".to_owned(), shown(&site(&edited).join(inside)))]);
+    let again = detach(&ground, &edited, &["--yes"], 0);
+    assert_eq!(again["plan"]["steps"], json!([]));
+    for environment in [&edited, &shared, &linked] {
+        ground.sandbox.run_uv(&["pip", "check", "--quiet", "--python", environment.to_str().unwrap()]);
+    }
+    let python = shared.to_str().unwrap();
+    ground.sandbox.run_uv(&["pip", "uninstall", "--quiet", "--python", python, "one"]);
+}
+
+#[test]
+fn without_a_good_copy_or_under_a_lock_nothing_is_detached() {
+    let Some(ground) = Ground::new() else { return };
+    let edited = ground.install("edited", "hardlink");
+    let shared = ground.install("shared", "symlink");
+    std::fs::write(site(&edited).join("one/edited.py"), "EDITED = True # by hand\n").unwrap();
+    let before = Tree::read(&ground.sandbox.path(""));
+    let answer = detach(&ground, &edited, &["--yes"], 1);
+    assert_eq!(answer["plan"]["steps"], json!([]));
+    assert!(answer["plan"]["kept"][0]["reason"].as_str().unwrap().contains("nobody has a good copy"));
+    assert!(Tree::read(&ground.sandbox.path("")).is_untouched_since(&before));
+    ground.install("copied", "copy");
+    // The copy is of the edited file.
+    assert_eq!(detach(&ground, &edited, &["--yes"], 1)["plan"]["steps"], json!([]));
+
+    let good = site(&ground.install("good", "copy")).join("one/edited.py");
+    std::fs::write(good, "EDITED = False\n").unwrap();
+    let lock = std::fs::File::open(ground.sandbox.cache().join(".lock")).unwrap();
+    lock.lock_shared().unwrap();
+    let before = Tree::read(&shared);
+    let mut command = ground.sandbox.cachetui(&["verify", "--yes", "--detach", edited.to_str().unwrap()]);
+    let output = command.env("UV_LOCK_TIMEOUT", "0").output().unwrap();
+    assert_eq!(output.status.code(), Some(11), "{}", String::from_utf8_lossy(&output.stderr));
+    drop(lock);
+    assert!(Tree::read(&shared).is_untouched_since(&before));
+    let done = detach(&ground, &edited, &["--yes"], 0);
+    assert_eq!(done["outcomes"][0]["state"], "done", "{done}");
+    assert_eq!(std::fs::read_to_string(site(&shared).join("one/edited.py")).unwrap(), "EDITED = False\n");
+}
+
+#[test]
+fn names_that_nobody_knows_keep_the_edit_and_are_told() {
+    let Some(ground) = Ground::new() else { return };
+    let edited = ground.install("edited", "hardlink");
+    ground.install("copied", "copy");
+    let file = site(&edited).join("one/edited.py");
+    let hidden = ground.sandbox.path("hidden.py");
+    std::fs::hard_link(&file, &hidden).unwrap();
+    std::fs::write(&file, "EDITED = True # by hand\n").unwrap();
+    let done = detach(&ground, &edited, &["--yes"], 0);
+    assert_eq!(done["outcomes"][0]["unknown"], 1, "{done}");
+    assert_eq!(std::fs::read_to_string(hidden).unwrap(), "EDITED = True # by hand\n");
+}

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::environments::EntryName;
 use super::text::{Bytes, lossless};
+use crate::apply::detach::DetachOutcome;
+use crate::plan::DetachPlan;
 use crate::scan::verify::{Finding, Place};
 use crate::snapshot::Snapshot;
 
@@ -21,6 +23,16 @@ pub struct CheckedRow {
     pub files: u64,
     /// Their sizes added up, in bytes.
     pub bytes: u64,
+}
+
+/// The keys of an answer of `verify --detach`.
+#[derive(Serialize)]
+pub struct DetachBody<'a> {
+    /// The plan, the same whether it was carried out or not.
+    pub plan: &'a DetachPlan,
+    /// What became of each step, if it was carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<&'a [DetachOutcome]>,
 }
 
 /// One of `findings`.

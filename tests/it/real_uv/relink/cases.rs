@@ -219,3 +219,29 @@ fn what_is_asked_for_in_vain_is_told() {
     }
     assert!(Tree::read(&environment).is_untouched_since(&before));
 }
+
+#[test]
+fn an_interrupt_while_it_waits_ends_with_130_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some((sandbox, places)) = sandbox(directory.path()) else { return };
+    let environment = install(&sandbox, &places, "project", "copy");
+    let before = Tree::read(&environment);
+    let lock = environment.join(".lock");
+    let mut flock = Command::new("flock");
+    flock.args(["--exclusive"]).arg(&lock).args(["sh", "-c", "echo; cat"]);
+    let holder = Running::start(&mut flock);
+    let mut command = sandbox.cachetui(&["relink", "--all", "--link-mode", "hardlink", "--yes"]);
+    let mut waiting = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // It holds the cache's lock from when it begins to want the environment's.
+    let cache = std::fs::File::open(sandbox.cache().join(".lock")).unwrap();
+    while cache.try_lock().is_ok() {
+        cache.unlock().unwrap();
+        assert!(waiting.try_wait().unwrap().is_none(), "it waits for the environment");
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&waiting);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    assert!(holder.end());
+    assert!(Tree::read(&environment).is_untouched_since(&before));
+}

@@ -22,7 +22,7 @@ use super::check;
 use super::prune::{Trouble, is_same};
 use super::report::State;
 use crate::control::{Cancel, Progress};
-use crate::disk::{FileStat, error::words};
+use crate::disk::{FileKind, FileStat, error::words};
 use crate::human::escape_os;
 use crate::linker::expand::{ExpandRequest, Expanded, expand};
 use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
@@ -30,6 +30,7 @@ use crate::lock::{EnvironmentExclusive, HoldsCache};
 use crate::plan::{Action, At, Plan, RelinkStep};
 use crate::scan::linkable::{self, Linkable};
 use crate::scan::print;
+use crate::snapshot::Mode;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::parse_dist_info;
 
@@ -151,7 +152,14 @@ fn carry_out(root: &Path, ready: &Ready<'_>, cancel: &Cancel, progress: &Progres
     if let Err(trouble) = expand_all(root, ready, cancel, progress, &mut outcome) {
         return RelinkOutcome { made: outcome.made, ..ended(step, trouble) };
     }
-    let items = ready.files.iter().map(|file| Item {
+    // A link has the bits of the cache's file: one that was given others keeps them, and stays as it is.
+    let keeps_bits = |file: &&Linkable| {
+        let same = same_bits(&root.join(&file.destination), &ready.entry.join(&file.source));
+        step.mode == Mode::Copy || same
+    };
+    let (files, other): (Vec<&Linkable>, Vec<&Linkable>) = ready.files.iter().partition(keeps_bits);
+    outcome.modified.extend(other.iter().map(|file| At::new(&root.join(&file.destination))));
+    let items = files.into_iter().map(|file| Item {
         source: file.source.clone(),
         destination: file.destination.clone(),
         kind: Kind::Link,
@@ -172,6 +180,14 @@ fn carry_out(root: &Path, ready: &Ready<'_>, cancel: &Cancel, progress: &Progres
     outcome.already = outcome.already.saturating_sub(expanded);
     conclude(&mut outcome, step);
     outcome
+}
+
+/// Whether a file of an environment may be a link to one of an entry as far as its permissions go. What is no file of its
+/// own has the entry's already.
+fn same_bits(path: &Path, source: &Path) -> bool {
+    let bits = |path: &Path| FileStat::of(path).ok().filter(|stat| stat.kind == FileKind::File);
+    let (own, source) = (bits(path), bits(source));
+    own.zip(source).is_none_or(|(own, source)| own.mode_bits & 0o777 == source.mode_bits & 0o777)
 }
 
 /// Adds what the linker says.
@@ -211,7 +227,7 @@ fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
     } else if stale > 0 {
         (State::Stale, left(stale, "gone or replaced since the scan"))
     } else if modified > step.modified {
-        (State::Stale, left(modified, "the content is not the entry's"))
+        (State::Stale, left(modified, "content or permissions are not the entry's"))
     } else {
         (State::Done, None)
     };

@@ -297,3 +297,16 @@ fn a_plan_that_somebody_has_changed_reaches_nothing_else() {
     assert_eq!(ground.apply(&good).state, State::Done);
     assert_ne!(ground.inodes(), before);
 }
+
+#[test]
+fn a_file_that_was_given_other_permissions_keeps_them() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ground = Ground::new();
+    let file = ground.site().join("demo_ns/c/more.py");
+    let bits = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o711)).unwrap();
+    let outcome = ground.apply(&ground.plan());
+    assert_eq!((outcome.state, outcome.modified), (State::Stale, vec![At::new(&file)]));
+    assert!(outcome.made.hardlink > 0);
+    assert_eq!(bits(), 0o711);
+}

@@ -55,7 +55,7 @@ pub struct RelinkOutcome {
     pub made: Made,
     /// Files that were as wanted already.
     pub already: u64,
-    /// Files that were left alone because their content is not the entry's.
+    /// Files that were left alone because their content or their permissions are not the entry's.
     pub modified: Vec<At>,
     /// Files that were left alone because something else was there than expected.
     pub stale: Vec<At>,

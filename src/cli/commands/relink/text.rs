@@ -204,7 +204,7 @@ fn one(outcome: &RelinkOutcome, view: &View, writer: &mut dyn Write) -> io::Resu
         writeln!(writer, "{}", view.painted(Paint::Notice, &line))?;
     }
     let lists = [
-        (&outcome.modified, "edited, left alone"),
+        (&outcome.modified, "edited or given other permissions, left alone"),
         (&outcome.stale, "gone or replaced meanwhile, left alone"),
         (&outcome.link_limit, "no hardlink: the cache's file can have no more"),
     ];

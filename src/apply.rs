@@ -10,15 +10,18 @@
 //! use: at worst an entry to which nothing leads, and trash.
 
 pub mod check;
+pub mod detach;
 pub mod measure;
 pub mod prune;
 pub mod purge;
+pub mod relink;
 pub mod report;
 pub mod restore;
 pub mod state;
 pub mod trash;
 
 pub use prune::prune;
+pub use relink::{RelinkOutcome, RelinkReport, relink};
 pub use report::{Freed, Outcome, Report, State};
 pub use restore::restore;
 pub use trash::Run;

@@ -102,6 +102,13 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Apply(apply) => commands::apply::run(&arguments.places, apply, surroundings, &view, writer),
         Command::Undo(undo) => commands::undo::run(&arguments.places, undo, surroundings, &view, writer),
         Command::Trash(trash) => commands::trash::run(&arguments.places, trash, surroundings, &view, writer),
+        Command::Relink(arguments_of_relink) => {
+            commands::relink::run(&arguments.places, arguments_of_relink, surroundings, &view, writer)
+        }
+        Command::Verify(arguments_of_verify) => {
+            let (snapshot, places) = (snapshot()?, &arguments.places);
+            commands::verify::run(&snapshot, arguments_of_verify, places, surroundings, &view, writer)
+        }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

@@ -25,7 +25,7 @@ pub mod sweep;
 pub mod waiting;
 
 pub use directory::{Directory, Sharing};
-pub use guard::{CacheExclusive, CacheShared, EnvironmentExclusive, HoldsCache, Sign};
+pub use guard::{CacheExclusive, CacheShared, EnvironmentExclusive, HoldsCache, Sign, without_directory};
 pub use holder::{Holder, Share};
 pub use refused::Refused;
 pub use survey::{LockFile, Maker, Resource, State, Survey, SurveyRequest, survey};

@@ -10,16 +10,21 @@
 mod at;
 mod budget;
 mod caution;
+mod detach;
+mod form;
 mod keep;
 mod prune;
+mod relink;
 mod request;
 mod step;
 mod watch;
 
 pub use at::At;
 pub use caution::{Allowance, Caution};
+pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause};
-pub use request::{Budget, Class, Pinned, Prune, Request};
+pub use relink::{RelinkExpects, RelinkStep};
+pub use request::{Budget, Class, Pinned, Prune, Relink, Request};
 pub use step::{Action, Bytes, PlannedPointer, Price, Step, Totals};
 pub use watch::{Watched, WatchedAs};
 
@@ -31,7 +36,10 @@ use crate::snapshot::{Completeness, EnvironmentKind, Snapshot};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What is to be changed, why, and what is kept.
+///
+/// Written down, all steps are in one list, each with what its action needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "form::Form", into = "form::Form")]
 pub struct Plan {
     /// The version of this form, [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -41,8 +49,10 @@ pub struct Plan {
     pub cache: At,
     /// What was searched for users, and what could not be.
     pub scope: Scope,
-    /// What is to be done, in this order.
+    /// What is to be removed, in this order.
     pub steps: Vec<Step>,
+    /// What is to be linked otherwise, by environment.
+    pub relinks: Vec<RelinkStep>,
     /// What was asked for and is kept.
     pub kept: Vec<Kept>,
     /// What must not have changed since the scan: where environments and pointers would show that somebody has begun to
@@ -50,6 +60,8 @@ pub struct Plan {
     pub watch: Vec<Watched>,
     /// What somebody should look at twice; a plan with a caution that the request does not allow is not carried out.
     pub cautions: Vec<Caution>,
+    /// What somebody should know before, as sentences. Not escaped.
+    pub warnings: Vec<String>,
     /// The sums of all steps.
     pub totals: Totals,
 }
@@ -68,7 +80,7 @@ pub struct Scope {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.relinks.is_empty()
     }
 
     /// The cautions that the request does not allow.
@@ -95,20 +107,23 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
             environments: environments(snapshot),
         },
         steps: Vec::new(),
+        relinks: Vec::new(),
         kept: Vec::new(),
         watch: Vec::new(),
         cautions: Vec::new(),
+        warnings: Vec::new(),
         totals: Totals::default(),
     };
     if snapshot.scope.completeness == Completeness::Complete {
         match request {
             Request::Prune(prune) => prune::prune(snapshot, prune, &mut plan),
+            Request::Relink(relink) => relink::relink(snapshot, relink, &mut plan),
         }
     }
     if !plan.steps.is_empty() {
         plan.watch = watch::watched(snapshot);
     }
-    plan.totals = Totals::of(&plan.steps);
+    plan.totals = Totals::of(&plan.steps, &plan.relinks);
     plan.cautions = caution::cautions(snapshot, &plan);
     plan
 }

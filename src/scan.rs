@@ -25,10 +25,12 @@ pub mod health;
 mod index;
 mod installed;
 pub mod known;
+pub mod linkable;
 mod pointers;
 pub mod print;
 pub mod registry;
 mod share;
+pub mod verify;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -155,6 +157,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
             path: root.clone(),
             found_by: request.cache.found_by.clone(),
             filesystem: Some(filesystem.name.to_owned()),
+            reflinks,
             space: volume::space(root).map(|(total, available)| Space { total, available }),
             ..Cache::default()
         },

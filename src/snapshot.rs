@@ -22,8 +22,8 @@ pub use entry::{
     Space, TRASH,
 };
 pub use environment::{
-    Distribution, DistributionState, Environment, EnvironmentKind, FileCounts, FoundBy, Health, LinkMode,
-    Manager, Mode,
+    Distribution, DistributionState, Environment, EnvironmentKind, FileBytes, FileCounts, FoundBy, Health,
+    LinkMode, Manager, Mode,
 };
 pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Group, Holder, Outside, Reclaimable, Selection};

@@ -89,7 +89,7 @@ pub(super) fn pointer(path: &Path) -> Result<(PathBuf, PathBuf), Trouble> {
     if holds { split(path).ok_or_else(refused) } else { Err(refused()) }
 }
 
-fn plain(path: &Path) -> Option<Vec<&OsStr>> {
+pub(super) fn plain(path: &Path) -> Option<Vec<&OsStr>> {
     path.components()
         .map(|component| match component {
             Component::Normal(name) => Some(name),

@@ -6,7 +6,9 @@
 
 pub mod locks;
 pub mod prune;
+pub mod relink;
 pub mod values;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,7 +24,9 @@ use crate::snapshot::{
 };
 use locks::LocksArguments;
 use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
+use relink::RelinkArguments;
 use values::{Age, Bytes, words};
+use verify::VerifyArguments;
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -34,7 +38,7 @@ const LONG_ABOUT: &str = "\
 See what the uv cache holds and who uses it.
 
 Without a command, cachetui opens its interface on the cache that uv would use here. Every view of the interface is a \
-command too, with tables for people and `--json` for programs. Looking changes nothing. What changes the cache shows its \
+command too, with tables for people and `--json` for programs. Looking changes nothing. What changes something shows its \
 plan and asks first; `doctor` makes temporary files, and removes them again.";
 
 const AFTER_LONG_HELP: &str = "\
@@ -226,6 +230,14 @@ pub enum Command {
     Undo(UndoArguments),
     /// List, put back or delete what was removed with `--trash`
     Trash(TrashArguments),
+    /// Link the files of environments otherwise: by clone, hardlink, symlink or copy
+    ///
+    /// From copy to clone or hardlink gives bytes back; to copy or clone makes an environment independent of the cache.
+    #[command(after_long_help = relink::HELP)]
+    Relink(RelinkArguments),
+    /// Compare contents with RECORD: edited, truncated, empty, missing and extra files
+    #[command(after_long_help = verify::HELP)]
+    Verify(VerifyArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.

@@ -10,10 +10,12 @@ pub mod list;
 pub mod locks;
 pub mod man;
 pub mod prune;
+pub mod relink;
 mod summary;
 pub mod trash;
 pub mod tui;
 pub mod undo;
+pub mod verify;
 pub mod why;
 
 use std::path::{Component, Path, PathBuf};

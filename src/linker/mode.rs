@@ -15,7 +15,7 @@ use crate::snapshot::Mode;
 
 pub use ladder::Refused;
 pub(super) use ladder::{Fallen, Ladder, Rung};
-pub(super) use make::{Source, make as make_at, same_inode};
+pub(super) use make::{Attributes, Source, make as make_at, same_inode};
 
 /// How a file came to be.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::At;
 /// Something that was asked for and is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// Where it is, relative to the cache's root.
+    /// Where it is, relative to the cache's root; of a distribution the environment's root, absolute.
     #[serde(flatten)]
     pub at: At,
     /// The name of the distribution in it.
@@ -69,6 +69,23 @@ pub enum KeptBecause {
     },
     /// The budget is kept without removing it.
     WithinBudget,
+    /// Its files are linked as was asked for already.
+    AlreadySo {
+        /// The word for the mode.
+        mode: String,
+    },
+    /// No entry of the cache is known to have its content.
+    NoEntry,
+    /// It is a directory of somebody's own, installed editable.
+    Editable,
+    /// Files of it are gone.
+    Broken,
+    /// It, or its entry, could not be read.
+    Unread,
+    /// It lies on another filesystem than the cache.
+    OtherFilesystem,
+    /// It is an environment of the cache's own.
+    InCache,
 }
 
 impl KeptBecause {
@@ -103,6 +120,18 @@ impl KeptBecause {
                 many => format!("{} processes run in it", many.len()),
             },
             Self::WithinBudget => "the limit is kept without removing it".to_owned(),
+            Self::AlreadySo { mode } => match mode.as_str() {
+                "copy" => "copied already".to_owned(),
+                mode => format!("linked by {mode} already"),
+            },
+            Self::NoEntry => "no entry of the cache is known to have its content".to_owned(),
+            Self::Editable => "it is installed editable".to_owned(),
+            Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
+            Self::Unread => "something of it could not be read".to_owned(),
+            Self::OtherFilesystem => {
+                "the cache lies on another filesystem, to which only symlinks can lead".to_owned()
+            }
+            Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
         }
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::At;
 use super::caution::Allowance;
+use super::relink::link_mode;
+use crate::snapshot::Mode;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,13 +15,17 @@ use super::caution::Allowance;
 pub enum Request {
     /// To remove entries and other things from the cache.
     Prune(Prune),
+    /// To link the files of environments otherwise.
+    Relink(Relink),
 }
 
 impl Request {
     /// What the request allows although it calls for a second look.
     pub fn allows(&self) -> &BTreeSet<Allowance> {
+        static NOTHING: BTreeSet<Allowance> = BTreeSet::new();
         match self {
             Self::Prune(prune) => &prune.allow,
+            Self::Relink(_) => &NOTHING,
         }
     }
 }
@@ -41,6 +48,18 @@ pub struct Prune {
     pub keep: Vec<Pinned>,
     /// What is allowed although it calls for a second look.
     pub allow: BTreeSet<Allowance>,
+}
+
+/// How to link the files of environments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relink {
+    /// The environments, by their roots.
+    pub environments: Vec<At>,
+    /// How their files are to be linked.
+    #[serde(with = "link_mode")]
+    pub mode: Mode,
+    /// Only these distributions, each a name or `name==version`; all of them when there are none.
+    pub packages: Vec<String>,
 }
 
 /// How much is to be removed. Without a limit it is everything that was asked for; with one, no more than it takes: what

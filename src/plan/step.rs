@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Class};
+use super::{At, Class, RelinkStep};
 use crate::human;
 use crate::snapshot::{Certainty, FilePrint, PointerForm, TreePrint};
 
@@ -18,6 +18,8 @@ pub enum Action {
     RemoveBucket,
     /// Removes what an interrupted run left.
     RemoveLeftover,
+    /// Links the files of a distribution otherwise.
+    Relink,
 }
 
 impl Action {
@@ -28,6 +30,7 @@ impl Action {
             Self::RemoveEnvironment => "remove-environment",
             Self::RemoveBucket => "remove-bucket",
             Self::RemoveLeftover => "remove-leftover",
+            Self::Relink => "relink",
         }
     }
 }
@@ -80,6 +83,9 @@ pub struct Bytes {
     pub disk: u64,
     /// What it gives back, after all steps before it: the sum over all steps is what the plan gives back.
     pub reclaimable: u64,
+    /// What it takes, as copies do in the place of links.
+    #[serde(default)]
+    pub needed: u64,
     /// Whether that is exact.
     #[serde(with = "certainty")]
     pub certainty: Certainty,
@@ -157,17 +163,20 @@ pub struct Totals {
 
 impl Totals {
     /// Folds the steps.
-    pub fn of(steps: &[Step]) -> Self {
+    pub fn of(steps: &[Step], relinks: &[RelinkStep]) -> Self {
         let mut totals = Self::default();
         for step in steps {
-            totals.steps += 1;
             totals.entries += u64::from(step.action == Action::RemoveEntry);
             totals.pointers += step.pointers.len() as u64;
-            totals.bytes.disk += step.bytes.disk;
-            totals.bytes.reclaimable += step.bytes.reclaimable;
-            totals.bytes.held += step.bytes.held;
-            totals.bytes.files += step.bytes.files;
-            totals.bytes.certainty = totals.bytes.certainty.max(step.bytes.certainty);
+        }
+        totals.steps = steps.len() as u64 + relinks.len() as u64;
+        for bytes in steps.iter().map(|step| step.bytes).chain(relinks.iter().map(|step| step.bytes)) {
+            totals.bytes.disk += bytes.disk;
+            totals.bytes.reclaimable += bytes.reclaimable;
+            totals.bytes.needed += bytes.needed;
+            totals.bytes.held += bytes.held;
+            totals.bytes.files += bytes.files;
+            totals.bytes.certainty = totals.bytes.certainty.max(bytes.certainty);
         }
         totals
     }

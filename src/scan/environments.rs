@@ -22,8 +22,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint, FoundBy, Manager, ModeCounts,
-    Problem, TreePrint,
+    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes, FilePrint, FoundBy, Manager,
+    ModeCounts, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -140,7 +140,34 @@ enum Way {
 struct Ambiguous {
     id: FileId,
     way: Way,
-    modified: Time,
+    /// Its own, not what it leads to.
+    stat: FileStat,
+}
+
+/// Files found by inode in one entry.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    modes: ModeCounts,
+    bytes: FileBytes,
+}
+
+impl Tally {
+    fn hardlink(&mut self, disk: u64) {
+        self.modes.hardlink += 1;
+        self.bytes.linked += disk;
+    }
+
+    /// Counts a symlink that takes `own` bytes itself, to a file that takes `target`.
+    fn symlink(&mut self, target: u64, own: u64) {
+        self.modes.symlink += 1;
+        self.bytes.linked += target;
+        self.bytes.symlinks += own;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.modes.add(other.modes);
+        self.bytes.add(other.bytes);
+    }
 }
 
 /// A symlink that leads nowhere, or to another cache.
@@ -161,7 +188,7 @@ struct DistInfo {
 /// What the walk of an environment collects.
 #[derive(Debug, Default)]
 struct Collected {
-    tallies: FxHashMap<u32, ModeCounts>,
+    tallies: FxHashMap<u32, Tally>,
     loose: FxHashMap<Vec<u8>, Loose>,
     ambiguous: FxHashMap<Vec<u8>, Ambiguous>,
     strays: FxHashMap<Vec<u8>, Stray>,

@@ -19,6 +19,8 @@ pub struct Cache {
     pub found_by: String,
     /// The type of the filesystem it lies on, as `ext4`, where known.
     pub filesystem: Option<String>,
+    /// Whether files on it may share extents, as far as is known.
+    pub reflinks: bool,
     /// The space of the volume it lies on.
     pub space: Option<Space>,
     /// Its buckets, and every other directory or file in its root, ordered by name.

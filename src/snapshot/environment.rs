@@ -140,6 +140,10 @@ pub struct Distribution {
     pub mode: LinkMode,
     /// Its files by what became of them.
     pub files: FileCounts,
+    /// The bytes behind its files.
+    pub bytes: FileBytes,
+    /// What identifies its `RECORD`: an installation changes it. None where there is none, or it is a symlink.
+    pub record: Option<FilePrint>,
     /// Whether it is whole.
     pub state: DistributionState,
     /// Where it was installed from, when `direct_url.json` tells: a URL, `file://` for local directories.
@@ -174,6 +178,26 @@ pub struct FileCounts {
     pub unprovable: u64,
     /// Files of no known entry: their content is what `RECORD` says, but no entry has it.
     pub own: u64,
+}
+
+/// Allocated bytes behind the files of a distribution, as far as linking them otherwise moves them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileBytes {
+    /// Of copies that have no other name: what links in their place give back.
+    pub copied: u64,
+    /// Of the entry's files that hardlinks and symlinks lead to: what copies in their place take.
+    pub linked: u64,
+    /// Of the symlinks themselves.
+    pub symlinks: u64,
+}
+
+impl FileBytes {
+    /// Adds other bytes to these.
+    pub fn add(&mut self, other: Self) {
+        self.copied += other.copied;
+        self.linked += other.linked;
+        self.symlinks += other.symlinks;
+    }
 }
 
 /// One way of linking a file. Read from files, never from settings.
@@ -229,6 +253,9 @@ impl LinkMode {
 }
 
 impl Mode {
+    /// All of them, in uv's order.
+    pub const ALL: [Self; 4] = [Self::Clone, Self::Hardlink, Self::Symlink, Self::Copy];
+
     /// The word for it, the same on screen and in JSON.
     pub fn word(self) -> &'static str {
         match self {

@@ -26,8 +26,11 @@ mod prune;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;
+#[cfg(unix)]
+mod relink;
 mod samples;
 mod support;
 mod tui;
 mod uv;
+mod verify;
 mod walk;

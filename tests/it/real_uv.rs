@@ -12,3 +12,5 @@ mod parity;
 mod prune;
 mod reclaimable;
 mod references;
+mod relink;
+mod verify;

@@ -16,7 +16,7 @@ use crate::cli::request;
 use crate::cli::surroundings::{self, Surroundings};
 use crate::disk;
 use crate::human;
-use crate::plan::{self, Plan, SCHEMA_VERSION, Step, Totals};
+use crate::plan::{self, Plan, Request, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
 
 /// The largest plan that is read, in bytes.
@@ -32,6 +32,11 @@ pub fn run(
 ) -> Result<(), Failure> {
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
     let saved = read(&arguments.file)?;
+    if !matches!(saved.request, Request::Prune(_)) || !saved.relinks.is_empty() {
+        let shown = human::escape_os(arguments.file.as_os_str());
+        let text = format!("`{shown}` is no plan to prune. Nothing was changed.");
+        return Err(Failure::message(USAGE, text).hint("`cachetui prune … --save FILE` writes plans."));
+    }
     let planned = saved.cache.path();
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     if planned != prepared.cache() && (real(&planned).is_none() || real(&planned) != real(prepared.cache())) {
@@ -73,7 +78,7 @@ fn renewed(saved: Plan, fresh: &Plan) -> Plan {
     };
     let renew = |step: Step| fresh.steps.iter().find(|other| same(&step, other)).cloned().unwrap_or(step);
     let steps: Vec<Step> = saved.steps.into_iter().map(renew).collect();
-    Plan { totals: Totals::of(&steps), steps, request: saved.request, ..fresh.clone() }
+    Plan { totals: Totals::of(&steps, &[]), steps, request: saved.request, ..fresh.clone() }
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {

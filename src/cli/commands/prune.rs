@@ -132,7 +132,7 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
 
 /// What to know about a limit: that it will not be kept, and what the trash takes of it.
 fn about_limit(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
-    let Request::Prune(Prune { budget, .. }) = &plan.request;
+    let Request::Prune(Prune { budget, .. }) = &plan.request else { return Vec::new() };
     let gone = &plan.totals.bytes;
     let left = snapshot.cache.disk.saturating_sub(gone.disk);
     let free = snapshot.cache.space.map_or(0, |space| space.available).saturating_add(gone.reclaimable);

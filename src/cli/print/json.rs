@@ -15,8 +15,10 @@ pub mod frame;
 pub mod locks;
 pub mod plan;
 pub mod pointers;
+pub mod relink;
 mod safe;
 pub mod text;
+pub mod verify;
 
 use std::io::{self, Write};
 

@@ -118,6 +118,13 @@ fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
         KeptBecause::Pinned => (8, "needed by a lock file", "locked"),
         KeptBecause::Running { .. } => (9, "in use by running processes", "running"),
         KeptBecause::WithinBudget => (10, "not needed to keep within the limit", "within the limit"),
+        KeptBecause::AlreadySo { .. } => (11, "linked so already", "already so"),
+        KeptBecause::NoEntry => (12, "not from this cache", "not from here"),
+        KeptBecause::Editable => (13, "installed editable", "editable"),
+        KeptBecause::Broken => (14, "broken; repair them first", "broken"),
+        KeptBecause::Unread => (15, "not readable", "unread"),
+        KeptBecause::OtherFilesystem => (16, "on another filesystem than the cache", "elsewhere"),
+        KeptBecause::InCache => (17, "environments of the cache's own", "in the cache"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
-use crate::disk::FileStat;
+use crate::disk::{FileStat, Time};
 use crate::linker::file::{mode_bits, set_mode_bits};
 use crate::linker::place::{Calls as _, Found, Leads, Place};
 use crate::linker::tree::content;
@@ -31,7 +31,16 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Makes `name`, which must not exist, from the source; `bits` are the permissions of what becomes a file of its own.
+/// What a file of its own gets, which a link has from its source.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::linker) struct Attributes {
+    /// The permission bits.
+    pub(in crate::linker) bits: u32,
+    /// The modification time; the present where there is none.
+    pub(in crate::linker) modified: Option<Time>,
+}
+
+/// Makes `name`, which must not exist, from the source; `attributes` are those of what becomes a file of its own.
 ///
 /// Answers with what came about. After an error nothing is there. A hardlink is made by the source's name and then proven
 /// to be the file that is held open, or at least equal to it: where a filesystem of layers copies a file up when it is
@@ -41,11 +50,11 @@ pub(in crate::linker) fn make(
     place: &Place,
     name: &OsStr,
     mode: Mode,
-    bits: u32,
+    attributes: Attributes,
 ) -> io::Result<Found> {
     let made = match mode {
-        Mode::Clone => clone(source, place, name, bits),
-        Mode::Copy => copy(source, place, name, bits),
+        Mode::Clone => clone(source, place, name, attributes),
+        Mode::Copy => copy(source, place, name, attributes),
         Mode::Hardlink => source.place.hardlink(source.name, place, name),
         Mode::Symlink => place.calls().symlink(&source.text, name, Leads::ToFile),
     };
@@ -64,33 +73,36 @@ fn take_back(place: &Place, name: &OsStr) {
     drop(place.calls().remove_file(name));
 }
 
-fn copy(source: &Source<'_>, place: &Place, name: &OsStr, bits: u32) -> io::Result<()> {
+fn copy(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
     let mut to = place.calls().create_file(name)?;
     let copied = (&source.file)
         .rewind()
         .and_then(|()| io::copy(&mut &source.file, &mut to))
-        .and_then(|_| finish(&to, bits));
+        .and_then(|_| finish(&to, attributes));
     copied.inspect_err(|_| take_back(place, name))
 }
 
 #[cfg(not(target_vendor = "apple"))]
-fn clone(source: &Source<'_>, place: &Place, name: &OsStr, bits: u32) -> io::Result<()> {
+fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
     let to = place.calls().create_file(name)?;
-    let cloned = reflink_copy::reflink_file(&source.file, &to).and_then(|()| finish(&to, bits));
+    let cloned = reflink_copy::reflink_file(&source.file, &to).and_then(|()| finish(&to, attributes));
     cloned.inspect_err(|_| take_back(place, name))
 }
 
 #[cfg(target_vendor = "apple")]
-fn clone(source: &Source<'_>, place: &Place, name: &OsStr, bits: u32) -> io::Result<()> {
+fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
     use rustix::fs::{CloneFlags, fclonefileat};
     fclonefileat(&source.file, place.handle(), name, CloneFlags::empty())?;
-    let finished = place.open_file(name).and_then(|to| finish(&to, bits));
+    let finished = place.open_file(name).and_then(|to| finish(&to, attributes));
     finished.inspect_err(|_| take_back(place, name))
 }
 
-/// Gives a file its permissions, through its handle and before anybody else knows it.
-fn finish(to: &File, bits: u32) -> io::Result<()> {
-    set_mode_bits(to, bits)?;
+/// Gives a file its permissions and its time, through its handle and before anybody else knows it.
+fn finish(to: &File, attributes: Attributes) -> io::Result<()> {
+    set_mode_bits(to, attributes.bits)?;
+    if let Some(modified) = attributes.modified {
+        to.set_modified(modified.timestamp().into())?;
+    }
     // Linux syncs the filesystem once instead, when all files of a tree are staged.
     if cfg!(target_os = "linux") { Ok(()) } else { to.sync_all() }
 }

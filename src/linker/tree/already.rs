@@ -10,7 +10,7 @@ use super::stage::LinkChanges;
 use super::{Expect, Kind};
 use crate::disk::extent::{Extent, ExtentState, extents};
 use crate::disk::{FileKind, FileStat};
-use crate::linker::mode::{Source, same_inode};
+use crate::linker::mode::{Attributes, Source, same_inode};
 use crate::linker::place::{Calls as _, Found, Place};
 use crate::snapshot::Mode;
 
@@ -82,14 +82,18 @@ impl<'a> Destination<'a> {
         }
     }
 
-    /// The permission bits of a file of its own: those of the file it replaces, if that one is meant to stay the same in
-    /// everything but its mode, else the source's.
-    pub(super) fn bits(&self, expect: &Expect) -> u32 {
+    /// What a file of its own gets. The permissions are those of the file it replaces, if that one is meant to stay the
+    /// same in everything but its mode, else the source's. The modification time is that of what it replaces, if only the
+    /// mode changes: `CPython` goes on using what it compiled, and whoever compares times sees that nothing changed.
+    pub(super) fn attributes(&self, expect: &Expect) -> Attributes {
         let replaced = self.found.filter(|found| found.stat.kind == FileKind::File);
-        match (expect, replaced) {
+        let bits = match (expect, replaced) {
             (Expect::SameContent | Expect::Stat(_), Some(found)) => found.bits & 0o777,
             _ => self.source.found.bits & 0o777,
-        }
+        };
+        let same = matches!(expect, Expect::SameContent);
+        let modified = same.then(|| replaced.unwrap_or(self.source.found).stat.modified);
+        Attributes { bits, modified }
     }
 
     fn is_equal(&self) -> io::Result<bool> {

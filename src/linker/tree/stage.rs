@@ -202,7 +202,7 @@ impl<'a> Staging<'a> {
                 return Ok(None);
             }
         }
-        let bits = destination.bits(&item.expect);
+        let attributes = destination.attributes(&item.expect);
         // A link would take the right to run from a program that uv copied to give it (uv 0.13.8, `.data/scripts`).
         let runs = |bits: u32| bits & 0o111 != 0;
         let loses = destination.found.is_some_and(|found| {
@@ -214,7 +214,7 @@ impl<'a> Staging<'a> {
                 return Ok(None);
             }
             let temporary = temporary_name();
-            let made = make_at(&source, place, &temporary, mode, bits)?;
+            let made = make_at(&source, place, &temporary, mode, attributes)?;
             Ok(Some((temporary, made)))
         };
         let rung = match kind {

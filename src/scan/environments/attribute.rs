@@ -6,7 +6,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::contended;
 use super::distribution::{self, Examined};
-use super::{Against, Collected, DistInfo, Use};
+use super::{Against, Collected, DistInfo, Tally, Use};
+use crate::scan::print;
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EvidenceCounts, FileCounts, Health, LinkMode,
     ModeCounts,
@@ -49,7 +50,7 @@ pub(super) fn attribute(
             counts: *counts,
         }));
         environment.modes.add(examined.files.modes);
-        environment.copied += examined.copied;
+        environment.copied += examined.bytes.copied;
         changed.push(std::mem::take(&mut examined.changed));
         environment.distributions.push(describe(root, dist_info, examined, collected));
     }
@@ -101,7 +102,7 @@ fn wholly_linked(
         return None;
     }
     let mut linked = candidates.iter().filter_map(|entry| Some((*entry, *collected.tallies.get(entry)?)));
-    let (entry, modes) = linked.next()?;
+    let (entry, Tally { modes, bytes }) = linked.next()?;
     let facts = &against.entries[entry as usize];
     if linked.next().is_some() || modes.total() != facts.linkable || facts.generates {
         return None;
@@ -114,7 +115,8 @@ fn wholly_linked(
     };
     let has_record =
         collected.loose.contains_key(dist_info.path.join("RECORD").as_os_str().as_encoded_bytes());
-    Some(Examined { files, uses: vec![(entry, modes, evidence(modes))], has_record, ..Examined::default() })
+    let uses = vec![(entry, modes, evidence(modes))];
+    Some(Examined { files, uses, bytes, has_record, ..Examined::default() })
 }
 
 /// The evidence behind files that were found by inode.
@@ -125,8 +127,8 @@ pub(super) fn evidence(modes: ModeCounts) -> EvidenceCounts {
 /// Entries whose files lie in the environment although no distribution there has their name and version.
 fn unclaimed(collected: &Collected, claimed: &FxHashSet<u32>) -> Vec<(u32, ModeCounts)> {
     let mut counts: FxHashMap<u32, ModeCounts> = FxHashMap::default();
-    for (entry, modes) in collected.tallies.iter().filter(|(entry, _)| !claimed.contains(entry)) {
-        counts.entry(*entry).or_default().add(*modes);
+    for (entry, tally) in collected.tallies.iter().filter(|(entry, _)| !claimed.contains(entry)) {
+        counts.entry(*entry).or_default().add(tally.modes);
     }
     for (_, entry) in collected.directories.iter().filter(|(_, entry)| !claimed.contains(entry)) {
         counts.entry(*entry).or_default().symlink += 1;
@@ -154,6 +156,8 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         entry: entry.map(|(entry, _, _)| EntryIndex::new(*entry as usize)),
         mode: LinkMode::of(files.modes),
         files,
+        bytes: examined.bytes,
+        record: loose("RECORD").map(|record| print::of(&record.stat)),
         state: if files.dangling + files.missing > 0 {
             DistributionState::Broken
         } else if !examined.has_record {

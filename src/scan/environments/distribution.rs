@@ -11,13 +11,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 mod choose;
 
 use super::attribute::evidence;
-use super::{Against, Ambiguous, Collected, DistInfo, Loose, Way};
+use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way};
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::human;
 use crate::scan::content;
 use crate::scan::installed::{self, Expected};
 use crate::scan::share::Map;
-use crate::snapshot::{EvidenceCounts, FileCounts, ModeCounts};
+use crate::snapshot::{EvidenceCounts, FileBytes, FileCounts, ModeCounts};
 use crate::uv::distribution as names;
 use crate::uv::record::{self, Location};
 
@@ -27,8 +27,7 @@ pub(super) struct Examined {
     pub(super) files: FileCounts,
     /// The entries it uses; without a count where only the name is the same.
     pub(super) uses: Vec<(u32, ModeCounts, EvidenceCounts)>,
-    /// Allocated bytes of copied files.
-    pub(super) copied: u64,
+    pub(super) bytes: FileBytes,
     /// Files of its own whose content is not what its `RECORD` says, relative to the environment.
     pub(super) changed: Vec<PathBuf>,
     pub(super) has_record: bool,
@@ -133,16 +132,17 @@ impl Examination<'_> {
     }
 
     /// Files found by inode in any of the candidates.
-    fn tallied(&self, candidates: &[u32]) -> ModeCounts {
-        let mut modes = ModeCounts::default();
+    fn tallied(&self, candidates: &[u32]) -> Tally {
+        let mut tally = Tally::default();
         for entry in candidates {
-            modes.add(self.collected.tallies.get(entry).copied().unwrap_or_default());
+            tally.add(self.collected.tallies.get(entry).copied().unwrap_or_default());
         }
-        modes
+        tally
     }
 
     fn uses_by_inode(&self, candidates: &[u32]) -> Vec<(u32, ModeCounts, EvidenceCounts)> {
-        let by = |entry: &u32| self.collected.tallies.get(entry).copied().unwrap_or_default();
+        let by =
+            |entry: &u32| self.collected.tallies.get(entry).map_or_else(ModeCounts::default, |it| it.modes);
         candidates.iter().map(|entry| (*entry, by(entry), evidence(by(entry)))).collect()
     }
 
@@ -173,7 +173,8 @@ impl Examination<'_> {
         }
         let (chosen, expected) = self.choose(rows, candidates);
         let mut examined = Examined::default();
-        examined.files.modes = self.tallied(candidates);
+        let Tally { modes, bytes } = self.tallied(candidates);
+        (examined.files.modes, examined.bytes) = (modes, bytes);
         let mut presumed = Vec::new();
         for row in rows {
             let key = row.path.as_os_str().as_encoded_bytes();
@@ -241,7 +242,7 @@ impl Examination<'_> {
                 }
                 files.modes.copy += 1;
                 if loose.stat.links == 1 {
-                    examined.copied += loose.stat.disk;
+                    examined.bytes.copied += loose.stat.disk;
                 }
                 return Some(Equal::Copy);
             }
@@ -282,7 +283,7 @@ impl Examination<'_> {
             return;
         };
         if ambiguous.way == Way::Clone
-            && self.installed.is_some_and(|installed| ambiguous.modified > installed)
+            && self.installed.is_some_and(|installed| ambiguous.stat.modified > installed)
         {
             let path = self.root.join(&row.path);
             let same = FileStat::of(&path)
@@ -293,14 +294,18 @@ impl Examination<'_> {
             }
         }
         let modes = &mut examined.files.modes;
+        let bytes = &mut examined.bytes;
         let (by, counts) = uses.entry(entry).or_default();
         match ambiguous.way {
             Way::Hardlink => {
+                bytes.linked += ambiguous.stat.disk;
                 modes.hardlink += 1;
                 by.hardlink += 1;
                 counts.inode += 1;
             }
             Way::Symlink => {
+                bytes.linked += self.against.table.record(ambiguous.id).disk();
+                bytes.symlinks += ambiguous.stat.disk;
                 modes.symlink += 1;
                 by.symlink += 1;
                 counts.symlink += 1;
@@ -322,7 +327,8 @@ impl Examination<'_> {
         uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
     ) {
         let content = rows.iter().filter(|row| !row.private).count() as u64;
-        let certain = content == self.tallied(candidates).total() && self.collected.directories.is_empty();
+        let certain =
+            content == self.tallied(candidates).modes.total() && self.collected.directories.is_empty();
         for row in rows.iter().filter(|row| row.private || !certain) {
             let path = self.root.join(&row.path);
             let Ok(stat) = FileStat::following(&path) else {
@@ -337,6 +343,7 @@ impl Examination<'_> {
                 by.symlink += 1;
                 counts.symlink += 1;
                 examined.files.modes.symlink += 1;
+                examined.bytes.linked += stat.disk;
             } else if found
                 .is_none_or(|id| !self.against.table.places(id).any(|place| candidates.contains(&place)))
             {

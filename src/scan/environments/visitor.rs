@@ -44,12 +44,17 @@ impl EnvironmentVisitor<'_> {
         };
         match (only, way) {
             (Some(ELSEWHERE | STORE), _) => {}
-            (Some(entry), Way::Hardlink) => self.collected.tallies.entry(entry).or_default().hardlink += 1,
-            (Some(entry), Way::Symlink) => self.collected.tallies.entry(entry).or_default().symlink += 1,
+            (Some(entry), Way::Hardlink) => {
+                self.collected.tallies.entry(entry).or_default().hardlink(stat.disk);
+            }
+            (Some(entry), Way::Symlink) => {
+                let target = self.against.table.record(id).disk();
+                self.collected.tallies.entry(entry).or_default().symlink(target, stat.disk);
+            }
             // A reflink may have been written to since, so that it has to be looked at by name as well.
             (Some(_), Way::Clone) | (None, _) => {
                 let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
-                self.collected.ambiguous.insert(path, Ambiguous { id, way, modified: stat.modified });
+                self.collected.ambiguous.insert(path, Ambiguous { id, way, stat: *stat });
             }
         }
     }
@@ -87,7 +92,8 @@ impl EnvironmentVisitor<'_> {
             && let Some(entry) = self.against.by_id.at(&path)
             && self.against.table.places(id).any(|place| place == entry)
         {
-            self.collected.tallies.entry(entry).or_default().symlink += 1;
+            let target = self.against.table.record(id).disk();
+            self.collected.tallies.entry(entry).or_default().symlink(target, stat.disk);
             let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
             self.collected.named.insert(path, entry);
             return;

@@ -120,7 +120,7 @@ impl Planning {
     pub(in crate::tui) fn chosen(&self) -> Option<Plan> {
         let mut plan = self.plan.clone()?;
         plan.steps.retain(|step| !self.excluded.contains(&step.at));
-        plan.totals = Totals::of(&plan.steps);
+        plan.totals = Totals::of(&plan.steps, &plan.relinks);
         Some(plan)
     }
 

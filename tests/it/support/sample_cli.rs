@@ -285,6 +285,7 @@ pub(crate) fn sample() -> Snapshot {
         cache: Cache {
             path: PathBuf::from("/home/ada/.cache/uv"),
             found_by: "the default".to_owned(),
+            reflinks: false,
             filesystem: Some("ext4".to_owned()),
             space: Some(Space { total: 500 << 30, available: 84 << 30 }),
             buckets: vec![Bucket {

@@ -16,12 +16,14 @@ pub(crate) struct Wheel {
     name: &'static str,
     version: &'static str,
     files: Vec<(String, Vec<u8>, u32)>,
+    /// Files for which `RECORD` states the digest of something else.
+    wrong: Vec<String>,
 }
 
 impl Wheel {
     /// A wheel with one module, which has its name.
     pub(crate) fn new(name: &'static str, version: &'static str) -> Self {
-        let wheel = Self { name, version, files: Vec::new() };
+        let wheel = Self::empty(name, version);
         let module = format!("{}/__init__.py", wheel.module());
         let text =
             format!("NAME = {name:?}\nVERSION = {version:?}\n\n\ndef main():\n    print(NAME, VERSION)\n");
@@ -30,7 +32,7 @@ impl Wheel {
 
     /// A wheel without any module.
     pub(crate) fn empty(name: &'static str, version: &'static str) -> Self {
-        Self { name, version, files: Vec::new() }
+        Self { name, version, files: Vec::new(), wrong: Vec::new() }
     }
 
     fn module(&self) -> String {
@@ -41,6 +43,12 @@ impl Wheel {
     pub(crate) fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.to_owned(), content.into(), 0o644));
         self
+    }
+
+    /// Adds a file for which `RECORD` states the digest of something else.
+    pub(crate) fn wrong(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.wrong.push(path.to_owned());
+        self.file(path, content)
     }
 
     /// Adds a file that may be executed.
@@ -86,7 +94,8 @@ impl Wheel {
         );
         let mut record = String::new();
         for (path, content, _) in &self.files {
-            let digest = BASE64URL_NOPAD.encode(&Sha256::digest(content));
+            let wrong = self.wrong.contains(path);
+            let digest = BASE64URL_NOPAD.encode(&Sha256::digest(if wrong { &b"else"[..] } else { content }));
             let quoted = if path.contains([',', '"']) {
                 format!("\"{}\"", path.replace('"', "\"\""))
             } else {

@@ -18,7 +18,7 @@ impl Examination<'_> {
         if !doubtful {
             let best = candidates.iter().copied().max_by_key(|entry| {
                 (
-                    self.collected.tallies.get(entry).map_or(0, |tally| tally.total()),
+                    self.collected.tallies.get(entry).map_or(0, |tally| tally.modes.total()),
                     std::cmp::Reverse(*entry),
                 )
             });
@@ -36,7 +36,7 @@ impl Examination<'_> {
     }
 
     fn score(&self, rows: &[Row], entry: u32, expected: &Expected) -> u64 {
-        let mut score = self.collected.tallies.get(&entry).map_or(0, |tally| tally.total());
+        let mut score = self.collected.tallies.get(&entry).map_or(0, |tally| tally.modes.total());
         for row in rows {
             let key = row.path.as_os_str().as_encoded_bytes();
             if let Some(ambiguous) = self.collected.ambiguous.get(key) {

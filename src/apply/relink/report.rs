@@ -1,0 +1,127 @@
+//! What became of environments whose files were to be linked otherwise.
+
+use serde::Serialize;
+
+use crate::apply::report::State;
+use crate::plan::{Action, At, RelinkStep};
+use crate::snapshot::ModeCounts;
+
+/// What became of a plan to link files otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RelinkReport {
+    /// What became of each step, in the plan's order.
+    pub outcomes: Vec<RelinkOutcome>,
+    /// What was given back, or taken.
+    pub freed: Change,
+    /// What else is worth saying, as sentences. Not escaped.
+    pub notes: Vec<String>,
+}
+
+/// Bytes that were given back; negative where they were taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// By the plan, of the steps that were done.
+    pub predicted: i64,
+    /// By how much the free space of the environments' volumes grew; none where it could not be measured.
+    pub measured: Option<i64>,
+    /// Why the two differ, where they do by more than a hundredth. Not escaped.
+    pub why: Option<String>,
+}
+
+impl RelinkReport {
+    /// How many steps ended so.
+    pub fn count(&self, state: State) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.state == state).count()
+    }
+}
+
+/// What became of one distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RelinkOutcome {
+    /// What was to be done: [`Action::Relink`].
+    pub action: Action,
+    /// In which environment: its root, absolute.
+    #[serde(flatten)]
+    pub at: At,
+    /// The distribution's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What became of it.
+    pub state: State,
+    /// Why, unless it was done. Not escaped.
+    pub why: Option<String>,
+    /// Files that were made, by the mode that worked.
+    pub made: Made,
+    /// Files that were as wanted already.
+    pub already: u64,
+    /// Files that were left alone because their content or their permissions are not the entry's.
+    pub modified: Vec<At>,
+    /// Files that were left alone because something else was there than expected.
+    pub stale: Vec<At>,
+    /// Modes that did not work.
+    pub refused: Vec<RefusedMode>,
+    /// Files that are no hardlinks because the cache's file can have no more links.
+    pub link_limit: Vec<At>,
+    /// What failed, as sentences. Not escaped.
+    pub failed: Vec<String>,
+}
+
+/// Files by the mode they were made in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Reflinks.
+    pub clone: u64,
+    /// Hardlinks.
+    pub hardlink: u64,
+    /// Symlinks.
+    pub symlink: u64,
+    /// Copies.
+    pub copy: u64,
+}
+
+/// A mode that did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedMode {
+    /// The word for the mode.
+    pub mode: &'static str,
+    /// What the operating system answered.
+    pub reason: String,
+    /// How many files have another mode because of it.
+    pub files: u64,
+}
+
+impl Made {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.clone + self.hardlink + self.symlink + self.copy
+    }
+}
+
+impl From<ModeCounts> for Made {
+    fn from(counts: ModeCounts) -> Self {
+        let ModeCounts { clone, hardlink, symlink, copy } = counts;
+        Self { clone, hardlink, symlink, copy }
+    }
+}
+
+impl RelinkOutcome {
+    /// An outcome of which nothing but its end is known. `why` is not escaped.
+    pub fn ended(step: &RelinkStep, state: State, why: Option<String>) -> Self {
+        Self {
+            action: Action::Relink,
+            at: step.at.clone(),
+            name: step.name.clone(),
+            version: step.version.clone(),
+            state,
+            why,
+            made: Made::default(),
+            already: 0,
+            modified: Vec::new(),
+            stale: Vec::new(),
+            refused: Vec::new(),
+            link_limit: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `relink`: plans, shows the plan, asks, and links the files of environments otherwise.
+
+mod act;
+mod text;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::apply::report::State;
+use crate::cli::args::Places;
+use crate::cli::args::relink::RelinkArguments;
+use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
+use crate::cli::print::View;
+use crate::cli::print::json::{self, relink::Body};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::{confirm, progress, request};
+use crate::human;
+use crate::plan::{At, Plan, Relink, Request, plan};
+use crate::scan::Absent;
+use crate::snapshot::{EnvironmentIndex, Snapshot, What};
+
+/// Links the files of environments otherwise.
+pub fn run(
+    places: &Places,
+    arguments: &RelinkArguments,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    check(arguments)?;
+    let under: Vec<PathBuf> =
+        arguments.under.iter().map(|path| super::absolute(path, &surroundings.current_dir)).collect();
+    let mut places = places.clone();
+    places.roots.extend(under.iter().cloned());
+    let job = request::start(&places, Absent::Refused, surroundings)?;
+    let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+    let chosen = chosen(&snapshot, arguments, &under, surroundings)?;
+    let request = Request::Relink(Relink {
+        environments: chosen.iter().map(|index| At::new(&snapshot.environment(*index).path)).collect(),
+        mode: arguments.link_mode,
+        packages: arguments.packages.clone(),
+    });
+    let plan = plan(&snapshot, &request);
+    if !arguments.json {
+        text::review(&plan, view, writer)?;
+    }
+    if arguments.asking.dry_run || plan.is_empty() {
+        return answer(&snapshot, &plan, None, arguments, view, writer);
+    }
+    if !arguments.asking.yes {
+        let question =
+            format!("Link {} otherwise?", human::counted(plan.totals.bytes.files, "file", "files"));
+        if !confirm::ask(&question, surroundings, writer)? {
+            writeln!(writer, "Nothing was changed.")?;
+            return Ok(());
+        }
+    }
+    writer.flush()?;
+    let done = act::carry_out(&plan, &places, surroundings, view)?;
+    answer(&snapshot, &plan, Some(&done), arguments, view, writer)?;
+    if let Some(refused) = done.busy {
+        return Err(crate::cli::locking::failure(refused));
+    }
+    let count = |state| done.report.count(state);
+    if count(State::Failed) + count(State::Stale) > 0 {
+        Err(Failure::quiet(FAILED))
+    } else if count(State::Cancelled) > 0 {
+        Err(Failure::quiet(INTERRUPTED))
+    } else {
+        Ok(())
+    }
+}
+
+fn check(arguments: &RelinkArguments) -> Result<(), Failure> {
+    if arguments.environments.is_empty() && !arguments.all {
+        return Err(Failure::message(USAGE, "It is not said which environments to relink.")
+            .hint("Name them, or say `--all`, or `--all --under DIR`; `cachetui envs` lists them."));
+    }
+    if arguments.json && !arguments.asking.yes && !arguments.asking.dry_run {
+        return Err(Failure::message(USAGE, "With `--json` nobody can be asked. Nothing was changed.")
+            .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
+    }
+    Ok(())
+}
+
+/// The environments that the arguments mean.
+fn chosen(
+    snapshot: &Snapshot,
+    arguments: &RelinkArguments,
+    under: &[PathBuf],
+    surroundings: &Surroundings,
+) -> Result<Vec<EnvironmentIndex>, Failure> {
+    let chosen = if arguments.all {
+        let real: Vec<PathBuf> = under.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+        let within = |path: &Path| {
+            under.is_empty() || under.iter().chain(&real).any(|directory| path.starts_with(directory))
+        };
+        let all = snapshot.environments();
+        all.filter(|(_, item)| item.entry.is_none() && within(&item.path)).map(|(index, _)| index).collect()
+    } else {
+        super::environments(snapshot, &arguments.environments, &surroundings.current_dir)?
+    };
+    for text in &arguments.packages {
+        let what = What::new(text.as_ref());
+        let installed = chosen.iter().flat_map(|index| &snapshot.environment(*index).distributions);
+        if !installed.into_iter().any(|it| what.names_distribution(Some(&it.name), Some(&it.version))) {
+            let shown = human::escape(text);
+            return Err(Failure::message(FAILED, format!("No distribution there is called `{shown}`.")));
+        }
+    }
+    Ok(chosen)
+}
+
+fn answer(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    done: Option<&act::Done>,
+    arguments: &RelinkArguments,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let report = done.map(|done| &done.report);
+    if arguments.json {
+        json::write(snapshot, Body { plan, report }, view, writer)?;
+    } else if let Some(report) = report {
+        text::report(plan, report, view, writer)?;
+    }
+    Ok(())
+}

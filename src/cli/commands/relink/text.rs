@@ -1,0 +1,225 @@
+//! The plan and the report for people.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use crate::apply::relink::{Made, RelinkOutcome, RelinkReport};
+use crate::apply::report::State;
+use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
+use crate::human;
+use crate::plan::{Bytes, Plan, RelinkStep};
+use crate::snapshot::Certainty;
+
+/// Distributions of one environment that are shown without being asked for all.
+const SHOWN: usize = 10;
+
+/// Prints what is to be done, what is not and why, and what it means.
+pub(super) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let mut environments: BTreeMap<_, Vec<&RelinkStep>> = BTreeMap::new();
+    for step in &plan.relinks {
+        environments.entry(step.at.path()).or_default().push(step);
+    }
+    for (path, mut steps) in environments {
+        writeln!(writer, "{}", view.painted(Paint::Strong, &view.path(&path)))?;
+        steps.sort_by_key(|step| std::cmp::Reverse((weight(step), step.bytes.files)));
+        let shown = if view.verbose { steps.len() } else { steps.len().min(SHOWN) };
+        table(&steps[..shown]).print(view, writer)?;
+        if steps.len() > shown {
+            let more = human::counted((steps.len() - shown) as u64, "distribution", "distributions");
+            writeln!(writer, "  … and {more} more; `-v` lists them all")?;
+        }
+        writeln!(writer)?;
+    }
+    kept(plan, view, writer)?;
+    let totals = plan.totals;
+    if plan.relinks.is_empty() {
+        return writeln!(writer, "{}", view.wrapped("There is nothing to relink."));
+    }
+    for warning in &plan.warnings {
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(warning))))?;
+    }
+    let headline = format!(
+        "{}, {}: {}.",
+        human::counted(totals.steps, "distribution", "distributions"),
+        human::counted(totals.bytes.files, "file", "files"),
+        bytes_in_words(totals.bytes)
+    );
+    writeln!(writer, "{}", view.wrapped(&headline))
+}
+
+fn weight(step: &RelinkStep) -> u64 {
+    step.bytes.reclaimable.max(step.bytes.needed)
+}
+
+fn table(steps: &[&RelinkStep]) -> Table {
+    let mut table = Table::new(&[
+        Column::text("NAME").fit(Fit::End(12)),
+        Column::text("VERSION").fit(Fit::End(8)),
+        Column::number("FILES").spare(2),
+        Column::number("GIVES BACK"),
+        Column::number("TAKES").spare(3),
+        Column::text("WHY").fit(Fit::End(16)).spare(1),
+    ])
+    .indented(2);
+    for step in steps {
+        let Bytes { reclaimable, needed, certainty, files, .. } = step.bytes;
+        let sign = if certainty == Certainty::AtLeast { "≥ " } else { "" };
+        let bytes = |bytes: u64| if bytes == 0 { String::new() } else { human::bytes(bytes) };
+        let back = if reclaimable == 0 { String::new() } else { format!("{sign}{}", bytes(reclaimable)) };
+        table.push([
+            human::escape(&step.name).as_ref().into(),
+            human::escape(&step.version).as_ref().into(),
+            human::count(files).into(),
+            Cell::or_dash(back),
+            Cell::or_dash(bytes(needed)),
+            human::escape(&step.reason).as_ref().into(),
+        ]);
+    }
+    table
+}
+
+/// Prints what stays as it is, by reason.
+fn kept(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for kept in &plan.kept {
+        let name =
+            kept.name.as_deref().map_or_else(|| view.path(&kept.at.path()), |it| human::escape(it).into());
+        reasons.entry(&kept.reason).or_default().push(name);
+    }
+    for (reason, mut names) in reasons {
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        let shown = if view.verbose { names.len() } else { names.len().min(5) };
+        let mut shown: Vec<String> = names.drain(..shown).collect();
+        if !names.is_empty() {
+            shown.push(format!("{} more", human::count(names.len() as u64)));
+        }
+        let line = format!(
+            "{} stay{}: {} ({})",
+            human::count(all as u64),
+            if all == 1 { "s" } else { "" },
+            human::escape(reason),
+            words::list(&shown)
+        );
+        writeln!(writer, "{}", view.wrapped(&line))?;
+    }
+    if plan.kept.is_empty() { Ok(()) } else { writeln!(writer) }
+}
+
+fn bytes_in_words(bytes: Bytes) -> String {
+    let least = if bytes.certainty == Certainty::AtLeast { "at least " } else { "" };
+    match (bytes.reclaimable, bytes.needed) {
+        (0, 0) => "gives nothing back".to_owned(),
+        (back, 0) => format!("gives back {least}{}", human::bytes(back)),
+        (0, needed) => format!("takes {}", human::bytes(needed)),
+        (back, needed) => format!("gives back {least}{}, takes {}", human::bytes(back), human::bytes(needed)),
+    }
+}
+
+/// Prints what became of it.
+pub(super) fn report(
+    plan: &Plan,
+    report: &RelinkReport,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(writer)?;
+    for outcome in &report.outcomes {
+        one(outcome, view, writer)?;
+    }
+    for note in &report.notes {
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+    }
+    let mut made = Made::default();
+    let mut already = 0;
+    for outcome in &report.outcomes {
+        made.clone += outcome.made.clone;
+        made.hardlink += outcome.made.hardlink;
+        made.symlink += outcome.made.symlink;
+        made.copy += outcome.made.copy;
+        already += outcome.already;
+    }
+    let counts = [
+        (made.clone, "clone", "clones"),
+        (made.hardlink, "hardlink", "hardlinks"),
+        (made.symlink, "symlink", "symlinks"),
+        (made.copy, "copy", "copies"),
+    ];
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| human::counted(*number, one, many))
+        .collect();
+    let made = if parts.is_empty() {
+        "No file had to be made".to_owned()
+    } else {
+        format!("Made {}", words::list(&parts))
+    };
+    let before =
+        if already > 0 { format!("; {} as wanted before", human::count(already)) } else { String::new() };
+    writeln!(writer, "{}", view.wrapped(&format!("{made}{before}.")))?;
+    let done = report.count(State::Done);
+    if done < plan.relinks.len() {
+        let text = format!(
+            "{done} of {} were relinked.",
+            human::counted(plan.relinks.len() as u64, "distribution", "distributions")
+        );
+        writeln!(writer, "{}", view.painted(Paint::Bad, &text))?;
+    }
+    freed(report, view, writer)
+}
+
+fn freed(report: &RelinkReport, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let said = |bytes: i64| {
+        let size = human::bytes(bytes.unsigned_abs());
+        if bytes < 0 { format!("{size} were taken") } else { format!("{size} were given back") }
+    };
+    let freed = &report.freed;
+    let text = match (freed.measured, &freed.why) {
+        (None, _) => format!("By the plan {}; it could not be measured.", said(freed.predicted)),
+        (Some(measured), None) => format!("{}, as planned.", said(measured)),
+        (Some(measured), Some(why)) => {
+            format!("{}; by the plan {}: {}.", said(measured), said(freed.predicted), human::escape(why))
+        }
+    };
+    writeln!(writer, "{}", view.wrapped(&text))
+}
+
+fn one(outcome: &RelinkOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let name = format!("{} {}", human::escape(&outcome.name), human::escape(&outcome.version));
+    let place = view.path(&outcome.at.path());
+    if outcome.state != State::Done {
+        let why = outcome.why.as_deref().map(|why| format!(": {}", human::escape(why))).unwrap_or_default();
+        let line = format!("{} {name} in {place}{why}", outcome.state.word());
+        writeln!(writer, "{}", view.painted(Paint::Bad, &line))?;
+    }
+    for refused in &outcome.refused {
+        let files = human::counted(refused.files, "file has", "files have");
+        let line = format!(
+            "{name} in {place}: {} was refused ({}); {files} another mode",
+            refused.mode,
+            human::escape(&refused.reason)
+        );
+        writeln!(writer, "{}", view.painted(Paint::Notice, &line))?;
+    }
+    let lists = [
+        (&outcome.modified, "edited or given other permissions, left alone"),
+        (&outcome.stale, "gone or replaced meanwhile, left alone"),
+        (&outcome.link_limit, "no hardlink: the cache's file can have no more"),
+    ];
+    for (paths, what) in lists {
+        let shown = if view.verbose { paths.len() } else { paths.len().min(5) };
+        for at in &paths[..shown] {
+            writeln!(writer, "{what}: {}", view.path(&at.path()))?;
+        }
+        if paths.len() > shown {
+            writeln!(
+                writer,
+                "{what}: {} more; `-v` lists them all",
+                human::count((paths.len() - shown) as u64)
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! `verify`: contents against `RECORD`.
+
+mod detach;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::cli::args::Places;
+use crate::cli::args::verify::VerifyArguments;
+use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED, USAGE};
+use crate::cli::print::json::verify::{CheckedRow, FindingRow};
+use crate::cli::print::json::{self, Rows, frame::ProblemRow};
+use crate::cli::print::{Paint, View};
+use crate::cli::progress;
+use crate::cli::surroundings::Surroundings;
+use crate::control::{Cancel, Progress};
+use crate::disk::walk;
+use crate::human;
+use crate::scan::verify::{Finding, Verdict, Verified, Wanted, verify};
+use crate::snapshot::{Snapshot, What};
+use crate::worker;
+
+/// Compares what the arguments name with what its `RECORD`s say.
+pub fn run(
+    snapshot: &Arc<Snapshot>,
+    arguments: &VerifyArguments,
+    places: &Places,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    check(arguments)?;
+    if let Some(environment) = &arguments.detach {
+        return detach::run(snapshot, arguments, environment, places, surroundings, view, writer);
+    }
+    let wanted = wanted(snapshot, arguments, surroundings)?;
+    let verified = compare(snapshot, &wanted, surroundings, view)?;
+    if verified.cancelled {
+        return Err(Failure::quiet(INTERRUPTED));
+    }
+    if arguments.json {
+        print_json(snapshot, &wanted, &verified, view, writer)?;
+    } else {
+        print(snapshot, &wanted, &verified, view, writer)?;
+    }
+    if verified.damage().next().is_some() {
+        Err(Failure::quiet(DAMAGE))
+    } else if !verified.problems.is_empty() {
+        Err(Failure::quiet(FAILED))
+    } else {
+        Ok(())
+    }
+}
+
+fn check(arguments: &VerifyArguments) -> Result<(), Failure> {
+    let asking = arguments.asking;
+    if arguments.detach.is_none() && (asking.yes || asking.dry_run) {
+        return Err(Failure::message(
+            USAGE,
+            "Comparing changes nothing; `--yes` and `--dry-run` go with `--detach`.",
+        ));
+    }
+    if arguments.detach.is_some() && arguments.json && !asking.yes && !asking.dry_run {
+        return Err(Failure::message(USAGE, "With `--json` nobody can be asked. Nothing was changed.")
+            .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
+    }
+    Ok(())
+}
+
+/// What the arguments name.
+fn wanted(
+    snapshot: &Snapshot,
+    arguments: &VerifyArguments,
+    surroundings: &Surroundings,
+) -> Result<Wanted, Failure> {
+    let mut wanted = Wanted::default();
+    if arguments.what.is_empty() {
+        wanted.entries = snapshot.entries().map(|(index, _)| index).collect();
+        if arguments.all {
+            wanted.environments = snapshot.environments().map(|(index, _)| index).collect();
+        }
+        return Ok(wanted);
+    }
+    for argument in &arguments.what {
+        let what = What::new(argument);
+        let entries = what.find(snapshot);
+        if entries.is_empty() {
+            wanted.environments.extend(environments(snapshot, argument, &what, surroundings)?);
+        }
+        wanted.entries.extend(entries);
+    }
+    wanted.entries.sort_unstable();
+    wanted.entries.dedup();
+    wanted.environments.sort_unstable();
+    wanted.environments.dedup();
+    Ok(wanted)
+}
+
+/// What names no entry names an environment.
+fn environments(
+    snapshot: &Snapshot,
+    argument: &OsString,
+    what: &What,
+    surroundings: &Surroundings,
+) -> Result<Vec<crate::snapshot::EnvironmentIndex>, Failure> {
+    let path = PathBuf::from(argument);
+    let found = super::environments(snapshot, std::slice::from_ref(&path), &surroundings.current_dir);
+    let is_path = path.is_absolute() || path.components().count() > 1 || path.is_dir();
+    found.map_err(|failure| if is_path { failure } else { super::unknown_what(snapshot, what) })
+}
+
+/// Compares on another thread, with progress. Ctrl-C stops it.
+fn compare(
+    snapshot: &Arc<Snapshot>,
+    wanted: &Wanted,
+    surroundings: &Surroundings,
+    view: &View,
+) -> Result<Verified, Failure> {
+    let (cancel, counted) = (Cancel::default(), Arc::new(Progress::default()));
+    let answer = {
+        let (snapshot, wanted) = (Arc::clone(snapshot), wanted.clone());
+        let (cancel, counted) = (cancel.clone(), Arc::clone(&counted));
+        worker::run(move || verify(&snapshot, &wanted, walk::threads(), &cancel, &counted))
+    };
+    let describe = || {
+        let counts = counted.counts();
+        let files = human::counted(counts.files, "file", "files");
+        format!("Comparing with RECORD: {files}, {}", human::bytes(counts.bytes))
+    };
+    progress::follow(&answer, &describe, &cancel, surroundings, view.quiet)
+}
+
+fn checked(wanted: &Wanted, verified: &Verified) -> CheckedRow {
+    CheckedRow {
+        entries: wanted.entries.len() as u64,
+        environments: wanted.environments.len() as u64,
+        files: verified.files,
+        bytes: verified.bytes,
+    }
+}
+
+fn print_json(
+    snapshot: &Snapshot,
+    wanted: &Wanted,
+    verified: &Verified,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Body<Findings: Serialize, Unread: Serialize> {
+        checked: CheckedRow,
+        findings: Findings,
+        unread: Unread,
+    }
+    let body = Body {
+        checked: checked(wanted, verified),
+        findings: Rows(|| verified.findings.iter().map(|it| FindingRow::new(snapshot, it))),
+        unread: Rows(|| verified.problems.iter().map(ProblemRow::new)),
+    };
+    json::write(snapshot, body, view, writer)
+}
+
+fn print(
+    snapshot: &Snapshot,
+    wanted: &Wanted,
+    verified: &Verified,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let of = |verdict| verified.findings.iter().filter(move |finding| finding.verdict == verdict);
+    for finding in of(Verdict::Damage) {
+        one(snapshot, finding, Paint::Bad, view, writer)?;
+    }
+    let own = of(Verdict::Wheel).count() as u64;
+    if view.verbose {
+        for finding in of(Verdict::Wheel) {
+            one(snapshot, finding, Paint::Notice, view, writer)?;
+        }
+    }
+    for problem in &verified.problems {
+        writeln!(writer, "{}\n  {}", view.path(&problem.path), human::escape(&problem.message))?;
+    }
+    if view.quiet {
+        return Ok(());
+    }
+    if !verified.findings.is_empty() || !verified.problems.is_empty() {
+        writeln!(writer)?;
+    }
+    let CheckedRow { entries, environments, files, bytes } = checked(wanted, verified);
+    let mut places = Vec::new();
+    if entries > 0 {
+        places.push(human::counted(entries, "entry", "entries"));
+    }
+    if environments > 0 {
+        places.push(human::counted(environments, "environment", "environments"));
+    }
+    let places = if places.is_empty() { "nothing".to_owned() } else { places.join(" and ") };
+    let damaged = verified.damage().count() as u64;
+    let (paint, result) = match damaged {
+        0 => (Paint::Good, "all as RECORD says".to_owned()),
+        1 => (Paint::Bad, "1 is damaged".to_owned()),
+        many => (Paint::Bad, format!("{} are damaged", human::count(many))),
+    };
+    let compared = human::counted(files, "file", "files");
+    let headline = format!("{compared} of {places} compared, {}: {result}.", human::bytes(bytes));
+    writeln!(writer, "{}", view.painted(paint, &view.wrapped(&headline)))?;
+    if own > 0 {
+        let files = human::counted(own, "file has", "files have");
+        let more = if view.verbose { "" } else { "; `-v` lists them" };
+        let text =
+            format!("{files} differed from RECORD from the start, which is the wheel's own fault{more}.");
+        writeln!(writer, "{}", view.wrapped(&text))?;
+    }
+    Ok(())
+}
+
+fn one(
+    snapshot: &Snapshot,
+    finding: &Finding,
+    paint: Paint,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let word = view.painted(paint, finding.fault.word());
+    let (name, version) = (human::escape(&finding.name), human::escape(&finding.version));
+    writeln!(writer, "{word} {}  ({name} {version})", view.path(&finding.path))?;
+    for place in finding.places.iter().filter(|place| place.path != finding.path) {
+        let root = place.environment.map(|index| view.path(&snapshot.environment(index).path));
+        writeln!(writer, "  the same file in {}", root.unwrap_or_else(|| view.path(&place.path)))?;
+    }
+    Ok(())
+}

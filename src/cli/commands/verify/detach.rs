@@ -1,0 +1,170 @@
+//! `verify --detach ENV`: an environment keeps its edits, the cache and all others get the good content back.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::apply::detach::{DetachOutcome, detach};
+use crate::apply::report::State;
+use crate::cli::args::Places;
+use crate::cli::args::verify::VerifyArguments;
+use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
+use crate::cli::print::json::{self, verify::DetachBody};
+use crate::cli::print::{Paint, View};
+use crate::cli::surroundings::{self, Surroundings};
+use crate::cli::{confirm, locking, progress, request};
+use crate::control::{Cancel, Progress};
+use crate::human;
+use crate::lock::{
+    CacheExclusive, Directory, EnvironmentExclusive, Patience, Refused, Sharing, Sign, WaitState, Waiting,
+};
+use crate::plan::{self, DetachPlan};
+use crate::scan::verify::Wanted;
+use crate::snapshot::Snapshot;
+use crate::worker;
+
+/// Everything the thread needs.
+struct Job {
+    plan: DetachPlan,
+    cache: PathBuf,
+    directory: Option<(PathBuf, Sharing)>,
+    timeout: std::time::Duration,
+    cancel: Cancel,
+}
+
+/// Compares the environment, plans, asks, and carries the plan out.
+pub(super) fn run(
+    snapshot: &Arc<Snapshot>,
+    arguments: &VerifyArguments,
+    environment: &PathBuf,
+    places: &Places,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let named = std::slice::from_ref(environment);
+    let chosen = crate::cli::commands::environments(snapshot, named, &surroundings.current_dir)?;
+    let [index] = chosen.as_slice() else {
+        return Err(Failure::message(USAGE, "That names several environments; name one by its root."));
+    };
+    let wanted = Wanted { entries: Vec::new(), environments: vec![*index] };
+    let verified = super::compare(snapshot, &wanted, surroundings, view)?;
+    if verified.cancelled {
+        return Err(Failure::quiet(INTERRUPTED));
+    }
+    let plan = plan::detach(snapshot, *index, &verified);
+    let print = |outcomes: Option<&[DetachOutcome]>, writer: &mut dyn Write| {
+        json::write(snapshot, DetachBody { plan: &plan, outcomes }, view, writer)
+    };
+    if !arguments.json {
+        review(&plan, view, writer)?;
+    }
+    if plan.steps.is_empty() || arguments.asking.dry_run {
+        if arguments.json {
+            print(None, writer)?;
+        }
+        return if plan.kept.iter().any(|kept| kept.shared) && !arguments.asking.dry_run {
+            Err(Failure::quiet(FAILED))
+        } else {
+            Ok(())
+        };
+    }
+    if !arguments.asking.yes {
+        let files = human::counted(plan.steps.len() as u64, "file", "files");
+        let question = format!("Keep {files} there as they are, and restore them everywhere else?");
+        if !confirm::ask(&question, surroundings, writer)? {
+            writeln!(writer, "Nothing was changed.")?;
+            return Ok(());
+        }
+    }
+    let (timeout, _) = locking::timeout(surroundings);
+    let job = Job {
+        plan: plan.clone(),
+        cache: snapshot.cache.path.clone(),
+        directory: request::lock_directory(places, surroundings)?,
+        timeout,
+        cancel: Cancel::default(),
+    };
+    let cancel = job.cancel.clone();
+    let answer = worker::run(move || job.run());
+    let describe = || "Waiting for the locks, and restoring".to_owned();
+    let outcomes = progress::follow(&answer, &describe, &cancel, surroundings, view.quiet)?;
+    let outcomes = outcomes.map_err(locking::failure)?;
+    if arguments.json {
+        print(Some(&outcomes), writer)?;
+    } else {
+        report(&outcomes, view, writer)?;
+    }
+    let count = |state| outcomes.iter().filter(|outcome| outcome.state == state).count();
+    let kept = plan.kept.iter().filter(|kept| kept.shared).count();
+    match (count(State::Failed) + count(State::Stale) + kept, count(State::Cancelled)) {
+        (0, 0) => Ok(()),
+        (0, _) => Err(Failure::quiet(INTERRUPTED)),
+        _ => Err(Failure::quiet(FAILED)),
+    }
+}
+
+impl Job {
+    fn run(&self) -> Result<Vec<DetachOutcome>, Refused> {
+        let directory = self.directory.as_ref();
+        let directory = directory.and_then(|(path, sharing)| Directory::open(path, *sharing).ok());
+        let quietly = |_: &WaitState<'_>| {};
+        let waiting = Waiting::For(Patience {
+            timeout: self.timeout,
+            clock: &surroundings::clock,
+            sleep: &std::thread::sleep,
+            cancel: &self.cancel,
+            on_wait: &quietly,
+        });
+        let cache = CacheExclusive::acquire(&self.cache, directory.as_ref(), &waiting)?;
+        let others = self.plan.steps.iter().flat_map(|step| &step.others).map(|it| it.root.path());
+        // In the order of their paths, as everybody does who locks several.
+        let roots: BTreeSet<PathBuf> = others.chain([self.plan.environment.path()]).collect();
+        let mut locks = Vec::new();
+        for root in &roots {
+            let sign = if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target };
+            locks.push(EnvironmentExclusive::acquire(root, sign, &cache, directory.as_ref(), &waiting)?);
+        }
+        Ok(detach(&self.plan, &cache, &locks, &self.cancel, &Progress::default()))
+    }
+}
+
+fn review(plan: &DetachPlan, view: &View, writer: &mut dyn Write) -> std::io::Result<()> {
+    for step in &plan.steps {
+        let path = view.path(&plan.environment.path().join(step.at.path()));
+        let (name, version) = (human::escape(&step.name), human::escape(&step.version));
+        writeln!(writer, "keep {path}  ({name} {version})")?;
+        let good = view.path(&step.good.root.path().join(step.good.at.path()));
+        writeln!(writer, "  the cache gets the content of {good}")?;
+        for other in &step.others {
+            writeln!(writer, "  and so does {}", view.path(&other.root.path()))?;
+        }
+    }
+    for kept in &plan.kept {
+        let path = view.path(&kept.at.path());
+        writeln!(writer, "{}", view.painted(Paint::Notice, &format!("left alone {path}: {}", kept.reason)))?;
+    }
+    if plan.steps.is_empty() {
+        writeln!(writer, "There is nothing to detach.")?;
+    }
+    Ok(())
+}
+
+fn report(outcomes: &[DetachOutcome], view: &View, writer: &mut dyn Write) -> std::io::Result<()> {
+    for outcome in outcomes {
+        let path = view.path(&outcome.at.path());
+        if let Some(why) = &outcome.why {
+            let line = format!("{} {path}: {}", outcome.state.word(), human::escape(why));
+            writeln!(writer, "{}", view.painted(Paint::Bad, &line))?;
+        }
+        if outcome.unknown > 0 {
+            let names = human::counted(outcome.unknown, "name", "names");
+            let line = format!("{path} has {names} more that nobody knows, and that keep the edit.");
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&line)))?;
+        }
+    }
+    let done = outcomes.iter().filter(|outcome| outcome.state == State::Done).count();
+    let files = human::counted(done as u64, "file", "files");
+    writeln!(writer, "{files} kept there alone, and restored everywhere else.")
+}

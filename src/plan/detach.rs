@@ -1,0 +1,125 @@
+//! Chooses which edits of an environment to keep there, and to take back everywhere else.
+//!
+//! Whoever edits a hardlinked file edits the cache and all other environments too. What was compared with `RECORD` says
+//! which files that happened to, who shares them, and whether a good copy exists anywhere. Where none does, nothing is
+//! planned: the edit stays with all who have it.
+
+use serde::Serialize;
+
+use super::At;
+use crate::scan::verify::{Finding, Good, Verified};
+use crate::snapshot::{EnvironmentIndex, FilePrint, Snapshot};
+
+/// What is to be done so that one environment has its edits alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DetachPlan {
+    /// The environment, by its root.
+    pub environment: At,
+    /// One step for each file.
+    pub steps: Vec<DetachStep>,
+    /// Damaged files of the environment of which nothing is to be done.
+    pub kept: Vec<DetachKept>,
+}
+
+/// One file that the environment keeps as it is, and that the cache and the others get back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DetachStep {
+    /// The file, relative to the environment.
+    #[serde(flatten)]
+    pub at: At,
+    /// The name of its distribution.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The entry, relative to the cache's root.
+    pub entry: At,
+    /// The file, relative to the entry.
+    pub source: At,
+    /// A file with the content that `RECORD` states, in an entry or an environment.
+    pub good: Beneath,
+    /// The file in other environments that have it.
+    pub others: Vec<Beneath>,
+    /// The SHA-256 that `RECORD` states.
+    #[serde(skip)]
+    pub recorded: [u8; 32],
+    /// What has to be found in the entry.
+    pub expects: FilePrint,
+}
+
+/// A file, and what it lies in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Beneath {
+    /// The root of the entry or environment, absolute.
+    pub root: At,
+    /// Where it is there.
+    #[serde(flatten)]
+    pub at: At,
+}
+
+/// A damaged file of which nothing is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DetachKept {
+    /// The file.
+    #[serde(flatten)]
+    pub at: At,
+    /// Why, as a sentence. Not escaped.
+    pub reason: &'static str,
+    /// Whether others have the edit too, and keep it.
+    pub shared: bool,
+}
+
+/// Plans from what was found in an environment.
+pub fn detach(snapshot: &Snapshot, environment: EnvironmentIndex, verified: &Verified) -> DetachPlan {
+    let root = &snapshot.environment(environment).path;
+    let mut plan = DetachPlan { environment: At::new(root), steps: Vec::new(), kept: Vec::new() };
+    for finding in verified.damage() {
+        let Some(own) = finding.places.iter().find(|place| place.environment == Some(environment)) else {
+            continue;
+        };
+        match step(snapshot, environment, finding) {
+            Ok(step) => plan.steps.push(step),
+            Err(reason) => {
+                let shared = finding.places.len() > 1;
+                plan.kept.push(DetachKept { at: At::new(&own.path), reason, shared });
+            }
+        }
+    }
+    plan
+}
+
+fn step(
+    snapshot: &Snapshot,
+    environment: EnvironmentIndex,
+    finding: &Finding,
+) -> Result<DetachStep, &'static str> {
+    let relative = |index: EnvironmentIndex| {
+        let place = finding.places.iter().find(|place| place.environment == Some(index))?;
+        let root = &snapshot.environment(index).path;
+        Some(Beneath { root: At::new(root), at: At::new(place.path.strip_prefix(root).ok()?) })
+    };
+    let Some(expects) = finding.print else { return Err("nothing is there that could be kept") };
+    if finding.places.iter().all(|place| place.environment.is_some()) {
+        return Err("it is this environment's alone already");
+    }
+    let known = finding.entry.zip(finding.source.as_ref()).zip(finding.recorded);
+    let Some(((entry, source), recorded)) = known else { return Err("it is not known what it should be") };
+    let Some(Good { root, path }) = &finding.good else {
+        return Err("nobody has a good copy of it, so that it is left as it is");
+    };
+    let at = relative(environment).ok_or("it does not lie in the environment")?.at;
+    let mut others: Vec<_> = finding.places.iter().filter_map(|place| place.environment).collect();
+    others.sort_unstable();
+    others.dedup();
+    let key = &snapshot.entry(entry).key;
+    Ok(DetachStep {
+        at,
+        name: finding.name.clone(),
+        version: finding.version.clone(),
+        entry: At::new(&std::path::Path::new(key.bucket.as_ref()).join(&key.id)),
+        source: At::new(source),
+        good: Beneath { root: At::new(root), at: At::new(path) },
+        others: others.into_iter().filter(|index| *index != environment).filter_map(relative).collect(),
+        recorded,
+        expects,
+    })
+}

@@ -1,0 +1,73 @@
+//! How a plan is written down: all its steps in one list.
+
+use serde::{Deserialize, Serialize};
+
+use super::{At, Caution, Kept, Plan, RelinkStep, Request, Scope, Step, Totals, Watched};
+
+/// A plan as it is written down.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Form {
+    schema_version: u32,
+    request: Request,
+    cache: At,
+    scope: Scope,
+    steps: Vec<Any>,
+    kept: Vec<Kept>,
+    watch: Vec<Watched>,
+    cautions: Vec<Caution>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    totals: Totals,
+}
+
+/// A step of any kind. Each kind has keys that the others have not, by which it is known again.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Any {
+    Relink(Box<RelinkStep>),
+    Remove(Box<Step>),
+}
+
+impl From<Plan> for Form {
+    fn from(plan: Plan) -> Self {
+        let removals = plan.steps.into_iter().map(|step| Any::Remove(Box::new(step)));
+        let relinks = plan.relinks.into_iter().map(|step| Any::Relink(Box::new(step)));
+        Self {
+            schema_version: plan.schema_version,
+            request: plan.request,
+            cache: plan.cache,
+            scope: plan.scope,
+            steps: removals.chain(relinks).collect(),
+            kept: plan.kept,
+            watch: plan.watch,
+            cautions: plan.cautions,
+            warnings: plan.warnings,
+            totals: plan.totals,
+        }
+    }
+}
+
+impl From<Form> for Plan {
+    fn from(form: Form) -> Self {
+        let (mut steps, mut relinks) = (Vec::new(), Vec::new());
+        for step in form.steps {
+            match step {
+                Any::Remove(step) => steps.push(*step),
+                Any::Relink(step) => relinks.push(*step),
+            }
+        }
+        Self {
+            schema_version: form.schema_version,
+            request: form.request,
+            cache: form.cache,
+            scope: form.scope,
+            steps,
+            relinks,
+            kept: form.kept,
+            watch: form.watch,
+            cautions: form.cautions,
+            warnings: form.warnings,
+            totals: form.totals,
+        }
+    }
+}

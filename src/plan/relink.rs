@@ -1,0 +1,288 @@
+//! Chooses what to link otherwise in live environments.
+//!
+//! One step is one distribution of one environment. Only files that an entry has too are ever touched, and whether they are
+//! equal is proven when the step is carried out; here it is decided which distributions are worth it, and what that gives
+//! back or takes.
+
+use serde::{Deserialize, Serialize};
+
+use super::step::Bytes;
+use super::{Action, At, Kept, KeptBecause, Plan, Relink};
+use crate::human;
+use crate::snapshot::{
+    Certainty, Distribution, DistributionState, Environment, EnvironmentIndex, Evidence, FilePrint, Mode,
+    Snapshot, TreePrint, What,
+};
+
+/// What a symlink takes that is too long for its inode: one block of ext2 to ext4, whose inodes hold 59 bytes (kernel
+/// documentation, `filesystems/ext4/symlink.rst`). The absolute path of a file in an entry is longer almost always.
+const SYMLINK_BLOCK: u64 = 4096;
+
+/// One distribution that is to be linked otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelinkStep {
+    /// What it does: [`Action::Relink`].
+    pub action: Action,
+    /// In which environment: its root, absolute.
+    #[serde(flatten)]
+    pub at: At,
+    /// The distribution's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its `.dist-info` directory, relative to the environment's root.
+    pub dist_info: At,
+    /// The entry it was installed from, relative to the cache's root.
+    pub entry: At,
+    /// How its files are to be linked.
+    #[serde(with = "link_mode")]
+    pub mode: Mode,
+    /// Why, as a sentence. Not escaped.
+    pub reason: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Files whose content is known not to be the entry's any more, and which stay as they are.
+    pub modified: u64,
+    /// What has to be found there.
+    pub expects: RelinkExpects,
+}
+
+/// What has to be found when a distribution is linked otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelinkExpects {
+    /// The environment's `RECORD` of the distribution.
+    pub record: FilePrint,
+    /// The entry. Its links, and with them its change times, change with every installation, and with every other step.
+    pub entry: TreePrint,
+}
+
+/// What somebody should know before files are linked in a mode; nothing of the others.
+fn warning(mode: Mode, becomes: Mode) -> Option<String> {
+    match (mode, becomes) {
+        (Mode::Symlink, _) => Some(
+            "Symlinks lead into the cache: whoever prunes or cleans it, as `uv cache clean` and `uv cache prune` do, \
+             breaks these environments."
+                .to_owned(),
+        ),
+        (_, Mode::Hardlink) => {
+            let fallen = if mode == Mode::Clone {
+                "Nothing can be cloned on this filesystem; these will be hardlinks, as with uv. "
+            } else {
+                ""
+            };
+            Some(format!(
+                "{fallen}A hardlinked file is the cache's own: editing it changes the cache, and all other environments \
+                 that link to it."
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Fills in the steps, what is kept, and the warnings.
+pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
+    let packages: Vec<What> = request.packages.iter().map(|text| What::new(text.as_ref())).collect();
+    let mut environments: Vec<&At> = request.environments.iter().collect();
+    environments.sort_unstable();
+    environments.dedup();
+    for at in environments {
+        let Some(index) = snapshot.find_environment(&at.path()) else {
+            plan.kept.push(kept(at, None, KeptBecause::Unknown));
+            continue;
+        };
+        let environment = snapshot.environment(index);
+        if let Some(because) = against_environment(environment) {
+            plan.kept.push(kept(at, None, because));
+            continue;
+        }
+        for (position, distribution) in environment.distributions.iter().enumerate() {
+            let named =
+                |what: &What| what.names_distribution(Some(&distribution.name), Some(&distribution.version));
+            if !packages.is_empty() && !packages.iter().any(named) {
+                continue;
+            }
+            match step(snapshot, index, position, request.mode) {
+                Ok(step) => plan.relinks.push(step),
+                Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
+            }
+        }
+    }
+    if !plan.relinks.is_empty() {
+        plan.warnings.extend(warning(request.mode, becomes(snapshot, request.mode)));
+    }
+}
+
+fn kept(at: &At, distribution: Option<&Distribution>, because: KeptBecause) -> Kept {
+    Kept {
+        at: at.clone(),
+        name: distribution.map(|it| it.name.clone()),
+        version: distribution.map(|it| it.version.clone()),
+        disk: 0,
+        reason: because.sentence(),
+        because,
+    }
+}
+
+/// What speaks against changing an environment at all.
+fn against_environment(environment: &Environment) -> Option<KeptBecause> {
+    if environment.entry.is_some() {
+        Some(KeptBecause::InCache)
+    } else if environment.unread {
+        Some(KeptBecause::Unread)
+    } else {
+        None
+    }
+}
+
+/// What a mode becomes on the cache's filesystem.
+fn becomes(snapshot: &Snapshot, mode: Mode) -> Mode {
+    if mode == Mode::Clone && !snapshot.cache.reflinks { Mode::Hardlink } else { mode }
+}
+
+/// The step for one distribution, or why there is none.
+fn step(
+    snapshot: &Snapshot,
+    index: EnvironmentIndex,
+    position: usize,
+    mode: Mode,
+) -> Result<RelinkStep, KeptBecause> {
+    let environment = snapshot.environment(index);
+    let distribution = &environment.distributions[position];
+    if distribution.editable {
+        return Err(KeptBecause::Editable);
+    }
+    let record = match (distribution.state, distribution.record) {
+        (DistributionState::Broken, _) => return Err(KeptBecause::Broken),
+        (DistributionState::Unknown, _) | (_, None) => return Err(KeptBecause::Unread),
+        (_, Some(record)) => record,
+    };
+    let proven = |entry: &crate::snapshot::EntryIndex| {
+        let number = u32::try_from(position).ok();
+        snapshot.references_to(*entry).iter().any(|reference| {
+            reference.environment == index
+                && reference.distribution == number
+                && reference.evidence > Evidence::Name
+        })
+    };
+    let entry = distribution.entry.filter(proven).ok_or(KeptBecause::NoEntry)?;
+    let entry = snapshot.entry(entry);
+    if entry.unread {
+        return Err(KeptBecause::Unread);
+    }
+    let becomes = becomes(snapshot, mode);
+    let changing = changing(distribution, becomes);
+    if changing == 0 {
+        return Err(KeptBecause::AlreadySo { mode: becomes.word().to_owned() });
+    }
+    let same_device = record.device == entry.print.device;
+    if becomes == Mode::Hardlink && !same_device {
+        return Err(KeptBecause::OtherFilesystem);
+    }
+    let volume = Volume {
+        copies_share: snapshot.cache.reflinks && same_device,
+        name: snapshot.cache.filesystem.as_deref().filter(|_| same_device),
+    };
+    Ok(RelinkStep {
+        action: Action::Relink,
+        at: At::new(&environment.path),
+        name: distribution.name.clone(),
+        version: distribution.version.clone(),
+        dist_info: At::new(&distribution.dist_info),
+        entry: At::new(&std::path::Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)),
+        mode,
+        reason: reason(distribution, becomes),
+        bytes: bytes(distribution, becomes, changing, volume),
+        modified: distribution.files.modified,
+        expects: RelinkExpects { record, entry: entry.print },
+    })
+}
+
+/// How many files of a distribution are not in a mode yet.
+///
+/// A copy shares its bytes where the filesystem can do that, as uv's own copies do; that makes it a clone to whoever looks.
+fn changing(distribution: &Distribution, becomes: Mode) -> u64 {
+    let (modes, unprovable) = (distribution.files.modes, distribution.files.unprovable);
+    let all = modes.total() + unprovable;
+    all - match becomes {
+        Mode::Hardlink => modes.hardlink,
+        Mode::Symlink => modes.symlink,
+        Mode::Copy => modes.copy + modes.clone + unprovable,
+        Mode::Clone => modes.clone + unprovable,
+    }
+}
+
+fn reason(distribution: &Distribution, becomes: Mode) -> String {
+    let modes = distribution.files.modes;
+    let of = |mode| match mode {
+        Mode::Clone => (modes.clone, "clone", "clones"),
+        Mode::Hardlink => (modes.hardlink, "hardlink", "hardlinks"),
+        Mode::Symlink => (modes.symlink, "symlink", "symlinks"),
+        Mode::Copy => (modes.copy, "copy", "copies"),
+    };
+    let differs = |mode: &Mode| *mode != becomes && !(becomes == Mode::Copy && *mode == Mode::Clone);
+    let others = Mode::ALL.into_iter().filter(differs).map(of);
+    let mut parts: Vec<String> = others
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| human::counted(number, one, many))
+        .collect();
+    let unclear = distribution.files.unprovable;
+    if unclear > 0 && matches!(becomes, Mode::Hardlink | Mode::Symlink) {
+        parts.push(human::counted(unclear, "copy or clone", "copies or clones"));
+    }
+    let one = parts.len() == 1 && parts[0].starts_with("1 ");
+    let (_, singular, plural) = of(becomes);
+    if one {
+        format!("{} becomes a {singular}", parts[0])
+    } else {
+        format!("{} become {plural}", parts.join(", "))
+    }
+}
+
+/// What an environment lies on.
+#[derive(Clone, Copy)]
+struct Volume<'a> {
+    /// Whether copies of the cache's files share their bytes with them.
+    copies_share: bool,
+    /// Its name, where it is the cache's.
+    name: Option<&'a str>,
+}
+
+fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volume<'_>) -> Bytes {
+    let (files, bytes) = (distribution.files, distribution.bytes);
+    let unclear = files.modes.clone + files.unprovable > 0;
+    let (reclaimable, needed, unclear) = match becomes {
+        Mode::Hardlink | Mode::Clone => (bytes.copied + bytes.symlinks, 0, unclear),
+        Mode::Symlink => {
+            let each = if volume.name == Some("ext4") { SYMLINK_BLOCK } else { 0 };
+            (bytes.copied, changing * each, unclear || volume.name.is_none())
+        }
+        Mode::Copy if volume.copies_share => (bytes.symlinks, 0, true),
+        Mode::Copy => (bytes.symlinks, bytes.linked, false),
+    };
+    Bytes {
+        disk: 0,
+        reclaimable,
+        needed,
+        certainty: if unclear { Certainty::AtLeast } else { Certainty::Exact },
+        held: 0,
+        files: changing,
+    }
+}
+
+/// Link modes by their words.
+pub(super) mod link_mode {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::snapshot::Mode;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(in crate::plan) fn serialize<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(mode.word())
+    }
+
+    pub(in crate::plan) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let found = Mode::ALL.into_iter().find(|mode| mode.word() == word);
+        found.ok_or_else(|| D::Error::custom(format!("`{word}` is no link mode")))
+    }
+}

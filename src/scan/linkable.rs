@@ -1,0 +1,74 @@
+//! Which files of a distribution in an environment are an entry's, by the `RECORD`s of both.
+//!
+//! What uv keeps private, scripts that it wrote or rewrote, and files for which the two `RECORD`s state different digests
+//! are not among them. Whether the content is what the `RECORD`s say is for whoever changes something to prove.
+
+use std::path::{Path, PathBuf};
+
+use super::{content, installed};
+use crate::disk::{Error, FileStat, read};
+use crate::uv::distribution as names;
+use crate::uv::record::{self, Location};
+
+/// One file that an environment and an entry have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linkable {
+    /// Where it is in the entry, relative to it.
+    pub source: PathBuf,
+    /// Where it is in the environment, relative to its root.
+    pub destination: PathBuf,
+    /// The SHA-256 that both `RECORD`s state, if they state one.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// Lists the files of a distribution that are an entry's, ordered by destination, each once. `dist_info` is relative to
+/// the environment's root.
+///
+/// # Errors
+/// When the environment's `RECORD` cannot be read. Without the entry's nothing is in common.
+pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Linkable>, Error> {
+    let record_path = environment.join(dist_info).join("RECORD");
+    let bytes = read::small(&record_path, read::RECORD);
+    let bytes = bytes.map_err(|error| Error::new("read", record_path, error))?;
+    let site = dist_info.parent().unwrap_or(Path::new(""));
+    let Some((name, parsed)) =
+        dist_info.file_name().and_then(|name| Some((name, names::parse_dist_info(name)?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let scripts = installed::scripts(dist_info);
+    let expected = installed::expected(entry, name, site, scripts, &parsed.name);
+    let mut files = Vec::new();
+    for row in record::rows(&bytes).flatten() {
+        if names::is_private(&row.path) {
+            continue;
+        }
+        let Some(location) = Location::parse(&row.path) else { continue };
+        let Some(base) = site.ancestors().nth(location.ups) else { continue };
+        let destination = base.join(&location.rest);
+        let Some(item) = expected.get(&destination) else { continue };
+        // uv copies what it has to change; another digest is another file.
+        if item.always_copied || item.digest != row.digest {
+            continue;
+        }
+        files.push(Linkable { source: item.source.clone(), destination, digest: item.digest });
+    }
+    files.sort_unstable_by(|one, other| one.destination.cmp(&other.destination));
+    files.dedup_by(|one, other| one.destination == other.destination);
+    Ok(files)
+}
+
+/// How much a file of an environment, symlinks followed, is one of an entry: 2 when both are one file, 1 when their content
+/// is equal, 0 when it is not or cannot be read.
+pub fn likeness(path: &Path, source: &Path) -> u8 {
+    let (Ok(one), Ok(other)) = (FileStat::following(path), FileStat::of(source)) else { return 0 };
+    if (one.device, one.inode) == (other.device, other.inode) {
+        return 2;
+    }
+    let equal = || digest(path).is_some_and(|digest_of_path| Some(digest_of_path) == digest(source));
+    u8::from(one.size == other.size && equal())
+}
+
+fn digest(path: &Path) -> Option<[u8; 32]> {
+    read::open(path).and_then(content::sha256).ok()
+}

@@ -1,0 +1,121 @@
+//! What comparing contents with `RECORD` brings.
+
+use std::path::PathBuf;
+
+use crate::snapshot::{EntryIndex, EnvironmentIndex, FilePrint, Problem};
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Verified {
+    /// Files that were compared, each name counted.
+    pub files: u64,
+    /// Their sizes added up, in bytes.
+    pub bytes: u64,
+    /// Everything that is not as `RECORD` says, ordered by path.
+    pub findings: Vec<Finding>,
+    /// What could not be read, ordered by path.
+    pub problems: Vec<Problem>,
+    /// Whether somebody stopped it; then not everything was compared.
+    pub cancelled: bool,
+}
+
+/// One file that is not as `RECORD` says. A file with several names is one finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Where it is: the entry's name of it, if it has one there.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub fault: Fault,
+    /// Whether it is damage, or the wheel's own.
+    pub verdict: Verdict,
+    /// The distribution's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The entry it belongs to, or was installed from.
+    pub entry: Option<EntryIndex>,
+    /// Its path in that entry.
+    pub source: Option<PathBuf>,
+    /// The SHA-256 that `RECORD` states.
+    pub recorded: Option<[u8; 32]>,
+    /// The one that was found.
+    pub found: Option<[u8; 32]>,
+    /// What identifies it, where something is there.
+    pub print: Option<FilePrint>,
+    /// Another file with the content that `RECORD` states.
+    pub good: Option<Good>,
+    /// Everybody who has this very file, by hardlink or symlink.
+    pub places: Vec<Place>,
+}
+
+/// A file that is as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Good {
+    /// The entry or environment that it is in.
+    pub root: PathBuf,
+    /// Where it is there.
+    pub path: PathBuf,
+}
+
+/// Where a file has a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The whole path.
+    pub path: PathBuf,
+    /// The environment it is in; none for the cache.
+    pub environment: Option<EnvironmentIndex>,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Its content is another one.
+    Edited,
+    /// It is shorter than it was, but not empty.
+    Truncated,
+    /// It is empty, and was not.
+    Empty,
+    /// It is not there, or a symlink that leads nowhere.
+    Missing,
+    /// `RECORD` does not list it.
+    Extra,
+}
+
+/// What a finding means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Something has changed since it was installed.
+    Damage,
+    /// It has been so from the start: nothing shows a change, and independent copies are the same.
+    Wheel,
+}
+
+impl Fault {
+    /// The word for it, the same on the screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Edited => "edited",
+            Self::Truncated => "truncated",
+            Self::Empty => "empty",
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+        }
+    }
+}
+
+impl Verdict {
+    /// The word for it, the same on the screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Damage => "damage",
+            Self::Wheel => "wheel",
+        }
+    }
+}
+
+impl Verified {
+    /// What has changed since it was installed.
+    pub fn damage(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.verdict == Verdict::Damage)
+    }
+}

@@ -1,0 +1,147 @@
+//! Puts together what concerns one file, and tells damage from what a wheel has been from the start.
+//!
+//! A wheel whose `RECORD` is wrong differs from it in every environment alike. So does one that was edited in the cache and
+//! installed afterwards; therefore the times have to agree as well: an entry's directory is renamed into its place when
+//! everything is unpacked (uv 0.13.8), which sets its change time, and a file that was written later has been changed.
+//! A file that only one inode has is never taken for the wheel's own: a failing disk changes no times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::{Fault, Finding, Good, Place, Raw, Verdict, Verifier};
+use crate::disk::{FileKind, FileStat};
+use crate::snapshot::{EntryIndex, EnvironmentIndex, Evidence};
+
+/// One name of what should be one content.
+struct Member {
+    place: Place,
+    stat: Option<FileStat>,
+}
+
+impl Member {
+    fn inode(&self) -> Option<(u64, u64)> {
+        self.stat.map(|stat| (stat.device, stat.inode))
+    }
+}
+
+/// Merges what concerns the same file, and decides what each means.
+pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> {
+    // Threads bring them in any order.
+    raw.sort_unstable_by(|a, b| a.finding.path.cmp(&b.finding.path));
+    let mut wanted: BTreeMap<EntryIndex, BTreeSet<PathBuf>> = BTreeMap::new();
+    for (entry, source) in raw.iter().filter_map(|it| Some((it.finding.entry?, it.finding.source.as_ref()?)))
+    {
+        wanted.entry(entry).or_default().insert(source.clone());
+    }
+    let mut members: BTreeMap<(EntryIndex, PathBuf), Vec<Member>> = BTreeMap::new();
+    for (entry, sources) in wanted {
+        collect(verifier, entry, &sources, &mut members);
+    }
+    let mut findings: BTreeMap<PathBuf, Finding> = BTreeMap::new();
+    for Raw { mut finding, inode } in raw {
+        let key = finding.entry.zip(finding.source.clone());
+        let same = key.as_ref().and_then(|key| members.get(key)).map_or(&[][..], Vec::as_slice);
+        if inode.is_some() {
+            let share = same.iter().filter(|member| member.inode() == inode);
+            finding.places.extend(share.map(|member| member.place.clone()));
+        }
+        let itself =
+            Place { environment: environment_of(verifier, &finding.path), path: finding.path.clone() };
+        finding.places.push(itself);
+        finding.places.sort_unstable_by(|a, b| (a.environment, &a.path).cmp(&(b.environment, &b.path)));
+        finding.places.dedup_by(|a, b| a.path == b.path);
+        finding.verdict = verdict(verifier, &finding, same);
+        if finding.verdict == Verdict::Damage {
+            finding.good = good(verifier, &finding, same);
+        }
+        // The cache's name of it, or that of the first environment: one for all who have it.
+        finding.path.clone_from(&finding.places[0].path);
+        findings.entry(finding.path.clone()).or_insert(finding);
+    }
+    findings.into_values().collect()
+}
+
+fn environment_of(verifier: &Verifier<'_>, path: &Path) -> Option<EnvironmentIndex> {
+    let within = verifier.snapshot.environments().filter(|(_, it)| path.starts_with(&it.path));
+    within.max_by_key(|(_, it)| it.path.as_os_str().len()).map(|(index, _)| index)
+}
+
+/// Finds every name that files of an entry should have: its own, and those in environments that use it.
+fn collect(
+    verifier: &Verifier<'_>,
+    entry: EntryIndex,
+    sources: &BTreeSet<PathBuf>,
+    members: &mut BTreeMap<(EntryIndex, PathBuf), Vec<Member>>,
+) {
+    let mut add = |source: &Path, path: PathBuf, environment| {
+        let stat = FileStat::following(&path).ok();
+        let place = Place { path, environment };
+        members.entry((entry, source.to_owned())).or_default().push(Member { place, stat });
+    };
+    let path = verifier.entry_path(entry);
+    for source in sources {
+        add(source, path.join(source), None);
+    }
+    for reference in verifier.snapshot.references_to(entry) {
+        let Some(position) = reference.distribution.filter(|_| reference.evidence > Evidence::Name) else {
+            continue;
+        };
+        let environment = verifier.snapshot.environment(reference.environment);
+        let position = position as usize;
+        if environment.distributions[position].entry != Some(entry) {
+            continue;
+        }
+        for (destination, item) in verifier.expected(reference.environment, position) {
+            // uv writes such a file anew when it has to.
+            if sources.contains(&item.source) && !item.always_copied && !item.may_be_rewritten {
+                add(&item.source, environment.path.join(destination), Some(reference.environment));
+            }
+        }
+    }
+}
+
+/// Whether a finding is damage, or the wheel's own.
+fn verdict(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Verdict {
+    let Some(entry) = finding.entry.filter(|_| finding.fault != Fault::Extra) else { return Verdict::Damage };
+    let path = verifier.entry_path(entry);
+    let Ok(unpacked) = FileStat::of(&path).map(|stat| stat.changed) else { return Verdict::Damage };
+    let environments: BTreeSet<_> = members.iter().filter_map(|member| member.place.environment).collect();
+    if finding.fault == Fault::Missing {
+        let gone = members.iter().all(|member| member.stat.is_none());
+        let source = finding.source.as_deref().unwrap_or(Path::new(""));
+        let mut above = source.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty());
+        let nearest = above.find_map(|it| FileStat::of(&path.join(it)).ok());
+        let removed = nearest.is_some_and(|stat| stat.modified > unpacked);
+        return if gone && !removed && !environments.is_empty() { Verdict::Wheel } else { Verdict::Damage };
+    }
+    let own = members.iter().find(|member| member.place.environment.is_none()).and_then(|it| it.stat);
+    let changed = own.is_none_or(|stat| stat.modified > unpacked);
+    let inodes: BTreeSet<_> = members.iter().filter_map(Member::inode).collect();
+    let alike = |member: &Member| {
+        let digest = member.stat.and_then(|stat| verifier.digests.of(&member.place.path, &stat).ok());
+        digest == finding.found
+    };
+    if !changed && inodes.len() > 1 && members.iter().all(alike) { Verdict::Wheel } else { Verdict::Damage }
+}
+
+/// Another file with the content that `RECORD` states: of who should have the same, or of another entry of the same name
+/// and version.
+fn good(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Option<Good> {
+    let (recorded, source, entry) = (finding.recorded?, finding.source.as_ref()?, finding.entry?);
+    let is_good = |good: &Good| {
+        let path = good.root.join(&good.path);
+        FileStat::of(&path).is_ok_and(|stat| {
+            stat.kind == FileKind::File
+                && verifier.digests.of(&path, &stat).is_ok_and(|digest| digest == recorded)
+        })
+    };
+    let snapshot = verifier.snapshot;
+    let environments = members.iter().filter_map(|member| {
+        let root = &snapshot.environment(member.place.environment?).path;
+        Some(Good { root: root.clone(), path: member.place.path.strip_prefix(root).ok()?.to_owned() })
+    });
+    let own = snapshot.entry(entry);
+    let twins = snapshot.entries().filter(|(_, it)| it.name == own.name && it.version == own.version);
+    let entries = twins.map(|(index, _)| Good { root: verifier.entry_path(index), path: source.clone() });
+    entries.chain(environments).find(is_good)
+}

@@ -1,0 +1,312 @@
+//! Relinking without uv: what is planned and what is kept, and plans that somebody has changed.
+
+use std::path::{Path, PathBuf};
+
+use cachetui::apply::relink::{RelinkOutcome, relink};
+use cachetui::apply::report::State;
+use cachetui::control::{Cancel, Progress};
+use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
+use cachetui::plan::{At, KeptBecause, Plan, Relink, RelinkStep, Request, plan};
+use cachetui::scan::{self, Live, discover};
+use cachetui::snapshot::{
+    Certainty, Distribution, DistributionState, EntryIndex, Environment, FilePrint, Mode, Snapshot,
+};
+use cachetui::uv::root::Root;
+
+use crate::support::fixture::Fixture;
+use crate::support::sample;
+
+fn requested(snapshot: &Snapshot, mode: Mode, packages: &[&str]) -> Plan {
+    let environments = snapshot.environments.iter().map(|it| At::new(&it.path)).collect();
+    let packages = packages.iter().map(ToString::to_string).collect();
+    plan(snapshot, &Request::Relink(Relink { environments, mode, packages }))
+}
+
+/// The sample, with the prints and bytes that a scan of files brings.
+fn presentable() -> Snapshot {
+    let mut snapshot = sample::presentable();
+    for environment in &mut snapshot.environments {
+        for distribution in &mut environment.distributions {
+            distribution.record = Some(FilePrint { device: 1, inode: 7, ..FilePrint::default() });
+            let linked = distribution.files.modes.hardlink + distribution.files.modes.symlink;
+            distribution.bytes.linked = linked * 4096;
+            distribution.bytes.symlinks = distribution.files.modes.symlink * 4096;
+            distribution.bytes.copied = distribution.files.modes.copy * 8192;
+        }
+    }
+    for entry in &mut snapshot.entries {
+        entry.print.device = 1;
+    }
+    snapshot
+}
+
+fn is_copied(distribution: &Distribution) -> bool {
+    distribution.files.modes.copy > 0 && distribution.state == DistributionState::Ok
+}
+
+/// The first distribution that was copied.
+fn copied(snapshot: &mut Snapshot) -> &mut Distribution {
+    let mut all = snapshot.environments.iter_mut().flat_map(|it| &mut it.distributions);
+    all.find(|it| is_copied(it)).unwrap()
+}
+
+fn step<'a>(plan: &'a Plan, name: &str) -> Option<&'a RelinkStep> {
+    plan.relinks.iter().find(|step| step.name == name)
+}
+
+#[test]
+fn copies_give_back_what_they_take_and_copying_takes_what_was_linked() {
+    let mut snapshot = presentable();
+    let distribution = copied(&mut snapshot).clone();
+    let plan = requested(&snapshot, Mode::Hardlink, &[&distribution.name]);
+    let bytes = step(&plan, &distribution.name).unwrap().bytes;
+    assert_eq!((bytes.reclaimable, bytes.needed), (distribution.bytes.copied, 0));
+    assert_eq!(bytes.certainty, Certainty::Exact);
+    assert!(plan.warnings[0].contains("editing it changes the cache"), "{:?}", plan.warnings);
+
+    let plan = requested(&snapshot, Mode::Symlink, &[&distribution.name]);
+    let bytes = step(&plan, &distribution.name).unwrap().bytes;
+    assert_eq!(bytes.needed, distribution.files.modes.copy * 4096, "a block for each symlink on ext4");
+    assert!(plan.warnings[0].contains("uv cache clean"), "{:?}", plan.warnings);
+
+    let plan = requested(&snapshot, Mode::Copy, &[]);
+    assert!(plan.warnings.is_empty());
+    let linked: u64 = plan.relinks.iter().map(|step| step.bytes.needed).sum();
+    assert_eq!((plan.totals.bytes.needed, plan.totals.steps), (linked, plan.relinks.len() as u64));
+    assert!(linked > 0);
+}
+
+#[test]
+fn a_clone_where_nothing_can_be_cloned_is_planned_as_the_hardlink_it_becomes() {
+    let mut snapshot = presentable();
+    let name = copied(&mut snapshot).name.clone();
+    let (clone, hardlink) =
+        (requested(&snapshot, Mode::Clone, &[]), requested(&snapshot, Mode::Hardlink, &[]));
+    let names = |plan: &Plan| plan.relinks.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&clone), names(&hardlink));
+    assert!(clone.warnings[0].starts_with("Nothing can be cloned"));
+    assert_eq!(step(&clone, &name).unwrap().mode, Mode::Clone, "it is still tried");
+}
+
+#[test]
+fn what_is_not_to_be_changed_is_kept_with_the_reason() {
+    type Change = fn(&mut Distribution);
+    let because = |change: Change| {
+        let mut snapshot = presentable();
+        let has = |it: &Environment| it.distributions.iter().any(is_copied);
+        let at = At::new(&snapshot.environments.iter().find(|it| has(it)).unwrap().path);
+        let distribution = copied(&mut snapshot);
+        change(distribution);
+        let name = distribution.name.clone();
+        let plan = requested(&snapshot, Mode::Hardlink, &[&name]);
+        let kept = plan.kept.iter().find(|kept| kept.at == at && kept.name.as_deref() == Some(&name));
+        kept.unwrap().because.clone()
+    };
+    assert_eq!(because(|it| it.editable = true), KeptBecause::Editable);
+    assert_eq!(because(|it| it.state = DistributionState::Broken), KeptBecause::Broken);
+    assert_eq!(because(|it| it.state = DistributionState::Unknown), KeptBecause::Unread);
+    assert_eq!(because(|it| it.record = None), KeptBecause::Unread);
+    assert_eq!(because(|it| it.entry = None), KeptBecause::NoEntry);
+    assert_eq!(
+        because(|it| it.record = Some(FilePrint { device: 2, ..FilePrint::default() })),
+        KeptBecause::OtherFilesystem
+    );
+    assert_eq!(
+        because(|it| (it.files.modes.hardlink, it.files.modes.copy) = (it.files.modes.copy, 0)),
+        KeptBecause::AlreadySo { mode: "hardlink".to_owned() }
+    );
+}
+
+#[test]
+fn environments_of_the_cache_itself_and_such_as_nobody_knows_are_kept() {
+    let mut snapshot = presentable();
+    snapshot.environments[0].entry = Some(EntryIndex::new(0));
+    let plan = requested(&snapshot, Mode::Copy, &[]);
+    let first = At::new(&snapshot.environments[0].path);
+    let kept: Vec<_> = plan.kept.iter().filter(|kept| kept.at == first).collect();
+    assert_eq!((kept.len(), &kept[0].because), (1, &KeptBecause::InCache));
+    assert!(plan.relinks.iter().all(|step| step.at != first));
+    let environments = vec![At::new(Path::new("/nowhere"))];
+    let request = Relink { environments, mode: Mode::Copy, packages: Vec::new() };
+    assert_eq!(plan_of(&snapshot, request).kept[0].because, KeptBecause::Unknown);
+}
+
+fn plan_of(snapshot: &Snapshot, request: Relink) -> Plan {
+    plan(snapshot, &Request::Relink(request))
+}
+
+#[test]
+fn a_plan_comes_back_as_it_was_written() {
+    let plan = requested(&presentable(), Mode::Symlink, &[]);
+    assert!(!plan.relinks.is_empty() && !plan.kept.is_empty());
+    let text = serde_json::to_string(&plan).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let step = &value["steps"][0];
+    assert_eq!(step["action"], "relink");
+    for key in ["path", "reason", "bytes"] {
+        assert!(!step[key].is_null(), "{key}");
+    }
+    let back: Plan = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, plan);
+    assert_eq!(serde_json::to_string(&back).unwrap(), text);
+}
+
+/// A cache of uv's with an environment that has a copy of one of its distributions.
+struct Ground {
+    fixture: Fixture,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let fixture = Fixture::unpack("uv-0.13.8-cache");
+        let ground = Self { fixture };
+        let site = ground.site();
+        let entry = ground.entry();
+        for item in walkdir::WalkDir::new(&entry).into_iter().map(Result::unwrap) {
+            let to = site.join(item.path().strip_prefix(&entry).unwrap());
+            if item.file_type().is_dir() {
+                std::fs::create_dir_all(to).unwrap();
+            } else {
+                std::fs::copy(item.path(), to).unwrap();
+            }
+        }
+        std::fs::write(ground.root().join("pyvenv.cfg"), "home = /usr/bin\nuv = 0.13.8\n").unwrap();
+        ground
+    }
+
+    fn root(&self) -> PathBuf {
+        self.fixture.root().join("code/proj/.venv")
+    }
+
+    fn site(&self) -> PathBuf {
+        self.root().join("lib/python3.11/site-packages")
+    }
+
+    /// The entry of demo-c 1.0.
+    fn entry(&self) -> PathBuf {
+        self.fixture.cache().join("archive-v0/S-OK9lY4v3cWBBoK")
+    }
+
+    fn plan(&self) -> Plan {
+        let request = scan::Request {
+            cache: Root { path: self.fixture.cache(), found_by: "--cache-dir".to_owned() },
+            absent: scan::Absent::Refused,
+            places: vec![discover::named(self.fixture.root().join("code"))],
+            targets: Vec::new(),
+            remembered: Vec::new(),
+            problems: Vec::new(),
+            cross_mounts: false,
+            threads: 2,
+            started: jiff::Timestamp::now(),
+            clock: std::time::Instant::now,
+        };
+        let snapshot =
+            scan::scan(&request, &Live::default(), &Cancel::default(), &Progress::default()).unwrap();
+        let environments = vec![At::new(&self.root())];
+        let plan = plan_of(&snapshot, Relink { environments, mode: Mode::Hardlink, packages: Vec::new() });
+        assert_eq!(plan.relinks.len(), 1, "{:#?}", plan.kept);
+        plan
+    }
+
+    fn apply(&self, plan: &Plan) -> RelinkOutcome {
+        let cache = CacheShared::acquire(&self.fixture.cache(), None, &Waiting::Never).unwrap();
+        let lock =
+            EnvironmentExclusive::acquire(&self.root(), Sign::PyvenvCfg, &cache, None, &Waiting::Never)
+                .unwrap();
+        let mut outcomes = relink(plan, &lock, &cache, &Cancel::default(), &Progress::default());
+        assert_eq!(outcomes.len(), 1);
+        outcomes.remove(0)
+    }
+
+    /// Inodes of everything in the environment but its lock.
+    fn inodes(&self) -> Vec<(PathBuf, u64)> {
+        use std::os::unix::fs::MetadataExt as _;
+        let walk = walkdir::WalkDir::new(self.root()).sort_by_file_name().into_iter().map(Result::unwrap);
+        let files = walk.filter(|item| item.file_name() != ".lock");
+        files.map(|item| (item.path().to_owned(), item.metadata().unwrap().ino())).collect()
+    }
+}
+
+#[test]
+fn a_plan_is_carried_out_and_what_was_edited_since_is_told() {
+    let ground = Ground::new();
+    let plan = ground.plan();
+    let edited = ground.site().join("demo_ns/c/more.py");
+    std::fs::write(&edited, "edited = True\n").unwrap();
+    let outcome = ground.apply(&plan);
+    assert_eq!((outcome.state, outcome.modified), (State::Stale, vec![At::new(&edited)]));
+    assert!(outcome.made.hardlink > 0);
+    assert_eq!(std::fs::read_to_string(&edited).unwrap(), "edited = True\n");
+}
+
+#[test]
+fn what_was_installed_or_unpacked_anew_since_is_stale() {
+    let ground = Ground::new();
+    let plan = ground.plan();
+    let before = ground.inodes();
+    let record = ground.site().join("demo_c-1.0.dist-info/RECORD");
+    let text = std::fs::read(&record).unwrap();
+    std::fs::write(&record, &text).unwrap();
+    assert_eq!(ground.apply(&plan).state, State::Stale);
+    let plan = ground.plan();
+    std::fs::write(ground.entry().join("demo_ns/c/more.py"), "longer than before, and never equal\n")
+        .unwrap();
+    assert_eq!(ground.apply(&plan).state, State::Stale);
+    assert_eq!(ground.inodes(), before);
+}
+
+#[test]
+fn hardlinks_that_others_make_meanwhile_do_not_make_a_plan_stale() {
+    let ground = Ground::new();
+    let plan = ground.plan();
+    let other = ground.fixture.root().join("other.py");
+    std::fs::hard_link(ground.entry().join("demo_ns/c/more.py"), other).unwrap();
+    assert_eq!(ground.apply(&plan).state, State::Done);
+}
+
+#[test]
+fn a_plan_that_somebody_has_changed_reaches_nothing_else() {
+    let ground = Ground::new();
+    let victim = ground.fixture.root().join("victim");
+    std::fs::create_dir_all(victim.join("demo_c-1.0.dist-info")).unwrap();
+    std::fs::write(victim.join("demo_c-1.0.dist-info/RECORD"), "x\n").unwrap();
+    let before = ground.inodes();
+    let good = ground.plan();
+    let at = |text: &str| At::new(Path::new(text));
+    let victim = victim.join("demo_c-1.0.dist-info");
+    let changes: [&dyn Fn(&mut RelinkStep); 8] = [
+        &|step| step.dist_info = at("../../victim/demo_c-1.0.dist-info"),
+        &|step| step.dist_info = At::new(&victim),
+        &|step| step.dist_info = at("lib/python3.11/site-packages/demo_ns"),
+        &|step| step.entry = at("archive-v0/../../victim"),
+        &|step| step.entry = At::new(&victim),
+        &|step| step.entry = at("wheels-v7/S-OK9lY4v3cWBBoK"),
+        &|step| step.entry = at("archive-v0"),
+        &|step| step.expects.entry.inode += 1,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut plan = good.clone();
+        change(&mut plan.relinks[0]);
+        let outcome = ground.apply(&plan);
+        assert!(outcome.state != State::Done && outcome.made.total() == 0, "{number}: {outcome:?}");
+    }
+    let mut plan = good.clone();
+    plan.cache = at("/another/cache");
+    assert_eq!(ground.apply(&plan).state, State::Failed);
+    assert_eq!(ground.inodes(), before);
+    assert_eq!(ground.apply(&good).state, State::Done);
+    assert_ne!(ground.inodes(), before);
+}
+
+#[test]
+fn a_file_that_was_given_other_permissions_keeps_them() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ground = Ground::new();
+    let file = ground.site().join("demo_ns/c/more.py");
+    let bits = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o711)).unwrap();
+    let outcome = ground.apply(&ground.plan());
+    assert_eq!((outcome.state, outcome.modified), (State::Stale, vec![At::new(&file)]));
+    assert!(outcome.made.hardlink > 0);
+    assert_eq!(bits(), 0o711);
+}

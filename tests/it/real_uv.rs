@@ -13,4 +13,5 @@ mod prune;
 mod reclaimable;
 mod references;
 mod relink;
+mod unseen;
 mod verify;

@@ -1,0 +1,192 @@
+//! Users that are hard to see: environments made again where one was, installations without `pyvenv.cfg`, layouts of a
+//! newer uv, and what is mounted within an entry.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::wheel::Wheel;
+
+/// A cache with two packages of which one environment uses none any more.
+fn scene(base: &Path) -> Option<(Sandbox, String)> {
+    let sandbox = Sandbox::new(base)?;
+    let links = sandbox.path("links");
+    std::fs::create_dir_all(&links).unwrap();
+    for name in ["demo-a", "demo-b"] {
+        Wheel::new(name, "1.0").save(&links);
+    }
+    let links = links.to_str().unwrap().to_owned();
+    sandbox.install("app", "symlink", &["--no-index", "--find-links", &links, "demo-a"]);
+    sandbox.install("other", "copy", &["--no-index", "--find-links", &links, "demo-b"]);
+    Some((sandbox, links))
+}
+
+fn state(sandbox: &Sandbox, name: &str) -> Value {
+    let list = sandbox.json(&["list", name]);
+    list["entries"][0]["state"].clone()
+}
+
+/// The directory that holds an entry's own pointers.
+fn entry(sandbox: &Sandbox, name: &str) -> PathBuf {
+    let list = sandbox.json(&["list", name]);
+    sandbox.cache().join("archive-v0").join(list["entries"][0]["id"].as_str().unwrap())
+}
+
+#[test]
+fn an_environment_that_is_made_again_between_plan_and_prune_is_noticed() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((sandbox, links)) = scene(base.path()) else { return };
+    let environment = sandbox.roots().join("app/.venv");
+    std::fs::remove_dir_all(&environment).unwrap();
+    assert_eq!(state(&sandbox, "demo-a"), "unused");
+    let plan = sandbox.path("plan.json");
+    let plan = plan.to_str().unwrap();
+    ran(&mut sandbox.cachetui(&["prune", "demo-a", "--save", plan]));
+    // uv still has its record of this interpreter, so that nothing in the cache shows the new environment.
+    sandbox.install("app", "symlink", &["--no-index", "--find-links", &links, "demo-a"]);
+    let output = sandbox.cachetui(&["apply", plan, "--yes"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(state(&sandbox, "demo-a"), "protected");
+    let python = environment.join("bin/python");
+    ran(Command::new(python).args(["-c", "import demo_a; demo_a.main()"]));
+}
+
+#[test]
+fn a_python_without_an_environment_that_uv_filled_is_a_user() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((sandbox, links)) = scene(base.path()) else { return };
+    // A Python of its own, as an installation has it: a prefix without `pyvenv.cfg`.
+    let script = "import sys, sysconfig; print(sys.base_prefix); print(sysconfig.get_path('stdlib'))";
+    let output = ran(Command::new("python3").args(["-c", script]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (prefix, stdlib) = text.trim().split_once('\n').unwrap();
+    let (prefix, stdlib) = (Path::new(prefix), Path::new(stdlib));
+    let (Ok(library), Some(version)) = (stdlib.strip_prefix(prefix), stdlib.file_name()) else {
+        return not_run("this Python has its library elsewhere than other installations");
+    };
+    let own = sandbox.path("python");
+    std::fs::create_dir_all(own.join("bin")).unwrap();
+    std::fs::create_dir_all(own.join(library)).unwrap();
+    let program = own.join("bin").join(version);
+    std::fs::copy(prefix.join("bin").join(version), &program).unwrap();
+    for item in std::fs::read_dir(stdlib).unwrap().map(Result::unwrap) {
+        if item.file_name() != "site-packages" && item.file_name() != "EXTERNALLY-MANAGED" {
+            symlink(item.path(), own.join(library).join(item.file_name())).unwrap();
+        }
+    }
+    std::fs::create_dir(own.join(library).join("site-packages")).unwrap();
+    let install = ["pip", "install", "--quiet", "--system", "--link-mode", "symlink", "--no-index"];
+    let output = sandbox
+        .uv(&install)
+        .args(["--find-links", &links, "--python"])
+        .arg(&program)
+        .arg("demo-b")
+        .env("PYTHONHOME", &own)
+        .output()
+        .unwrap();
+    if !output.status.success() || !own.join(library).join("site-packages/demo_b").exists() {
+        return not_run("uv does not install into a Python that was put together by hand");
+    }
+    std::fs::remove_dir_all(sandbox.roots().join("other")).unwrap();
+    assert_eq!(state(&sandbox, "demo-b"), "protected");
+}
+
+#[test]
+fn what_a_newer_layout_leads_to_is_not_removed() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((sandbox, _)) = scene(base.path()) else { return };
+    std::fs::remove_dir_all(sandbox.roots().join("other")).unwrap();
+    for bucket in ["wheels-v8", "shelves-v0"] {
+        let old = sandbox.cache().join("wheels-v7");
+        let new = sandbox.cache().join(bucket);
+        std::fs::create_dir(&new).unwrap();
+        std::fs::rename(old.join("index"), new.join("registry")).unwrap();
+        let unused = ["prune", "--unused", "--unreferenced", "--grace", "0h", "--allow", "most", "--yes"];
+        let output = sandbox.cachetui(&unused).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(entry(&sandbox, "demo-b").join("demo_b").is_dir(), "{bucket}: {said}");
+        std::fs::rename(new.join("registry"), old.join("index")).unwrap();
+        std::fs::remove_dir(&new).unwrap();
+    }
+}
+
+#[test]
+fn what_is_mounted_within_an_entry_is_nobodys_to_remove() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((sandbox, _)) = scene(base.path()) else { return };
+    if !rustix::process::geteuid().is_root() {
+        return not_run("a bind mount needs root");
+    }
+    let outside = sandbox.path("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("precious"), "kept").unwrap();
+    let within = entry(&sandbox, "demo-b").join("mounted");
+    std::fs::create_dir(&within).unwrap();
+    let mounted = Command::new("mount").arg("--bind").args([&outside, &within]).output().unwrap();
+    if !mounted.status.success() {
+        return not_run("a bind mount cannot be made here");
+    }
+    let output = sandbox.cachetui(&["prune", "demo-b", "--yes"]).output().unwrap();
+    ran(Command::new("umount").arg(&within));
+    assert_eq!(std::fs::read_to_string(outside.join("precious")).unwrap(), "kept");
+    assert!(within.parent().unwrap().join("demo_b/__init__.py").is_file());
+    assert!(
+        !output.status.success() || String::from_utf8_lossy(&output.stdout).contains("Nothing to remove")
+    );
+}
+
+#[test]
+fn an_error_in_the_middle_of_a_step_loses_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((sandbox, links)) = scene(base.path()) else { return };
+    if Command::new("strace").arg("-V").output().is_err() {
+        return not_run("injecting errors needs strace");
+    }
+    let whole = |sandbox: &Sandbox| {
+        let files =
+            walkdir::WalkDir::new(sandbox.cache()).sort_by_file_name().into_iter().map(Result::unwrap);
+        files.filter(|item| !item.file_type().is_dir()).map(walkdir::DirEntry::into_path).collect::<Vec<_>>()
+    };
+    let before = whole(&sandbox);
+    let mut failures = 0;
+    for call in ["renameat2", "mkdirat", "openat", "statx", "newfstatat"] {
+        let mut number = 1;
+        loop {
+            let plain = sandbox.cachetui(&["prune", "demo-b", "--yes", "--trash"]);
+            let mut strace = sandbox.command("strace");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={call}"));
+            strace.arg("-e").arg(format!("inject={call}:error=EIO:when={number}"));
+            strace.arg(plain.get_program()).args(plain.get_args());
+            let output = strace.output().unwrap();
+            if output.status.success() {
+                ran(&mut sandbox.cachetui(&["undo"]));
+                assert_eq!(whole(&sandbox), before, "the {number}. {call}");
+                // Later calls come one by one only where the work itself is: most are the loader's and the scan's.
+                if number > 400 {
+                    break;
+                }
+                number += 40;
+                continue;
+            }
+            failures += 1;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let kept = whole(&sandbox);
+            if kept != before {
+                // What could not be put back is in the trash, and comes back from there.
+                drop(sandbox.cachetui(&["undo"]).output());
+                assert_eq!(whole(&sandbox), before, "the {number}. {call}: {said}");
+            }
+            number += 1;
+            if number > 400 {
+                break;
+            }
+        }
+    }
+    assert!(failures > 5, "only {failures} errors were met");
+    let target = sandbox.path("target");
+    let install = ["pip", "install", "--quiet", "--offline", "--no-index", "--find-links", &links];
+    ran(sandbox.uv(&install).args(["--target", target.to_str().unwrap(), "demo-a", "demo-b"]));
+}

@@ -386,6 +386,7 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
             files: 0,
             logical: 0,
             disk: 0,
+            moved: part.moved,
             print: TreePrint::default(),
         };
         if let Some(sums) = harvest.parts.get(&number) {

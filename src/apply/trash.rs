@@ -60,6 +60,8 @@ impl Run {
     /// Begins the trash of a run at `now`. Fails where no directory can be made, as on a full disk.
     pub(super) fn begin(cache: &Root, now: Timestamp) -> Result<Self, Error> {
         let trash = cache.directory(Path::new(DIRECTORY), Missing::Create)?;
+        // In a shared cache the next user works in it too. One that belongs to somebody else is as it is.
+        drop(trash.open_like(cache.place()));
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for number in 0..1_000 {

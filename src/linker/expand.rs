@@ -67,6 +67,7 @@ pub fn expand(request: &ExpandRequest, cancel: &Cancel, progress: &Progress) -> 
     }
     let temporary = temporary_name();
     place.calls().create_directory(&temporary).map_err(failed)?;
+    let made = place.find(&temporary).map_err(failed)?.map(|found| found.stat);
     let filled = fill(&place, &temporary, &entry, request, cancel, progress);
     let swapped = filled
         .and_then(|report| swap(&place, &temporary, name, &request.text).map_err(failed).map(|()| report));
@@ -76,8 +77,11 @@ pub fn expand(request: &ExpandRequest, cancel: &Cancel, progress: &Progress) -> 
             Ok(Expanded::Done(report))
         }
         Err(error) => {
-            // What cannot be removed now is removed by the next call.
-            drop(remove_tree(&place, &temporary));
+            // What cannot be removed now is removed by the next call; what is not what was made here is left alone.
+            let now = place.find(&temporary).ok().flatten().map(|found| found.stat);
+            if made.zip(now).is_some_and(|(made, now)| same_inode(&made, &now)) {
+                drop(remove_tree(&place, &temporary));
+            }
             Err(error)
         }
     }
@@ -182,14 +186,14 @@ fn clear(place: &Place, name: &OsStr, text: &Path) -> io::Result<()> {
 fn remove_tree(place: &Place, name: &OsStr) -> io::Result<()> {
     // Each open directory with the names in it that are still to do; the handles are as many as the tree is deep.
     let mut open: Vec<(Place, Vec<OsString>)> = Vec::new();
-    let device = place.own_stat()?.device;
+    let (device, mount) = (place.own_stat()?.device, place.mount());
     let enter = |parent: &Place, name: &OsStr| {
         let inner = parent.enter(name)?;
-        if inner.own_stat()?.device == device {
+        if inner.own_stat()?.device == device && inner.mount() == mount {
             let names = inner.calls().names()?;
             Ok((inner, names))
         } else {
-            Err(unexpected("another filesystem is mounted on it"))
+            Err(unexpected("something is mounted on it"))
         }
     };
     open.push(enter(place, name)?);

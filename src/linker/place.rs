@@ -77,6 +77,8 @@ pub(super) trait Calls: Sized {
     /// Moves into another directory of the same filesystem, to a name that must not exist, likewise.
     fn move_new(&self, from: &OsStr, to: &Self, new: &OsStr) -> io::Result<()>;
     fn mount(&self) -> Option<u64>;
+    /// Gives the directory these permission bits, where there are such.
+    fn set_bits(&self, bits: u32) -> io::Result<()>;
     /// Lets its owner write in the directory.
     fn make_writable(&self) -> io::Result<()>;
     /// Lets two names change places at once; `Unsupported` where that cannot be done.
@@ -240,6 +242,12 @@ impl Place {
     /// Makes everything written to its filesystem durable, where one call does that (Linux); elsewhere does nothing.
     pub fn sync_filesystem(&self) -> io::Result<()> {
         self.directory.sync_filesystem()
+    }
+
+    /// Gives the directory itself the permission bits of another one, so that whoever may change that may change this.
+    pub fn open_like(&self, other: &Self) -> io::Result<()> {
+        let (own, wanted) = (self.own_stat()?.mode_bits, other.own_stat()?.mode_bits);
+        if own == wanted { Ok(()) } else { self.directory.set_bits(wanted) }
     }
 
     /// Identifies the mount the directory lies on, where the kernel tells (Linux 5.8): a directory of the same filesystem

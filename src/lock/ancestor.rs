@@ -32,8 +32,13 @@ pub(super) fn is_hopeless(holders: &[Holder]) -> bool {
 }
 
 fn is_uv(holder: &Holder) -> bool {
-    let program = holder.brief().split(' ').next().unwrap_or_default();
-    ["uv", "uvx", "uv.exe", "uvx.exe"].contains(&program)
+    let known = |name: &str| ["uv", "uvx", "uv.exe", "uvx.exe"].contains(&name);
+    // The program itself where the system tells: a command line does not say where its first word ends.
+    let link = std::path::Path::new("/proc").join(holder.pid.to_string()).join("exe");
+    let program = std::fs::read_link(link).ok();
+    let is_program =
+        program.is_some_and(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(known));
+    is_program || known(holder.brief().split(' ').next().unwrap_or_default())
 }
 
 /// What that means and what to do, as a sentence or two.

@@ -41,7 +41,8 @@ struct Both {
 #[must_use = "the lock is released when this is dropped"]
 pub struct CacheShared(Both);
 
-/// The cache's lock, held alone: no uv reads or changes the cache meanwhile.
+/// The cache's lock, held alone: no uv since 0.8.20 reads or changes the cache meanwhile. Older releases take the lock for
+/// a moment only, or not at all.
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct CacheExclusive(Both);

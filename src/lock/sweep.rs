@@ -67,6 +67,13 @@ fn remove(path: &Path) -> Result<(), Refused> {
     }
     match file::attempt(path, Share::Exclusive, Access::Own)? {
         Attempt::Held(held) => {
+            // A name of our shape may be somebody else's; what it says tells.
+            if super::directory::resource_in(path).is_none() {
+                return Err(Refused::Odd {
+                    path: path.to_owned(),
+                    what: "a file that cachetui did not write",
+                });
+            }
             std::fs::remove_file(held.path())
                 .map_err(|error| disk::Error::new("remove the lock file", path, error))?;
             Ok(())

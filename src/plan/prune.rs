@@ -194,6 +194,10 @@ impl<'a> Chooser<'a> {
         if !known || entry.kind == EntryKind::Unknown && class != Class::Unreferenced {
             return Some(KeptBecause::Unknown);
         }
+        let moved = |bucket: &&crate::snapshot::Bucket| bucket.moved && *bucket.name == *entry.key.bucket;
+        if self.snapshot.cache.buckets.iter().any(|bucket| moved(&bucket)) {
+            return Some(KeptBecause::OtherFilesystem);
+        }
         if entry.unread || entry.doubt.is_some() {
             return Some(KeptBecause::Doubt);
         }

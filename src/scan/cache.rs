@@ -40,6 +40,8 @@ pub(super) struct Part {
     pub(super) name: OsString,
     pub(super) bucket: Option<Bucket>,
     pub(super) kind: FileKind,
+    /// Whether it is a symlink to where the bucket was moved.
+    pub(super) moved: bool,
 }
 
 /// What one thread brought from the cache.
@@ -79,7 +81,12 @@ impl Layout {
                 .then(|| Bucket::parse(&item.file_name()))
                 .flatten();
             let kind = if moved && bucket.is_some() { FileKind::Directory } else { stat.kind };
-            layout.parts.push(Part { name: item.file_name(), bucket, kind });
+            layout.parts.push(Part {
+                name: item.file_name(),
+                moved: moved && bucket.is_some(),
+                bucket,
+                kind,
+            });
         }
         layout.parts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let names = || layout.parts.iter().map(|part| part.name.as_os_str());

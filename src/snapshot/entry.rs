@@ -56,6 +56,8 @@ pub struct Bucket {
     pub logical: u64,
     /// Allocated bytes, each inode once per bucket.
     pub disk: u64,
+    /// Whether it is a symlink to where the bucket was moved: nothing is changed there.
+    pub moved: bool,
     /// What identifies it; of archive buckets, whose entries are looked at one by one, nothing.
     pub print: TreePrint,
 }

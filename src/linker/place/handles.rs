@@ -134,6 +134,12 @@ impl Calls for Directory {
         None
     }
 
+    fn set_bits(&self, bits: u32) -> io::Result<()> {
+        #[expect(clippy::useless_conversion, reason = "a mode has another width on other systems")]
+        let bits = Mode::from_raw_mode(bits.try_into().map_err(|_| io::ErrorKind::InvalidInput)?);
+        Ok(fchmod(&self.0, bits)?)
+    }
+
     fn make_writable(&self) -> io::Result<()> {
         let stat = fstat(&self.0)?;
         Ok(fchmod(&self.0, Mode::from_raw_mode(stat.st_mode) | Mode::RWXU)?)

@@ -123,6 +123,10 @@ impl Calls for Directory {
         None
     }
 
+    fn set_bits(&self, _bits: u32) -> io::Result<()> {
+        Ok(())
+    }
+
     fn make_writable(&self) -> io::Result<()> {
         let mut permissions = std::fs::metadata(&self.0)?.permissions();
         #[expect(

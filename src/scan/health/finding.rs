@@ -221,23 +221,24 @@ impl Finding {
                 .to_owned(),
             FindingKind::ForeignSymlinks { prefix } => format!(
                 "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
-                human::escape_os(prefix.as_os_str())
+                shell(prefix)
             ),
             FindingKind::ForeignOwner { owner, expected } => format!(
                 "Give them back: as root, `chown -R {expected} {}`. Then do not run uv with `sudo` (user {owner} made them), or \
                  give that user a cache of its own with `UV_CACHE_DIR`.",
-                quoted(&self.path)
+                shell(&self.path)
             ),
             FindingKind::ClosedDirectories => format!(
-                "Set a umask of 002 for everybody who shares the cache, and open what is there: `chmod -R g+rwX {}`.",
-                quoted(&self.path)
+                "Set a umask of 002 for everybody who shares the cache, and open what is there: \
+                `find {} -type d -exec chmod g+rwx '{{}}' +`.",
+                shell(&self.path)
             ),
             FindingKind::ClosedFiles => format!(
                 "Set a umask of 002 for everybody who shares the cache, and open what is there: `chmod -R g+rX {}`. Hardlinks \
                  carry the change to environments, where it does no harm.",
-                quoted(&self.path)
+                shell(&self.path)
             ),
-            FindingKind::LockMode { .. } => format!("`chmod 666 {}`, as uv makes it.", quoted(&self.path)),
+            FindingKind::LockMode { .. } => format!("`chmod 666 {}`, as uv makes it.", shell(&self.path)),
             FindingKind::Temporary => "Such directories are needed while uv or cachetui runs. Otherwise a crash left them, and \
                 they can be removed by hand."
                 .to_owned(),
@@ -366,4 +367,11 @@ impl fmt::Display for Finding {
             }
         }
     }
+}
+
+/// A path as one word of a shell's command, so that it can be pasted whatever it is called. Escaped.
+fn shell(path: &Path) -> String {
+    let text = human::escape_os(path.as_os_str());
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%,=".contains(character);
+    if text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

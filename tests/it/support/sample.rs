@@ -355,6 +355,7 @@ fn cache() -> Cache {
         files: 100,
         logical: mib * MIB,
         disk: mib * MIB,
+        moved: false,
         print: TreePrint::default(),
     };
     Cache {

@@ -294,6 +294,7 @@ pub(crate) fn sample() -> Snapshot {
                 files: 23_377,
                 logical: 1_700 * MIB,
                 disk: 1_705 * MIB,
+                moved: false,
                 print: TreePrint::default(),
             }],
             logical: 1_701 * MIB,

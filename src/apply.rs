@@ -13,6 +13,7 @@ pub mod check;
 pub mod measure;
 pub mod prune;
 pub mod purge;
+pub mod repair;
 pub mod report;
 pub mod restore;
 pub mod state;

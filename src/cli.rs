@@ -102,6 +102,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Apply(apply) => commands::apply::run(&arguments.places, apply, surroundings, &view, writer),
         Command::Undo(undo) => commands::undo::run(&arguments.places, undo, surroundings, &view, writer),
         Command::Trash(trash) => commands::trash::run(&arguments.places, trash, surroundings, &view, writer),
+        Command::Repair(repair) => {
+            commands::repair::run(&arguments.places, repair, surroundings, &view, writer)
+        }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

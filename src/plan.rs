@@ -12,6 +12,7 @@ mod budget;
 mod caution;
 mod keep;
 mod prune;
+pub mod repair;
 mod request;
 mod step;
 mod watch;

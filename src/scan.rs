@@ -28,6 +28,7 @@ pub mod known;
 mod pointers;
 pub mod print;
 pub mod registry;
+pub mod repair;
 mod share;
 
 use std::io;
@@ -200,6 +201,9 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.roots = search.roots;
     snapshot.scope.unread = search.unread;
     snapshot.scope.unread.extend_from_slice(&search.unreached);
+    snapshot.scope.dead_links = search.dead;
+    snapshot.scope.dead_links.sort_unstable();
+    snapshot.scope.dead_links.dedup();
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
     pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot);

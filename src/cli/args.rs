@@ -6,6 +6,7 @@
 
 pub mod locks;
 pub mod prune;
+pub mod repair;
 pub mod values;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use crate::snapshot::{
 };
 use locks::LocksArguments;
 use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
+use repair::RepairArguments;
 use values::{Age, Bytes, words};
 
 const STYLES: Styles = Styles::styled()
@@ -226,6 +228,13 @@ pub enum Command {
     Undo(UndoArguments),
     /// List, put back or delete what was removed with `--trash`
     Trash(TrashArguments),
+    /// Mend environments whose files are missing or lead nowhere
+    ///
+    /// What is broken is found by RECORD. Files are linked from the entry that the dead links name, where its cache was
+    /// moved, or from any entry that has their content: hashed, not believed. With `--with-uv` uv fetches what no cache has.
+    /// What cannot be mended is named, with the commands that do it.
+    #[command(after_long_help = repair::HELP)]
+    Repair(RepairArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.

@@ -10,6 +10,7 @@ pub mod list;
 pub mod locks;
 pub mod man;
 pub mod prune;
+pub mod repair;
 mod summary;
 pub mod trash;
 pub mod tui;

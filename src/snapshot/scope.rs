@@ -9,6 +9,8 @@ pub struct Scope {
     pub roots: Vec<ScopeRoot>,
     /// What could not be read below those places, or crossed into another mount.
     pub unread: Vec<PathBuf>,
+    /// `.venv` links and files below those places that lead to environments which are gone.
+    pub dead_links: Vec<PathBuf>,
     /// Whether the scan has seen everything it set out to see.
     pub completeness: Completeness,
     /// When the scan started.

@@ -10,3 +10,4 @@ mod oracle;
 mod parity;
 mod reclaimable;
 mod references;
+mod repair;

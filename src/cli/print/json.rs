@@ -15,6 +15,7 @@ pub mod frame;
 pub mod locks;
 pub mod plan;
 pub mod pointers;
+pub mod repair;
 mod safe;
 pub mod text;
 

@@ -58,6 +58,7 @@ Examples:
   cachetui envs ~/code/project                how each distribution there was linked
   cachetui links --state dangling             pointers that lead nowhere
   cachetui prune --unused --dry-run           what would go, and what that gives back
+  cachetui repair --all --dry-run             what is broken, and what could mend it
   cachetui doctor                             which links could be made, and what is wrong
   cachetui list --json | jq '.totals'";
 

@@ -115,6 +115,9 @@ impl Planning<'_> {
             plan.kept.push(remedy::unreadable(self.facts, self.environment, distribution));
             return;
         };
+        if distribution.unclear > 0 {
+            plan.kept.push(remedy::unreadable(self.facts, self.environment, distribution));
+        }
         let mut sources: BTreeMap<From<'_>, Vec<(&BrokenFile, &Source)>> = BTreeMap::new();
         let mut without: BTreeMap<&Why, Vec<&BrokenFile>> = BTreeMap::new();
         let mut wanted = Vec::new();

@@ -112,6 +112,8 @@ pub struct DistributionFacts {
     pub record: Option<FilePrint>,
     /// Why it cannot be read.
     pub unreadable: Option<String>,
+    /// Lines of it that could not be understood.
+    pub unclear: u64,
     /// What its `direct_url.json` says.
     pub direct_url: Option<DirectUrl>,
     /// The files that are missing or lead nowhere, ordered by path.
@@ -197,7 +199,9 @@ pub enum Why {
         link: PathBuf,
         /// Where it leads, as it says.
         text: PathBuf,
-        /// Where the same directory is now, if its entry is still known.
+        /// Whether anything is there.
+        leads: bool,
+        /// Where the same directory is now, if its entry is still known and it is not there.
         now: Option<PathBuf>,
     },
     /// It could not be looked at.

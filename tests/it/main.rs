@@ -24,6 +24,7 @@ mod plan;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;
+mod repair;
 mod samples;
 mod support;
 mod tui;

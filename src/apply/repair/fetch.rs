@@ -104,9 +104,7 @@ fn command(fetching: &Fetching<'_>, target: &Path) -> Command {
     arguments.extend(fetching.requirements.iter().map(OsString::from));
     command.args(arguments).current_dir(fetching.directory).env("UV_CACHE_DIR", fetching.cache);
     // What would keep it from the cache, or ask for another place.
-    for name in
-        ["UV_NO_CACHE", "UV_LINK_MODE", "UV_SYSTEM_PYTHON", "UV_REQUIRE_HASHES", "UV_COMPILE_BYTECODE"]
-    {
+    for name in ["UV_NO_CACHE", "UV_LINK_MODE", "UV_SYSTEM_PYTHON", "UV_COMPILE_BYTECODE"] {
         command.env_remove(name);
     }
     command

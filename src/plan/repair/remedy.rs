@@ -111,9 +111,9 @@ pub(super) fn of_files(
             };
             (Cause::Private, format!("{number} {verb}; no cache has such"))
         }
-        Why::DirectoryLink { link, .. } => {
-            let text =
-                format!("`{}` is a symlink to a directory that is gone; uv makes none", link.display());
+        Why::DirectoryLink { link, leads, .. } => {
+            let gone = if *leads { "whole directory" } else { "directory that is gone" };
+            let text = format!("`{}` is a symlink to a {gone}, as uv makes none", link.display());
             (Cause::DirectoryLink, format!("{text}: {number}"))
         }
         Why::Unread { why } => (Cause::Unread, format!("{number} could not be looked at: {why}")),
@@ -136,14 +136,18 @@ pub(super) fn of_files(
     left
 }
 
-/// What is said of a distribution without a `RECORD`.
+/// What is said of a distribution without a `RECORD` that could be read.
 pub(super) fn unreadable(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
 ) -> Left {
-    let why = distribution.unreadable.as_deref().unwrap_or("no such file");
-    let reason = format!("its RECORD cannot be read ({why}), so that nobody knows its files");
+    let reason = if let Some(why) = &distribution.unreadable {
+        format!("its RECORD cannot be read ({why}), so that nobody knows its files")
+    } else {
+        let lines = human::counted(distribution.unclear, "line", "lines");
+        format!("{lines} of its RECORD cannot be understood, so that nobody knows all its files")
+    };
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
     reinstall(facts, environment, distribution, &mut left);
     left

@@ -66,7 +66,7 @@ pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store]) -
         }
     };
     facts.record = Some(print::of(&stat));
-    let mut broken = broken(root, dist_info, &bytes, stores);
+    let mut broken = broken(root, dist_info, &bytes, stores, &mut facts.unclear);
     let links: BTreeMap<PathBuf, _> = broken
         .iter()
         .filter_map(|it| {
@@ -92,13 +92,18 @@ pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store]) -
 }
 
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
-fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> Vec<Broken> {
+fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store], unclear: &mut u64) -> Vec<Broken> {
     let site = dist_info.parent().unwrap_or(Path::new(""));
     let mut found = Vec::new();
-    for row in record::rows(bytes).flatten() {
-        let Some(location) = Location::parse(&row.path) else { continue };
-        let Some(base) = site.ancestors().nth(location.ups) else { continue };
-        let path = base.join(&location.rest);
+    for row in record::rows(bytes) {
+        let place = |row: &record::Row<'_>| {
+            let location = Location::parse(&row.path)?;
+            Some(site.ancestors().nth(location.ups)?.join(location.rest))
+        };
+        let Some((path, row)) = row.ok().and_then(|row| Some((place(&row)?, row))) else {
+            *unclear += 1;
+            continue;
+        };
         if path.extension().is_some_and(|extension| extension == "pyc") {
             continue;
         }
@@ -150,14 +155,15 @@ fn directory_link(root: &Path, path: &Path, stores: &[Store]) -> Option<Why> {
         return None;
     }
     let text = std::fs::read_link(root.join(link)).ok()?;
-    let now = archive_target(&text).and_then(|target| {
+    let leads = root.join(link).exists();
+    let now = archive_target(&text).filter(|_| !leads).and_then(|target| {
         let stored = |store: &Store| {
             let path = store.root.join(&store.at(&target.bucket, &target.id)?.path).join(&target.rest);
             path.is_dir().then_some(path)
         };
         stores.iter().find_map(stored)
     });
-    Some(Why::DirectoryLink { link: link.to_owned(), text, now })
+    Some(Why::DirectoryLink { link: link.to_owned(), text, leads, now })
 }
 
 /// The entries that may have the files: those that dead links name, then those of the same name and version.
@@ -287,6 +293,6 @@ pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
     readings
         .into_iter()
         .map(|reading| reading.facts)
-        .filter(|facts| !facts.files.is_empty() || facts.record.is_none())
+        .filter(|facts| !facts.files.is_empty() || facts.unclear > 0 || facts.record.is_none())
         .collect()
 }

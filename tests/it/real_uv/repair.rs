@@ -248,9 +248,13 @@ fn distributions_that_are_whole_are_not_touched_and_the_rest_is_linked_as_most_f
         for name in gone {
             std::fs::remove_file(site(&environment).join(name)).unwrap();
         }
+        let changed = || site(&environment).metadata().unwrap().mtime_nsec();
+        let before = changed();
         let said = ends(&mut repair(&sandbox, "moved", &["--all", "--yes", "--link-mode", mode]), 0);
         assert!(said.contains("Nothing is broken any more."), "{said}");
         is_whole(&sandbox, "moved", &environment);
+        // The path finder keeps its listing until this moves.
+        assert_ne!(changed(), before);
         let is_link = site(&environment).join(gone[0]).is_symlink();
         assert_eq!(is_link, mode == "symlink", "{mode}");
     }

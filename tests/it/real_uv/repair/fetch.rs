@@ -141,3 +141,19 @@ fn without_a_uv_nothing_is_touched_and_hostile_words_never_reach_one() {
     assert!(said.contains("Failed to start"), "{said}");
     assert_eq!(listing(&environment), before);
 }
+
+#[test]
+fn a_cache_whose_directory_is_gone_is_made_anew_by_uv_or_replaced_by_one_that_is_named() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    let sandbox = &lab.sandbox;
+    let env = environment.to_str().unwrap();
+    std::fs::rename(sandbox.cache(), sandbox.path("other")).unwrap();
+    let other = sandbox.path("other");
+    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
+    assert!(said.contains("the same entry"), "{said}");
+    is_whole(sandbox, "other", &environment);
+    assert!(!sandbox.cache().exists(), "nobody made it");
+    std::fs::remove_dir_all(&other).unwrap();
+    mends_all_but_directories(sandbox, &environment);
+}

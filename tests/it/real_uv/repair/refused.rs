@@ -133,7 +133,8 @@ fn a_record_and_links_that_lead_out_are_not_followed() {
     let text = format!("/gone/archive-v0/{}/../../evil", id.file_name().to_str().unwrap());
     std::os::unix::fs::symlink(text, &core).unwrap();
     let before = listing(&outside);
-    ends(&mut repair(&sandbox, "cache", &["--all", "--yes"]), 0);
+    let said = ends(&mut repair(&sandbox, "cache", &["--all", "--yes"]), 3);
+    assert!(said.contains("3 lines of its RECORD cannot be understood"), "{said}");
     assert_eq!(listing(&outside), before);
     assert_eq!(std::fs::read(&core).unwrap(), b"CORE = 1\n");
     assert!(!sandbox.path("evil.py").exists() && !sandbox.roots().join("evil.py").exists());

@@ -15,6 +15,7 @@ pub mod measure;
 pub mod prune;
 pub mod purge;
 pub mod relink;
+pub mod repair;
 pub mod report;
 pub mod restore;
 pub mod state;

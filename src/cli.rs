@@ -109,6 +109,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
             let (snapshot, places) = (snapshot()?, &arguments.places);
             commands::verify::run(&snapshot, arguments_of_verify, places, surroundings, &view, writer)
         }
+        Command::Repair(repair) => {
+            commands::repair::run(&arguments.places, repair, surroundings, &view, writer)
+        }
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

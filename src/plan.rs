@@ -15,6 +15,7 @@ mod form;
 mod keep;
 mod prune;
 mod relink;
+pub mod repair;
 mod request;
 mod step;
 mod watch;

@@ -29,6 +29,7 @@ pub mod linkable;
 mod pointers;
 pub mod print;
 pub mod registry;
+pub mod repair;
 mod share;
 pub mod verify;
 
@@ -210,6 +211,9 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.bystanders.dedup_by(|one, other| one.0 == other.0);
     snapshot.scope.absent = std::mem::take(&mut search.absent);
     snapshot.scope.unread.extend_from_slice(&search.unreached);
+    snapshot.scope.dead_links = search.dead;
+    snapshot.scope.dead_links.sort_unstable();
+    snapshot.scope.dead_links.dedup();
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
     pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot);

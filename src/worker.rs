@@ -114,6 +114,22 @@ pub fn start<Answer: Send + 'static>(
     task
 }
 
+/// Does some work on a thread of its own that may borrow, as locks are, while `watch` waits for its answer.
+pub fn within<Answer: Send, Told>(
+    work: impl FnOnce(&Cancel, &Progress) -> Answer + Send,
+    watch: impl FnOnce(&Task<Answer>) -> Told,
+) -> Told {
+    let (sender, answer) = mpsc::channel();
+    let task = Task { answer, progress: Arc::default(), cancel: Cancel::default() };
+    let (cancel, progress) = (task.cancel.clone(), Arc::clone(&task.progress));
+    #[expect(clippy::disallowed_methods, reason = "the jobs' threads start here and nowhere else")]
+    std::thread::scope(|scope| {
+        // Whoever does not wait for the answer waits for the thread all the same.
+        drop(scope.spawn(move || drop(sender.send(work(&cancel, &progress)))));
+        watch(&task)
+    })
+}
+
 /// What goes on around a cache besides what a scan sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Around {

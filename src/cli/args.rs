@@ -7,6 +7,7 @@
 pub mod locks;
 pub mod prune;
 pub mod relink;
+pub mod repair;
 pub mod values;
 pub mod verify;
 
@@ -25,6 +26,7 @@ use crate::snapshot::{
 use locks::LocksArguments;
 use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
 use relink::RelinkArguments;
+use repair::RepairArguments;
 use values::{Age, Bytes, words};
 use verify::VerifyArguments;
 
@@ -60,6 +62,7 @@ Examples:
   cachetui envs ~/code/project                how each distribution there was linked
   cachetui links --state dangling             pointers that lead nowhere
   cachetui prune --unused --dry-run           what would go, and what that gives back
+  cachetui repair --all --dry-run             what is broken, and what could mend it
   cachetui doctor                             which links could be made, and what is wrong
   cachetui list --json | jq '.totals'";
 
@@ -238,6 +241,13 @@ pub enum Command {
     /// Compare contents with RECORD: edited, truncated, empty, missing and extra files
     #[command(after_long_help = verify::HELP)]
     Verify(VerifyArguments),
+    /// Mend environments whose files are missing or lead nowhere
+    ///
+    /// What is broken is found by RECORD. Files are linked from the entry that the dead links name, where its cache was
+    /// moved, or from any entry that has their content: hashed, not believed. With `--with-uv` uv fetches what no cache has.
+    /// What cannot be mended is named, with the commands that do it.
+    #[command(after_long_help = repair::HELP)]
+    Repair(RepairArguments),
     /// Print completions for a shell
     ///
     /// For bash: `cachetui completions bash > ~/.local/share/bash-completion/completions/cachetui`.

@@ -11,6 +11,7 @@ pub mod locks;
 pub mod man;
 pub mod prune;
 pub mod relink;
+pub mod repair;
 mod summary;
 pub mod trash;
 pub mod tui;

@@ -60,6 +60,11 @@ impl Failure {
         self.code
     }
 
+    /// What failed, without its causes; empty for a quiet end. Not escaped.
+    pub fn text(&self) -> String {
+        self.error.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// Prints the chain of errors and the hint.
     pub fn print(&self, writer: &mut dyn Write, colour: bool) -> io::Result<()> {
         let Some(error) = &self.error else { return Ok(()) };

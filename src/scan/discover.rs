@@ -75,6 +75,8 @@ pub(super) struct Search {
     pub(super) unread: Vec<PathBuf>,
     /// Where an environment is, or may be, that nobody can look at.
     pub(super) unreached: Vec<PathBuf>,
+    /// `.venv` that lead to environments which are gone.
+    pub(super) dead: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
     /// Where an environment was once and is none now.
     pub(super) absent: Vec<PathBuf>,
@@ -172,6 +174,9 @@ pub(super) fn search(
     let canonical = match std::fs::canonicalize(&place.path) {
         Ok(canonical) => canonical,
         Err(error) => {
+            if leads_nowhere(&place.path).is_some() {
+                search.dead.push(place.path.clone());
+            }
             if place.named {
                 search.problems.push(super::problem(place.path.clone(), "read the directory", &error));
                 search.unread.push(place.path.clone());
@@ -237,6 +242,24 @@ pub(super) fn linked(path: &Path, found_by: FoundBy) -> io::Result<Option<Found>
     at(&target, found_by)
 }
 
+/// Where a `.venv` leads whose environment is gone: the target of a symlink, or the path in a file.
+pub fn leads_nowhere(path: &Path) -> Option<PathBuf> {
+    if path.file_name()? != ".venv" {
+        return None;
+    }
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    let target = if metadata.is_symlink() {
+        std::fs::read_link(path).ok()?
+    } else if metadata.is_file() {
+        let bytes = disk::read::small(path, disk::read::SMALL).ok()?;
+        crate::uv::link_file::parse_venv_file(&bytes).ok()?
+    } else {
+        return None;
+    };
+    let gone = std::fs::metadata(path.parent()?.join(&target)).is_err_and(|error| is_absence(&error));
+    gone.then_some(target)
+}
+
 impl Search {
     /// Adds what another search brought.
     pub(super) fn add(&mut self, other: Self) {
@@ -244,6 +267,7 @@ impl Search {
         self.roots.extend(other.roots);
         self.unread.extend(other.unread);
         self.unreached.extend(other.unreached);
+        self.dead.extend(other.dead);
         self.problems.extend(other.problems);
     }
 
@@ -338,6 +362,9 @@ impl Visitor for SearchVisitor<'_> {
         } else {
             let path = parent.path().join(name);
             self.search.take(&path, linked(&path, self.place.found_by));
+            if leads_nowhere(&path).is_some() {
+                self.search.dead.push(path);
+            }
         }
     }
 

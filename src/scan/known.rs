@@ -92,6 +92,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     search.unread.sort_unstable();
     search.unread.dedup();
     known.scope = Scope {
+        dead_links: search.dead.clone(),
         roots: search.roots,
         unread: search.unread,
         completeness: if cancel.is_cancelled() { Completeness::Cancelled } else { Completeness::Complete },

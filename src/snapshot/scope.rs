@@ -16,6 +16,8 @@ pub struct Scope {
     pub absent: Vec<PathBuf>,
     /// Directories of distributions of installations that uv knows and that have nothing of the cache now.
     pub bystanders: Vec<(PathBuf, FilePrint)>,
+    /// `.venv` links and files below those places that lead to environments which are gone.
+    pub dead_links: Vec<PathBuf>,
     /// Whether the scan has seen everything it set out to see.
     pub completeness: Completeness,
     /// When the scan started.

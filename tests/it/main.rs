@@ -28,6 +28,7 @@ mod readme;
 mod real_uv;
 #[cfg(unix)]
 mod relink;
+mod repair;
 mod samples;
 mod support;
 mod tui;

@@ -13,5 +13,6 @@ mod prune;
 mod reclaimable;
 mod references;
 mod relink;
+mod repair;
 mod unseen;
 mod verify;

@@ -16,6 +16,7 @@ pub mod locks;
 pub mod plan;
 pub mod pointers;
 pub mod relink;
+pub mod repair;
 mod safe;
 pub mod text;
 pub mod verify;

@@ -377,6 +377,7 @@ fn cache() -> Cache {
 fn scope() -> Scope {
     let root = |path: &str, reason, readable| ScopeRoot { path: path.into(), reason, readable };
     Scope {
+        dead_links: Vec::new(),
         roots: vec![
             root("/home/ada/code", "--root", true),
             root("/home/ada/work", "--root", true),

@@ -302,6 +302,7 @@ pub(crate) fn sample() -> Snapshot {
             files: 23_400,
         },
         scope: Scope {
+            dead_links: Vec::new(),
             roots: vec![
                 root("/home/ada/code", "--root", true),
                 root("/home/ada/work", "current directory", true),

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Compares mending a symlinked environment of 60 distributions after its cache was moved with what uv does about it:
+# installing all of it anew, offline, from the same cache. The same environment, the same run, in turns. Prints both;
+# there is nothing to pass or fail.
+#
+#   benches/repair.sh [ROUNDS] [FILES] [REST]
+#
+# FILES are those of each distribution. REST are the seconds before each run: ext4 passes over inodes that were freed within
+# the last five seconds, and making the environment anew frees as many as it has files. uv is taken from UV or PATH, the program from target/release, else target/debug.
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+rounds=${1:-5}
+files=${2:-100}
+rest=${3:-6}
+uv=${UV:-uv}
+program=$here/target/release/cachetui
+[ -x "$program" ] || program=$here/target/debug/cachetui
+
+base=$(mktemp -d)
+trap 'rm -rf "$base"' EXIT
+export HOME=$base/home XDG_STATE_HOME=$base/state UV_CACHE_DIR=$base/cache UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+UV_PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+export UV_PYTHON
+mkdir -p "$HOME" "$base/links" "$base/roots/app"
+python3 - "$base/links" "$files" >"$base/requirements.txt" <<'PYTHON'
+import base64, hashlib, os, random, sys, zipfile
+
+links, files = sys.argv[1], int(sys.argv[2])
+source = random.Random(60)
+for number in range(60):
+    module = f"demo_{number:02}"
+    info = f"{module}-1.0.dist-info"
+    content = {f"{module}/__init__.py": b""}
+    for part in range(files):
+        content[f"{module}/part{part:04}.py"] = source.randbytes(source.randrange(200, 20_000))
+    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n".encode()
+    content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    digest = lambda data: base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    rows = [f"{path},sha256={digest(data)},{len(data)}\n" for path, data in content.items()]
+    content[f"{info}/RECORD"] = ("".join(rows) + f"{info}/RECORD,,\n").encode()
+    with zipfile.ZipFile(os.path.join(links, f"{module}-1.0-py3-none-any.whl"), "w") as wheel:
+        for path, data in content.items():
+            wheel.writestr(path, data)
+    print(f"{module}==1.0")
+PYTHON
+
+from=(--no-index --find-links "$base/links" -r "$base/requirements.txt")
+"$uv" venv --quiet "$base/roots/app/.venv"
+"$uv" pip install --quiet --link-mode symlink --python "$base/roots/app/.venv" "${from[@]}"
+mv "$base/cache" "$base/moved"
+cp -a "$base/roots/app" "$base/broken"
+export UV_CACHE_DIR=$base/moved
+
+timed() {
+  local name=$1
+  shift
+  rm -rf "$base/roots/app"
+  cp -a "$base/broken" "$base/roots/app"
+  sleep "$rest"
+  /usr/bin/time -f "$name %e %U %S" -a -o "$base/times" "$@" >/dev/null 2>"$base/said" || { cat "$base/said"; exit 1; }
+  local dead
+  dead=$(find "$base/roots/app/.venv" -xtype l | wc -l)
+  [ "$dead" = 0 ] || { echo "$name left $dead symlinks that lead nowhere"; exit 1; }
+}
+
+for ((round = 0; round < rounds; round++)); do
+  timed cachetui "$program" repair --yes --no-remember --root "$base/roots" "$base/roots/app"
+  timed uv "$uv" pip install --quiet --reinstall --offline --link-mode symlink --python "$base/roots/app/.venv" "${from[@]}"
+done
+
+echo "$program, $("$uv" --version), 60 distributions of $files files"
+awk -v rounds="$rounds" '
+  { wall[$1] = wall[$1] " " $2; cpu[$1] += $3 + $4 }
+  function median(text,   n, parts, i, j, t) {
+    n = split(text, parts, " ")
+    for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (parts[j] + 0 < parts[i] + 0) { t = parts[i]; parts[i] = parts[j]; parts[j] = t }
+    return parts[int((n + 1) / 2)]
+  }
+  END { for (name in wall) printf "%-10s median %6.2f s   cpu %6.2f s   all%s\n", name, median(wall[name]), cpu[name] / rounds, wall[name] | "sort" }' "$base/times"

@@ -1,0 +1,153 @@
+//! Mends environments: links what is missing or leads nowhere from entries that have it.
+//!
+//! # Locking
+//! uv's order: the caches' locks together with others, so that nobody prunes them, then the environment's alone. uv is
+//! called ([`fetch`]) while no lock is held: it would wait for this process.
+//!
+//! # What is touched
+//! Only what the plan saw: a place where nothing is, or the very symlink that leads nowhere. Intact files stay. The content
+//! is hashed through the handle that is then linked.
+
+pub mod clear;
+pub mod fetch;
+mod report;
+
+use std::path::{Component, Path};
+
+use super::prune::Trouble;
+use super::report::State;
+use crate::control::{Cancel, Progress};
+use crate::disk::{FileKind, FileStat, Time, error::words};
+use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
+use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
+use crate::plan::At;
+use crate::plan::repair::{RepairFile, RepairStep};
+use crate::scan::print;
+use crate::snapshot::FilePrint;
+use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::distribution::parse_dist_info;
+
+pub use clear::clear;
+pub use fetch::fetch;
+pub use report::{Made, RefusedMode, RepairOutcome, RepairReport};
+
+/// Links the files of the steps that are about one environment. `progress` counts files and bytes.
+///
+/// One step that fails or is stale does not stop the others. The answers are in the order of the steps in this environment.
+pub fn link(
+    steps: &[RepairStep],
+    environment: &EnvironmentExclusive<'_>,
+    caches: &[CacheShared],
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Vec<RepairOutcome> {
+    let root = environment.root();
+    let here = steps.iter().filter(|step| step.at.path() == root);
+    let outcome = |step: &RepairStep| {
+        if cancel.is_cancelled() {
+            return RepairOutcome::ended(step, State::Cancelled, None);
+        }
+        let prepared = prepare(step, environment, caches);
+        prepared.map_or_else(
+            |trouble| ended(step, trouble),
+            |request| conclude(step, link_tree(&request, cancel, progress)),
+        )
+    };
+    here.map(outcome).collect()
+}
+
+fn ended(step: &RepairStep, trouble: Trouble) -> RepairOutcome {
+    let (state, why) = match trouble {
+        Trouble::Stale(why) => (State::Stale, why),
+        Trouble::Refused(why) => (State::Failed, why),
+        Trouble::Failed(error) => (State::Failed, format!("{error}: {}", words(&error.source))),
+    };
+    RepairOutcome::ended(step, state, Some(why))
+}
+
+/// Proves that a step is one that a plan may have, and that the distribution is the one it was.
+fn prepare(
+    step: &RepairStep,
+    environment: &EnvironmentExclusive<'_>,
+    caches: &[CacheShared],
+) -> Result<TreeRequest, Trouble> {
+    let root = environment.root();
+    let refused = || Trouble::Refused(format!("a plan cannot mend `{}`", step.dist_info.text()));
+    let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    let entry = step.entry.as_ref().map(At::path).ok_or_else(refused)?;
+    let dist_info = step.dist_info.path();
+    let names: Vec<_> = entry.iter().collect();
+    let is_entry = plain(&entry)
+        && names.len() == 2
+        && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind == BucketKind::Archive);
+    let is_dist_info = plain(&dist_info) && dist_info.file_name().and_then(parse_dist_info).is_some();
+    if !is_entry || !is_dist_info {
+        return Err(refused());
+    }
+    let cache = step.cache.path();
+    let lock = caches.iter().find(|lock| lock.cache() == cache);
+    let lock = lock.ok_or_else(|| Trouble::Refused("its cache is not locked".to_owned()))?;
+    if !environment.still_valid() || !lock.still_valid() {
+        return Err(Trouble::Stale("a lock file was replaced".to_owned()));
+    }
+    match FileStat::of(&root.join(&dist_info).join("RECORD")) {
+        Ok(stat) if print::of(&stat) == step.expects => {}
+        _ => return Err(Trouble::Stale("it was installed anew or removed meanwhile".to_owned())),
+    }
+    Ok(TreeRequest {
+        entry: cache.join(entry),
+        root: root.to_owned(),
+        mode: step.link_mode,
+        items: step.files.iter().map(item).collect::<Option<_>>().ok_or_else(refused)?,
+        touch: dist_info.parent().map(Path::to_owned).into_iter().collect(),
+    })
+}
+
+fn item(file: &RepairFile) -> Option<Item> {
+    Some(Item {
+        source: file.source.as_ref()?.path(),
+        destination: file.at.path(),
+        kind: Kind::Link,
+        expect: file.replaces.map_or(Expect::Absent, |print| Expect::Stat(stat_of(&print))),
+        digest: file.sha256,
+    })
+}
+
+/// A symlink as it was seen.
+fn stat_of(print: &FilePrint) -> FileStat {
+    FileStat {
+        kind: FileKind::Symlink,
+        device: print.device,
+        inode: print.inode,
+        size: print.size,
+        disk: print.disk,
+        links: print.links,
+        owner: 0,
+        mode_bits: 0,
+        modified: Time(print.modified),
+        changed: Time(print.changed),
+    }
+}
+
+/// Decides how a step ended.
+fn conclude(step: &RepairStep, report: TreeReport) -> RepairOutcome {
+    let mut outcome = RepairOutcome::ended(step, State::Done, None);
+    let paths = |paths: Vec<std::path::PathBuf>| paths.iter().map(|path| At::new(path)).collect();
+    outcome.made = Made::from(report.made);
+    outcome.refused = report.refused.iter().map(RefusedMode::new).collect();
+    outcome.failed = report.failed.iter().map(|error| format!("{error}: {}", words(&error.source))).collect();
+    outcome.link_limit = paths(report.link_limit);
+    outcome.stale = paths(report.stale);
+    let left = outcome.stale.len() as u64;
+    (outcome.state, outcome.why) = if let Some(first) = outcome.failed.first() {
+        (State::Failed, Some(first.clone()))
+    } else if report.cancelled {
+        (State::Cancelled, None)
+    } else if left > 0 {
+        let files = crate::human::counted(left, "file was", "files were");
+        (State::Stale, Some(format!("{files} left alone: something else lies there now")))
+    } else {
+        (State::Done, None)
+    };
+    outcome
+}

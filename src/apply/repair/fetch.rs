@@ -1,0 +1,126 @@
+//! Lets uv fetch distributions into the cache, by installing them into a directory that is thrown away.
+//!
+//! uv is never asked to install into a damaged environment: it uninstalls before it finds out that it cannot install
+//! (uv 0.13.8). What it unpacks stays in the cache, and is linked from there.
+//!
+//! # Locking
+//! The caller holds no lock: uv takes the cache's itself.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read as _, Seek as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::control::Cancel;
+use crate::disk::Error;
+use crate::linker::temporary_directory;
+
+/// How often the child is looked after.
+const STEP: Duration = Duration::from_millis(10);
+/// The most that is kept of what uv says, in bytes.
+const LONGEST: u64 = 16 << 10;
+
+/// What uv is to fetch.
+#[derive(Clone)]
+pub struct Fetching<'a> {
+    /// The program.
+    pub uv: &'a OsStr,
+    /// The cache.
+    pub cache: &'a Path,
+    /// The requirements.
+    pub requirements: &'a [String],
+    /// The interpreter: a program, or a version.
+    pub python: &'a Path,
+    /// The directory uv works in.
+    pub directory: &'a Path,
+    /// Where the directory that is thrown away is made.
+    pub temporary: &'a Path,
+    /// Passes some time.
+    pub sleep: &'a (dyn Fn(Duration) + Sync),
+}
+
+/// Why uv did not fetch.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// It could not be started, or something around it failed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// It ended with an error; what it said.
+    #[error("uv said: {0}")]
+    Said(String),
+    /// It was stopped.
+    #[error("uv was stopped")]
+    Cancelled,
+}
+
+/// Fetches. Whatever comes of it, the directory is removed.
+pub fn fetch(fetching: &Fetching<'_>, cancel: &Cancel) -> Result<(), FetchError> {
+    let target = temporary_directory(fetching.temporary, "cachetui-fetch-")?;
+    let failed = |operation, error| Error::new(operation, target.path(), error);
+    let mut said = tempfile::tempfile_in(target.path()).map_err(|error| failed("create a file in", error))?;
+    let stderr = said.try_clone().map_err(|error| failed("use a file in", error))?;
+    let mut command = command(fetching, &target.path().join("site"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let mut child = command.spawn().map_err(|error| Error::new("start", Path::new(fetching.uv), error))?;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(|error| Error::new("wait for", fetching.uv, error))? {
+            break status;
+        }
+        if cancel.is_cancelled() {
+            stop(&mut child);
+            child.wait().map_err(|error| Error::new("wait for", fetching.uv, error))?;
+            return Err(FetchError::Cancelled);
+        }
+        (fetching.sleep)(STEP);
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let mut text = Vec::new();
+    let read = said.rewind().and_then(|()| said.take(LONGEST).read_to_end(&mut text));
+    read.map_err(|error| failed("read what uv said in", error))?;
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = if lines.is_empty() { status.to_string() } else { lines.join(" ") };
+    Err(FetchError::Said(text))
+}
+
+fn command(fetching: &Fetching<'_>, target: &Path) -> Command {
+    let mut command = Command::new(fetching.uv);
+    let mut arguments: Vec<OsString> =
+        ["pip", "install", "--no-deps", "--no-progress", "--color", "never"].map(OsString::from).to_vec();
+    // Nothing is left behind but the entry, and no byte is copied for it.
+    if cfg!(unix) {
+        arguments.extend(["--link-mode", "symlink"].map(OsString::from));
+    }
+    arguments.extend([
+        "--target".into(),
+        target.into(),
+        "--python".into(),
+        fetching.python.into(),
+        "--".into(),
+    ]);
+    arguments.extend(fetching.requirements.iter().map(OsString::from));
+    command.args(arguments).current_dir(fetching.directory).env("UV_CACHE_DIR", fetching.cache);
+    // What would keep it from the cache, or ask for another place.
+    for name in ["UV_NO_CACHE", "UV_LINK_MODE", "UV_SYSTEM_PYTHON", "UV_COMPILE_BYTECODE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[cfg(unix)]
+fn stop(child: &mut Child) {
+    // Asked, not killed, so that uv clears up; one that has ended needs nothing.
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn stop(child: &mut Child) {
+    // One that has ended needs nothing.
+    let stopped: std::io::Result<()> = child.kill();
+    drop(stopped);
+}

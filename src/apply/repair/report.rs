@@ -1,0 +1,140 @@
+//! What became of environments that were to be mended.
+
+use serde::Serialize;
+
+use crate::apply::report::State;
+use crate::disk::error::words;
+use crate::linker::mode::Refused;
+use crate::plan::At;
+use crate::plan::repair::{Left, RepairAction, RepairStep};
+use crate::snapshot::ModeCounts;
+
+/// What became of a plan to mend environments.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RepairReport {
+    /// What became of each step, in the plan's order.
+    pub outcomes: Vec<RepairOutcome>,
+    /// What stays broken beside what the plan said, because uv did not bring it.
+    pub kept: Vec<Left>,
+    /// What else is worth saying, as sentences. Not escaped.
+    pub notes: Vec<String>,
+}
+
+impl RepairReport {
+    /// How many steps ended so.
+    pub fn count(&self, state: State) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.state == state).count()
+    }
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, Serialize)]
+pub struct RepairOutcome {
+    /// What was to be done.
+    pub action: RepairAction,
+    /// In which environment: its root, absolute.
+    #[serde(flatten)]
+    pub at: At,
+    /// The distribution's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What became of it.
+    pub state: State,
+    /// Why, unless it was done. Not escaped.
+    pub why: Option<String>,
+    /// Files that were made, by the mode that worked.
+    pub made: Made,
+    /// Files that were left alone because something else was there than expected.
+    pub stale: Vec<At>,
+    /// Modes that did not work.
+    pub refused: Vec<RefusedMode>,
+    /// Files that are no hardlinks because the cache's file can have no more links.
+    pub link_limit: Vec<At>,
+    /// What failed, as sentences. Not escaped.
+    pub failed: Vec<String>,
+}
+
+/// Files by the mode they were made in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Reflinks.
+    pub clone: u64,
+    /// Hardlinks.
+    pub hardlink: u64,
+    /// Symlinks.
+    pub symlink: u64,
+    /// Copies.
+    pub copy: u64,
+}
+
+/// A mode that did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedMode {
+    /// The word for the mode.
+    pub mode: &'static str,
+    /// What the operating system answered.
+    pub reason: String,
+    /// How many files have another mode because of it.
+    pub files: u64,
+}
+
+impl RefusedMode {
+    pub(super) fn new(refused: &Refused) -> Self {
+        Self { mode: refused.mode.word(), reason: words(&refused.reason), files: refused.count }
+    }
+}
+
+impl Made {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.clone + self.hardlink + self.symlink + self.copy
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.clone += other.clone;
+        self.hardlink += other.hardlink;
+        self.symlink += other.symlink;
+        self.copy += other.copy;
+    }
+}
+
+impl From<ModeCounts> for Made {
+    fn from(counts: ModeCounts) -> Self {
+        let ModeCounts { clone, hardlink, symlink, copy } = counts;
+        Self { clone, hardlink, symlink, copy }
+    }
+}
+
+impl RepairOutcome {
+    /// An outcome of which nothing but its end is known. `why` is not escaped.
+    pub fn ended(step: &RepairStep, state: State, why: Option<String>) -> Self {
+        Self {
+            action: step.action,
+            at: step.at.clone(),
+            name: step.name.clone(),
+            version: step.version.clone(),
+            state,
+            why,
+            made: Made::default(),
+            stale: Vec::new(),
+            refused: Vec::new(),
+            link_limit: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+
+    /// Adds what became of another part of the same step.
+    pub fn add(&mut self, other: &Self) {
+        self.made.add(other.made);
+        self.stale.extend_from_slice(&other.stale);
+        self.refused.extend_from_slice(&other.refused);
+        self.link_limit.extend_from_slice(&other.link_limit);
+        self.failed.extend_from_slice(&other.failed);
+        if self.state == State::Done {
+            self.state = other.state;
+            self.why.clone_from(&other.why);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The arguments of `repair`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::values::words;
+use crate::snapshot::Mode;
+
+/// What is done in which order, and what is never done.
+pub(super) const HELP: &str = "\
+For each distribution with files that are missing or lead nowhere, in this order:
+  moved    its dead links name an entry that this cache has, or one named by `--from`: the cache was moved
+  digest   another entry, here or there, has the content that the environment's RECORD states
+  uv       with `--with-uv`: uv fetches it into the cache, by way of a directory that is thrown away
+  else it is named, with the commands that a person can run
+
+Never done: an intact file is not touched, nothing is imported, no script is invented, and uv is not asked to install \
+into the damaged environment, where it would uninstall before it knows that it can install.
+
+The exit code is 3 when something stays broken, with `--dry-run` too.
+
+Examples:
+  cachetui repair --all --dry-run             what is broken, and what could mend it
+  cachetui repair ~/code/app                  one environment, after asking
+  cachetui repair --all --from /mnt/old/uv    with what another cache has
+  cachetui repair ~/code/app --with-uv --yes  uv fetches what is in no cache";
+
+const MODES: [Mode; 4] = [Mode::Clone, Mode::Hardlink, Mode::Symlink, Mode::Copy];
+
+/// The arguments of `repair`.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub struct RepairArguments {
+    /// The environments to mend: a root, a project that holds one, or a tool's name
+    #[arg(value_name = "ENV", conflicts_with = "all")]
+    pub environments: Vec<PathBuf>,
+    /// Every environment that is found
+    #[arg(long)]
+    pub all: bool,
+    /// Another cache that may have what is missing; repeatable
+    #[arg(long, value_name = "CACHE", help_heading = "What to mend with")]
+    pub from: Vec<PathBuf>,
+    /// How to link; as most files of the environment are when not said
+    #[arg(long, value_name = "MODE", value_parser = words(&MODES, Mode::word), help_heading = "What to mend with")]
+    pub link_mode: Option<Mode>,
+    /// Let uv fetch what no cache has; it may use the network
+    ///
+    /// uv is what `UV` names, else the one on `PATH`. It works in the environment's project, so that its settings for
+    /// indexes count. Pointers in the cache that lead nowhere are removed before, because uv would fail on them.
+    #[arg(long, help_heading = "What to mend with")]
+    pub with_uv: bool,
+    /// Only print the plan
+    #[arg(long, help_heading = "Carrying out")]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run", help_heading = "Carrying out")]
+    pub yes: bool,
+    /// Print one JSON object instead of prose
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}

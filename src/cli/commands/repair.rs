@@ -1,0 +1,187 @@
+//! `repair`: finds what is broken in environments, shows what could mend it, asks, and does it.
+
+mod act;
+mod text;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::apply::repair::RepairReport;
+use crate::apply::report::State;
+use crate::cli::args::Places;
+use crate::cli::args::repair::RepairArguments;
+use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED, USAGE};
+use crate::cli::print::View;
+use crate::cli::print::json::{self, repair::RepairBody};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::{confirm, progress, request};
+use crate::disk::walk;
+use crate::plan::At;
+use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
+use crate::scan::repair::{self, Facts};
+use crate::scan::{Absent, discover};
+use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
+use crate::worker;
+
+/// Mends environments.
+pub fn run(
+    places: &Places,
+    arguments: &RepairArguments,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    if arguments.environments.is_empty() && !arguments.all {
+        return Err(Failure::message(USAGE, "It is not said which environments to mend.")
+            .hint("Name them, or say `--all`; `cachetui envs` lists them with their health."));
+    }
+    let from = from(arguments, surroundings)?;
+    let prepared = request::prepare(places, Absent::Empty, surroundings)?;
+    let job = prepared.start(surroundings.now);
+    let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+    if snapshot.scope.completeness != Completeness::Complete {
+        return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
+    }
+    let chosen = chosen(&snapshot, arguments, &surroundings.current_dir)?;
+    let ground = act::Ground {
+        places,
+        surroundings,
+        view,
+        snapshot: &snapshot,
+        environments: &chosen.environments,
+        caches: caches(prepared.cache(), from),
+        dead_links: &chosen.dead_links,
+    };
+    let facts = ground.gather()?;
+    let request = RepairRequest {
+        environments: chosen.environments.iter().map(|it| At::new(&snapshot.environment(*it).path)).collect(),
+        from: ground.caches[1..].iter().map(|path| At::new(path)).collect(),
+        link_mode: arguments.link_mode,
+        with_uv: arguments.with_uv,
+    };
+    let plan = repair(&facts, &request);
+    let answer = |report: Option<&RepairReport>, writer: &mut dyn Write| {
+        json::write(&snapshot, RepairBody { plan: &plan, report }, view, writer)
+    };
+    if !arguments.json {
+        text::review(&facts, &plan, view, writer)?;
+    }
+    if plan.is_empty() || arguments.dry_run {
+        if arguments.json {
+            answer(None, writer)?;
+        }
+        return stays(&plan);
+    }
+    if !arguments.yes {
+        if arguments.json {
+            return Err(confirm::nobody());
+        }
+        if !confirm::ask(&view.wrapped(&text::question(&plan)), surroundings, writer)? {
+            writeln!(writer, "Nothing was changed.")?;
+            return Err(Failure::quiet(DAMAGE));
+        }
+    }
+    writer.flush()?;
+    let done = ground.carry_out(&plan);
+    if arguments.json {
+        answer(Some(&done.report), writer)?;
+    } else {
+        text::report(&plan, &done.report, view, writer)?;
+    }
+    verdict(&plan, done)
+}
+
+/// The end of a program that changed nothing.
+fn stays(plan: &RepairPlan) -> Result<(), Failure> {
+    if plan.kept.is_empty() { Ok(()) } else { Err(Failure::quiet(DAMAGE)) }
+}
+
+fn verdict(plan: &RepairPlan, done: act::Done) -> Result<(), Failure> {
+    if done.interrupted {
+        return Err(Failure::quiet(INTERRUPTED));
+    }
+    if let Some(failure) = done.refused {
+        return Err(failure);
+    }
+    // What uv does not bring stays broken; that is no failure of what was done here.
+    let outcomes = done.report.outcomes.iter();
+    let bad =
+        |action| outcomes.clone().any(|outcome| outcome.action == action && outcome.state != State::Done);
+    if bad(RepairAction::Link) {
+        return Err(Failure::quiet(FAILED));
+    }
+    if bad(RepairAction::Fetch) || !done.report.kept.is_empty() {
+        return Err(Failure::quiet(DAMAGE));
+    }
+    stays(plan)
+}
+
+/// The other caches that somebody names; each has to be one.
+fn from(arguments: &RepairArguments, surroundings: &Surroundings) -> Result<Vec<PathBuf>, Failure> {
+    let mut from = Vec::new();
+    for argument in &arguments.from {
+        let path = super::absolute(argument, &surroundings.current_dir);
+        if !repair::has_entries(&path) {
+            let shown = crate::human::escape_os(path.as_os_str()).into_owned();
+            let text =
+                format!("`{shown}` does not look like a uv cache: it has no bucket such as `archive-v0`.");
+            return Err(Failure::message(USAGE, text));
+        }
+        from.push(path);
+    }
+    Ok(from)
+}
+
+/// The caches to look through, each once, the present one first.
+fn caches(present: &Path, from: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut caches = vec![present.to_owned()];
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for path in from {
+        if !caches.iter().any(|known| real(known) == real(&path)) {
+            caches.push(path);
+        }
+    }
+    caches
+}
+
+/// What is to be looked at.
+struct Chosen {
+    environments: Vec<EnvironmentIndex>,
+    dead_links: Vec<PathBuf>,
+}
+
+fn chosen(snapshot: &Snapshot, arguments: &RepairArguments, current_dir: &Path) -> Result<Chosen, Failure> {
+    if arguments.all {
+        let environments = snapshot.environments().map(|(index, _)| index).collect();
+        return Ok(Chosen { environments, dead_links: snapshot.scope.dead_links.clone() });
+    }
+    let (mut named, mut dead_links) = (Vec::new(), Vec::new());
+    for argument in &arguments.environments {
+        let path = super::absolute(argument, current_dir);
+        let dead = [path.join(".venv"), path].into_iter().find(|it| discover::leads_nowhere(it).is_some());
+        match dead {
+            Some(dead) => dead_links.push(dead),
+            None => named.push(argument.clone()),
+        }
+    }
+    Ok(Chosen { environments: super::environments(snapshot, &named, current_dir)?, dead_links })
+}
+
+impl act::Ground<'_> {
+    /// Finds out what is broken, and what could mend it.
+    fn gather(&self) -> Result<Facts, Failure> {
+        let request = repair::Request {
+            snapshot: self.snapshot,
+            environments: self.environments,
+            caches: &self.caches,
+            dead_links: self.dead_links,
+            threads: walk::threads(),
+        };
+        let watch = |task: &worker::Task<Facts>| {
+            let describe = |_| "Comparing files with entries".to_owned();
+            progress::task(task, describe, self.surroundings, self.view.quiet)
+        };
+        let (facts, interrupted) = worker::within(|cancel, _| repair::gather(&request, cancel), watch)?;
+        if interrupted { Err(Failure::quiet(INTERRUPTED)) } else { Ok(facts) }
+    }
+}

@@ -1,0 +1,79 @@
+//! Commands that a person can run.
+
+use std::fmt::Write as _;
+
+use serde::{Serialize, Serializer};
+
+/// A command: a beginning, and what it is about. Two with the same beginning are one command about both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    start: Vec<String>,
+    about: Vec<String>,
+}
+
+impl Command {
+    /// A command.
+    pub(super) fn new<'a>(start: impl IntoIterator<Item = &'a str>, about: Vec<String>) -> Self {
+        Self { start: start.into_iter().map(str::to_owned).collect(), about }
+    }
+
+    /// Takes another command over, if it begins alike; gives it back if not.
+    pub fn join(&mut self, other: Self) -> Option<Self> {
+        if self.start != other.start || self.about.is_empty() {
+            return (*self != other).then_some(other);
+        }
+        for word in other.about {
+            // `--editable` stands before each.
+            if word.starts_with('-') || !self.about.contains(&word) {
+                self.about.push(word);
+            }
+        }
+        None
+    }
+
+    /// Its words.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.start.iter().chain(&self.about).map(String::as_str)
+    }
+
+    /// The command for a POSIX shell. Not escaped.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for word in self.words() {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=+:@%,~".contains(&byte);
+            if !word.is_empty() && !word.starts_with('~') && word.bytes().all(plain) {
+                text.push_str(word);
+            } else {
+                write!(text, "'{}'", word.replace('\'', "'\\''")).expect("writing to a string succeeds");
+            }
+        }
+        text
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.words())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_with_the_same_beginning_are_one_about_both_and_words_are_quoted_for_a_shell() {
+        let clean = |name: &str| Command::new(["uv", "cache", "clean"], vec![name.to_owned()]);
+        let mut command = clean("a");
+        assert_eq!(command.join(clean("b")), None);
+        assert_eq!(command.join(clean("a")), None);
+        assert_eq!(command.text(), "uv cache clean a b");
+        let other = Command::new(["uv", "sync"], Vec::new());
+        assert_eq!(command.join(other.clone()), Some(other));
+        let quoted = Command::new(["x"], vec!["a @ b".to_owned(), "it's".to_owned(), String::new()]);
+        assert_eq!(quoted.text(), "x 'a @ b' 'it'\\''s' ''");
+    }
+}

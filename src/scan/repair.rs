@@ -1,0 +1,321 @@
+//! What is broken in environments, and what could mend it: read by `RECORD`, changed by nobody.
+//!
+//! A file is broken when `RECORD` lists it and it is missing, or a symlink that leads nowhere. Nothing is imported to find
+//! that out: a package without its files imports as an empty namespace. Whether an entry has the right file is not believed
+//! but hashed; whoever links it hashes it once more, through the handle that is linked.
+
+mod distribution;
+mod store;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::control::Cancel;
+use crate::disk::walk;
+use crate::snapshot::{
+    Distribution, DistributionState, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Manager,
+    ModeCounts, PointerForm, PointerState, Snapshot,
+};
+use crate::uv::distribution::{DirectUrl, normalize};
+use crate::uv::shard::{self, Place};
+
+use distribution::Reading;
+use store::Store;
+
+/// What to look at.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The cache and its environments as a scan found them.
+    pub snapshot: &'a Snapshot,
+    /// The environments to look at.
+    pub environments: &'a [EnvironmentIndex],
+    /// The caches that may have what is missing, the present one first.
+    pub caches: &'a [PathBuf],
+    /// `.venv` whose environments are gone, that somebody named or asked for.
+    pub dead_links: &'a [PathBuf],
+    /// How many threads to use.
+    pub threads: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The cache's root.
+    pub cache: PathBuf,
+    /// The caches that were looked through, the present one first.
+    pub caches: Vec<PathBuf>,
+    /// The environments that were looked at, in the snapshot's order.
+    pub environments: Vec<EnvironmentFacts>,
+    /// `.venv` whose environments are gone, and where they lead.
+    pub dead_links: Vec<(PathBuf, PathBuf)>,
+    /// Pointer files that name an entry which is gone, by the package they belong to, with the link beside each.
+    pub poison: BTreeMap<String, Vec<Poison>>,
+    /// Whether uv has to be told which cache is meant.
+    pub named: bool,
+}
+
+/// A pointer file that names an entry which is gone: uv follows it, and fails (uv 0.13.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// Where it is, relative to the cache's root.
+    pub path: PathBuf,
+    /// What identifies it.
+    pub print: FilePrint,
+    /// The link of the same name beside it, if that leads nowhere too.
+    pub link: Option<(PathBuf, FilePrint)>,
+}
+
+/// One environment.
+#[derive(Clone, Debug, Default)]
+pub struct EnvironmentFacts {
+    /// Its root.
+    pub path: PathBuf,
+    /// What it is for.
+    pub kind: EnvironmentKind,
+    /// What made it.
+    pub manager: Manager,
+    /// The project that it belongs to, where that has a `pyproject.toml`.
+    pub project: Option<PathBuf>,
+    /// Its Python version.
+    pub python: Option<String>,
+    /// Its own name for its interpreter, where there is one.
+    pub program: Option<PathBuf>,
+    /// Where its interpreter is, or was.
+    pub interpreter: Option<PathBuf>,
+    /// Whether that is there.
+    pub interpreter_alive: bool,
+    /// Whether it is an entry of the cache itself.
+    pub stored: bool,
+    /// Something in it could not be read.
+    pub unread: bool,
+    /// Its files per link mode.
+    pub modes: ModeCounts,
+    /// Its symlinks into a cache that lead nowhere.
+    pub dangling: u64,
+    /// Its distributions of which something is broken or cannot be told.
+    pub distributions: Vec<DistributionFacts>,
+    /// Packages that have several `.dist-info` directories: the name, and the versions.
+    pub duplicates: Vec<(String, Vec<String>)>,
+}
+
+/// One distribution.
+#[derive(Clone, Debug, Default)]
+pub struct DistributionFacts {
+    /// Its normalized name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its `.dist-info` directory, relative to the environment's root.
+    pub dist_info: PathBuf,
+    /// What identifies its `RECORD`; none where that cannot be read.
+    pub record: Option<FilePrint>,
+    /// Why it cannot be read.
+    pub unreadable: Option<String>,
+    /// Lines of it that could not be understood.
+    pub unclear: u64,
+    /// What its `direct_url.json` says.
+    pub direct_url: Option<DirectUrl>,
+    /// The files that are missing or lead nowhere, ordered by path.
+    pub files: Vec<BrokenFile>,
+}
+
+/// One file that is missing or leads nowhere.
+#[derive(Clone, Debug)]
+pub struct BrokenFile {
+    /// Where it should be, relative to the environment's root.
+    pub path: PathBuf,
+    /// What lies there.
+    pub lies: Lies,
+    /// The SHA-256 that `RECORD` states.
+    pub digest: Option<[u8; 32]>,
+    /// Its size by `RECORD`; 0 where it says none.
+    pub size: u64,
+    /// What has its content.
+    pub source: Result<Source, Why>,
+}
+
+/// What lies where a file should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// A symlink that leads nowhere.
+    Dangling {
+        /// What identifies the symlink.
+        print: FilePrint,
+    },
+    /// Nothing.
+    Missing,
+}
+
+/// A file of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which of the caches the entry lies in.
+    pub cache: usize,
+    /// The entry, relative to the cache's root.
+    pub entry: PathBuf,
+    /// The file, relative to the entry.
+    pub path: PathBuf,
+    /// How the entry was found.
+    pub way: Way,
+}
+
+/// How an entry was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// The dead links name it: its cache lies elsewhere now.
+    Moved,
+    /// It has the same name and version, and the content.
+    Digest,
+}
+
+impl Way {
+    /// The word for it, the same on the screen and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+/// Why nothing was found for a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// No entry has it.
+    NoCandidate,
+    /// An entry has it with another content.
+    OtherContent {
+        /// The entry, as a whole path.
+        entry: PathBuf,
+    },
+    /// `RECORD` states no SHA-256 that could be compared.
+    NoDigest,
+    /// The installer writes it for each environment: it is in no entry.
+    Private,
+    /// A directory above it is a symlink.
+    DirectoryLink {
+        /// The symlink, relative to the environment's root.
+        link: PathBuf,
+        /// Where it leads, as it says.
+        text: PathBuf,
+        /// Whether anything is there.
+        leads: bool,
+        /// Where the same directory is now, if its entry is still known and it is not there.
+        now: Option<PathBuf>,
+    },
+    /// It could not be looked at.
+    Unread {
+        /// What the operating system answered.
+        why: String,
+    },
+}
+
+/// Looks at environments, and at what could mend them.
+pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
+    let snapshot = request.snapshot;
+    let stores: Vec<Store> = request.caches.iter().map(|path| Store::read(path)).collect();
+    let broken = |position: &usize, environment: &Environment| {
+        let state = environment.distributions[*position].state;
+        matches!(state, DistributionState::Broken | DistributionState::Unknown)
+    };
+    let mut tasks: Vec<(EnvironmentIndex, usize)> = Vec::new();
+    for index in request.environments {
+        let environment = snapshot.environment(*index);
+        let all = 0..environment.distributions.len();
+        tasks.extend(all.filter(|position| broken(position, environment)).map(|position| (*index, position)));
+    }
+    let states = walk::each(&tasks, request.threads, Vec::new, |found, number, (index, position)| {
+        if !cancel.is_cancelled() {
+            let environment = snapshot.environment(*index);
+            let distribution = &environment.distributions[*position];
+            found.push((number, distribution::read(&environment.path, distribution, &stores)));
+        }
+    });
+    let mut readings: Vec<(usize, Reading)> = states.into_iter().flatten().collect();
+    readings.sort_unstable_by_key(|(number, _)| *number);
+    let mut by_environment: BTreeMap<EnvironmentIndex, Vec<Reading>> = BTreeMap::new();
+    for (number, reading) in readings {
+        by_environment.entry(tasks[number].0).or_default().push(reading);
+    }
+    let environments = request.environments.iter().map(|index| {
+        let readings = by_environment.remove(index).unwrap_or_default();
+        environment(snapshot.environment(*index), distribution::settled(readings))
+    });
+    let dead = request.dead_links.iter();
+    Facts {
+        cache: snapshot.cache.path.clone(),
+        caches: request.caches.to_vec(),
+        environments: environments.collect(),
+        dead_links: dead
+            .filter_map(|path| Some((path.clone(), super::discover::leads_nowhere(path)?)))
+            .collect(),
+        poison: poison(snapshot),
+        named: snapshot.cache.found_by.contains("--cache-dir"),
+    }
+}
+
+fn environment(environment: &Environment, distributions: Vec<DistributionFacts>) -> EnvironmentFacts {
+    EnvironmentFacts {
+        path: environment.path.clone(),
+        kind: environment.kind,
+        manager: environment.manager,
+        project: environment
+            .path
+            .parent()
+            .filter(|parent| parent.join("pyproject.toml").is_file())
+            .map(Path::to_owned),
+        python: environment.python.clone(),
+        program: ["bin/python", "Scripts/python.exe"]
+            .iter()
+            .map(|name| environment.path.join(name))
+            .find(|path| environment.interpreter_alive && path.is_file()),
+        interpreter: environment.interpreter.clone(),
+        interpreter_alive: environment.interpreter_alive,
+        stored: environment.entry.is_some(),
+        unread: environment.unread,
+        modes: environment.modes,
+        dangling: environment.dangling,
+        distributions,
+        duplicates: duplicates(&environment.distributions),
+    }
+}
+
+/// Packages with several `.dist-info` directories in one directory of distributions.
+fn duplicates(distributions: &[Distribution]) -> Vec<(String, Vec<String>)> {
+    let mut seen: BTreeMap<(&str, Option<&Path>), Vec<String>> = BTreeMap::new();
+    for it in distributions {
+        seen.entry((&it.name, it.dist_info.parent())).or_default().push(it.version.clone());
+    }
+    let several = seen.into_iter().filter(|(_, versions)| versions.len() > 1);
+    several.map(|((name, _), versions)| (name.to_owned(), versions)).collect()
+}
+
+/// Pointer files that name an entry which is gone, by package.
+fn poison(snapshot: &Snapshot) -> BTreeMap<String, Vec<Poison>> {
+    let mut poison: BTreeMap<String, Vec<Poison>> = BTreeMap::new();
+    let dead = || snapshot.pointers.iter().filter(|pointer| pointer.state == PointerState::Dangling);
+    let links: BTreeMap<&Path, FilePrint> = dead()
+        .filter(|pointer| matches!(pointer.form, PointerForm::Symlink | PointerForm::LinkFile))
+        .map(|pointer| (pointer.path.as_path(), pointer.print))
+        .collect();
+    for pointer in dead().filter(|pointer| matches!(pointer.form, PointerForm::Http | PointerForm::Rev)) {
+        let Place::Wheel { package, .. } = shard::place(&pointer.path) else { continue };
+        let beside = pointer.path.with_extension("");
+        let link = links.get(beside.as_path()).map(|print| (beside.clone(), *print));
+        poison.entry(normalize(&package)).or_default().push(Poison {
+            path: pointer.path.clone(),
+            print: pointer.print,
+            link,
+        });
+    }
+    poison
+}
+
+/// Whether a directory is a cache that can be named as a source: it has a bucket of entries.
+pub fn has_entries(path: &Path) -> bool {
+    use crate::uv::bucket::{Bucket, BucketKind};
+    let items = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let is_archive = |name: &OsStr| Bucket::parse(name).is_some_and(|it| it.kind == BucketKind::Archive);
+    items.into_iter().any(|item| is_archive(&item.file_name()))
+}

@@ -1,0 +1,159 @@
+//! With uv: it fetches exactly what no cache has, into the cache and nowhere else.
+
+use std::path::PathBuf;
+
+use super::{dangling, ends, hand, is_settled, is_whole, json, listing, repair, site, symlinked};
+use crate::support::uv::Sandbox;
+
+/// `repair --with-uv`, with the uv and the Python of the tests.
+fn with_uv(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Command {
+    let uv = sandbox.uv(&[]);
+    let mut command = repair(sandbox, "cache", &[&["--with-uv"], arguments].concat());
+    command.env("UV", uv.get_program()).env("UV_NO_PROGRESS", "1").env("UV_PYTHON_DOWNLOADS", "never");
+    command
+}
+
+fn left_behind(sandbox: &Sandbox) -> Vec<PathBuf> {
+    std::fs::read_dir(sandbox.path("tmp"))
+        .unwrap()
+        .map(|item| item.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("cachetui"))
+        .collect()
+}
+
+/// What uv can fetch of the lab, and what it would have to build from a directory.
+fn mends_all_but_directories(sandbox: &Sandbox, environment: &std::path::Path) {
+    let env = environment.to_str().unwrap();
+    let (dry, _) = json(&mut with_uv(sandbox, &[env, "--dry-run"]));
+    let (done, ended) = json(&mut with_uv(sandbox, &[env, "--yes"]));
+    assert_eq!(done["plan"], dry["plan"]);
+    let steps = done["plan"]["steps"].as_array().unwrap();
+    let fetched: Vec<&str> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
+    let wanted = [
+        "demo-a",
+        "demo-data",
+        "demo-git",
+        "demo-index",
+        "demo-ns-b",
+        "demo-ns-c",
+        "demo-odd",
+        "demo-path",
+        "demo-sdist",
+        "demo-url",
+    ];
+    assert_eq!(fetched, wanted, "{done:#}");
+    for outcome in done["report"]["outcomes"].as_array().unwrap() {
+        assert_eq!(outcome["state"], "done", "{outcome:#}");
+    }
+    let kept = done["plan"]["kept"].as_array().unwrap();
+    let names: Vec<&str> = kept.iter().map(|left| left["name"].as_str().unwrap()).collect();
+    assert_eq!((ended, names), (3, vec!["demo-dir", "demo-edit"]), "{done:#}");
+    assert_eq!(left_behind(sandbox), [] as [PathBuf; 0]);
+    for left in kept {
+        hand::run_all(sandbox, &left["commands"]);
+    }
+    is_whole(sandbox, "cache", environment);
+    is_settled(sandbox, "cache", environment);
+}
+
+#[test]
+fn after_a_clean_uv_fetches_from_every_kind_of_source() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    lab.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    mends_all_but_directories(&lab.sandbox, &environment);
+}
+
+#[test]
+fn entries_that_somebody_removed_alone_poison_uv_until_their_pointers_are_gone() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    let sandbox = &lab.sandbox;
+    for item in std::fs::read_dir(sandbox.cache().join("archive-v0")).unwrap() {
+        std::fs::remove_dir_all(item.unwrap().path()).unwrap();
+    }
+    // What it is about: uv fails as it is.
+    let links = sandbox.path("links");
+    let target = sandbox.path("tmp/target");
+    let poisoned = sandbox
+        .uv(&[
+            "pip",
+            "install",
+            "--target",
+            target.to_str().unwrap(),
+            "--find-links",
+            links.to_str().unwrap(),
+        ])
+        .args(["--no-index", "demo-a==1.0"])
+        .output()
+        .unwrap();
+    assert_eq!(poisoned.status.code(), Some(2));
+    std::fs::remove_dir_all(&target).unwrap();
+    mends_all_but_directories(sandbox, &environment);
+    // What was in the way is gone, and nothing else leads nowhere for it.
+    let (links, _) = json(sandbox.cachetui(&["links", "--state", "dangling"]).arg("--form").arg("http,rev"));
+    assert_eq!(links["pointers"].as_array().unwrap().len(), 0, "{links:#}");
+}
+
+#[test]
+fn what_uv_cannot_fetch_is_told_and_stays_as_it_was() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    let sandbox = &lab.sandbox;
+    sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    let wheel = sandbox.path("links/demo_a-1.0-py3-none-any.whl");
+    std::fs::remove_file(&wheel).unwrap();
+    // Another wheel by the same name and version, which has another content.
+    crate::support::wheel::Wheel::empty("demo-odd", "1.0.post1+local.2")
+        .file("demo_odd/py.typed", "other\n")
+        .save(&sandbox.path("links"));
+    let env = environment.to_str().unwrap();
+    let dead =
+        |name: &str| dangling(&environment).iter().filter(|it| it.to_string_lossy().contains(name)).count();
+    let (a, odd) = (dead("demo_a"), dead("demo_odd"));
+    let said = ends(&mut with_uv(sandbox, &[env, "--yes"]), 3);
+    assert!(said.contains("not fetched demo-a 1.0") && said.contains("uv said"), "{said}");
+    assert!(
+        said.contains("not fetched demo-odd 1.0.post1+local.2") && said.contains("has not its content"),
+        "{said}"
+    );
+    assert_eq!(dead("demo_a"), a);
+    assert!(dead("demo_odd") > 0 && dead("demo_odd") <= odd);
+    assert_eq!(dead("demo_index") + dead("demo_data"), 0, "one failure does not stop the others");
+    assert_eq!(left_behind(sandbox), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn without_a_uv_nothing_is_touched_and_hostile_words_never_reach_one() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    let sandbox = &lab.sandbox;
+    sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    let direct = site(&environment).join("demo_url-1.0.dist-info/direct_url.json");
+    std::fs::write(&direct, r#"{"url":"https://example.org/${HOME}/x.whl","archive_info":{}}"#).unwrap();
+    let env = environment.to_str().unwrap();
+    let (plan, _) = json(&mut with_uv(sandbox, &[env, "--dry-run"]));
+    let steps = plan["plan"]["steps"].as_array().unwrap();
+    assert!(!steps.is_empty() && steps.iter().all(|step| step["name"] != "demo-url"), "{plan:#}");
+    let before = listing(&environment);
+    let mut command = with_uv(sandbox, &[env, "--yes"]);
+    let said = ends(command.env("UV", sandbox.path("nowhere/uv")), 3);
+    assert!(said.contains("Failed to start"), "{said}");
+    assert_eq!(listing(&environment), before);
+}
+
+#[test]
+fn a_cache_whose_directory_is_gone_is_made_anew_by_uv_or_replaced_by_one_that_is_named() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    let sandbox = &lab.sandbox;
+    let env = environment.to_str().unwrap();
+    std::fs::rename(sandbox.cache(), sandbox.path("other")).unwrap();
+    let other = sandbox.path("other");
+    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
+    assert!(said.contains("the same entry"), "{said}");
+    is_whole(sandbox, "other", &environment);
+    assert!(!sandbox.cache().exists(), "nobody made it");
+    std::fs::remove_dir_all(&other).unwrap();
+    mends_all_but_directories(sandbox, &environment);
+}

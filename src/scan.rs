@@ -349,11 +349,14 @@ fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>)
 fn leave_out_bystanders(readings: &mut Vec<Reading>) -> Vec<(PathBuf, FilePrint)> {
     let is_bystander = |reading: &Reading| {
         let environment = &reading.environment;
-        let touches = !reading.uses.is_empty()
+        // A copy needs nothing of the cache, and what else is there is no concern of a cache.
+        let held =
+            |used: &environments::Use| used.counts.inode + used.counts.symlink + used.counts.extent > 0;
+        let touches = reading.uses.iter().any(held)
             || !reading.links.is_empty()
             || !reading.named_elsewhere.is_empty()
             || environment.dangling > 0
-            || environment.unread;
+            || reading.blind;
         reading.installation && !touches
     };
     let (bystanders, others): (Vec<Reading>, Vec<Reading>) =

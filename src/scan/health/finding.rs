@@ -249,9 +249,8 @@ impl Finding {
             FindingKind::ManyLinks { .. } => {
                 "Nothing needs to be done. Environments that are removed give links back.".to_owned()
             }
-            FindingKind::BrokenEnvironments => "If pointers are dangling, remove those first, or a failed installation empties \
-                the environment. Then run `uv sync --reinstall` in the project, or `uv pip install --reinstall`. \
-                `cachetui envs --health broken --dists` shows what is broken."
+            FindingKind::BrokenEnvironments => "`cachetui repair --all --dry-run` shows what can be mended from here and what it \
+                takes; it also names what to do where nothing is at hand."
                 .to_owned(),
             FindingKind::NoInterpreter => "`uv venv` or `uv sync` makes an environment anew, where it is still needed. \
                 `cachetui envs --health no-interpreter` lists them."

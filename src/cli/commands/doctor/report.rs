@@ -144,8 +144,8 @@ fn copied(environment: &Environment) -> Remark {
         text: "Files were copied although they could be linked: by a setting, or when the cache lay elsewhere."
             .to_owned(),
         cost: "They take their space a second time.".to_owned(),
-        advice: "Install anew what was copied, with the default link mode: `uv sync --reinstall` in the project. It needs \
-            what is installed to be in the cache, or a network."
+        advice: "`cachetui relink ENV --link-mode hardlink` (or `clone`, where the filesystem can) links them in place and \
+            gives the bytes back; `--dry-run` says how many."
             .to_owned(),
         bytes: environment.copied,
     }
@@ -160,7 +160,7 @@ fn symlinked() -> Remark {
             these lead to, and the environments then break without uv noticing."
             .to_owned(),
         advice: "Before the cache is pruned, look at `cachetui list --state protected`. Where hardlinks or clones work, they \
-            take as little space and survive: `uv sync --reinstall --link-mode hardlink`."
+            take as little space and survive: `cachetui relink ENV --link-mode hardlink`."
             .to_owned(),
         bytes: 0,
     }

@@ -15,6 +15,11 @@ For each distribution with files that are missing or lead nowhere, in this order
   uv       with `--with-uv`: uv fetches it into the cache, by way of a directory that is thrown away
   else it is named, with the commands that a person can run
 
+Columns:
+  AS    the link mode; where it is refused it becomes what uv falls back to, which is told
+  BY    which of these ways
+  FROM  the entry, or what uv is asked for
+
 Never done: an intact file is not touched, nothing is imported, no script is invented, and uv is not asked to install \
 into the damaged environment, where it would uninstall before it knows that it can install.
 

@@ -53,22 +53,23 @@ fn table(steps: &[&RepairStep], view: &View) -> Table {
         Column::text("VERSION").fit(Fit::End(10)),
         Column::number("FILES").spare(1),
         Column::text("AS").spare(2),
+        Column::text("BY").spare(3),
         Column::text("FROM").fit(Fit::Middle(24)),
     ])
     .indented(2);
     for step in steps {
         let entry = step.entry.as_ref().map(|entry| view.path(&step.cache.path().join(entry.path())));
-        let from = match (step.way, entry, &step.fetch) {
-            (Some(Way::Moved), Some(entry), _) => format!("the same entry, now {entry}"),
-            (_, Some(entry), _) => entry,
-            (.., Some(fetch)) => format!("uv, as {}", human::escape(&fetch.requirement)),
-            _ => String::new(),
+        let from = match (entry, &step.fetch) {
+            (Some(entry), _) => entry,
+            (None, Some(fetch)) => human::escape(&fetch.requirement).into_owned(),
+            (None, None) => String::new(),
         };
         table.push([
             human::escape(&step.name).as_ref().into(),
             human::escape(&step.version).as_ref().into(),
             human::count(step.bytes.files).into(),
             step.link_mode.word().into(),
+            step.way.map_or("uv", Way::word).into(),
             Cell::or_dash(from),
         ]);
     }

@@ -98,10 +98,13 @@ pub fn prune(
     // The root may be a symlink; what lies beneath it is not followed.
     let real = std::fs::canonicalize(path).map_err(|error| Error::new("find the cache", path, error))?;
     let cache = Root::open(&real)?;
-    let _held = trash::hold(&cache)?;
     let mut notes = Vec::new();
+    let mut held = None;
     let run = match trash::Run::begin(&cache, now) {
-        Ok(run) => Some(run),
+        Ok(run) => {
+            held = trash::hold(&cache).inspect_err(|_| purge::tidy(&cache, &run))?;
+            Some(run)
+        }
         Err(error) if has_no_room(&error.source) => {
             notes.push(NO_ROOM.to_owned());
             None
@@ -118,6 +121,7 @@ pub fn prune(
         purge::tidy(&cache, run);
         run.is_there(&cache)
     });
+    drop(held);
     let stuck =
         trash.is_some() && outcomes.iter().any(|outcome| outcome.state != State::Done && outcome.moved);
     if stuck {

@@ -196,3 +196,73 @@ fn what_every_plan_holds_to() {
         }
     }
 }
+
+fn bucket(name: &str, days: i64) -> cachetui::snapshot::Bucket {
+    let newest = (sample::now().as_second() - days * 86_400) * 1_000_000_000;
+    let print = cachetui::snapshot::TreePrint { inode: 1, newest, ..Default::default() };
+    cachetui::snapshot::Bucket {
+        name: name.to_owned(),
+        known: true,
+        files: 9,
+        logical: 9,
+        disk: 4096,
+        moved: false,
+        print,
+    }
+}
+
+#[test]
+fn buckets_go_before_their_entries_and_take_their_pointers_along() {
+    let mut snapshot = sample::presentable();
+    let pointer = entry(&mut snapshot, "jaxlib").pointers[0];
+    snapshot.pointers[pointer.position()].path = "wheels-v6/pypi/jaxlib/0.7.2".into();
+    snapshot.cache.buckets = vec![
+        bucket("wheels-v6", 40),
+        bucket("wheels-v7", 0),
+        bucket("interpreter-v4", 900),
+        bucket("interpreter-v5", 0),
+    ];
+    let plan = prune(&snapshot, all());
+    assert_eq!((plan.steps[0].action, plan.steps[0].at.text()), (Action::RemoveBucket, "wheels-v6"));
+    let buckets = plan.steps.iter().filter(|step| step.action == Action::RemoveBucket).count();
+    assert_eq!(buckets, 1, "records of interpreters tell where environments are");
+    let step = plan.steps.iter().find(|step| step.name.as_deref() == Some("jaxlib")).unwrap();
+    assert!(step.pointers.iter().all(|pointer| !pointer.at.path().starts_with("wheels-v6")), "{step:#?}");
+    assert!(!step.pointers.is_empty());
+    snapshot.cache.buckets[0] = bucket("wheels-v6", 20);
+    assert!(prune(&snapshot, only(Class::StaleBuckets)).is_empty(), "an older uv may still use it");
+}
+
+#[test]
+fn an_entry_to_which_a_foreign_pointer_may_lead_is_not_unreferenced() {
+    let mut snapshot = sample::presentable();
+    entry(&mut snapshot, "leftover").state = EntryState::Unused;
+    let plan = prune(&snapshot, only(Class::Unreferenced));
+    assert!(plan.is_empty());
+    assert_eq!(*because(&plan, "leftover"), KeptBecause::UnclearPointer);
+}
+
+#[test]
+fn what_uv_left_in_the_cache_does_not_count_as_an_environment_that_is_known() {
+    let mut snapshot = sample::presentable();
+    snapshot.environments.retain(|environment| environment.path.ends_with("ruff"));
+    snapshot.environments[0].kind = cachetui::snapshot::EnvironmentKind::Cached;
+    snapshot.references.clear();
+    let plan = prune(&snapshot, named(&[]));
+    assert_eq!(plan.scope.environments, 0);
+    let plan = prune(&snapshot, only(Class::Unreferenced));
+    assert_eq!(
+        plan.refused().map(|caution| caution.allowance).collect::<Vec<_>>(),
+        [Allowance::NoEnvironments]
+    );
+}
+
+#[test]
+fn entries_of_a_bucket_that_was_moved_and_of_an_unknown_layout_are_kept() {
+    let mut snapshot = sample::presentable();
+    snapshot.cache.buckets = vec![cachetui::snapshot::Bucket { moved: true, ..bucket("archive-v0", 0) }];
+    assert!(prune(&snapshot, all()).steps.iter().all(|step| step.action != Action::RemoveEntry));
+    let mut snapshot = sample::presentable();
+    entry(&mut snapshot, "jaxlib").key.bucket = "archive-v9".into();
+    assert_eq!(*because(&prune(&snapshot, all()), "jaxlib"), KeptBecause::Unknown);
+}

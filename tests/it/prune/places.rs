@@ -55,6 +55,23 @@ fn on_a_disk_without_a_free_inode_a_prune_frees_some() {
 }
 
 #[test]
+fn on_a_disk_with_room_for_a_part_of_the_trash_a_prune_frees_what_it_should() {
+    for left in [1, 2, 4, 6] {
+        let Some(mounted) = Mounted::tmpfs("size=8m,nr_inodes=400") else { return };
+        let ground = Ground::new().copied_to(mounted.path());
+        let mut number = 0;
+        while std::fs::File::create(mounted.path().join(format!("full{number}"))).is_ok() {
+            number += 1;
+        }
+        for number in 0..left {
+            std::fs::remove_file(mounted.path().join(format!("full{number}"))).unwrap();
+        }
+        assert_eq!(free(&mounted).1, left);
+        prunes(&mounted, &ground);
+    }
+}
+
+#[test]
 fn of_a_read_only_cache_everything_can_be_read_and_every_change_is_refused_with_the_path() {
     let Some(mounted) = Mounted::tmpfs("size=8m") else { return };
     let ground = Ground::new().copied_to(mounted.path());

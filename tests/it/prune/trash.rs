@@ -136,3 +136,58 @@ fn what_an_interrupted_deletion_left_is_swept_by_the_next_and_never_put_back() {
     ground.done(&["prune", "demo-uni", "--yes"]);
     assert!(!trash.exists(), "both are gone");
 }
+
+#[test]
+fn of_a_bucket_that_went_as_a_whole_only_pointers_whose_entries_are_there_come_back() {
+    let ground = Ground::new();
+    let run = ground.cache().join(".cachetui-trash/20260101T000000Z-1-0");
+    std::fs::create_dir_all(&run).unwrap();
+    std::fs::rename(ground.cache().join("wheels-v7"), run.join("wheels-v7")).unwrap();
+    std::fs::remove_dir_all(ground.entry(DEMO_A)).unwrap();
+    let told = ground.run(&["undo", "--json"]);
+    assert_eq!(told.code, 1, "{}", told.text());
+    let rows = told.json()["restored"].as_array().unwrap().clone();
+    let stays: Vec<&Value> = rows.iter().filter(|row| row["state"] == "stale").collect();
+    assert_eq!(stays.len(), 2, "the link and the pointer of the entry that is gone: {rows:#?}");
+    assert!(rows.iter().any(|row| row["state"] == "done"));
+    ground.no_pointer_dangles();
+}
+
+#[test]
+fn while_somebody_works_on_the_trash_nothing_is_removed_emptied_or_put_back() {
+    let ground = Ground::new();
+    ground.done(&["prune", "demo-a==1.0", "--yes", "--trash"]);
+    let trash = std::fs::File::open(ground.cache().join(".cachetui-trash")).unwrap();
+    trash.try_lock().unwrap();
+    let before = contents(&ground);
+    for arguments in [&["prune", "demo-b", "--yes"][..], &["undo"], &["trash", "purge", "--yes"]] {
+        let told = ground.run(arguments);
+        assert_eq!(told.code, 1, "{arguments:?}: {}", told.text());
+        assert!(told.text().contains("another cachetui"), "{arguments:?}: {}", told.text());
+        assert_eq!(contents(&ground), before, "{arguments:?}");
+    }
+    trash.unlock().unwrap();
+    ground.done(&["undo"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_prune_holds_the_trash_also_when_it_makes_it() {
+    let ground = Ground::new();
+    let mut strace = std::process::Command::new("strace");
+    if strace.arg("-V").output().is_err() {
+        return crate::support::uv::not_run("watching system calls needs strace");
+    }
+    let plain = ground.command(&["prune", "demo-b", "--yes"]);
+    let told = ground.path("strace.txt");
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-y", "-e", "trace=flock,renameat2", "-o"]).arg(&told);
+    strace.arg(plain.get_program()).args(plain.get_args()).env_clear();
+    strace.env("HOME", ground.path("home")).env("XDG_STATE_HOME", ground.path("state")).current_dir("/");
+    assert!(strace.output().unwrap().status.success());
+    let text = std::fs::read_to_string(told).unwrap();
+    let held =
+        text.lines().position(|line| line.contains("flock(") && line.contains(".cachetui-trash>, LOCK_EX"));
+    let moved = text.lines().position(|line| line.contains("renameat2(") && line.contains("archive-v0"));
+    assert!(held.is_some() && held < moved, "{text}");
+}

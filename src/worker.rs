@@ -160,13 +160,6 @@ fn keep(snapshot: &mut Snapshot, before: &[Remembered], path: PathBuf) {
     }
 }
 
-/// Does some work off the caller's thread; the answer comes once. Without an answer the work has panicked.
-pub fn run<Answer: Send + 'static>(work: impl FnOnce() -> Answer + Send + 'static) -> Receiver<Answer> {
-    let (sender, answer) = mpsc::channel();
-    spawn(move || drop(sender.send(work())));
-    answer
-}
-
 fn spawn(work: impl FnOnce() + Send + 'static) {
     #[expect(clippy::disallowed_methods, reason = "the jobs' threads start here and nowhere else")]
     drop(std::thread::spawn(work));

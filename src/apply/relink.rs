@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::prune::{Trouble, is_same};
-use super::report::State;
+use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
 use crate::human::escape_os;
@@ -34,7 +34,7 @@ use crate::snapshot::Mode;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::parse_dist_info;
 
-pub use report::{Change, Made, RefusedMode, RelinkOutcome, RelinkReport};
+pub use report::{Change, RelinkOutcome, RelinkReport};
 
 /// A step that may be carried out, with what it is about.
 struct Ready<'a> {
@@ -192,21 +192,13 @@ fn same_bits(path: &Path, source: &Path) -> bool {
 
 /// Adds what the linker says.
 fn fill(outcome: &mut RelinkOutcome, report: TreeReport) {
-    let made = Made::from(report.made);
-    outcome.made.clone += made.clone;
-    outcome.made.hardlink += made.hardlink;
-    outcome.made.symlink += made.symlink;
-    outcome.made.copy += made.copy;
+    outcome.made.add(report.made);
     outcome.already += report.already;
     let paths = |paths: Vec<PathBuf>| paths.into_iter().map(|path| At::new(&path));
     outcome.modified.extend(paths(report.modified));
     outcome.stale.extend(paths(report.stale));
     outcome.link_limit.extend(paths(report.link_limit));
-    outcome.refused.extend(report.refused.into_iter().map(|refused| RefusedMode {
-        mode: refused.mode.word(),
-        reason: words(&refused.reason),
-        files: refused.count,
-    }));
+    outcome.refused.extend(report.refused.iter().map(RefusedMode::new));
     outcome.failed.extend(report.failed.iter().map(|error| format!("{error}: {}", words(&error.source))));
     if report.cancelled {
         outcome.state = State::Cancelled;

@@ -15,7 +15,7 @@ mod report;
 use std::path::{Component, Path};
 
 use super::prune::Trouble;
-use super::report::State;
+use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, Time, error::words};
 use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
@@ -29,7 +29,7 @@ use crate::uv::distribution::parse_dist_info;
 
 pub use clear::clear;
 pub use fetch::fetch;
-pub use report::{Made, RefusedMode, RepairOutcome, RepairReport};
+pub use report::{RepairOutcome, RepairReport};
 
 /// Links the files of the steps that are about one environment. `progress` counts files and bytes.
 ///
@@ -133,7 +133,7 @@ fn stat_of(print: &FilePrint) -> FileStat {
 fn conclude(step: &RepairStep, report: TreeReport) -> RepairOutcome {
     let mut outcome = RepairOutcome::ended(step, State::Done, None);
     let paths = |paths: Vec<std::path::PathBuf>| paths.iter().map(|path| At::new(path)).collect();
-    outcome.made = Made::from(report.made);
+    outcome.made = report.made;
     outcome.refused = report.refused.iter().map(RefusedMode::new).collect();
     outcome.failed = report.failed.iter().map(|error| format!("{error}: {}", words(&error.source))).collect();
     outcome.link_limit = paths(report.link_limit);

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::disk::error::words;
+use crate::linker::mode::Refused;
 use crate::plan::{Action, At};
 
 /// What became of a plan.
@@ -46,6 +48,23 @@ pub enum State {
     Failed,
     /// The work was stopped before.
     Cancelled,
+}
+
+/// A link mode that did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedMode {
+    /// The word for the mode.
+    pub mode: &'static str,
+    /// What the operating system answered.
+    pub reason: String,
+    /// How many files have another mode because of it.
+    pub files: u64,
+}
+
+impl RefusedMode {
+    pub(super) fn new(refused: &Refused) -> Self {
+        Self { mode: refused.mode.word(), reason: words(&refused.reason), files: refused.count }
+    }
 }
 
 /// Bytes that were given back.

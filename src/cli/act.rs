@@ -23,7 +23,7 @@ use crate::control::{Cancel, Counts};
 use crate::disk::volume;
 use crate::human;
 use crate::lock::{
-    CacheExclusive, Directory, HoldsCache as _, Patience, Refused, WaitState, Waiting, holder,
+    CacheExclusive, Directory, HoldsCache as _, Patience, Refused, Sign, WaitState, Waiting, holder,
 };
 use crate::plan::{Plan, Step, plan};
 use crate::snapshot::{Evidence, Snapshot};
@@ -88,6 +88,11 @@ impl Done {
             Err(Failure::quiet(FAILED))
         }
     }
+}
+
+/// By what an environment is recognised: what was found without a `pyvenv.cfg` was named by somebody, or is conda's.
+pub(super) fn sign_of(root: &Path) -> Sign {
+    if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target }
 }
 
 /// Takes a lock, whichever `acquire` takes: tries, says who holds it, and waits for as long as uv would. Ctrl-C ends the

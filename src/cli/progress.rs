@@ -1,7 +1,7 @@
 //! Waiting for a scan or other work: progress on stderr when it takes long and somebody watches, and an end by Ctrl-C.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::surroundings::Surroundings;
-use crate::control::{Cancel, Counts, Phase};
+use crate::control::{Counts, Phase};
 use crate::human;
 use crate::snapshot::Snapshot;
 use crate::worker::{ScanEvent, ScanJob, Task};
@@ -17,37 +17,6 @@ use crate::worker::{ScanEvent, ScanJob, Task};
 /// Scans that end sooner show nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
 const STEP: Duration = Duration::from_millis(50);
-
-/// Waits for some work on another thread, whose progress `describe` puts into words. Ctrl-C asks it to stop at its next
-/// convenient point, and its answer is waited for; a second one ends the program at once.
-pub(super) fn follow<Answer>(
-    answer: &Receiver<Answer>,
-    describe: &dyn Fn() -> String,
-    cancel: &Cancel,
-    surroundings: &Surroundings,
-    quiet: bool,
-) -> Result<Answer, Failure> {
-    let interrupted = Interrupt::watch();
-    let mut bar = Bar { shown: None, wanted: surroundings.stderr_is_terminal && !quiet };
-    let end = loop {
-        match answer.recv_timeout(STEP) {
-            Ok(answer) => break Ok(answer),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                break Err(Failure::message(FAILED, "The work ended without a result."));
-            }
-        }
-        if interrupted.happened() {
-            cancel.cancel();
-        }
-        if surroundings.started.elapsed() > PATIENCE {
-            bar.show(describe());
-        }
-    };
-    bar.clear();
-    interrupted.end();
-    end
-}
 
 /// Waits for the final snapshot. Ctrl-C cancels the scan and ends quietly; a second one ends at once.
 pub(super) fn wait(

@@ -1,5 +1,7 @@
 //! One environment uses one entry, by evidence.
 
+use serde::Serialize;
+
 use super::id::{EntryIndex, EnvironmentIndex};
 
 /// What shows that an environment uses an entry; later variants are stronger.
@@ -44,7 +46,7 @@ pub struct EvidenceCounts {
 }
 
 /// Files per link mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ModeCounts {
     /// Reflinked files.
     pub clone: u64,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::apply::report::State;
+use crate::apply::report::{RefusedMode, State};
 use crate::plan::{Action, At, RelinkStep};
 use crate::snapshot::ModeCounts;
 
@@ -52,7 +52,7 @@ pub struct RelinkOutcome {
     /// Why, unless it was done. Not escaped.
     pub why: Option<String>,
     /// Files that were made, by the mode that worked.
-    pub made: Made,
+    pub made: ModeCounts,
     /// Files that were as wanted already.
     pub already: u64,
     /// Files that were left alone because their content or their permissions are not the entry's.
@@ -67,44 +67,6 @@ pub struct RelinkOutcome {
     pub failed: Vec<String>,
 }
 
-/// Files by the mode they were made in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Made {
-    /// Reflinks.
-    pub clone: u64,
-    /// Hardlinks.
-    pub hardlink: u64,
-    /// Symlinks.
-    pub symlink: u64,
-    /// Copies.
-    pub copy: u64,
-}
-
-/// A mode that did not work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedMode {
-    /// The word for the mode.
-    pub mode: &'static str,
-    /// What the operating system answered.
-    pub reason: String,
-    /// How many files have another mode because of it.
-    pub files: u64,
-}
-
-impl Made {
-    /// All of them.
-    pub fn total(self) -> u64 {
-        self.clone + self.hardlink + self.symlink + self.copy
-    }
-}
-
-impl From<ModeCounts> for Made {
-    fn from(counts: ModeCounts) -> Self {
-        let ModeCounts { clone, hardlink, symlink, copy } = counts;
-        Self { clone, hardlink, symlink, copy }
-    }
-}
-
 impl RelinkOutcome {
     /// An outcome of which nothing but its end is known. `why` is not escaped.
     pub fn ended(step: &RelinkStep, state: State, why: Option<String>) -> Self {
@@ -115,7 +77,7 @@ impl RelinkOutcome {
             version: step.version.clone(),
             state,
             why,
-            made: Made::default(),
+            made: ModeCounts::default(),
             already: 0,
             modified: Vec::new(),
             stale: Vec::new(),

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::apply::report::State;
-use crate::disk::error::words;
-use crate::linker::mode::Refused;
+use crate::apply::report::{RefusedMode, State};
 use crate::plan::At;
 use crate::plan::repair::{Left, RepairAction, RepairStep};
 use crate::snapshot::ModeCounts;
@@ -44,7 +42,7 @@ pub struct RepairOutcome {
     /// Why, unless it was done. Not escaped.
     pub why: Option<String>,
     /// Files that were made, by the mode that worked.
-    pub made: Made,
+    pub made: ModeCounts,
     /// Files that were left alone because something else was there than expected.
     pub stale: Vec<At>,
     /// Modes that did not work.
@@ -53,58 +51,6 @@ pub struct RepairOutcome {
     pub link_limit: Vec<At>,
     /// What failed, as sentences. Not escaped.
     pub failed: Vec<String>,
-}
-
-/// Files by the mode they were made in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Made {
-    /// Reflinks.
-    pub clone: u64,
-    /// Hardlinks.
-    pub hardlink: u64,
-    /// Symlinks.
-    pub symlink: u64,
-    /// Copies.
-    pub copy: u64,
-}
-
-/// A mode that did not work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedMode {
-    /// The word for the mode.
-    pub mode: &'static str,
-    /// What the operating system answered.
-    pub reason: String,
-    /// How many files have another mode because of it.
-    pub files: u64,
-}
-
-impl RefusedMode {
-    pub(super) fn new(refused: &Refused) -> Self {
-        Self { mode: refused.mode.word(), reason: words(&refused.reason), files: refused.count }
-    }
-}
-
-impl Made {
-    /// All of them.
-    pub fn total(self) -> u64 {
-        self.clone + self.hardlink + self.symlink + self.copy
-    }
-
-    /// Adds others.
-    pub fn add(&mut self, other: Self) {
-        self.clone += other.clone;
-        self.hardlink += other.hardlink;
-        self.symlink += other.symlink;
-        self.copy += other.copy;
-    }
-}
-
-impl From<ModeCounts> for Made {
-    fn from(counts: ModeCounts) -> Self {
-        let ModeCounts { clone, hardlink, symlink, copy } = counts;
-        Self { clone, hardlink, symlink, copy }
-    }
 }
 
 impl RepairOutcome {
@@ -117,7 +63,7 @@ impl RepairOutcome {
             version: step.version.clone(),
             state,
             why,
-            made: Made::default(),
+            made: ModeCounts::default(),
             stale: Vec::new(),
             refused: Vec::new(),
             link_limit: Vec::new(),

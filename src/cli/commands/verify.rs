@@ -17,7 +17,7 @@ use crate::cli::print::json::{self, Rows, frame::ProblemRow};
 use crate::cli::print::{Paint, View};
 use crate::cli::progress;
 use crate::cli::surroundings::Surroundings;
-use crate::control::{Cancel, Progress};
+use crate::control::Counts;
 use crate::disk::walk;
 use crate::human;
 use crate::scan::verify::{Finding, Verdict, Verified, Wanted, verify};
@@ -120,18 +120,15 @@ fn compare(
     surroundings: &Surroundings,
     view: &View,
 ) -> Result<Verified, Failure> {
-    let (cancel, counted) = (Cancel::default(), Arc::new(Progress::default()));
-    let answer = {
+    let task = {
         let (snapshot, wanted) = (Arc::clone(snapshot), wanted.clone());
-        let (cancel, counted) = (cancel.clone(), Arc::clone(&counted));
-        worker::run(move || verify(&snapshot, &wanted, walk::threads(), &cancel, &counted))
+        worker::start(move |cancel, counted| verify(&snapshot, &wanted, walk::threads(), cancel, counted))
     };
-    let describe = || {
-        let counts = counted.counts();
+    let describe = |counts: Counts| {
         let files = human::counted(counts.files, "file", "files");
         format!("Comparing with RECORD: {files}, {}", human::bytes(counts.bytes))
     };
-    progress::follow(&answer, &describe, &cancel, surroundings, view.quiet)
+    progress::task(&task, describe, surroundings, view.quiet).map(|(verified, _)| verified)
 }
 
 fn checked(wanted: &Wanted, verified: &Verified) -> CheckedRow {

@@ -206,6 +206,19 @@ pub fn searched(scope: &Scope, view: &View) -> String {
     }
 }
 
+/// Files that were made, by mode, as `3 clones and 2 copies`; nothing when there were none.
+pub fn made(files: ModeCounts) -> Option<String> {
+    let counts = [
+        (files.clone, "clone", "clones"),
+        (files.hardlink, "hardlink", "hardlinks"),
+        (files.symlink, "symlink", "symlinks"),
+        (files.copy, "copy", "copies"),
+    ];
+    let present = counts.iter().filter(|(number, ..)| *number > 0);
+    let parts: Vec<String> = present.map(|(number, one, many)| human::counted(*number, one, many)).collect();
+    (!parts.is_empty()).then(|| list(&parts))
+}
+
 /// Joins with commas and a last "and".
 pub fn list(parts: &[String]) -> String {
     match parts {

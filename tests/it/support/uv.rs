@@ -36,10 +36,12 @@ pub(crate) fn programs() -> Option<&'static Programs> {
 }
 
 fn find() -> Option<Programs> {
-    // Not a shim: the sandbox has another home, where a shim would find nothing.
-    let python = said(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]))?;
+    // Not a shim: the sandbox has another home, where a shim would find nothing. Nor a virtual environment that somebody
+    // works in: it would be found among the environments that a test counts.
+    let own = "import sys; print(getattr(sys, '_base_executable', sys.executable))";
+    let python = said(Command::new("python3").args(["-c", own]))?;
     let installed = || {
-        let found = said(Command::new(&python).args(["-c", "import uv; print(uv.find_uv_bin())"]))?;
+        let found = said(Command::new("python3").args(["-c", "import uv; print(uv.find_uv_bin())"]))?;
         fits(Path::new(&found), VERSION).then(|| PathBuf::from(found))
     };
     let on_path = || {

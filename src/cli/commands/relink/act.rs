@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::apply::relink::{Change, RelinkOutcome, RelinkReport, relink};
 use crate::apply::report::State;
+use crate::cli::act::sign_of;
 use crate::cli::args::Places;
 use crate::cli::failure::Failure;
 use crate::cli::print::View;
 use crate::cli::surroundings::{self, Surroundings};
 use crate::cli::{locking, progress, request};
-use crate::control::{Cancel, Progress};
+use crate::control::{Cancel, Counts, Progress};
 use crate::disk::{processes, volume};
 use crate::human;
 use crate::linker::Root;
 use crate::lock::{
-    CacheShared, Directory, EnvironmentExclusive, HoldsCache as _, Patience, Refused, Sharing, Sign,
-    WaitState, Waiting, holder, without_directory,
+    CacheShared, Directory, EnvironmentExclusive, HoldsCache as _, Patience, Refused, Sharing, WaitState,
+    Waiting, holder, without_directory,
 };
 use crate::plan::Plan;
 use crate::snapshot::Certainty;
@@ -35,8 +36,6 @@ struct Job {
     plan: Plan,
     directory: Option<(PathBuf, Sharing)>,
     timeout: std::time::Duration,
-    cancel: Cancel,
-    progress: Arc<Progress>,
     /// What is waited for, as a sentence.
     waiting: Arc<Mutex<Option<String>>>,
 }
@@ -53,26 +52,24 @@ pub(super) fn carry_out(
         plan: plan.clone(),
         directory: request::lock_directory(places, surroundings)?,
         timeout,
-        cancel: Cancel::default(),
-        progress: Arc::default(),
         waiting: Arc::default(),
     };
-    let (cancel, counts, waiting) = (job.cancel.clone(), Arc::clone(&job.progress), Arc::clone(&job.waiting));
+    let waiting = Arc::clone(&job.waiting);
     let all = plan.totals.bytes.files;
-    let describe = move || {
+    let describe = move |counts: Counts| {
         let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let done = counts.counts().files;
+        let done = counts.files;
         waiting.unwrap_or_else(|| format!("Linking: {} of {} files", human::count(done), human::count(all)))
     };
-    let answer = worker::run(move || job.run());
-    let done = progress::follow(&answer, &describe, &cancel, surroundings, view.quiet)?;
+    let task = worker::start(move |cancel, progress| job.run(cancel, progress));
+    let (done, _) = progress::task(&task, describe, surroundings, view.quiet)?;
     let mut done = done.map_err(locking::failure)?;
     done.report.notes.extend(notice);
     Ok(done)
 }
 
 impl Job {
-    fn run(&self) -> Result<Done, Refused> {
+    fn run(&self, cancel: &Cancel, progress: &Progress) -> Result<Done, Refused> {
         let mut notes = Vec::new();
         let directory = self.directory.as_ref().and_then(|(path, sharing)| {
             let opened = Directory::open(path, *sharing);
@@ -83,7 +80,7 @@ impl Job {
             timeout: self.timeout,
             clock: &surroundings::clock,
             sleep: &std::thread::sleep,
-            cancel: &self.cancel,
+            cancel,
             on_wait: &told,
         });
         let cache = CacheShared::acquire(&self.plan.cache.path(), directory.as_ref(), &waiting)?;
@@ -94,7 +91,14 @@ impl Job {
         let mut measured = Some(0);
         let (mut outcomes, mut busy) = (BTreeMap::new(), None);
         for root in &roots {
-            let of_root = match self.environment(root, &cache, directory.as_ref(), &waiting, &mut notes) {
+            let locked = self.environment(root, &cache, directory.as_ref(), &waiting, &mut notes);
+            let done = locked.map(|lock| {
+                // Between the locks, whose files take space too.
+                let before = free(root);
+                let outcomes = relink(&self.plan, &lock, &cache, cancel, progress);
+                (outcomes, before.zip(free(root)).map(|(before, after)| after - before))
+            });
+            let of_root = match done {
                 Ok((outcomes, change)) => {
                     measured = measured.zip(change).map(|(sum, change)| sum + change);
                     outcomes
@@ -118,24 +122,18 @@ impl Job {
         Ok(Done { report: RelinkReport { outcomes, freed, notes }, busy })
     }
 
-    fn environment(
+    fn environment<'cache>(
         &self,
         root: &Path,
-        cache: &CacheShared,
+        cache: &'cache CacheShared,
         directory: Option<&Directory>,
         waiting: &Waiting<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<(Vec<RelinkOutcome>, Option<i64>), Refused> {
-        // What was found without it was named by somebody, or is conda's.
-        let sign = if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target };
-        let lock = EnvironmentExclusive::acquire(root, sign, cache, directory, waiting)?;
+    ) -> Result<EnvironmentExclusive<'cache>, Refused> {
+        let lock = EnvironmentExclusive::acquire(root, sign_of(root), cache, directory, waiting)?;
         self.tell(None);
         notes.extend(lock.notes().iter().cloned());
-        // Between the locks, whose files take space too.
-        let before = free(root);
-        let outcomes = relink(&self.plan, &lock, cache, &self.cancel, &self.progress);
-        let change = before.zip(free(root)).map(|(before, after)| after - before);
-        Ok((outcomes, change))
+        Ok(lock)
     }
 
     fn refused(&self, root: &Path, refused: &Refused) -> Vec<RelinkOutcome> {

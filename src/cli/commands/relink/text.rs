@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::apply::relink::{Made, RelinkOutcome, RelinkReport};
+use crate::apply::relink::{RelinkOutcome, RelinkReport};
 use crate::apply::report::State;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::human;
 use crate::plan::{Bytes, Plan, RelinkStep};
-use crate::snapshot::Certainty;
+use crate::snapshot::{Certainty, ModeCounts};
 
 /// Distributions of one environment that are shown without being asked for all.
 const SHOWN: usize = 10;
@@ -131,31 +131,13 @@ pub(super) fn report(
     for note in &report.notes {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
     }
-    let mut made = Made::default();
+    let mut made = ModeCounts::default();
     let mut already = 0;
     for outcome in &report.outcomes {
-        made.clone += outcome.made.clone;
-        made.hardlink += outcome.made.hardlink;
-        made.symlink += outcome.made.symlink;
-        made.copy += outcome.made.copy;
+        made.add(outcome.made);
         already += outcome.already;
     }
-    let counts = [
-        (made.clone, "clone", "clones"),
-        (made.hardlink, "hardlink", "hardlinks"),
-        (made.symlink, "symlink", "symlinks"),
-        (made.copy, "copy", "copies"),
-    ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(number, ..)| *number > 0)
-        .map(|(number, one, many)| human::counted(*number, one, many))
-        .collect();
-    let made = if parts.is_empty() {
-        "No file had to be made".to_owned()
-    } else {
-        format!("Made {}", words::list(&parts))
-    };
+    let made = words::made(made).map_or("No file had to be made".to_owned(), |made| format!("Made {made}"));
     let before =
         if already > 0 { format!("; {} as wanted before", human::count(already)) } else { String::new() };
     writeln!(writer, "{}", view.wrapped(&format!("{made}{before}.")))?;

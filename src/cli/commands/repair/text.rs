@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::apply::State;
-use crate::apply::repair::{Made, RepairOutcome, RepairReport};
+use crate::apply::repair::{RepairOutcome, RepairReport};
 use crate::cli::print::plan::indented;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::human;
 use crate::plan::repair::{Cause, Command, Left, RepairAction, RepairPlan, RepairStep};
 use crate::scan::repair::{Facts, Way};
+use crate::snapshot::ModeCounts;
 
 /// Distributions of one environment, and names of one cause, that are shown without being asked for all.
 const SHOWN: usize = 20;
@@ -181,24 +182,9 @@ pub(super) fn report(
     if view.quiet {
         return Ok(());
     }
-    let mut made = Made::default();
+    let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
-    let counts = [
-        (made.clone, "clone", "clones"),
-        (made.hardlink, "hardlink", "hardlinks"),
-        (made.symlink, "symlink", "symlinks"),
-        (made.copy, "copy", "copies"),
-    ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(number, ..)| *number > 0)
-        .map(|(number, one, many)| human::counted(*number, one, many))
-        .collect();
-    let made = if parts.is_empty() {
-        "No file was made".to_owned()
-    } else {
-        format!("Made {}", words::list(&parts))
-    };
+    let made = words::made(made).map_or("No file was made".to_owned(), |made| format!("Made {made}"));
     let (done, all) = (report.count(State::Done), plan.steps.len());
     let left = if done < all {
         format!("{} of {} steps were done.", human::count(done as u64), human::count(all as u64))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::apply::detach::{DetachOutcome, detach};
@@ -12,26 +12,15 @@ use crate::cli::args::verify::VerifyArguments;
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::json::{self, verify::DetachBody};
 use crate::cli::print::{Paint, View};
-use crate::cli::surroundings::{self, Surroundings};
-use crate::cli::{confirm, locking, progress, request};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::{act, confirm, progress};
 use crate::control::{Cancel, Progress};
 use crate::human;
-use crate::lock::{
-    CacheExclusive, Directory, EnvironmentExclusive, Patience, Refused, Sharing, Sign, WaitState, Waiting,
-};
+use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::{self, DetachPlan};
 use crate::scan::verify::Wanted;
 use crate::snapshot::Snapshot;
 use crate::worker;
-
-/// Everything the thread needs.
-struct Job {
-    plan: DetachPlan,
-    cache: PathBuf,
-    directory: Option<(PathBuf, Sharing)>,
-    timeout: std::time::Duration,
-    cancel: Cancel,
-}
 
 /// Compares the environment, plans, asks, and carries the plan out.
 pub(super) fn run(
@@ -78,23 +67,14 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let (timeout, _) = locking::timeout(surroundings);
-    let job = Job {
-        plan: plan.clone(),
-        cache: snapshot.cache.path.clone(),
-        directory: request::lock_directory(places, surroundings)?,
-        timeout,
-        cancel: Cancel::default(),
-    };
-    let cancel = job.cancel.clone();
-    let answer = worker::run(move || job.run());
-    let describe = || "Waiting for the locks, and restoring".to_owned();
-    let outcomes = progress::follow(&answer, &describe, &cancel, surroundings, view.quiet)?;
-    let outcomes = outcomes.map_err(locking::failure)?;
+    let (outcomes, notes) = carry_out(&plan, &snapshot.cache.path, places, surroundings, view)?;
     if arguments.json {
         print(Some(&outcomes), writer)?;
     } else {
         report(&outcomes, view, writer)?;
+        for note in &notes {
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+        }
     }
     let count = |state| outcomes.iter().filter(|outcome| outcome.state == state).count();
     let kept = plan.kept.iter().filter(|kept| kept.shared).count();
@@ -105,29 +85,37 @@ pub(super) fn run(
     }
 }
 
-impl Job {
-    fn run(&self) -> Result<Vec<DetachOutcome>, Refused> {
-        let directory = self.directory.as_ref();
-        let directory = directory.and_then(|(path, sharing)| Directory::open(path, *sharing).ok());
-        let quietly = |_: &WaitState<'_>| {};
-        let waiting = Waiting::For(Patience {
-            timeout: self.timeout,
-            clock: &surroundings::clock,
-            sleep: &std::thread::sleep,
-            cancel: &self.cancel,
-            on_wait: &quietly,
-        });
-        let cache = CacheExclusive::acquire(&self.cache, directory.as_ref(), &waiting)?;
-        let others = self.plan.steps.iter().flat_map(|step| &step.others).map(|it| it.root.path());
-        // In the order of their paths, as everybody does who locks several.
-        let roots: BTreeSet<PathBuf> = others.chain([self.plan.environment.path()]).collect();
-        let mut locks = Vec::new();
-        for root in &roots {
-            let sign = if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target };
-            locks.push(EnvironmentExclusive::acquire(root, sign, &cache, directory.as_ref(), &waiting)?);
-        }
-        Ok(detach(&self.plan, &cache, &locks, &self.cancel, &Progress::default()))
+/// Takes the locks, the cache's first, and restores on another thread. Answers with what is worth saying of the locks, too.
+fn carry_out(
+    plan: &DetachPlan,
+    cache: &Path,
+    places: &Places,
+    surroundings: &Surroundings,
+    view: &View,
+) -> Result<(Vec<DetachOutcome>, Vec<String>), Failure> {
+    let locked = act::locked(places, surroundings, view, |directory, waiting| {
+        CacheExclusive::acquire(cache, directory, waiting)
+    })?;
+    let (cache, mut notes) = (locked.guard, locked.notes);
+    notes.extend_from_slice(cache.notes());
+    let others = plan.steps.iter().flat_map(|step| &step.others).map(|it| it.root.path());
+    // In the order of their paths, as everybody does who locks several.
+    let roots: BTreeSet<PathBuf> = others.chain([plan.environment.path()]).collect();
+    let mut locks = Vec::new();
+    for root in &roots {
+        let locked = act::locked(places, surroundings, view, |directory, waiting| {
+            EnvironmentExclusive::acquire(root, act::sign_of(root), &cache, directory, waiting)
+        })?;
+        notes.extend_from_slice(locked.guard.notes());
+        locks.push(locked.guard);
     }
+    notes.sort_unstable();
+    notes.dedup();
+    let restore = |cancel: &Cancel, progress: &Progress| detach(plan, &cache, &locks, cancel, progress);
+    let watch =
+        |task: &worker::Task<_>| progress::task(task, |_| "Restoring".to_owned(), surroundings, view.quiet);
+    let (outcomes, _) = worker::within(restore, watch)?;
+    Ok((outcomes, notes))
 }
 
 fn review(plan: &DetachPlan, view: &View, writer: &mut dyn Write) -> std::io::Result<()> {

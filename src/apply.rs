@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod detach;
+pub mod journal;
 pub mod measure;
 pub mod prune;
 pub mod purge;

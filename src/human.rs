@@ -34,6 +34,22 @@ pub fn counted(number: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", count(number), if number == 1 { singular } else { plural })
 }
 
+/// Joins with commas and a last "and".
+pub fn list(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Writes a text with a capital at its beginning, as a sentence begins.
+pub fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
+}
+
 /// Writes the time from `then` to `now` in its largest whole unit, as `3 days`; times in the future read `now`.
 pub fn age(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
     let seconds = u64::try_from(now.as_second().saturating_sub(then.as_second())).unwrap_or(0);

@@ -57,7 +57,7 @@ pub struct Options {
     /// Lists files off the screen's thread.
     pub list_files: Box<dyn Fn(FilesRequest) -> FilesReply>,
     /// Begins a task on a thread of its own; called only while none runs.
-    pub start_task: Box<dyn Fn(Task) -> TaskJob>,
+    pub start_task: Box<dyn Fn(Task, Arc<Snapshot>) -> TaskJob>,
     /// Finds out about locks and the trash off the screen's thread, for the cache and the environments of a snapshot; called again and
     /// again, never before the last answer.
     pub look_around: Box<dyn Fn(Arc<Snapshot>) -> AroundReply>,

@@ -2,6 +2,10 @@
 //!
 //! A job ends by itself when nobody listens any more, at the latest when its work is done.
 
+pub mod detach;
+pub mod host;
+pub mod relink;
+pub mod repair;
 pub mod task;
 
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ pub use crate::snapshot::TRASH as DIRECTORY;
 const PURGING: &str = ".purging";
 
 /// The trash of one run.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Run {
     name: OsString,
 }

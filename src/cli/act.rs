@@ -4,30 +4,29 @@
 //! given back, everything is scanned and planned again, and what is no longer in the plan is left alone.
 
 mod freed;
-mod journal;
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::args::Places;
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::locking;
 use super::print::View;
-use super::progress::{self, Bar, Interrupt};
+use super::progress;
 use super::request::{self, Prepared};
 use super::surroundings::{self, Surroundings};
-use crate::apply::{self, Outcome, Report, State, check, measure, purge, trash};
-use crate::control::{Cancel, Counts};
+use crate::apply::{self, Outcome, Report, State, check, journal, measure, purge, trash};
+use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
-use crate::lock::{
-    CacheExclusive, Directory, HoldsCache as _, Patience, Refused, Sign, WaitState, Waiting, holder,
-};
+use crate::lock::{CacheExclusive, holder};
 use crate::plan::{Plan, Step, plan};
 use crate::snapshot::{Evidence, Snapshot};
 use crate::worker;
+use crate::worker::host::{Host, Means, Told};
 
 /// How often a plan is made again before cachetui gives up on a cache that keeps changing.
 const ROUNDS: usize = 3;
@@ -65,15 +64,18 @@ pub(super) struct Done {
     left_over: bool,
 }
 
-/// A lock, and what to tell about it.
-pub(super) struct Locked<Guard> {
-    pub(super) guard: Guard,
+/// What some work brought.
+pub(super) struct Hosted<Answer> {
+    pub(super) answer: Answer,
+    /// What is worth saying of the locks. Not escaped.
     pub(super) notes: Vec<String>,
+    /// Whether Ctrl-C was pressed meanwhile.
+    pub(super) interrupted: bool,
 }
 
 /// A plan that may be carried out now, unless nothing is left of it, and what is no longer in it.
 struct Ready {
-    go: Option<(Plan, Locked<CacheExclusive>)>,
+    go: Option<(Plan, CacheExclusive, Vec<String>)>,
     left: Vec<Outcome>,
 }
 
@@ -90,74 +92,78 @@ impl Done {
     }
 }
 
-/// By what an environment is recognised: what was found without a `pyvenv.cfg` was named by somebody, or is conda's.
-pub(super) fn sign_of(root: &Path) -> Sign {
-    if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target }
+/// What some work is at.
+#[derive(Default)]
+struct Stage {
+    text: String,
+    counts: bool,
 }
 
-/// Takes a lock, whichever `acquire` takes: tries, says who holds it, and waits for as long as uv would. Ctrl-C ends the
-/// wait.
-pub(super) fn locked<Guard>(
+/// What jobs work with, and what is worth saying of it.
+pub(super) fn means(
+    places: &Places,
+    surroundings: &Surroundings,
+) -> Result<(Means, Option<String>), Failure> {
+    let (timeout, notice) = locking::timeout(surroundings);
+    let locks = request::lock_directory(places, surroundings)?;
+    let state = surroundings.state_dir.clone();
+    let means = Means { locks, timeout, clock: surroundings::clock, now: surroundings::now, state };
+    Ok((means, notice))
+}
+
+/// Does some work that takes locks on a thread of its own, and shows on stderr what it is at: who is waited for, or what it
+/// does and to how many files. Ctrl-C asks it to stop.
+pub(super) fn hosted<Answer: Send>(
     places: &Places,
     surroundings: &Surroundings,
     view: &View,
-    acquire: impl FnOnce(Option<&Directory>, &Waiting<'_>) -> Result<Guard, Refused>,
-) -> Result<Locked<Guard>, Failure> {
-    let (timeout, notice) = locking::timeout(surroundings);
-    let mut notes: Vec<String> = notice.into_iter().collect();
-    let directory = match request::lock_directory(places, surroundings)? {
-        Some((path, sharing)) => match Directory::open(&path, sharing) {
-            Ok(directory) => Some(directory),
-            Err(error) => {
-                let why = crate::disk::error::words(&error.source);
-                notes
-                    .push(format!("{error}: {why}. uv's own lock is taken, which suffices on this machine."));
-                None
+    work: impl FnOnce(&Host<'_>) -> Answer + Send,
+) -> Result<Hosted<Answer>, Failure> {
+    let (means, notice) = means(places, surroundings)?;
+    let stage = Mutex::new(Stage::default());
+    let at = |text: String, counts| {
+        *stage.lock().unwrap_or_else(PoisonError::into_inner) = Stage { text, counts };
+    };
+    let said = AtomicBool::new(false);
+    let tell = |told: Told<'_>| match told {
+        Told::Waiting(state) => {
+            let who = human::escape(&holder::in_words(state.holders)).into_owned();
+            let path = view.path(state.path);
+            let left = human::counted(state.remaining.as_secs(), "second", "seconds");
+            if !surroundings.stderr_is_terminal && !view.quiet && !said.swap(true, Ordering::Relaxed) {
+                // Where stderr cannot be written there is nobody left to tell.
+                drop(writeln!(io::stderr(), "Waiting for `{path}`, locked by {who}, for {left} at most."));
             }
-        },
-        None => None,
-    };
-    let interrupt = Interrupt::watch();
-    let cancel = Cancel::default();
-    let bar = RefCell::new(Bar::new(surroundings, view.quiet));
-    let told = Cell::new(false);
-    let on_wait = |state: &WaitState<'_>| {
-        if interrupt.happened() {
-            cancel.cancel();
+            at(format!("{left} left, waiting for {who}, who holds `{path}`"), false);
         }
-        let who = human::escape(&holder::in_words(state.holders)).into_owned();
-        let path = view.path(state.path);
-        let left = human::counted(state.remaining.as_secs(), "second", "seconds");
-        if surroundings.stderr_is_terminal {
-            bar.borrow_mut().show(format!("{left} left, waiting for {who}, who holds `{path}`"));
-        } else if !view.quiet && !told.replace(true) {
-            // Where stderr cannot be written there is nobody left to tell.
-            drop(writeln!(io::stderr(), "Waiting for `{path}`, locked by {who}, for {left} at most."));
+        Told::Working(what) => at(human::capitalized(what), true),
+    };
+    let job = |cancel: &Cancel, progress: &Progress| {
+        let host = Host::new(&means, cancel, progress, &tell);
+        let answer = work(&host);
+        (answer, host.notes())
+    };
+    let describe = |counts: Counts| {
+        let stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match (stage.counts, counts.files) {
+            (true, files) if files > 0 => {
+                format!("{}: {}", stage.text, human::counted(files, "file", "files"))
+            }
+            _ => stage.text.clone(),
         }
     };
-    let patience = Patience {
-        timeout,
-        clock: &surroundings::clock,
-        sleep: &std::thread::sleep,
-        cancel: &cancel,
-        on_wait: &on_wait,
-    };
-    let acquired = acquire(directory.as_ref(), &Waiting::For(patience));
-    bar.into_inner().clear();
-    if interrupt.end() {
-        return Err(Failure::quiet(INTERRUPTED));
-    }
-    acquired.map(|guard| Locked { guard, notes }).map_err(locking::failure)
+    let watch = |task: &worker::Task<_>| progress::task(task, describe, surroundings, view.quiet);
+    let ((answer, mut notes), interrupted) = worker::within(job, watch)?;
+    notes.splice(0..0, notice);
+    Ok(Hosted { answer, notes, interrupted })
 }
 
 impl Ground<'_> {
-    /// Takes the cache's lock alone.
-    pub(super) fn lock(&self) -> Result<Locked<CacheExclusive>, Failure> {
-        let mut locked = locked(self.places, self.surroundings, self.view, |directory, waiting| {
-            CacheExclusive::acquire(self.cache, directory, waiting)
-        })?;
-        locked.notes.extend(locked.guard.notes().iter().cloned());
-        Ok(locked)
+    /// Takes the cache's lock alone. Answers with what is worth saying of it, too.
+    pub(super) fn lock(&self) -> Result<(CacheExclusive, Vec<String>), Failure> {
+        let hosted = hosted(self.places, self.surroundings, self.view, |host| host.alone(self.cache))?;
+        let lock = hosted.answer.map_err(locking::failure)?;
+        if hosted.interrupted { Err(Failure::quiet(INTERRUPTED)) } else { Ok((lock, hosted.notes)) }
     }
 
     /// Unlinks what lies in some runs of the trash, and what an interrupted run left there. Tells what could not be
@@ -205,12 +211,14 @@ impl Ground<'_> {
         }
         let Ready { go, left } = self.ready(plan, origin)?;
         let mut done = match go {
-            Some((current, locked)) => self.commit(plan, current, locked, keep)?,
+            Some((current, guard, notes)) => self.commit(plan, current, guard, notes, keep)?,
             None => Done::default(),
         };
         let outcomes = std::mem::take(&mut done.report.outcomes);
         done.report.outcomes = ordered(plan, outcomes, left);
-        journal::keep(plan, &mut done.report, self.surroundings);
+        let state = self.surroundings.state_dir.as_deref();
+        let told = state.and_then(|it| journal::keep(it, surroundings::now(), plan, &done.report));
+        done.report.notes.extend(told);
         Ok(done)
     }
 
@@ -229,12 +237,12 @@ impl Ground<'_> {
             return Err(failure);
         }
         for _ in 0..ROUNDS {
-            let locked = self.lock()?;
+            let (guard, notes) = self.lock()?;
             let changed = check::changed(self.cache, &current);
             if changed.is_empty() {
-                return Ok(Ready { go: Some((current, locked)), left });
+                return Ok(Ready { go: Some((current, guard, notes)), left });
             }
-            drop(locked);
+            drop(guard);
             let job = prepared.start(surroundings::now());
             let snapshot = progress::wait(&job, self.surroundings, self.view.quiet)?;
             let fresh = plan(&snapshot, &reviewed.request);
@@ -256,12 +264,12 @@ impl Ground<'_> {
         &self,
         reviewed: &Plan,
         current: Plan,
-        locked: Locked<CacheExclusive>,
+        guard: CacheExclusive,
+        mut notes: Vec<String>,
         keep: bool,
     ) -> Result<Done, Failure> {
         let now = surroundings::now();
         let before = volume::free(self.cache);
-        let Locked { guard, mut notes } = locked;
         let task =
             worker::start(move |cancel, progress| apply::prune(&current, &guard, now, cancel, progress));
         let describe =

@@ -106,7 +106,7 @@ fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
         [] => failure.hint("`cachetui list` shows every entry with its name and version."),
         near => {
             let near: Vec<String> = near.iter().map(|name| format!("`{}`", human::escape(name))).collect();
-            failure.hint(format!("Here are {}.", super::print::words::list(&near)))
+            failure.hint(format!("Here are {}.", crate::human::list(&near)))
         }
     }
 }

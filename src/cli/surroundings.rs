@@ -68,6 +68,11 @@ impl Surroundings {
         })
     }
 
+    /// The uv that may be called: what `UV` names, as uv itself says it to what it starts, else the one on `PATH`.
+    pub fn uv(&self) -> OsString {
+        self.variable("UV").unwrap_or(OsStr::new("uv")).to_owned()
+    }
+
     /// An environment variable; none when it is not set or empty.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())

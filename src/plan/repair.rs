@@ -22,7 +22,7 @@ pub use remedy::{Cause, Left};
 pub use step::{DeadLink, DeadPointer, Fetch, RepairAction, RepairBytes, RepairFile, RepairStep};
 
 /// What is asked for.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RepairRequest {
     /// The environments, by their roots.
     pub environments: Vec<At>,
@@ -36,7 +36,7 @@ pub struct RepairRequest {
 }
 
 /// What is to be mended, how, and what stays broken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RepairPlan {
     /// The version of this form.
     pub schema_version: u32,
@@ -73,6 +73,12 @@ impl RepairPlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Takes out every step that somebody does not want.
+    pub fn retain(&mut self, wanted: impl FnMut(&RepairStep) -> bool) {
+        self.steps.retain(wanted);
+        self.totals = totals(self);
     }
 }
 

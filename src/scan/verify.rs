@@ -36,7 +36,7 @@ use digests::Digests;
 pub use finding::{Fault, Finding, Good, Place, Verdict, Verified};
 
 /// What is to be compared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Entries.
     pub entries: Vec<EntryIndex>,

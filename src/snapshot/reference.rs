@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::id::{EntryIndex, EnvironmentIndex};
+use crate::human;
 
 /// What shows that an environment uses an entry; later variants are stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +63,20 @@ impl ModeCounts {
     /// All files, whatever their mode.
     pub fn total(self) -> u64 {
         self.clone + self.hardlink + self.symlink + self.copy
+    }
+
+    /// The files in words, as `3 clones and 2 copies`; nothing when there are none.
+    pub fn in_words(self) -> Option<String> {
+        let counts = [
+            (self.clone, "clone", "clones"),
+            (self.hardlink, "hardlink", "hardlinks"),
+            (self.symlink, "symlink", "symlinks"),
+            (self.copy, "copy", "copies"),
+        ];
+        let present = counts.iter().filter(|(number, ..)| *number > 0);
+        let parts: Vec<String> =
+            present.map(|(number, one, many)| human::counted(*number, one, many)).collect();
+        (!parts.is_empty()).then(|| human::list(&parts))
     }
 
     /// Adds another count to this one.

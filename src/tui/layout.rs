@@ -122,6 +122,7 @@ impl Layout {
         let body = self.body;
         let wide = match page.kind {
             PageKind::Sort => 34,
+            PageKind::Menu(_) => 60,
             PageKind::Confirm(..) | PageKind::Report(..) => 76,
             _ => return self.area(body),
         };

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Counts;
+use crate::scan::verify::Verified;
 use crate::snapshot::{Completeness, EntryIndex, EnvironmentIndex, Snapshot};
 
 use crate::worker::Around;
@@ -135,6 +136,8 @@ pub struct Model {
     pub(super) scan: Scan,
     /// The task that runs.
     pub(super) task: Option<Running>,
+    /// What was compared last, and what with.
+    pub(super) verified: Option<(Arc<Snapshot>, Arc<Verified>)>,
     pub(super) view: View,
     pub(super) pane: Pane,
     pub(super) lists: [List; 5],
@@ -175,7 +178,7 @@ impl View {
             Self::Environments => "environments",
             Self::Links => "links",
             Self::Locks => "locks",
-            Self::Plan => "to prune",
+            Self::Plan => "rows",
         }
     }
 }
@@ -190,6 +193,7 @@ impl Model {
             facts: Facts::new(Arc::new(Snapshot::default()), 0, None),
             scan: Scan::Idle,
             task: None,
+            verified: None,
             view: View::Entries,
             pane: Pane::List,
             lists: View::ALL.map(List::new),
@@ -420,6 +424,9 @@ impl Model {
                 list.height = height;
                 list.follow();
             }
+        }
+        if self.view == View::Plan && self.facts.planning.look(&Arc::clone(&self.facts.snapshot)) {
+            self.replan();
         }
         let subject = self.subject();
         if self.detail.kind != PageKind::Detail(subject.clone()) {

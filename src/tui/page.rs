@@ -7,17 +7,22 @@ mod help;
 mod kept;
 mod link;
 mod lock;
+mod menu;
 mod picture;
 mod plan;
 mod problems;
+mod question;
+mod report;
 
 pub(super) use entry::{pointer_role, state_role};
 pub(super) use environment::health;
 pub(super) use lock::{holder, lock_role, resource, since, state_word};
 pub(super) use picture::{HOLDERS, Shade};
 pub(super) use plan::{
-    SURE, class_of, planned_bytes, planned_name, planned_sign, planned_text, planned_why, report,
+    class_of, planned_bytes, planned_name, planned_sign, planned_text, planned_title, planned_why,
 };
+pub(super) use question::SURE;
+pub(super) use report::{ReportLine, report, said};
 
 use super::model::page::{Document, PageKind, PageLine, Subject, Target};
 use super::model::{Doubt, Model, View};
@@ -36,8 +41,9 @@ pub(super) fn document(model: &Model, kind: &PageKind, width: usize) -> Document
         PageKind::Help => help::document(model, width),
         PageKind::Sort => sort(model),
         PageKind::Picture(_) => picture::document(model, width),
-        PageKind::Confirm(question, answer) => plan::question(model, question, *answer, width),
-        PageKind::Report(title, lines) => plan::report_page(title, lines, width),
+        PageKind::Confirm(question, answer) => question::question(model, question, *answer, width),
+        PageKind::Menu(menu) => menu::document(model, menu, width),
+        PageKind::Report(title, lines) => report::document(model, title, lines, width),
         PageKind::Files { title, files, .. } => files::document(model, title, files, width),
     }
 }

@@ -167,7 +167,7 @@ impl Shell {
             }
             Effect::Begin(task) => {
                 if self.task.is_none() {
-                    self.task = Some((self.options.start_task)(task));
+                    self.task = Some((self.options.start_task)(task, self.model.shown()));
                 }
             }
             Effect::StopTask => {

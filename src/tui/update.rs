@@ -2,6 +2,7 @@
 //! outside comes back as effects.
 
 mod act;
+mod environment;
 mod mark;
 mod mouse;
 mod task;
@@ -85,7 +86,7 @@ pub fn update(model: &mut Model, event: Event, at: Moment) -> Vec<Effect> {
         }
         Event::Task(event) => task::heard(model, event),
         Event::TaskProgress(now) => {
-            if let Some(Running { stage: Stage::Working { files }, .. }) = &mut model.task {
+            if let Some(Running { stage: Stage::Working { files, .. }, .. }) = &mut model.task {
                 *files = now;
             }
             Vec::new()

@@ -2,25 +2,43 @@
 //!
 //! A task takes the cache's lock itself, waits for it as long as uv would, and gives it back before anything slow happens.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::host::{Host, Means, Told};
+use super::repair::{Mended, Mending};
+use super::{detach, relink, repair};
+use crate::apply::detach::DetachOutcome;
+use crate::apply::relink::RelinkReport;
+use crate::apply::repair::RepairReport;
 use crate::apply::restore::Restored;
 use crate::apply::{self, Freed, Report, Run, State, check, purge};
 use crate::control::{Cancel, Progress};
-use crate::disk::volume;
-use crate::lock::{CacheExclusive, Directory, HoldsCache as _, Patience, Refused, Sharing, Waiting, holder};
-use crate::plan::Plan;
+use crate::disk::{volume, walk};
+use crate::lock::{HoldsCache as _, Refused, ancestor, holder};
+use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
+use crate::plan::{At, DetachPlan, Plan};
+use crate::scan::verify::{Verified, Wanted, verify};
+use crate::snapshot::Snapshot;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Carry out a plan; what is removed goes into the trash and stays there.
+    /// Carry out a plan to prune; what is removed goes into the trash and stays there.
     Prune(Box<Plan>),
+    /// Carry out a plan to link environments otherwise.
+    Relink(Box<Plan>),
+    /// Find out what is broken in environments, and plan how to mend it. Changes nothing.
+    PlanRepair(RepairRequest),
+    /// Carry out a plan to mend environments.
+    Repair(Box<RepairPlan>),
+    /// Compare contents with `RECORD`. Changes nothing.
+    Verify(Wanted),
+    /// Leave edits to one environment, and take them back everywhere else.
+    Detach(Box<DetachPlan>),
     /// Put back what a run removed.
     Restore(Run),
     /// Empty the trash.
@@ -32,14 +50,12 @@ pub enum Task {
 pub struct Ground {
     /// The cache's root.
     pub cache: PathBuf,
-    /// cachetui's own lock directory.
-    pub locks: Option<(PathBuf, Sharing)>,
-    /// How long a lock is waited for.
-    pub timeout: Duration,
-    /// The clock that measures it.
-    pub clock: fn() -> Instant,
-    /// The time of day.
-    pub now: fn() -> Timestamp,
+    /// How locks are taken, and where it is written what was done.
+    pub means: Means,
+    /// The program that fetches what is in no cache.
+    pub uv: OsString,
+    /// Where directories are made that are thrown away.
+    pub temporary: PathBuf,
 }
 
 /// What a task reports.
@@ -52,8 +68,8 @@ pub enum TaskEvent {
         /// How long it will wait at most.
         remaining: Duration,
     },
-    /// It has what it needs and works.
-    Working,
+    /// It has what it needs and works: on what, as `linking`. Escaped.
+    Working(String),
     /// It has ended.
     Finished(Done),
     /// It could not be done, and nothing was changed: the whole chain of errors as one sentence. Not escaped.
@@ -65,6 +81,16 @@ pub enum TaskEvent {
 pub enum Done {
     /// A plan was carried out.
     Pruned(Report),
+    /// A plan to link environments otherwise was carried out.
+    Relinked(RelinkReport),
+    /// What is broken, and how it could be mended.
+    RepairPlanned(Box<RepairPlan>),
+    /// A plan to mend environments was carried out.
+    Repaired(RepairReport),
+    /// Contents were compared: of what, and what was found.
+    Verified(Arc<Snapshot>, Verified),
+    /// Edits were left to one environment.
+    Detached(DetachPlan, Vec<DetachOutcome>, Vec<String>),
     /// What was in the trash was put back.
     Restored(Vec<Restored>),
     /// The trash was emptied.
@@ -87,15 +113,25 @@ pub struct TaskJob {
     pub cancel: Cancel,
 }
 
-/// Starts a task.
-pub fn start_task(task: Task, ground: Ground) -> TaskJob {
+/// Starts a task on what a scan has found.
+pub fn start_task(task: Task, snapshot: Arc<Snapshot>, ground: Ground) -> TaskJob {
     let (sender, events) = mpsc::channel();
     let progress = Arc::new(Progress::default());
     let cancel = Cancel::default();
     let job = TaskJob { events, progress: Arc::clone(&progress), cancel: cancel.clone() };
     super::spawn(move || {
-        let working = Working { ground: &ground, sender: &sender, cancel: &cancel, progress: &progress };
-        let last = match working.run(task) {
+        let tell = |told: Told<'_>| {
+            let event = match told {
+                Told::Waiting(state) => {
+                    let holders = holder::in_words(state.holders);
+                    TaskEvent::Waiting { holders, remaining: state.remaining }
+                }
+                Told::Working(what) => TaskEvent::Working(what.to_owned()),
+            };
+            drop(sender.send(event));
+        };
+        let host = Host::new(&ground.means, &cancel, &progress, &tell);
+        let last = match (Working { ground: &ground, snapshot, host: &host }).run(task) {
             Ok(done) => TaskEvent::Finished(done),
             Err(message) => TaskEvent::Failed(message),
         };
@@ -107,36 +143,84 @@ pub fn start_task(task: Task, ground: Ground) -> TaskJob {
 
 struct Working<'a> {
     ground: &'a Ground,
-    sender: &'a Sender<TaskEvent>,
-    cancel: &'a Cancel,
-    progress: &'a Progress,
+    snapshot: Arc<Snapshot>,
+    host: &'a Host<'a>,
 }
 
 impl Working<'_> {
     fn run(&self, task: Task) -> Result<Done, String> {
+        let (cache, host) = (&self.ground.cache, self.host);
         match task {
             Task::Prune(plan) => self.prune(&plan).map(Done::Pruned),
+            Task::Relink(plan) => {
+                let done = relink::carry_out(&plan, host).map_err(|refused| explained(&refused))?;
+                match done.busy {
+                    // Nothing was done at all: why is all there is to say.
+                    Some(refused) if done.report.count(State::Done) == 0 => Err(explained(&refused)),
+                    _ => Ok(Done::Relinked(done.report)),
+                }
+            }
+            Task::PlanRepair(request) => {
+                let facts = repair::gather(&self.mending(&request), host);
+                let facts = facts.ok_or("It was stopped; nothing was planned.")?;
+                Ok(Done::RepairPlanned(Box::new(plan_repair(&facts, &request))))
+            }
+            Task::Repair(plan) => {
+                let mending = self.mending(&plan.request);
+                let Mended { report, refused } = repair::carry_out(&plan, &mending, host);
+                match refused {
+                    Some(refused) if report.count(State::Done) == 0 => Err(explained(&refused)),
+                    _ => Ok(Done::Repaired(report)),
+                }
+            }
+            Task::Verify(wanted) => {
+                host.working("comparing with RECORD");
+                let snapshot = Arc::clone(&self.snapshot);
+                let verified = verify(&snapshot, &wanted, walk::threads(), host.cancel, host.progress);
+                Ok(Done::Verified(snapshot, verified))
+            }
+            Task::Detach(plan) => {
+                let outcomes =
+                    detach::carry_out(&plan, cache, host).map_err(|refused| explained(&refused))?;
+                Ok(Done::Detached(*plan, outcomes, host.notes()))
+            }
             Task::Restore(run) => {
-                let (lock, _) = self.lock()?;
-                self.tell(TaskEvent::Working);
+                let lock = host.alone(cache).map_err(|refused| explained(&refused))?;
+                host.working("putting back");
                 let restored = apply::restore(&lock, &run).map_err(|error| super::chain(&error))?;
                 Ok(Done::Restored(restored))
             }
             Task::Purge(runs) => {
-                self.tell(TaskEvent::Working);
-                let free = || volume::space(&self.ground.cache).map(|(_, available)| available);
-                let before = free();
-                let errors = purge::purge(&self.ground.cache, &runs, self.cancel, self.progress);
-                let freed = before.zip(free()).map(|(before, after)| after.saturating_sub(before));
-                let errors = errors.iter().map(|error| super::chain(error)).collect();
-                Ok(Done::Purged { freed, errors })
+                host.working("unlinking");
+                Ok(self.purge(&runs))
             }
         }
     }
 
+    fn mending(&self, request: &RepairRequest) -> Mending {
+        let environments = request.environments.iter();
+        Mending {
+            snapshot: Arc::clone(&self.snapshot),
+            environments: environments.filter_map(|at| self.snapshot.find_environment(&at.path())).collect(),
+            caches: vec![self.ground.cache.clone()],
+            dead_links: Vec::new(),
+            uv: self.ground.uv.clone(),
+            temporary: self.ground.temporary.clone(),
+        }
+    }
+
+    fn purge(&self, runs: &[Run]) -> Done {
+        let cache: &Path = &self.ground.cache;
+        let free = || volume::space(cache).map(|(_, available)| available);
+        let before = free();
+        let errors = purge::purge(cache, runs, self.host.cancel, self.host.progress);
+        let freed = before.zip(free()).map(|(before, after)| after.saturating_sub(before));
+        Done::Purged { freed, errors: errors.iter().map(|error| super::chain(error)).collect() }
+    }
+
     fn prune(&self, plan: &Plan) -> Result<Report, String> {
-        let (lock, mut notes) = self.lock()?;
-        self.tell(TaskEvent::Working);
+        let lock = self.host.alone(&self.ground.cache).map_err(|refused| explained(&refused))?;
+        self.host.working("removing");
         let changed = check::changed(lock.cache(), plan);
         if let Some(first) = changed.first() {
             let rest = match changed.len() - 1 {
@@ -148,56 +232,24 @@ impl Working<'_> {
                 first.display()
             ));
         }
-        let committed = apply::prune(plan, &lock, (self.ground.now)(), self.cancel, self.progress);
+        let now = (self.ground.means.now)();
+        let committed = apply::prune(plan, &lock, now, self.host.cancel, self.host.progress);
         let committed = committed.map_err(|error| super::chain(&error))?;
         drop(lock);
         let done = |position: usize| committed.outcomes[position].state == State::Done;
         let steps = plan.steps.iter().enumerate().filter(|(position, _)| done(*position));
         let predicted = steps.map(|(_, step)| step.bytes.reclaimable).sum();
+        let mut notes = self.host.notes();
         notes.extend(committed.notes);
-        Ok(Report {
+        let mut report = Report {
             outcomes: committed.outcomes,
             freed: Freed { predicted, measured: None, why: None },
-            trash: committed.trash.map(|run| crate::plan::At::new(&run.path())),
+            trash: committed.trash.map(|run| At::new(&run.path())),
             notes,
-        })
-    }
-
-    /// Takes the cache's lock alone, and tells who is waited for.
-    fn lock(&self) -> Result<(CacheExclusive, Vec<String>), String> {
-        let ground = self.ground;
-        let mut notes = Vec::new();
-        let directory = match &ground.locks {
-            Some((path, sharing)) => match Directory::open(path, *sharing) {
-                Ok(directory) => Some(directory),
-                Err(error) => {
-                    notes.push(crate::lock::guard::without_directory(&error));
-                    None
-                }
-            },
-            None => None,
         };
-        let waiting = Waiting::For(Patience {
-            timeout: ground.timeout,
-            clock: &ground.clock,
-            sleep: &std::thread::sleep,
-            cancel: self.cancel,
-            on_wait: &|state| {
-                let holders = holder::in_words(state.holders);
-                self.tell(TaskEvent::Waiting { holders, remaining: state.remaining });
-            },
-        });
-        match CacheExclusive::acquire(&ground.cache, directory.as_ref(), &waiting) {
-            Ok(lock) => {
-                notes.extend_from_slice(lock.notes());
-                Ok((lock, notes))
-            }
-            Err(refused) => Err(explained(&refused)),
-        }
-    }
-
-    fn tell(&self, event: TaskEvent) {
-        drop(self.sender.send(event));
+        self.host.journal(plan, &report);
+        report.notes.extend(self.host.notes());
+        Ok(report)
     }
 }
 
@@ -205,12 +257,11 @@ impl Working<'_> {
 fn explained(refused: &Refused) -> String {
     let text = super::chain(refused);
     match refused {
-        Refused::Busy { holders, .. } | Refused::TimedOut { holders, .. } => {
-            match crate::lock::ancestor::among(holders) {
-                Some(ancestor) => format!("{text}. {}", crate::lock::ancestor::explanation(&ancestor)),
-                None => text,
-            }
-        }
+        Refused::Busy { holders, .. } | Refused::TimedOut { holders, .. } => ancestor::among(holders)
+            .map_or_else(
+                || format!("{text}. Nothing was changed."),
+                |ancestor| format!("{text}. {}", ancestor::explanation(&ancestor)),
+            ),
         _ => text,
     }
 }

@@ -413,7 +413,7 @@ fn the_built_in_keymap_has_every_action_and_no_conflict() {
     let mut names: Vec<&str> = keymap.bindings().iter().map(|binding| binding.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 40);
+    assert_eq!(names.len(), 43);
     for binding in keymap.bindings() {
         for key in binding.keys.iter().flatten() {
             assert_eq!(key.name().parse::<Key>().as_ref(), Ok(key));

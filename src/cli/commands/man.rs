@@ -6,7 +6,6 @@ use clap::CommandFactory as _;
 
 use crate::cli::args::{Arguments, ManArguments};
 use crate::cli::failure::{Failure, USAGE};
-use crate::cli::print::words;
 use crate::human;
 
 /// Prints the page of the program, or that of a command.
@@ -27,5 +26,5 @@ pub fn run(arguments: &ManArguments, writer: &mut dyn Write) -> Result<(), Failu
 fn unknown(program: &clap::Command, name: &str) -> Failure {
     let known: Vec<String> = program.get_subcommands().map(|it| format!("`{}`", it.get_name())).collect();
     Failure::message(USAGE, format!("There is no command `{}`.", human::escape(name)))
-        .hint(format!("The commands are {}.", words::list(&known)))
+        .hint(format!("The commands are {}.", human::list(&known)))
 }

@@ -1,6 +1,5 @@
 //! `relink`: plans, shows the plan, asks, and links the files of environments otherwise.
 
-mod act;
 mod text;
 
 use std::io::Write;
@@ -13,11 +12,12 @@ use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::View;
 use crate::cli::print::json::{self, relink::Body};
 use crate::cli::surroundings::Surroundings;
-use crate::cli::{confirm, progress, request};
+use crate::cli::{act, confirm, locking, progress, request};
 use crate::human;
 use crate::plan::{At, Plan, Relink, Request, plan};
 use crate::scan::Absent;
 use crate::snapshot::{EnvironmentIndex, Snapshot, What};
+use crate::worker::relink::{self, Relinked};
 
 /// Links the files of environments otherwise.
 pub fn run(
@@ -56,10 +56,12 @@ pub fn run(
         }
     }
     writer.flush()?;
-    let done = act::carry_out(&plan, &places, surroundings, view)?;
+    let hosted = act::hosted(&places, surroundings, view, |host| relink::carry_out(&plan, host))?;
+    let mut done = hosted.answer.map_err(locking::failure)?;
+    done.report.notes.splice(0..0, hosted.notes);
     answer(&snapshot, &plan, Some(&done), arguments, view, writer)?;
     if let Some(refused) = done.busy {
-        return Err(crate::cli::locking::failure(refused));
+        return Err(locking::failure(refused));
     }
     let count = |state| done.report.count(state);
     if count(State::Failed) + count(State::Stale) > 0 {
@@ -114,7 +116,7 @@ fn chosen(
 fn answer(
     snapshot: &Snapshot,
     plan: &Plan,
-    done: Option<&act::Done>,
+    done: Option<&Relinked>,
     arguments: &RelinkArguments,
     view: &View,
     writer: &mut dyn Write,

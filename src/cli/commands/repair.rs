@@ -1,6 +1,5 @@
 //! `repair`: finds what is broken in environments, shows what could mend it, asks, and does it.
 
-mod act;
 mod text;
 
 use std::io::Write;
@@ -14,14 +13,13 @@ use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::View;
 use crate::cli::print::json::{self, repair::RepairBody};
 use crate::cli::surroundings::Surroundings;
-use crate::cli::{confirm, progress, request};
-use crate::disk::walk;
+use crate::cli::{act, confirm, locking, progress, request};
 use crate::plan::At;
 use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
-use crate::scan::repair::{self, Facts};
+use crate::scan::repair::has_entries;
 use crate::scan::{Absent, discover};
 use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
-use crate::worker;
+use crate::worker::repair::{self as mend, Mended, Mending};
 
 /// Mends environments.
 pub fn run(
@@ -43,19 +41,20 @@ pub fn run(
         return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
     }
     let chosen = chosen(&snapshot, arguments, &surroundings.current_dir)?;
-    let ground = act::Ground {
-        places,
-        surroundings,
-        view,
-        snapshot: &snapshot,
-        environments: &chosen.environments,
+    let mending = Mending {
+        snapshot: std::sync::Arc::clone(&snapshot),
+        environments: chosen.environments,
         caches: caches(prepared.cache(), from),
-        dead_links: &chosen.dead_links,
+        dead_links: chosen.dead_links,
+        uv: surroundings.uv(),
+        temporary: surroundings.temporary.clone(),
     };
-    let facts = ground.gather()?;
+    let gathered = act::hosted(places, surroundings, view, |host| mend::gather(&mending, host))?;
+    let facts = gathered.answer.ok_or_else(|| Failure::quiet(INTERRUPTED))?;
+    let environments = mending.environments.iter().map(|it| At::new(&snapshot.environment(*it).path));
     let request = RepairRequest {
-        environments: chosen.environments.iter().map(|it| At::new(&snapshot.environment(*it).path)).collect(),
-        from: ground.caches[1..].iter().map(|path| At::new(path)).collect(),
+        environments: environments.collect(),
+        from: mending.caches[1..].iter().map(|path| At::new(path)).collect(),
         link_mode: arguments.link_mode,
         with_uv: arguments.with_uv,
     };
@@ -82,13 +81,15 @@ pub fn run(
         }
     }
     writer.flush()?;
-    let done = ground.carry_out(&plan);
+    let hosted = act::hosted(places, surroundings, view, |host| mend::carry_out(&plan, &mending, host))?;
+    let mut done = hosted.answer;
+    done.report.notes.splice(0..0, hosted.notes);
     if arguments.json {
         answer(Some(&done.report), writer)?;
     } else {
         text::report(&plan, &done.report, view, writer)?;
     }
-    verdict(&plan, done)
+    verdict(&plan, done, hosted.interrupted)
 }
 
 /// The end of a program that changed nothing.
@@ -96,12 +97,12 @@ fn stays(plan: &RepairPlan) -> Result<(), Failure> {
     if plan.kept.is_empty() { Ok(()) } else { Err(Failure::quiet(DAMAGE)) }
 }
 
-fn verdict(plan: &RepairPlan, done: act::Done) -> Result<(), Failure> {
-    if done.interrupted {
+fn verdict(plan: &RepairPlan, done: Mended, interrupted: bool) -> Result<(), Failure> {
+    if interrupted {
         return Err(Failure::quiet(INTERRUPTED));
     }
-    if let Some(failure) = done.refused {
-        return Err(failure);
+    if let Some(refused) = done.refused {
+        return Err(locking::failure(refused));
     }
     // What uv does not bring stays broken; that is no failure of what was done here.
     let outcomes = done.report.outcomes.iter();
@@ -121,7 +122,7 @@ fn from(arguments: &RepairArguments, surroundings: &Surroundings) -> Result<Vec<
     let mut from = Vec::new();
     for argument in &arguments.from {
         let path = super::absolute(argument, &surroundings.current_dir);
-        if !repair::has_entries(&path) {
+        if !has_entries(&path) {
             let shown = crate::human::escape_os(path.as_os_str()).into_owned();
             let text =
                 format!("`{shown}` does not look like a uv cache: it has no bucket such as `archive-v0`.");
@@ -165,23 +166,4 @@ fn chosen(snapshot: &Snapshot, arguments: &RepairArguments, current_dir: &Path) 
         }
     }
     Ok(Chosen { environments: super::environments(snapshot, &named, current_dir)?, dead_links })
-}
-
-impl act::Ground<'_> {
-    /// Finds out what is broken, and what could mend it.
-    fn gather(&self) -> Result<Facts, Failure> {
-        let request = repair::Request {
-            snapshot: self.snapshot,
-            environments: self.environments,
-            caches: &self.caches,
-            dead_links: self.dead_links,
-            threads: walk::threads(),
-        };
-        let watch = |task: &worker::Task<Facts>| {
-            let describe = |_| "Comparing files with entries".to_owned();
-            progress::task(task, describe, self.surroundings, self.view.quiet)
-        };
-        let (facts, interrupted) = worker::within(|cancel, _| repair::gather(&request, cancel), watch)?;
-        if interrupted { Err(Failure::quiet(INTERRUPTED)) } else { Ok(facts) }
-    }
 }

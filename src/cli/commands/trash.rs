@@ -133,9 +133,9 @@ pub(super) fn restore(
     let mut notes = Vec::new();
     let restored = match &run {
         Some(run) => {
-            let locked = ground.lock()?;
-            notes.extend(locked.notes);
-            apply::restore(&locked.guard, run).map_err(|error| Failure::new(FAILED, error))?
+            let (lock, told) = ground.lock()?;
+            notes.extend(told);
+            apply::restore(&lock, run).map_err(|error| Failure::new(FAILED, error))?
         }
         None => Vec::new(),
     };

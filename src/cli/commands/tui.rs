@@ -7,7 +7,7 @@ use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::view::wants_colour;
 use crate::cli::settings::{self, GlyphsName, Settings, ThemeName};
 use crate::cli::surroundings::{self, Surroundings};
-use crate::cli::{locking, request};
+use crate::cli::{act, request};
 use crate::lock::SurveyRequest;
 use crate::scan::Absent;
 use crate::tui::{Glyphs, Keymap, Options, Theme};
@@ -25,18 +25,17 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
     let cache = prepared.cache().to_owned();
     let root = cache.clone();
     let locks = prepared.survey(places, surroundings)?;
-    let (timeout, notice) = locking::timeout(surroundings);
+    let (means, notice) = act::means(places, surroundings)?;
     let ground = Ground {
         cache: cache.clone(),
-        locks: request::lock_directory(places, surroundings)?,
-        timeout,
-        clock: surroundings::clock,
-        now: surroundings::now,
+        means,
+        uv: surroundings.uv(),
+        temporary: surroundings.temporary.clone(),
     };
     let code = crate::tui::run(Options {
         start_scan: Box::new(move || prepared.start(surroundings::now())),
         list_files: Box::new(move |request| worker::list_files(root.clone(), request)),
-        start_task: Box::new(move |task| start_task(task, ground.clone())),
+        start_task: Box::new(move |task, snapshot| start_task(task, snapshot, ground.clone())),
         look_around: Box::new(move |snapshot| {
             let environments = snapshot.environments.iter().map(|environment| environment.path.clone());
             worker::look_around(SurveyRequest { environments: environments.collect(), ..locks.clone() })

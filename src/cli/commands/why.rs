@@ -243,7 +243,7 @@ fn gives_back(snapshot: &Snapshot, index: EntryIndex, alone: Reclaimable, view: 
         others.truncate(shown - 1);
         others.push(format!("{more} more"));
     }
-    format!("{text}; {} together with {}", words::reclaimable_in_words(back), words::list(&others))
+    format!("{text}; {} together with {}", words::reclaimable_in_words(back), human::list(&others))
 }
 
 fn print_users(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::{Cell, Column, Fit, Paint, Table, View, words};
+use super::{Cell, Column, Fit, Paint, Table, View};
 use crate::apply::{Outcome, Report, State};
 use crate::human;
 use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Step, Totals};
@@ -166,7 +166,7 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
             // One reason for all says no more than the line above.
             let mut titles: Vec<String> = shown.iter().map(|kept| title(kept)).collect();
             titles.extend((rest > 0).then_some(more));
-            lines.push(words::list(&titles));
+            lines.push(human::list(&titles));
         } else {
             lines
                 .extend(shown.iter().map(|kept| format!("{}: {}", title(kept), human::escape(&kept.reason))));
@@ -206,7 +206,7 @@ pub(in crate::cli) fn things(plan: &Plan) -> String {
     .filter(|(action, ..)| number(*action) > 0)
     .map(|(action, one, many)| human::counted(number(action), one, many))
     .collect();
-    words::list(&parts)
+    human::list(&parts)
 }
 
 /// What a plan gives back, in words.
@@ -246,7 +246,7 @@ fn scope(plan: &Plan, view: &View) -> String {
     if scope.searched.len() > named {
         places.push(human::counted((scope.searched.len() - named) as u64, "more place", "more places"));
     }
-    let places = if places.is_empty() { "no place at all".to_owned() } else { words::list(&places) };
+    let places = if places.is_empty() { "no place at all".to_owned() } else { human::list(&places) };
     let found = human::counted(scope.environments, "environment", "environments");
     let text = format!("Searched for users: {places}; {found} found.");
     let unread: Vec<PathBuf> = scope.unread.iter().map(At::path).collect();

@@ -202,29 +202,7 @@ pub fn searched(scope: &Scope, view: &View) -> String {
     }
     match parts.len() {
         0 => "in no place at all".to_owned(),
-        _ => format!("in {}", list(&parts)),
-    }
-}
-
-/// Files that were made, by mode, as `3 clones and 2 copies`; nothing when there were none.
-pub fn made(files: ModeCounts) -> Option<String> {
-    let counts = [
-        (files.clone, "clone", "clones"),
-        (files.hardlink, "hardlink", "hardlinks"),
-        (files.symlink, "symlink", "symlinks"),
-        (files.copy, "copy", "copies"),
-    ];
-    let present = counts.iter().filter(|(number, ..)| *number > 0);
-    let parts: Vec<String> = present.map(|(number, one, many)| human::counted(*number, one, many)).collect();
-    (!parts.is_empty()).then(|| list(&parts))
-}
-
-/// Joins with commas and a last "and".
-pub fn list(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        _ => format!("in {}", human::list(&parts)),
     }
 }
 
@@ -268,14 +246,14 @@ pub fn reason(
         EntryState::Protected => format!(
             "Kept: {} {} it by symlink and would break without it. It can go once {} been installed anew with another \
              link mode.",
-            list(linking),
+            human::list(linking),
             if linking.len() == 1 { "reaches" } else { "reach" },
             if linking.len() == 1 { "that environment has" } else { "those environments have" },
         ),
         EntryState::Used => format!(
             "Kept: {} {} it. Deleting it would break nothing there, since hardlinks, clones and copies stand on their own; \
              but what they share stays taken, and the next installation has to fetch or build it again.",
-            list(users),
+            human::list(users),
             if users.len() == 1 { "uses" } else { "use" },
         ),
         EntryState::HeldElsewhere if entry.links.unexplained == 0 && entry.unexplained_extents == 0 => {

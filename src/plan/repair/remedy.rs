@@ -12,7 +12,7 @@ use crate::snapshot::{EnvironmentKind, Manager};
 use crate::uv::distribution::DirectUrl;
 
 /// Something that stays broken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// The environment's root, absolute; or the link to one that is gone.
     #[serde(flatten)]

@@ -17,7 +17,7 @@ pub enum RepairAction {
 }
 
 /// One distribution of one environment, mended from one entry.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RepairStep {
     /// What it does.
     pub action: RepairAction,
@@ -88,7 +88,7 @@ pub struct DeadLink {
 }
 
 /// One file of a step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RepairFile {
     /// Where it is made, relative to the environment's root.
     #[serde(flatten)]

@@ -344,7 +344,7 @@ fn numbers<'a>(
         (Column::Held, _) => Box::new(|row| held_rank(&facts.locks.files[row].state)),
         (Column::Since, _) => Box::new(move |row| seconds(page::since(&facts.locks.files[row]))),
         (Column::Order, _) => Box::new(|row| row as u64),
-        (Column::Back, _) => Box::new(|row| page::planned_bytes(&facts.planning, row)),
+        (Column::Back, _) => Box::new(|row| page::planned_bytes(&facts.planning, row).unwrap_or(0)),
         (Column::Form, _) => Box::new(|row| snapshot.pointers[row].form as u64),
         _ => return None,
     })

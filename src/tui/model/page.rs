@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use tui_input::Input;
 
 use crate::plan::Class;
-use crate::snapshot::{EntryKey, FileRow, FilesRequest};
+use crate::snapshot::{EntryKey, FileRow, FilesRequest, Mode};
 use crate::tui::action::Action;
 use crate::tui::text::Line;
 
 use super::column::Column;
 use super::planning::Planned;
 use super::task::{Answer, Question};
-use crate::tui::theme::Role;
+use crate::tui::page::ReportLine;
 
 /// What a page shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +34,10 @@ pub(in crate::tui) enum PageKind {
     Picture(Picture),
     /// A question, and the answer that has the focus.
     Confirm(Question, Answer),
-    /// What became of a task: its title, and lines with their roles. Escaped.
-    Report(String, Vec<(String, Role)>),
+    /// A menu.
+    Menu(Menu),
+    /// What became of a task: its title, and lines. Escaped.
+    Report(String, Vec<ReportLine>),
     /// The files of an entry or a distribution.
     Files {
         /// Whose.
@@ -45,6 +47,15 @@ pub(in crate::tui) enum PageKind {
         /// The files, as soon as they are there.
         files: Files,
     },
+}
+
+/// What a menu lets choose for environments, which are named by their roots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tui) enum Menu {
+    /// The mode in which they are linked.
+    Relink(Vec<PathBuf>),
+    /// Whether uv may fetch what is missing in them.
+    Repair(Vec<PathBuf>),
 }
 
 /// The two forms of the picture.
@@ -99,6 +110,14 @@ pub(in crate::tui) enum Target {
     Package(String),
     /// It makes a plan to prune everything of a class.
     Plan(Class),
+    /// It shows a menu.
+    Menu(Menu),
+    /// It makes a plan to relink environments.
+    Relink(Vec<PathBuf>, Mode),
+    /// It finds out how environments could be repaired: whether uv may be called for it.
+    Repair(Vec<PathBuf>, bool),
+    /// It asks whether an environment is to keep its edits alone.
+    Detach(PathBuf),
     /// It answers the question.
     Answer(Answer),
 }

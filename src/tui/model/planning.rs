@@ -1,12 +1,14 @@
 //! What the view of the plan shows: what could be pruned, or the plan that was made, and the trash.
 //!
-//! A plan is made from marks or from a class of things, and made again from its own request whenever a new snapshot comes;
-//! steps that were taken out stay out.
+//! A plan is made from marks, from a class of things, or for environments. One to prune or to relink is made again from
+//! its own request whenever a new snapshot comes; steps that were taken out stay out. One to repair rests on files that
+//! were hashed for it: it stays as it is, and whoever carries it out leaves alone what has changed since.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::apply::Run;
-use crate::plan::{self, At, Class, Plan, Prune, Request, Totals};
+use crate::plan::repair::RepairPlan;
+use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals};
 use crate::snapshot::{Completeness, Snapshot};
 
 /// How long something stays after its last change, in seconds, unless it was named.
@@ -17,34 +19,87 @@ const GRACE: u64 = 24 * 60 * 60;
 pub(in crate::tui) enum Row {
     /// A class of things, by its place among [`Class::ALL`].
     Class(usize),
-    /// A step of the plan, by its place.
+    /// Something that is to be removed, by its place.
     Step(usize),
+    /// A distribution that is to be linked otherwise, by its place.
+    Relink(usize),
+    /// A distribution that is to be mended, by its place.
+    Mend(usize),
     /// Something that is kept, by its place.
     Kept(usize),
+    /// Something that stays broken, by its place.
+    Left(usize),
     /// A run in the trash, by its place.
     Run(usize),
 }
 
 /// What names a row across plans.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tui) enum Planned {
     /// A class.
     Class(Class),
-    /// What a step or what is kept is about.
+    /// What a step is about, or something that is kept: a path relative to the cache's root.
     Thing(At),
+    /// A distribution: its environment's root, and its `.dist-info` relative to that.
+    Distribution(At, At),
+    /// Something of an environment that is left as it is: its root, and the place of the row.
+    Left(At, usize),
     /// A run in the trash.
     Run(Run),
+}
+
+/// A plan that was made.
+#[derive(Clone, Debug)]
+pub(in crate::tui) enum Made {
+    /// To prune, or to relink.
+    Changes(Box<Plan>),
+    /// To repair.
+    Repair(Box<RepairPlan>),
+}
+
+impl Made {
+    /// Whether there is nothing to do.
+    pub(in crate::tui) fn is_empty(&self) -> bool {
+        match self {
+            Self::Changes(plan) => plan.is_empty(),
+            Self::Repair(plan) => plan.is_empty(),
+        }
+    }
+
+    /// What it does, as a verb.
+    pub(in crate::tui) fn verb(&self) -> &'static str {
+        match self {
+            Self::Changes(plan) => match plan.request {
+                Request::Prune(_) => "prune",
+                Request::Relink(_) => "relink",
+            },
+            Self::Repair(_) => "repair",
+        }
+    }
+}
+
+/// What each class would take, as far as it has been worked out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Classes {
+    /// Nothing is known yet.
+    #[default]
+    Unknown,
+    /// It has to be worked out for the snapshot when somebody looks.
+    Stale,
+    /// It is in [`Planning::classes`].
+    Known,
 }
 
 /// What the view of the plan shows.
 #[derive(Clone, Debug, Default)]
 pub(in crate::tui) struct Planning {
     /// The plan, when one was made.
-    pub plan: Option<Plan>,
+    made: Option<Made>,
     /// Steps that were taken out of it.
-    pub excluded: HashSet<At>,
+    excluded: HashSet<Planned>,
     /// What each class would take, while there is no plan, and how much of it is kept.
     pub classes: Vec<(Totals, usize)>,
+    state: Classes,
     /// The runs in the trash, oldest first.
     pub trash: Vec<Run>,
     /// The rows, in their order.
@@ -53,35 +108,49 @@ pub(in crate::tui) struct Planning {
 
 impl Planning {
     /// Makes a plan.
-    pub(in crate::tui) fn make(&mut self, snapshot: &Snapshot, request: Prune) {
+    pub(in crate::tui) fn make(&mut self, snapshot: &Snapshot, request: &Request) {
+        self.show(Made::Changes(Box::new(plan::plan(snapshot, request))));
+    }
+
+    /// Takes a plan that was made elsewhere.
+    pub(in crate::tui) fn show(&mut self, made: Made) {
         self.excluded.clear();
-        self.plan = Some(plan::plan(snapshot, &Request::Prune(request)));
+        self.made = Some(made);
         self.arrange();
     }
 
     /// Drops the plan.
     pub(in crate::tui) fn drop(&mut self, snapshot: &Snapshot) {
-        self.plan = None;
+        self.made = None;
         self.excluded.clear();
         self.renew(snapshot);
     }
 
-    /// Makes everything anew for a new snapshot.
+    /// Makes everything anew for a new snapshot. What the classes would take is left for when somebody looks.
     pub(in crate::tui) fn renew(&mut self, snapshot: &Snapshot) {
         let complete = snapshot.scope.completeness == Completeness::Complete;
-        if let Some(old) = &self.plan {
-            self.plan = complete.then(|| plan::plan(snapshot, &old.request));
+        if let Some(Made::Changes(old)) = &self.made {
+            let request = old.request.clone();
+            self.made = complete.then(|| Made::Changes(Box::new(plan::plan(snapshot, &request))));
         }
-        self.classes = if complete && self.plan.is_none() {
-            let totals = |class| {
-                let plan = plan::plan(snapshot, &Request::Prune(of_class(class)));
-                (plan.totals, plan.kept.len())
-            };
-            Class::ALL.into_iter().map(totals).collect()
-        } else {
-            Vec::new()
-        };
+        self.classes = Vec::new();
+        self.state = if complete { Classes::Stale } else { Classes::Unknown };
         self.arrange();
+    }
+
+    /// Works out what each class would take, if somebody can see it and nobody has yet. Tells whether it did.
+    pub(in crate::tui) fn look(&mut self, snapshot: &Snapshot) -> bool {
+        if self.state != Classes::Stale || self.made.is_some() {
+            return false;
+        }
+        let totals = |class| {
+            let plan = plan::plan(snapshot, &Request::Prune(of_class(class)));
+            (plan.totals, plan.kept.len())
+        };
+        self.classes = Class::ALL.into_iter().map(totals).collect();
+        self.state = Classes::Known;
+        self.arrange();
+        true
     }
 
     /// Takes what is in the trash now.
@@ -91,23 +160,66 @@ impl Planning {
     }
 
     fn arrange(&mut self) {
-        self.rows = if let Some(plan) = &self.plan {
-            let steps = (0..plan.steps.len()).map(Row::Step);
-            steps.chain((0..plan.kept.len()).map(Row::Kept)).collect()
-        } else {
-            let classes = (0..self.classes.len()).map(Row::Class);
-            classes.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
+        self.rows = match &self.made {
+            Some(Made::Changes(plan)) => {
+                let steps = (0..plan.steps.len()).map(Row::Step);
+                let relinks = (0..plan.relinks.len()).map(Row::Relink);
+                steps.chain(relinks).chain((0..plan.kept.len()).map(Row::Kept)).collect()
+            }
+            Some(Made::Repair(plan)) => {
+                let steps = (0..plan.steps.len()).map(Row::Mend);
+                steps.chain((0..plan.kept.len()).map(Row::Left)).collect()
+            }
+            None => {
+                let classes = (0..self.classes.len()).map(Row::Class);
+                classes.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
+            }
         };
+    }
+
+    /// The plan, when one was made.
+    pub(in crate::tui) fn made(&self) -> Option<&Made> {
+        self.made.as_ref()
+    }
+
+    /// The plan to prune or to relink, when one was made.
+    pub(in crate::tui) fn changes(&self) -> Option<&Plan> {
+        match &self.made {
+            Some(Made::Changes(plan)) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The plan to repair, when one was made.
+    pub(in crate::tui) fn repair(&self) -> Option<&RepairPlan> {
+        match &self.made {
+            Some(Made::Repair(plan)) => Some(plan),
+            _ => None,
+        }
     }
 
     /// What names a row.
     pub(in crate::tui) fn name(&self, row: usize) -> Option<Planned> {
-        Some(match (self.rows.get(row)?, &self.plan) {
-            (Row::Class(class), _) => Planned::Class(Class::ALL[*class]),
-            (Row::Run(run), _) => Planned::Run(self.trash.get(*run)?.clone()),
-            (Row::Step(step), Some(plan)) => Planned::Thing(plan.steps.get(*step)?.at.clone()),
-            (Row::Kept(kept), Some(plan)) => Planned::Thing(plan.kept.get(*kept)?.at.clone()),
-            (Row::Step(_) | Row::Kept(_), None) => return None,
+        Some(match self.rows.get(row)? {
+            Row::Class(class) => Planned::Class(Class::ALL[*class]),
+            Row::Run(run) => Planned::Run(self.trash.get(*run)?.clone()),
+            Row::Step(step) => Planned::Thing(self.changes()?.steps.get(*step)?.at.clone()),
+            Row::Relink(step) => {
+                let step = self.changes()?.relinks.get(*step)?;
+                Planned::Distribution(step.at.clone(), step.dist_info.clone())
+            }
+            Row::Mend(step) => {
+                let step = self.repair()?.steps.get(*step)?;
+                Planned::Distribution(step.at.clone(), step.dist_info.clone())
+            }
+            Row::Kept(place) => {
+                let Kept { at, .. } = self.changes()?.kept.get(*place)?;
+                match self.changes()?.request {
+                    Request::Prune(_) => Planned::Thing(at.clone()),
+                    Request::Relink(_) => Planned::Left(at.clone(), *place),
+                }
+            }
+            Row::Left(place) => Planned::Left(self.repair()?.kept.get(*place)?.at.clone(), *place),
         })
     }
 
@@ -117,29 +229,38 @@ impl Planning {
     }
 
     /// The plan without the steps that were taken out.
-    pub(in crate::tui) fn chosen(&self) -> Option<Plan> {
-        let mut plan = self.plan.clone()?;
-        plan.steps.retain(|step| !self.excluded.contains(&step.at));
-        plan.totals = Totals::of(&plan.steps, &plan.relinks);
-        Some(plan)
+    pub(in crate::tui) fn chosen(&self) -> Option<Made> {
+        let distribution = |at: &At, dist_info: &At| Planned::Distribution(at.clone(), dist_info.clone());
+        Some(match self.made.clone()? {
+            Made::Changes(mut plan) => {
+                plan.steps.retain(|step| !self.excluded.contains(&Planned::Thing(step.at.clone())));
+                plan.relinks.retain(|step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)));
+                plan.totals = Totals::of(&plan.steps, &plan.relinks);
+                Made::Changes(plan)
+            }
+            Made::Repair(mut plan) => {
+                plan.retain(|step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)));
+                Made::Repair(plan)
+            }
+        })
+    }
+
+    fn is_step(&self, row: usize) -> bool {
+        matches!(self.rows.get(row), Some(Row::Step(_) | Row::Relink(_) | Row::Mend(_)))
     }
 
     /// Whether a row is a step that is in the plan.
     pub(in crate::tui) fn is_in(&self, row: usize) -> bool {
-        match (self.rows.get(row), &self.plan) {
-            (Some(Row::Step(step)), Some(plan)) => !self.excluded.contains(&plan.steps[*step].at),
-            _ => false,
-        }
+        self.is_step(row) && self.name(row).is_some_and(|name| !self.excluded.contains(&name))
     }
 
-    /// Takes a step into the plan, or out of it.
+    /// Takes a step into the plan, or out of it. The steps of one distribution go together.
     pub(in crate::tui) fn set(&mut self, row: usize, into: bool) {
-        if let (Some(Row::Step(step)), Some(plan)) = (self.rows.get(row), &self.plan) {
-            let at = plan.steps[*step].at.clone();
+        if let Some(name) = self.name(row).filter(|_| self.is_step(row)) {
             if into {
-                self.excluded.remove(&at)
+                self.excluded.remove(&name)
             } else {
-                self.excluded.insert(at)
+                self.excluded.insert(name)
             };
         }
     }

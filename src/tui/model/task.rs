@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::apply::Run;
+use crate::plan::DetachPlan;
 
 /// A task that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(in crate::tui) enum Stage {
     },
     /// It works.
     Working {
+        /// What it does, as `linking`. Escaped.
+        what: String,
         /// Files it has gone through.
         files: u64,
     },
@@ -45,6 +48,8 @@ pub(in crate::tui) enum Question {
     Apply,
     /// Whether to carry out a plan that calls for a second look: what was typed so far.
     Sure(String),
+    /// Whether an environment is to keep its edits alone.
+    Detach(Box<DetachPlan>),
     /// Whether to put back what a run removed.
     Undo(Run),
     /// Whether to empty the trash for good.

@@ -7,13 +7,13 @@ use crate::tui::effect::Effect;
 use crate::tui::layout::Layout;
 use crate::tui::model::column::Column;
 use crate::tui::model::list::Sort;
-use crate::tui::model::page::{Files, Page, PageKind, Picture, Subject, Target};
+use crate::tui::model::page::{Files, Menu, Page, PageKind, Picture, Subject, Target};
 use crate::tui::model::planning::Planned;
 use crate::tui::model::task::Question;
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::theme::Role;
 
-use super::{edit, mark, task};
+use super::{edit, environment, mark, task};
 
 /// Does an action.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -39,6 +39,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Locks => show(model, View::Locks),
         Action::Plan => show(model, View::Plan),
         Action::Prune => task::prune(model),
+        Action::Relink => environment::menu(model, Menu::Relink),
+        Action::Repair => environment::menu(model, Menu::Repair),
+        Action::Verify => return environment::verify(model),
         Action::Apply => task::apply(model),
         Action::Undo => task::undo(model),
         Action::Purge => task::purge(model),
@@ -98,12 +101,14 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
                 && row
                 && match model.view {
                     View::Links | View::Locks => false,
-                    View::Plan => model.facts.planning.plan.is_some(),
+                    View::Plan => model.facts.planning.made().is_some(),
                     View::Entries | View::Environments => true,
                 }
         }
         Action::Stop => model.scanning() || model.task.is_some(),
-        Action::Apply => model.facts.planning.plan.is_some(),
+        Action::Apply => model.facts.planning.made().is_some(),
+        Action::Relink | Action::Repair => environment::any(model),
+        Action::Verify => environment::any(model) || model.view == View::Entries && row,
         Action::ClearMarks => !model.marks.is_empty(),
         Action::Why => listed && entry_at_cursor(model).is_some(),
         Action::Open => match model.page() {
@@ -115,9 +120,10 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
             listed && !model.list().order.is_empty()
                 || model.layers.last().is_some_and(|page| page.kind == PageKind::Sort)
         }
-        Action::Filter => {
-            model.layers.last().is_none_or(|page| !matches!(page.kind, PageKind::Sort | PageKind::Why(_)))
-        }
+        Action::Filter => model
+            .layers
+            .last()
+            .is_none_or(|page| !matches!(page.kind, PageKind::Sort | PageKind::Menu(_) | PageKind::Why(_))),
         Action::Copy => model.page().is_some() || row,
         _ => true,
     }
@@ -193,6 +199,23 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         }
         Some(Target::Plan(class)) => {
             task::plan_class(model, class);
+            Vec::new()
+        }
+        Some(Target::Menu(menu)) => {
+            model.layers.push(Page::new(PageKind::Menu(menu)));
+            Vec::new()
+        }
+        Some(Target::Relink(environments, mode)) => {
+            model.layers.pop();
+            environment::relink(model, &environments, mode);
+            Vec::new()
+        }
+        Some(Target::Repair(environments, with_uv)) => {
+            model.layers.pop();
+            environment::repair(model, &environments, with_uv)
+        }
+        Some(Target::Detach(environment)) => {
+            environment::detach(model, &environment);
             Vec::new()
         }
         Some(Target::Answer(answer)) => task::answer_question(model, answer),
@@ -320,6 +343,8 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Subject::Entry(key) => snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id),
             Subject::Environment(path) | Subject::Lock(path) => path,
             Subject::Planned(Planned::Thing(at)) => snapshot.cache.path.join(at.path()),
+            Subject::Planned(Planned::Distribution(root, dist_info)) => root.path().join(dist_info.path()),
+            Subject::Planned(Planned::Left(root, _)) => root.path(),
             Subject::Planned(Planned::Run(run)) => snapshot.cache.path.join(run.path()),
             Subject::Link(path) => snapshot.cache.path.join(path),
         };

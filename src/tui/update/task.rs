@@ -1,17 +1,19 @@
 //! Plans, the questions before they are carried out, and the tasks that do it.
 
-use crate::plan::Class;
+use crate::plan::{Class, Request};
 use crate::snapshot::EntryKey;
 use crate::tui::effect::Effect;
 use crate::tui::event::Focus;
 use crate::tui::key::{Code, Key};
 use crate::tui::model::page::{Page, PageKind, Subject, Target};
-use crate::tui::model::planning::{self, Row};
+use crate::tui::model::planning::{self, Made, Row};
 use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
 use crate::tui::theme::Role;
 use crate::worker::task::{Done, Task, TaskEvent};
+
+use super::environment;
 
 /// Shows a plan to prune what is marked; in the view of the plan, drops it.
 pub(super) fn prune(model: &mut Model) {
@@ -20,9 +22,7 @@ pub(super) fn prune(model: &mut Model) {
         return;
     }
     if model.view == View::Plan {
-        let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
-        model.facts.planning.drop(&snapshot);
-        model.replan();
+        drop_plan(model);
         model.pane = Pane::List;
         return;
     }
@@ -33,15 +33,13 @@ pub(super) fn prune(model: &mut Model) {
             "Environments are not pruned but for those in the cache: mark their entries. Here is what could be pruned."
         };
         model.say(text, Role::Text);
-        let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
-        model.facts.planning.drop(&snapshot);
-        model.replan();
+        drop_plan(model);
         super::act::show(model, View::Plan);
         return;
     }
     let mut what: Vec<String> = model.marks.entries.iter().filter_map(what).collect();
     what.sort_unstable();
-    make(model, planning::of_marks(what));
+    make(model, &Request::Prune(planning::of_marks(what)));
 }
 
 /// How an entry is named in a request; one whose name is no text cannot be.
@@ -51,17 +49,30 @@ fn what(key: &EntryKey) -> Option<String> {
 
 /// Shows a plan to prune everything of a class.
 pub(super) fn plan_class(model: &mut Model, class: Class) {
-    make(model, planning::of_class(class));
+    make(model, &Request::Prune(planning::of_class(class)));
 }
 
-fn make(model: &mut Model, request: crate::plan::Prune) {
+/// Makes a plan, and shows it.
+pub(super) fn make(model: &mut Model, request: &Request) {
     let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
     model.facts.planning.make(&snapshot, request);
+    show(model);
+}
+
+/// Shows the plan that was made.
+fn show(model: &mut Model) {
     model.replan();
     super::act::show(model, View::Plan);
     let list = model.list_mut();
     list.chosen = false;
     model.arrange();
+}
+
+/// Drops the plan.
+fn drop_plan(model: &mut Model) {
+    let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
+    model.facts.planning.drop(&snapshot);
+    model.replan();
 }
 
 /// Asks whether to carry out the plan.
@@ -70,7 +81,8 @@ pub(super) fn apply(model: &mut Model) {
         return;
     }
     let Some(plan) = model.facts.planning.chosen() else {
-        model.say("There is no plan: mark entries and press p, or choose what to prune here.", Role::Text);
+        let words = "There is no plan: mark entries and press p, or choose what to prune here.";
+        model.say(words, Role::Text);
         return;
     };
     if plan.is_empty() {
@@ -104,7 +116,7 @@ pub(super) fn purge(model: &mut Model) {
     }
 }
 
-fn busy(model: &mut Model) -> bool {
+pub(super) fn busy(model: &mut Model) -> bool {
     let busy = model.task.is_some();
     if busy {
         model.say("A task is running; S stops it.", Role::Warning);
@@ -182,27 +194,38 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
     }
     match question {
         Question::Apply => match model.facts.planning.chosen() {
-            Some(plan) if plan.refused().next().is_some() => {
+            Some(Made::Changes(plan)) if plan.refused().next().is_some() => {
                 ask(model, Question::Sure(String::new()));
                 Vec::new()
             }
-            Some(plan) => begin(model, "pruning", Task::Prune(Box::new(plan))),
+            Some(made) => carry_out(model, made),
             None => Vec::new(),
         },
         Question::Sure(typed) => match model.facts.planning.chosen() {
-            Some(plan) if typed == page::SURE => begin(model, "pruning", Task::Prune(Box::new(plan))),
+            Some(made) if typed == page::SURE => carry_out(model, made),
             _ => {
                 model.say("Nothing was changed.", Role::Text);
                 Vec::new()
             }
         },
+        Question::Detach(plan) => begin(model, "restoring", Task::Detach(plan)),
         Question::Undo(run) => begin(model, "putting back", Task::Restore(run)),
         Question::Purge(runs) => begin(model, "emptying the trash", Task::Purge(runs)),
         Question::Quit => vec![Effect::Quit],
     }
 }
 
-fn begin(model: &mut Model, title: &'static str, task: Task) -> Vec<Effect> {
+/// Begins to carry out a plan.
+fn carry_out(model: &mut Model, made: Made) -> Vec<Effect> {
+    match made {
+        Made::Changes(plan) if plan.relinks.is_empty() => begin(model, "pruning", Task::Prune(plan)),
+        Made::Changes(plan) => begin(model, "relinking", Task::Relink(plan)),
+        Made::Repair(plan) => begin(model, "repairing", Task::Repair(plan)),
+    }
+}
+
+/// Begins a task.
+pub(super) fn begin(model: &mut Model, title: &'static str, task: Task) -> Vec<Effect> {
     let started = model.moment.elapsed;
     model.task = Some(Running { title, started, stage: Stage::Begun, stopping: false });
     vec![Effect::Begin(task)]
@@ -226,39 +249,66 @@ pub(super) fn heard(model: &mut Model, event: TaskEvent) -> Vec<Effect> {
             }
             Vec::new()
         }
-        TaskEvent::Working => {
+        TaskEvent::Working(what) => {
             if let Some(task) = &mut model.task {
-                task.stage = Stage::Working { files: 0 };
+                let files = match &task.stage {
+                    Stage::Working { files, .. } => *files,
+                    _ => 0,
+                };
+                task.stage = Stage::Working { what, files };
             }
             Vec::new()
         }
         TaskEvent::Finished(done) => {
             model.task = None;
-            if matches!(done, Done::Pruned(_)) {
-                // What was asked for is done; what is left of it is for another plan.
-                let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
-                model.facts.planning.drop(&snapshot);
-                model.replan();
-            }
-            let (title, lines) = page::report(&done);
-            model.layers.push(Page::new(PageKind::Report(title, lines)));
-            ended(model)
+            finished(model, done)
         }
         TaskEvent::Failed(message) => {
             model.task = None;
-            let lines = vec![(crate::human::escape(&message).into_owned(), Role::Error)];
+            let lines = vec![page::said(&message, Role::Error)];
             model.layers.push(Page::new(PageKind::Report("nothing was done".to_owned(), lines)));
             ended(model)
         }
     }
 }
 
-/// After a task everything is looked at again.
-fn ended(model: &mut Model) -> Vec<Effect> {
-    let mut effects = vec![Effect::Rescan];
-    if model.window == Focus::Lost {
-        effects.push(Effect::Alert);
+/// Shows what a task brought.
+fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
+    environment::remember(model, &done);
+    match done {
+        Done::RepairPlanned(plan) if plan.is_empty() && plan.kept.is_empty() => {
+            model.say("Nothing is broken there.", Role::Good);
+            return Vec::new();
+        }
+        Done::RepairPlanned(plan) => {
+            model.facts.planning.show(Made::Repair(plan));
+            show(model);
+            return Vec::new();
+        }
+        Done::Pruned(_) | Done::Relinked(_) | Done::Repaired(_) => {
+            // What was asked for is done; what is left of it is for another plan.
+            drop_plan(model);
+        }
+        Done::Verified(..) | Done::Detached(..) | Done::Restored(_) | Done::Purged { .. } => {}
     }
+    let (title, lines) = page::report(&done);
+    model.layers.push(Page::new(PageKind::Report(title, lines)));
+    match done {
+        // Nothing has changed.
+        Done::Verified(..) => called(model),
+        _ => ended(model),
+    }
+}
+
+/// Calls the user, if another window has the focus.
+fn called(model: &Model) -> Vec<Effect> {
+    if model.window == Focus::Lost { vec![Effect::Alert] } else { Vec::new() }
+}
+
+/// After a task everything is looked at again.
+fn ended(model: &Model) -> Vec<Effect> {
+    let mut effects = vec![Effect::Rescan];
+    effects.extend(called(model));
     effects
 }
 

@@ -295,7 +295,10 @@ fn planned(model: &Model, column: Column, row: usize, width: usize) -> Line {
             let name = page::planned_name(planning, row);
             vec![piece(text::clip(&name, width, glyphs.ellipsis()), Role::Text)]
         }
-        Column::Back => vec![piece(human::bytes(page::planned_bytes(planning, row)), Role::Strong)],
+        Column::Back => match page::planned_bytes(planning, row) {
+            Some(bytes) => vec![piece(human::bytes(bytes), Role::Strong)],
+            None => vec![piece(glyphs.none(), Role::Dim)],
+        },
         _ => {
             let why = page::planned_why(planning, row);
             vec![piece(text::clip(&why, width, glyphs.ellipsis()), Role::Dim)]

@@ -7,7 +7,7 @@ use crate::human;
 use crate::tui::layout::{Area, Layout};
 use crate::tui::model::column::{self, Column, Placed};
 use crate::tui::model::{Model, Pane, View};
-use crate::tui::page::empty;
+use crate::tui::page::{empty, planned_title};
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
 use crate::tui::update::is_marked;
@@ -68,14 +68,14 @@ fn title(model: &Model) -> Line {
         Column::Size => model.measure.title(),
         column => column.title(),
     };
-    let mut title = vec![
-        piece(model.view.noun(), Role::Title),
-        piece(format!(" {count}"), Role::Strong),
-        piece(
-            format!("{}by {} {}", glyphs.dot(), column.to_lowercase(), glyphs.arrow(list.sort.descending)),
-            Role::Dim,
-        ),
-    ];
+    let noun =
+        if model.view == View::Plan { planned_title(&model.facts.planning) } else { model.view.noun() };
+    let mut title = vec![piece(noun, Role::Title), piece(format!(" {count}"), Role::Strong)];
+    // The plan's own order is not worth a word.
+    if list.sort.column != Column::Order {
+        let order = format!("by {} {}", column.to_lowercase(), glyphs.arrow(list.sort.descending));
+        title.extend([piece(glyphs.dot(), Role::Dim), piece(order, Role::Dim)]);
+    }
     let filter = human::escape(list.filter.value()).into_owned();
     if !filter.is_empty() {
         title.push(piece(glyphs.dot(), Role::Dim));

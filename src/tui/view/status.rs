@@ -1,14 +1,16 @@
 //! The two lines at the bottom: what is marked or was just done, and the keys that are valid now.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::human;
-use crate::plan::Plan;
 use crate::snapshot::Certainty;
 use crate::tui::action::Action;
 use crate::tui::model::marks::Joint;
 use crate::tui::model::page::PageKind;
+use crate::tui::model::planning::Made;
 use crate::tui::model::task::{Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::text::{self, Line, piece};
@@ -73,11 +75,12 @@ fn task(model: &Model, task: &Running) -> Line {
             let words = format!("waits for the lock, held by {holders}, {left} s more at most");
             line.extend([piece(glyphs.dot(), Role::Dim), piece(words, Role::Warning)]);
         }
-        Stage::Working { files } => {
-            line.extend([
-                piece(glyphs.dot(), Role::Dim),
-                piece(human::counted(*files, "file", "files"), Role::Text),
-            ]);
+        Stage::Working { what, files } => {
+            line.extend([piece(glyphs.dot(), Role::Dim), piece(what.clone(), Role::Text)]);
+            if *files > 0 {
+                let files = human::counted(*files, "file", "files");
+                line.extend([piece(glyphs.dot(), Role::Dim), piece(files, Role::Text)]);
+            }
         }
     }
     let words = if task.stopping { "stopping" } else { "S stops it" };
@@ -86,20 +89,33 @@ fn task(model: &Model, task: &Running) -> Line {
 }
 
 /// What the plan comes to.
-fn plan_sums(model: &Model, plan: &Plan) -> Line {
+fn plan_sums(model: &Model) -> Option<Line> {
     let dot = model.settings.glyphs.dot();
-    let totals = model.facts.planning.chosen().map_or(plan.totals, |chosen| chosen.totals);
-    let sure = if totals.bytes.certainty == Certainty::Exact { "" } else { "at least " };
+    let (sum, steps, kept) = match model.facts.planning.chosen()? {
+        Made::Changes(plan) => {
+            let bytes = plan.totals.bytes;
+            let sure = if bytes.certainty == Certainty::Exact { "" } else { "at least " };
+            let mut words = format!(" gives back {sure}{}", human::bytes(bytes.reclaimable));
+            if bytes.needed > 0 {
+                let _ = write!(words, ", takes {}", human::bytes(bytes.needed));
+            }
+            (words, plan.totals.steps, ("kept", plan.kept.len() as u64))
+        }
+        Made::Repair(plan) => {
+            let files = human::counted(plan.totals.bytes.files, "file", "files");
+            (format!(" mends {files}"), plan.totals.steps, ("left", plan.kept.len() as u64))
+        }
+    };
     let mut line = vec![
-        piece(format!(" gives back {sure}{}", human::bytes(totals.bytes.reclaimable)), Role::Strong),
+        piece(sum, Role::Strong),
         piece(dot, Role::Dim),
-        piece(format!("{} to do", human::counted(totals.steps, "step", "steps")), Role::Text),
+        piece(format!("{} to do", human::counted(steps, "step", "steps")), Role::Text),
     ];
-    if !plan.kept.is_empty() {
+    if kept.1 > 0 {
         line.push(piece(dot, Role::Dim));
-        line.push(piece(format!("{} kept", human::count(plan.kept.len() as u64)), Role::Held));
+        line.push(piece(format!("{} {}", human::count(kept.1), kept.0), Role::Held));
     }
-    line
+    Some(line)
 }
 
 /// What the marks come to.
@@ -140,9 +156,9 @@ fn marks(model: &Model, joint: &Joint) -> Line {
 /// Where the cursor is, when there is nothing else to say.
 fn row(model: &Model) -> Line {
     if model.view == View::Plan
-        && let Some(plan) = &model.facts.planning.plan
+        && let Some(sums) = plan_sums(model)
     {
-        return plan_sums(model, plan);
+        return sums;
     }
     let list = model.list();
     if list.order.is_empty() {
@@ -188,6 +204,8 @@ fn shown(model: &Model, action: Action) -> bool {
     match action {
         Action::Back => !listed || model.pane == Pane::Detail,
         Action::Mark | Action::Why | Action::Sort | Action::Rescan => listed,
+        Action::Relink | Action::Repair => listed && model.view == View::Environments,
+        Action::Verify => listed && matches!(model.view, View::Entries | View::Environments),
         _ => true,
     }
 }

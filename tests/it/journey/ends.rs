@@ -208,7 +208,7 @@ fn an_interface_that_panics() {
     let options = cachetui::tui::Options {
         start_scan: Box::new(|| panic!("THE PART THAT FAILS")),
         list_files: Box::new(|_| std::sync::mpsc::channel().1),
-        start_task: Box::new(|_| panic!("no task is begun")),
+        start_task: Box::new(|_, _| panic!("no task is begun")),
         look_around: Box::new(|_| std::sync::mpsc::channel().1),
         cache: "/nowhere".into(),
         keymap: cachetui::tui::Keymap::default(),

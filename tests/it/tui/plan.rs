@@ -112,7 +112,7 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
     assert!(screen.text().contains("leave?"), "{}", screen.text());
     assert!(!screen.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
     screen.press("n");
-    screen.event(Event::Task(TaskEvent::Working)).event(Event::TaskProgress(1_234));
+    screen.event(Event::Task(TaskEvent::Working("removing".to_owned()))).event(Event::TaskProgress(1_234));
     assert!(screen.line("pruning").contains("1,234 files"));
     screen.press("S");
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::StopTask)));

@@ -174,7 +174,7 @@ fn places(snapshot: &Snapshot, environments: &[EnvironmentIndex], view: &View) -
     if environments.len() > named {
         parts.push(format!("{} more", human::count((environments.len() - named) as u64)));
     }
-    words::list(&parts)
+    human::list(&parts)
 }
 
 fn print_item(item: &Item, paint: Paint, view: &View, writer: &mut dyn Write) -> io::Result<()> {

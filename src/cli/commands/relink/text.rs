@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::apply::relink::{RelinkOutcome, RelinkReport};
 use crate::apply::report::State;
-use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
+use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::human;
 use crate::plan::{Bytes, Plan, RelinkStep};
 use crate::snapshot::{Certainty, ModeCounts};
@@ -100,7 +100,7 @@ fn kept(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
             human::count(all as u64),
             if all == 1 { "s" } else { "" },
             human::escape(reason),
-            words::list(&shown)
+            human::list(&shown)
         );
         writeln!(writer, "{}", view.wrapped(&line))?;
     }
@@ -137,7 +137,7 @@ pub(super) fn report(
         made.add(outcome.made);
         already += outcome.already;
     }
-    let made = words::made(made).map_or("No file had to be made".to_owned(), |made| format!("Made {made}"));
+    let made = made.in_words().map_or("No file had to be made".to_owned(), |made| format!("Made {made}"));
     let before =
         if already > 0 { format!("; {} as wanted before", human::count(already)) } else { String::new() };
     writeln!(writer, "{}", view.wrapped(&format!("{made}{before}.")))?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::apply::State;
 use crate::apply::repair::{RepairOutcome, RepairReport};
 use crate::cli::print::plan::indented;
-use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
+use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::human;
 use crate::plan::repair::{Cause, Command, Left, RepairAction, RepairPlan, RepairStep};
 use crate::scan::repair::{Facts, Way};
@@ -184,7 +184,7 @@ pub(super) fn report(
     }
     let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
-    let made = words::made(made).map_or("No file was made".to_owned(), |made| format!("Made {made}"));
+    let made = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
     let (done, all) = (report.count(State::Done), plan.steps.len());
     let left = if done < all {
         format!("{} of {} steps were done.", human::count(done as u64), human::count(all as u64))

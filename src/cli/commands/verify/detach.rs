@@ -1,11 +1,10 @@
 //! `verify --detach ENV`: an environment keeps its edits, the cache and all others get the good content back.
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::apply::detach::{DetachOutcome, detach};
+use crate::apply::detach::DetachOutcome;
 use crate::apply::report::State;
 use crate::cli::args::Places;
 use crate::cli::args::verify::VerifyArguments;
@@ -13,14 +12,13 @@ use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::json::{self, verify::DetachBody};
 use crate::cli::print::{Paint, View};
 use crate::cli::surroundings::Surroundings;
-use crate::cli::{act, confirm, progress};
-use crate::control::{Cancel, Progress};
+use crate::cli::{act, confirm, locking};
 use crate::human;
-use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::{self, DetachPlan};
 use crate::scan::verify::Wanted;
 use crate::snapshot::Snapshot;
-use crate::worker;
+use crate::worker::detach;
+use crate::worker::host::Host;
 
 /// Compares the environment, plans, asks, and carries the plan out.
 pub(super) fn run(
@@ -67,7 +65,9 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let (outcomes, notes) = carry_out(&plan, &snapshot.cache.path, places, surroundings, view)?;
+    let detach = |host: &Host<'_>| detach::carry_out(&plan, &snapshot.cache.path, host);
+    let hosted = act::hosted(places, surroundings, view, detach)?;
+    let (outcomes, notes) = (hosted.answer.map_err(locking::failure)?, hosted.notes);
     if arguments.json {
         print(Some(&outcomes), writer)?;
     } else {
@@ -83,39 +83,6 @@ pub(super) fn run(
         (0, _) => Err(Failure::quiet(INTERRUPTED)),
         _ => Err(Failure::quiet(FAILED)),
     }
-}
-
-/// Takes the locks, the cache's first, and restores on another thread. Answers with what is worth saying of the locks, too.
-fn carry_out(
-    plan: &DetachPlan,
-    cache: &Path,
-    places: &Places,
-    surroundings: &Surroundings,
-    view: &View,
-) -> Result<(Vec<DetachOutcome>, Vec<String>), Failure> {
-    let locked = act::locked(places, surroundings, view, |directory, waiting| {
-        CacheExclusive::acquire(cache, directory, waiting)
-    })?;
-    let (cache, mut notes) = (locked.guard, locked.notes);
-    notes.extend_from_slice(cache.notes());
-    let others = plan.steps.iter().flat_map(|step| &step.others).map(|it| it.root.path());
-    // In the order of their paths, as everybody does who locks several.
-    let roots: BTreeSet<PathBuf> = others.chain([plan.environment.path()]).collect();
-    let mut locks = Vec::new();
-    for root in &roots {
-        let locked = act::locked(places, surroundings, view, |directory, waiting| {
-            EnvironmentExclusive::acquire(root, act::sign_of(root), &cache, directory, waiting)
-        })?;
-        notes.extend_from_slice(locked.guard.notes());
-        locks.push(locked.guard);
-    }
-    notes.sort_unstable();
-    notes.dedup();
-    let restore = |cancel: &Cancel, progress: &Progress| detach(plan, &cache, &locks, cancel, progress);
-    let watch =
-        |task: &worker::Task<_>| progress::task(task, |_| "Restoring".to_owned(), surroundings, view.quiet);
-    let (outcomes, _) = worker::within(restore, watch)?;
-    Ok((outcomes, notes))
 }
 
 fn review(plan: &DetachPlan, view: &View, writer: &mut dyn Write) -> std::io::Result<()> {

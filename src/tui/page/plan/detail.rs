@@ -1,0 +1,265 @@
+//! The details of the view of the plan.
+
+use crate::human;
+use crate::plan::repair::{Left, RepairStep};
+use crate::plan::{At, Class, Kept, KeptBecause, RelinkStep, Step};
+use crate::snapshot::Certainty;
+use crate::tui::model::Model;
+use crate::tui::model::page::{Document, Menu, PageLine, Subject, Target};
+use crate::tui::model::planning::Row;
+use crate::tui::page::{fact, fact_path, gap, heading, paragraph};
+use crate::tui::text::{self, piece};
+use crate::tui::theme::Role;
+
+use super::planned_name;
+
+/// The detail of a row.
+pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> Document {
+    let planning = &model.facts.planning;
+    let mut document = Document { title: planned_name(planning, row), ..Document::default() };
+    match planning.rows.get(row) {
+        Some(Row::Class(class)) => of_class(model, &mut document, *class, width),
+        Some(Row::Run(_)) => {
+            paragraph(
+                &mut document,
+                "What this run removed waits here and still takes its room.",
+                Role::Text,
+                width,
+            );
+            gap(&mut document);
+            let words = "z puts the newest run back, as far as uv has not made it anew; X empties the trash for good. uv's \
+                         own prune and clean empty it too.";
+            paragraph(&mut document, words, Role::Dim, width);
+        }
+        Some(Row::Step(step)) => {
+            if let Some(plan) = planning.changes() {
+                of_step(model, &mut document, &plan.steps[*step], width);
+            }
+        }
+        Some(Row::Relink(step)) => {
+            if let Some(plan) = planning.changes() {
+                of_relink(model, &mut document, &plan.relinks[*step], width);
+            }
+        }
+        Some(Row::Mend(step)) => {
+            if let Some(plan) = planning.repair() {
+                of_mend(model, &mut document, &plan.steps[*step], width);
+            }
+        }
+        Some(Row::Kept(kept)) => {
+            if let Some(plan) = planning.changes() {
+                of_kept(model, &mut document, &plan.kept[*kept], width);
+            }
+        }
+        Some(Row::Left(left)) => {
+            if let Some(plan) = planning.repair() {
+                of_left(model, &mut document, &plan.kept[*left], width);
+            }
+        }
+        None => {}
+    }
+    document
+}
+
+fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) {
+    let (totals, kept) = &model.facts.planning.classes[class];
+    let class = Class::ALL[class];
+    paragraph(document, class.sentence(), Role::Text, width);
+    gap(document);
+    fact(document, "things", &human::count(totals.steps), Role::Text, width);
+    fact(
+        document,
+        "give back",
+        &certain(totals.bytes.reclaimable, totals.bytes.certainty),
+        Role::Strong,
+        width,
+    );
+    if totals.bytes.held > 0 {
+        fact(document, "held", &human::bytes(totals.bytes.held), Role::Held, width);
+    }
+    gap(document);
+    if *kept > 0 {
+        fact(document, "kept", &human::count(*kept as u64), Role::Held, width);
+        gap(document);
+    }
+    if totals.steps > 0 || *kept > 0 {
+        opens(model, document, "make the plan", Target::Plan(class));
+    } else {
+        paragraph(document, "There is nothing of the kind to be removed.", Role::Dim, width);
+    }
+    scope(model, document, width);
+}
+
+fn of_step(model: &Model, document: &mut Document, step: &Step, width: usize) {
+    fact(document, "does", &step.action.word().replace('-', " "), Role::Text, width);
+    fact_path(model, document, "path", &human::escape(step.at.text()), width);
+    fact(document, "because", &human::escape(&step.reason), Role::Text, width);
+    fact(document, "price", &step.price.words(), Role::Text, width);
+    fact(document, "on disk", &human::bytes(step.bytes.disk), Role::Text, width);
+    fact(document, "gives back", &certain(step.bytes.reclaimable, step.bytes.certainty), Role::Strong, width);
+    if step.bytes.held > 0 {
+        fact(document, "held", &format!("{} by others", human::bytes(step.bytes.held)), Role::Held, width);
+    }
+    let id = step.at.path();
+    if let Some(subject) = entry_subject(model, &id) {
+        opens(model, document, "show the entry", Target::Go(subject));
+    }
+    if !step.pointers.is_empty() {
+        gap(document);
+        heading(model, document, "goes first", width);
+        for pointer in &step.pointers {
+            fact_path(model, document, pointer.form.word(), &human::escape(pointer.at.text()), width);
+        }
+    }
+    if !step.users.is_empty() {
+        gap(document);
+        heading(model, document, "goes on working", width);
+        for user in &step.users {
+            fact_path(model, document, "", &human::path(&user.path(), model.settings.home.as_deref()), width);
+        }
+    }
+}
+
+fn entry_subject(model: &Model, path: &std::path::Path) -> Option<Subject> {
+    let what = crate::snapshot::What::new(path.as_os_str());
+    let index = what.find(model.snapshot()).into_iter().next()?;
+    Some(Subject::Entry(model.snapshot().entry(index).key.clone()))
+}
+
+fn of_kept(model: &Model, document: &mut Document, kept: &Kept, width: usize) {
+    fact_path(model, document, "path", &human::escape(kept.at.text()), width);
+    fact(document, "on disk", &human::bytes(kept.disk), Role::Text, width);
+    gap(document);
+    paragraph(document, &format!("Kept: {}.", human::escape(&kept.reason)), Role::Held, width);
+    match &kept.because {
+        KeptBecause::Protected { environments } => {
+            gap(document);
+            let paths = environments.iter().map(At::path).collect();
+            opens(model, document, "relink them first", Target::Menu(Menu::Relink(paths)));
+        }
+        KeptBecause::Broken => {
+            gap(document);
+            opens(model, document, "repair it first", Target::Menu(Menu::Repair(vec![kept.at.path()])));
+        }
+        _ => {}
+    }
+    if let Some(subject) = entry_subject(model, &kept.at.path()) {
+        gap(document);
+        opens(model, document, "show the entry", Target::Go(subject));
+    }
+}
+
+fn of_relink(model: &Model, document: &mut Document, step: &RelinkStep, width: usize) {
+    let home = model.settings.home.as_deref();
+    fact(document, "does", &format!("links by {}", step.mode.word()), Role::Text, width);
+    fact_path(model, document, "in", &human::path(&step.at.path(), home), width);
+    fact_path(model, document, "from", &human::escape(step.entry.text()), width);
+    fact(document, "because", &human::escape(&step.reason), Role::Text, width);
+    let back = certain(step.bytes.reclaimable, step.bytes.certainty);
+    fact(document, "gives back", &back, Role::Strong, width);
+    if step.bytes.needed > 0 {
+        fact(document, "takes", &human::bytes(step.bytes.needed), Role::Warning, width);
+    }
+    if step.modified > 0 {
+        let files = human::counted(step.modified, "file is", "files are");
+        let words = format!("{files} not the entry's any more: left alone");
+        fact(document, "modified", &words, Role::Warning, width);
+    }
+    go_to(model, document, "show the environment", Subject::Environment(step.at.path()));
+}
+
+fn of_mend(model: &Model, document: &mut Document, step: &RepairStep, width: usize) {
+    let home = model.settings.home.as_deref();
+    let does = match &step.fetch {
+        Some(fetch) => format!("has uv fetch `{}`, and links", fetch.requirement),
+        None => format!("links by {}", step.link_mode.word()),
+    };
+    fact(document, "does", &human::escape(&does), Role::Text, width);
+    fact_path(model, document, "in", &human::path(&step.at.path(), home), width);
+    if let Some(entry) = &step.entry {
+        fact_path(model, document, "from", &human::escape(entry.text()), width);
+    }
+    fact(document, "because", &human::escape(&step.reason), Role::Text, width);
+    go_to(model, document, "show the environment", Subject::Environment(step.at.path()));
+    gap(document);
+    let files = human::counted(step.bytes.files, "file", "files");
+    heading(model, document, &format!("{files}, {}", human::bytes(step.bytes.logical)), width);
+    for file in &step.files {
+        let lies = if file.replaces.is_some() { "dangling" } else { "missing" };
+        fact_path(model, document, lies, &human::escape(file.at.text()), width);
+    }
+}
+
+fn of_left(model: &Model, document: &mut Document, left: &Left, width: usize) {
+    fact_path(model, document, "in", &human::path(&left.at.path(), model.settings.home.as_deref()), width);
+    gap(document);
+    let reason = format!("Stays broken: {}.", human::escape(&left.reason));
+    paragraph(document, &reason, Role::Error, width);
+    if let Some(warning) = &left.warning {
+        gap(document);
+        paragraph(document, &human::escape(warning), Role::Warning, width);
+    }
+    if !left.commands.is_empty() {
+        gap(document);
+        heading(model, document, "what mends it", width);
+    }
+    for command in &left.commands {
+        let text = command.text();
+        for (number, line) in text::wrap(&human::escape(&text), width.saturating_sub(2)).iter().enumerate() {
+            document.lines.push(PageLine {
+                line: vec![piece(format!(" {line}"), Role::Strong)],
+                // The first line stands for all of them.
+                copy: (number == 0).then(|| text.clone()),
+                target: None,
+            });
+        }
+    }
+    go_to(model, document, "show the environment", Subject::Environment(left.at.path()));
+    if !left.files.is_empty() {
+        gap(document);
+        heading(model, document, "files", width);
+        for file in &left.files {
+            fact_path(model, document, "", &human::escape(file.text()), width);
+        }
+    }
+}
+
+/// Adds a line that opens something.
+fn opens(model: &Model, document: &mut Document, words: &str, target: Target) {
+    document.lines.push(PageLine {
+        line: vec![
+            piece(format!(" {words}"), Role::Strong),
+            piece(format!(" {}", model.settings.glyphs.opens()), Role::Key),
+        ],
+        target: Some(target),
+        copy: None,
+    });
+}
+
+/// Adds a line that goes to something, if that is there.
+fn go_to(model: &Model, document: &mut Document, words: &str, subject: Subject) {
+    if model.row_of(&subject).is_some() {
+        opens(model, document, words, Target::Go(subject));
+    }
+}
+
+/// Where was searched, for whoever reads that nobody uses something.
+fn scope(model: &Model, document: &mut Document, width: usize) {
+    let scope = &model.snapshot().scope;
+    gap(document);
+    let searched = human::counted(scope.roots.len() as u64, "place was", "places were");
+    let unread = match scope.unread.len() {
+        0 => String::new(),
+        number => format!(", {} could not be read", human::counted(number as u64, "path", "paths")),
+    };
+    let words = format!("{searched} searched for environments{unread}; ! lists them.");
+    paragraph(document, &words, Role::Dim, width);
+}
+
+/// A number of bytes, and whether it is a lower bound.
+pub(in crate::tui::page) fn certain(bytes: u64, certainty: Certainty) -> String {
+    match certainty {
+        Certainty::Exact => human::bytes(bytes),
+        Certainty::AtLeast => format!("at least {}", human::bytes(bytes)),
+    }
+}

@@ -1,0 +1,256 @@
+//! What is said before something is done, with the two answers.
+
+use std::collections::BTreeSet;
+
+use crate::human;
+use crate::lock::{Maker, Resource, State as LockState};
+use crate::plan::repair::RepairPlan;
+use crate::plan::{At, DetachPlan, Plan};
+use crate::tui::model::Model;
+use crate::tui::model::page::{Document, PageLine, Target};
+use crate::tui::model::planning::Made;
+use crate::tui::model::task::{Answer, Question};
+use crate::tui::text::piece;
+use crate::tui::theme::Role;
+
+use super::plan::{certain, step_title};
+use super::{fact, fact_path, gap, paragraph, push};
+
+/// What has to be typed to carry out a plan that calls for a second look.
+pub(in crate::tui) const SURE: &str = "prune";
+
+/// What a question says, and its answers.
+pub(super) fn question(model: &Model, question: &Question, answer: Answer, width: usize) -> Document {
+    let mut document = Document::default();
+    match question {
+        Question::Apply => {
+            "carry out the plan?".clone_into(&mut document.title);
+            match model.facts.planning.chosen() {
+                Some(Made::Changes(plan)) if !plan.relinks.is_empty() => {
+                    relink(model, &mut document, &plan, width);
+                }
+                Some(Made::Changes(plan)) => prune(model, &mut document, &plan, width),
+                Some(Made::Repair(plan)) => repair(model, &mut document, &plan, width),
+                None => {}
+            }
+        }
+        Question::Detach(plan) => {
+            "keep it there alone?".clone_into(&mut document.title);
+            detach(model, &mut document, plan, width);
+        }
+        Question::Sure(typed) => {
+            "are you sure?".clone_into(&mut document.title);
+            if let Some(plan) = model.facts.planning.changes() {
+                for caution in plan.refused() {
+                    paragraph(&mut document, &human::escape(&caution.text), Role::Warning, width);
+                    gap(&mut document);
+                }
+            }
+            let words = format!(
+                "To do it all the same, type {SURE} and press Enter. Esc leaves everything as it is."
+            );
+            paragraph(&mut document, &words, Role::Text, width);
+            gap(&mut document);
+            let typed = format!(" {}{}", human::escape(typed), model.settings.glyphs.caret());
+            push(&mut document, vec![piece(typed, Role::Key)]);
+            return document;
+        }
+        Question::Undo(run) => {
+            "put it back?".clone_into(&mut document.title);
+            let when = run.time().map_or_else(
+                || human::escape_os(run.name()).into_owned(),
+                |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            );
+            let words = format!(
+                "What was removed at {when} goes back to its place, as far as uv has not made it anew."
+            );
+            paragraph(&mut document, &words, Role::Text, width);
+            lock(model, &mut document, width);
+        }
+        Question::Purge(runs) => {
+            "empty the trash?".clone_into(&mut document.title);
+            let runs = human::counted(runs.len() as u64, "run", "runs");
+            let words =
+                format!("What {runs} removed is gone for good then, and the room it takes is given back.");
+            paragraph(&mut document, &words, Role::Warning, width);
+        }
+        Question::Quit => {
+            "leave?".clone_into(&mut document.title);
+            let words =
+                "A task is running. It is stopped after the step it is at, and nothing is left half done.";
+            paragraph(&mut document, words, Role::Text, width);
+        }
+    }
+    gap(&mut document);
+    for (this, key, words) in [(Answer::No, "n", "no, leave everything as it is"), (Answer::Yes, "y", "yes")]
+    {
+        let focused = this == answer;
+        let sign = if focused { model.settings.glyphs.opens() } else { " " };
+        document.lines.push(PageLine {
+            line: vec![
+                piece(format!(" {sign} "), Role::Key),
+                piece(format!("{key}  "), Role::Key),
+                piece(words, if focused { Role::Strong } else { Role::Text }),
+            ],
+            target: Some(Target::Answer(this)),
+            copy: None,
+        });
+    }
+    document
+}
+
+fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
+    let totals = &plan.totals;
+    let steps = human::counted(totals.steps, "thing", "things");
+    let pointers = human::counted(totals.pointers, "pointer", "pointers");
+    paragraph(
+        document,
+        &format!("Removes {steps} and {pointers} from the cache into its trash."),
+        Role::Text,
+        width,
+    );
+    gap(document);
+    let back = certain(totals.bytes.reclaimable, totals.bytes.certainty);
+    fact(document, "gives back", &format!("{back}, once the trash is emptied"), Role::Strong, width);
+    if totals.bytes.held > 0 {
+        let words = format!("{} more when what holds them goes too", human::bytes(totals.bytes.held));
+        fact(document, "later", &words, Role::Held, width);
+    }
+    let users: std::collections::BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.users).collect();
+    let words = match users.len() {
+        0 => "no environment".to_owned(),
+        1 => "one environment, which goes on working".to_owned(),
+        number => format!("{number} environments, which go on working"),
+    };
+    fact(document, "affects", &words, Role::Text, width);
+    lock(model, document, width);
+    for caution in &plan.cautions {
+        gap(document);
+        paragraph(document, &human::escape(&caution.text), Role::Warning, width);
+    }
+    gap(document);
+    for step in &plan.steps {
+        push(
+            document,
+            vec![
+                piece(format!(" {:>10}  ", human::bytes(step.bytes.reclaimable)), Role::Text),
+                piece(step_title(step), Role::Strong),
+            ],
+        );
+    }
+}
+
+fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
+    let bytes = plan.totals.bytes;
+    let files = human::counted(bytes.files, "file", "files");
+    let distributions = human::counted(plan.relinks.len() as u64, "distribution", "distributions");
+    let mode = plan.relinks.first().map_or("", |step| step.mode.word());
+    let words = format!("Links {files} of {distributions} anew, by {mode}. Modified files stay as they are.");
+    paragraph(document, &words, Role::Text, width);
+    gap(document);
+    fact(document, "gives back", &certain(bytes.reclaimable, bytes.certainty), Role::Strong, width);
+    if bytes.needed > 0 {
+        fact(document, "takes", &human::bytes(bytes.needed), Role::Warning, width);
+    }
+    let roots: BTreeSet<_> = plan.relinks.iter().map(|step| &step.at).collect();
+    affected(model, document, &roots, "which goes on working", width);
+    for warning in &plan.warnings {
+        gap(document);
+        paragraph(document, &human::escape(warning), Role::Warning, width);
+    }
+    gap(document);
+    for step in &plan.relinks {
+        let name = format!("{} {}", human::escape(&step.name), human::escape(&step.version));
+        let files = human::counted(step.bytes.files, "file", "files");
+        push(document, vec![piece(format!(" {files:>12}  "), Role::Text), piece(name, Role::Strong)]);
+    }
+}
+
+fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usize) {
+    let totals = plan.totals;
+    let files = human::counted(totals.bytes.files, "file", "files");
+    let distributions = human::counted(totals.distributions, "distribution", "distributions");
+    let words =
+        format!("Links {files} of {distributions} that are missing or lead nowhere. Whole files stay.");
+    paragraph(document, &words, Role::Text, width);
+    if totals.fetched > 0 {
+        gap(document);
+        let fetched = human::counted(totals.fetched, "distribution", "distributions");
+        let words = format!(
+            "uv is called to fetch {fetched} into the cache, from where its settings say: it may use the network."
+        );
+        paragraph(document, &words, Role::Warning, width);
+    }
+    gap(document);
+    let roots: BTreeSet<_> = plan.steps.iter().map(|step| &step.at).collect();
+    affected(model, document, &roots, "which is broken now", width);
+    if !plan.kept.is_empty() {
+        let words = human::counted(plan.kept.len() as u64, "thing stays broken", "things stay broken");
+        fact(document, "left", &words, Role::Warning, width);
+    }
+    for warning in &plan.warnings {
+        gap(document);
+        paragraph(document, &human::escape(warning), Role::Warning, width);
+    }
+    gap(document);
+    for step in &plan.steps {
+        let name = format!("{} {}", human::escape(&step.name), human::escape(&step.version));
+        let files = human::counted(step.bytes.files, "file", "files");
+        push(document, vec![piece(format!(" {files:>12}  "), Role::Text), piece(name, Role::Strong)]);
+    }
+}
+
+fn detach(model: &Model, document: &mut Document, plan: &DetachPlan, width: usize) {
+    let home = model.settings.home.as_deref();
+    let files = human::counted(plan.steps.len() as u64, "file", "files");
+    let words = format!(
+        "Keeps {files} as they are in this environment alone; the cache and everybody else get back what RECORD states."
+    );
+    paragraph(document, &words, Role::Text, width);
+    gap(document);
+    fact_path(model, document, "keeps", &human::path(&plan.environment.path(), home), width);
+    let others: BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.others).map(|it| &it.root).collect();
+    for other in others {
+        fact_path(model, document, "restores", &human::path(&other.path(), home), width);
+    }
+    lock(model, document, width);
+    gap(document);
+    for step in &plan.steps {
+        fact_path(model, document, "file", &human::escape(step.at.text()), width);
+    }
+    for kept in plan.kept.iter().filter(|kept| kept.shared) {
+        let words = format!("{}: {}", human::escape(kept.at.text()), human::escape(kept.reason));
+        fact(document, "left alone", &words, Role::Warning, width);
+    }
+}
+
+/// Which environments are changed, and the lock.
+fn affected(model: &Model, document: &mut Document, roots: &BTreeSet<&At>, how: &str, width: usize) {
+    if let [one] = roots.iter().collect::<Vec<_>>().as_slice() {
+        let path = human::path(&one.path(), model.settings.home.as_deref());
+        fact_path(model, document, "affects", &path, width);
+        fact(document, "", how, Role::Text, width);
+    } else {
+        let number = human::counted(roots.len() as u64, "environment", "environments");
+        let how = how.replace("which goes", "which go").replace("which is", "which are");
+        fact(document, "affects", &format!("{number}, {how}"), Role::Text, width);
+    }
+    lock(model, document, width);
+}
+
+/// Whether the cache's lock is held, and what that means.
+fn lock(model: &Model, document: &mut Document, width: usize) {
+    let files = &model.facts.locks.files;
+    let file =
+        files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)));
+    let (words, role) = match file.map(|file| (&file.state, file.holders.first())) {
+        Some((LockState::Shared | LockState::Exclusive, Some(first))) => {
+            (format!("held by {}: it is waited for", super::holder(first)), Role::Warning)
+        }
+        Some((LockState::Shared | LockState::Exclusive, None)) => {
+            ("held: it is waited for".to_owned(), Role::Warning)
+        }
+        _ => ("free".to_owned(), Role::Text),
+    };
+    fact(document, "lock", &words, role, width);
+}

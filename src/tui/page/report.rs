@@ -1,0 +1,302 @@
+//! What became of a task.
+
+use std::path::Path;
+
+use crate::apply::detach::DetachOutcome;
+use crate::apply::relink::RelinkReport;
+use crate::apply::repair::RepairReport;
+use crate::apply::report::RefusedMode;
+use crate::apply::restore::Restored;
+use crate::apply::{Report, State};
+use crate::human;
+use crate::plan::{At, DetachPlan};
+use crate::scan::verify::{Finding, Verdict, Verified};
+use crate::snapshot::{ModeCounts, Snapshot};
+use crate::tui::model::Model;
+use crate::tui::model::page::{Document, PageLine, Target};
+use crate::tui::text::{self, piece};
+use crate::tui::theme::Role;
+use crate::worker::task::Done;
+
+use super::{gap, paragraph};
+
+/// The most files that are named one by one for one distribution.
+const NAMED: usize = 20;
+
+/// A line of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::tui) struct ReportLine {
+    text: String,
+    role: Role,
+    target: Option<Target>,
+}
+
+/// A line of a report; the text is escaped here.
+pub(in crate::tui) fn said(text: &str, role: Role) -> ReportLine {
+    escaped(human::escape(text).into_owned(), role)
+}
+
+/// A line of a report that is escaped already, as paths are that need not be text.
+fn escaped(text: String, role: Role) -> ReportLine {
+    ReportLine { text, role, target: None }
+}
+
+/// What became of a task, as a title and lines.
+pub(in crate::tui) fn report(done: &Done) -> (String, Vec<ReportLine>) {
+    let mut lines = Vec::new();
+    let title = match done {
+        Done::Pruned(report) => {
+            pruned(report, &mut lines);
+            "what was removed"
+        }
+        Done::Relinked(report) => {
+            relinked(report, &mut lines);
+            "what was linked anew"
+        }
+        // Its plan is shown instead.
+        Done::RepairPlanned(_) => "what could be repaired",
+        Done::Repaired(report) => {
+            repaired(report, &mut lines);
+            "what was repaired"
+        }
+        Done::Verified(snapshot, verified) => {
+            compared(snapshot, verified, &mut lines);
+            "contents against RECORD"
+        }
+        Done::Detached(plan, outcomes, notes) => {
+            detached(plan, outcomes, notes, &mut lines);
+            "what was kept in one place"
+        }
+        Done::Restored(items) => {
+            restored(items, &mut lines);
+            "what was put back"
+        }
+        Done::Purged { freed, errors } => {
+            let words = match freed {
+                _ if !errors.is_empty() => "Not all could be removed.".to_owned(),
+                Some(bytes) => format!("The trash is empty. {} more are free now.", human::bytes(*bytes)),
+                None => "The trash is empty.".to_owned(),
+            };
+            let role = if errors.is_empty() { Role::Good } else { Role::Error };
+            lines.push(said(&words, role));
+            lines.extend(errors.iter().map(|error| said(error, Role::Error)));
+            "the trash"
+        }
+    };
+    (title.to_owned(), lines)
+}
+
+fn shown(path: &Path) -> String {
+    human::escape_os(path.as_os_str()).into_owned()
+}
+
+fn restored(items: &[Restored], lines: &mut Vec<ReportLine>) {
+    let back = items.iter().filter(|item| item.state == State::Done).count() as u64;
+    lines.push(said(&format!("{} put back.", human::counted(back, "thing was", "things were")), Role::Good));
+    for item in items.iter().filter(|item| item.state != State::Done) {
+        let why = item.why.as_deref().unwrap_or_default();
+        lines.push(escaped(format!("{}: {}", shown(&item.path), human::escape(why)), Role::Warning));
+    }
+}
+
+fn pruned(report: &Report, lines: &mut Vec<ReportLine>) {
+    let done = human::counted(report.count(State::Done) as u64, "thing was", "things were");
+    let back = human::bytes(report.freed.predicted);
+    let words = format!("{done} removed into the trash. {back} come back when it is emptied.");
+    lines.push(said(&words, Role::Good));
+    lines.push(said("", Role::Text));
+    lines.push(said("z puts everything back; X empties the trash for good.", Role::Dim));
+    lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
+    for outcome in report.outcomes.iter().filter(|outcome| outcome.state != State::Done) {
+        let why = outcome.why.as_deref().unwrap_or("not reached");
+        ended(outcome.state, outcome.at.text(), why, lines);
+    }
+}
+
+fn ended(state: State, what: &str, why: &str, lines: &mut Vec<ReportLine>) {
+    let role = if state == State::Failed { Role::Error } else { Role::Warning };
+    lines.push(said(&format!("{} {what}: {why}", state.word()), role));
+}
+
+/// Files that were left alone, as far as there is room to name them.
+fn left_alone(paths: &[At], what: &str, lines: &mut Vec<ReportLine>) {
+    for at in paths.iter().take(NAMED) {
+        lines.push(said(&format!("{what}: {}", at.text()), Role::Warning));
+    }
+    if paths.len() > NAMED {
+        let more = human::count((paths.len() - NAMED) as u64);
+        lines.push(said(&format!("{what}: {more} more"), Role::Warning));
+    }
+}
+
+fn refused(name: &str, refused: &[RefusedMode], lines: &mut Vec<ReportLine>) {
+    for mode in refused {
+        let files = human::counted(mode.files, "file has", "files have");
+        let text = format!("{name}: {} was refused ({}); {files} another mode", mode.mode, mode.reason);
+        lines.push(said(&text, Role::Warning));
+    }
+}
+
+fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
+    let mut made = ModeCounts::default();
+    report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
+    let whole = report.count(State::Done) == report.outcomes.len();
+    let words = made.in_words().map_or("No file had to be made".to_owned(), |made| format!("Made {made}"));
+    lines.push(said(&format!("{words}."), if whole { Role::Good } else { Role::Warning }));
+    let told = |bytes: i64| {
+        let size = human::bytes(bytes.unsigned_abs());
+        if bytes < 0 { format!("{size} were taken") } else { format!("{size} were given back") }
+    };
+    let freed = &report.freed;
+    let words = match (freed.measured, &freed.why) {
+        (None, _) => format!("By the plan {}; it could not be measured.", told(freed.predicted)),
+        (Some(measured), None) => format!("{}, as planned.", told(measured)),
+        (Some(measured), Some(why)) => {
+            format!("{}; by the plan {}: {why}.", told(measured), told(freed.predicted))
+        }
+    };
+    lines.push(said(&words, Role::Text));
+    lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
+    for outcome in &report.outcomes {
+        let name = format!("{} {}", outcome.name, outcome.version);
+        if outcome.state != State::Done {
+            ended(outcome.state, &name, outcome.why.as_deref().unwrap_or("not reached"), lines);
+        }
+        refused(&name, &outcome.refused, lines);
+        left_alone(&outcome.modified, "edited or given other permissions, left alone", lines);
+        left_alone(&outcome.stale, "gone or replaced meanwhile, left alone", lines);
+        left_alone(&outcome.link_limit, "no hardlink: the cache's file can have no more", lines);
+    }
+}
+
+fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
+    let mut made = ModeCounts::default();
+    report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
+    let whole = report.count(State::Done) == report.outcomes.len() && report.kept.is_empty();
+    let words = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
+    lines.push(said(&format!("{words}."), if whole { Role::Good } else { Role::Warning }));
+    lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
+    for outcome in &report.outcomes {
+        let name = format!("{} {}", outcome.name, outcome.version);
+        if outcome.state != State::Done {
+            ended(outcome.state, &name, outcome.why.as_deref().unwrap_or("not reached"), lines);
+        }
+        refused(&name, &outcome.refused, lines);
+        left_alone(&outcome.stale, "something else lies there now, left alone", lines);
+        left_alone(&outcome.link_limit, "no hardlink: the cache's file can have no more", lines);
+    }
+    for left in &report.kept {
+        let name = [&left.name, &left.version].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+        lines.push(said(&format!("{name} stays broken: {}", left.reason), Role::Error));
+        for command in &left.commands {
+            lines.push(said(&format!("  {}", command.text()), Role::Strong));
+        }
+    }
+}
+
+fn compared(snapshot: &Snapshot, verified: &Verified, lines: &mut Vec<ReportLine>) {
+    let damaged = verified.damage().count() as u64;
+    let files = human::counted(verified.files, "file", "files");
+    let (result, role) = match damaged {
+        0 if verified.cancelled => ("no damage as far as it came".to_owned(), Role::Warning),
+        0 => ("all as RECORD says".to_owned(), Role::Good),
+        1 => ("1 is damaged".to_owned(), Role::Error),
+        many => (format!("{} are damaged", human::count(many)), Role::Error),
+    };
+    let bytes = human::bytes(verified.bytes);
+    lines.push(said(&format!("{files} compared, {bytes}: {result}."), role));
+    if verified.cancelled {
+        lines.push(said("It was stopped before its end.", Role::Warning));
+    }
+    for finding in verified.damage() {
+        damage(snapshot, finding, lines);
+    }
+    let own = verified.findings.iter().filter(|finding| finding.verdict == Verdict::Wheel).count() as u64;
+    if own > 0 {
+        let files = human::counted(own, "file has", "files have");
+        let text = format!("{files} differed from RECORD from the start, which is the wheel's own fault.");
+        lines.push(said("", Role::Text));
+        lines.push(said(&text, Role::Dim));
+    }
+    for problem in &verified.problems {
+        let text = format!("{}: {}", shown(&problem.path), human::escape(&problem.message));
+        lines.push(escaped(text, Role::Warning));
+    }
+    let sharing: std::collections::BTreeSet<_> = verified
+        .damage()
+        .filter(|finding| finding.good.is_some())
+        .flat_map(|finding| finding.places.iter().filter_map(|place| place.environment))
+        .collect();
+    if !sharing.is_empty() {
+        lines.push(said("", Role::Text));
+        let words = "Who has edited a file that is shared? That environment keeps the edit, all others get back what RECORD states:";
+        lines.push(said(words, Role::Text));
+    }
+    for index in sharing {
+        let path = &snapshot.environment(index).path;
+        lines.push(ReportLine {
+            target: Some(Target::Detach(path.clone())),
+            ..escaped(format!("  {}", shown(path)), Role::Strong)
+        });
+    }
+}
+
+fn damage(snapshot: &Snapshot, finding: &Finding, lines: &mut Vec<ReportLine>) {
+    lines.push(said("", Role::Text));
+    let text = format!(
+        "{} {} ({} {})",
+        finding.fault.word(),
+        shown(&finding.path),
+        human::escape(&finding.name),
+        human::escape(&finding.version)
+    );
+    lines.push(escaped(text, Role::Error));
+    for place in finding.places.iter().filter(|place| place.path != finding.path) {
+        let root = place.environment.map_or(&place.path, |index| &snapshot.environment(index).path);
+        lines.push(escaped(format!("  the same file in {}", shown(root)), Role::Text));
+    }
+}
+
+fn detached(plan: &DetachPlan, outcomes: &[DetachOutcome], notes: &[String], lines: &mut Vec<ReportLine>) {
+    let done = outcomes.iter().filter(|outcome| outcome.state == State::Done).count();
+    let files = human::counted(done as u64, "file is", "files are");
+    let text = format!("{files} kept in {} alone, and restored everywhere else.", plan.environment.text());
+    lines.push(said(&text, if done == outcomes.len() { Role::Good } else { Role::Warning }));
+    lines.extend(notes.iter().map(|note| said(note, Role::Warning)));
+    for outcome in outcomes {
+        if outcome.state != State::Done {
+            let why = outcome.why.as_deref().unwrap_or("not reached");
+            ended(outcome.state, outcome.at.text(), why, lines);
+        }
+        if outcome.unknown > 0 {
+            let names = human::counted(outcome.unknown, "name", "names");
+            let text =
+                format!("{} has {names} more that nobody knows, and that keep the edit.", outcome.at.text());
+            lines.push(said(&text, Role::Warning));
+        }
+    }
+}
+
+/// The page of a report.
+pub(super) fn document(model: &Model, title: &str, lines: &[ReportLine], width: usize) -> Document {
+    let mut document = Document { title: title.to_owned(), ..Document::default() };
+    let glyphs = model.settings.glyphs;
+    for ReportLine { text, role, target } in lines {
+        if text.is_empty() {
+            gap(&mut document);
+        } else if target.is_some() {
+            let text = text::clip_middle(text, width.saturating_sub(4), glyphs.ellipsis());
+            document.lines.push(PageLine {
+                line: vec![
+                    piece(format!(" {text}"), *role),
+                    piece(format!(" {}", glyphs.opens()), Role::Key),
+                ],
+                target: target.clone(),
+                copy: None,
+            });
+        } else {
+            paragraph(&mut document, text, *role, width);
+        }
+    }
+    document
+}

@@ -1,0 +1,122 @@
+//! Relinking: the locks, the work environment by environment, and what the disk says of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+use super::host::Host;
+use crate::apply::relink::{Change, RelinkOutcome, RelinkReport, relink};
+use crate::apply::report::State;
+use crate::disk::{processes, volume};
+use crate::linker::Root;
+use crate::lock::Refused;
+use crate::plan::Plan;
+use crate::snapshot::Certainty;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Relinked {
+    /// What became of the plan.
+    pub report: RelinkReport,
+    /// The first environment whose lock somebody else holds.
+    pub busy: Option<Refused>,
+}
+
+/// Carries a plan out. Cancelled, it ends after the file it is busy with.
+///
+/// # Errors
+/// When the cache's lock is not to be had; then nothing was changed.
+pub fn carry_out(plan: &Plan, host: &Host<'_>) -> Result<Relinked, Refused> {
+    let cache = host.shared(&plan.cache.path())?;
+    let roots: BTreeSet<PathBuf> = plan.relinks.iter().map(|step| step.at.path()).collect();
+    running(&roots, host);
+    let mut measured = Some(0);
+    let (mut outcomes, mut busy) = (BTreeMap::new(), None);
+    for root in &roots {
+        let done = host.environment(root, &cache).map(|lock| {
+            host.working("linking");
+            // Between the locks, whose files take space too.
+            let before = free(root);
+            let outcomes = relink(plan, &lock, &cache, host.cancel, host.progress);
+            (outcomes, before.zip(free(root)).map(|(before, after)| after - before))
+        });
+        let of_root = match done {
+            Ok((outcomes, change)) => {
+                measured = measured.zip(change).map(|(sum, change)| sum + change);
+                outcomes
+            }
+            Err(refused) => {
+                let outcomes = ended(plan, root, &refused);
+                if refused.is_busy() {
+                    busy.get_or_insert(refused);
+                }
+                outcomes
+            }
+        };
+        outcomes.insert(root.clone(), VecDeque::from(of_root));
+    }
+    drop(cache);
+    // In the plan's order, which is not that of paths.
+    let mut next = |root: PathBuf| outcomes.get_mut(&root).and_then(VecDeque::pop_front);
+    let outcomes: Vec<RelinkOutcome> = plan.relinks.iter().filter_map(|step| next(step.at.path())).collect();
+    let freed = freed(plan, &outcomes, measured);
+    let mut report = RelinkReport { outcomes, freed, notes: host.notes() };
+    host.journal(plan, &report);
+    report.notes.extend(host.notes());
+    Ok(Relinked { report, busy })
+}
+
+/// The outcomes of an environment whose lock was not to be had.
+fn ended(plan: &Plan, root: &Path, refused: &Refused) -> Vec<RelinkOutcome> {
+    let (state, why) = match refused {
+        Refused::Cancelled { .. } => (State::Cancelled, None),
+        other => (State::Failed, Some(other.to_string())),
+    };
+    let steps = plan.relinks.iter().filter(|step| step.at.path() == root);
+    steps.map(|step| RelinkOutcome::ended(step, state, why.clone())).collect()
+}
+
+fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>) -> Change {
+    let done = plan.relinks.iter().zip(outcomes).filter(|(_, it)| it.state == State::Done);
+    let (mut predicted, mut certainty, mut refused) = (0, Certainty::Exact, false);
+    for (step, outcome) in done {
+        predicted += signed(step.bytes.reclaimable) - signed(step.bytes.needed);
+        certainty = certainty.max(step.bytes.certainty);
+        refused |= !outcome.refused.is_empty() || !outcome.link_limit.is_empty();
+    }
+    let differs = measured.is_some_and(|it| it.abs_diff(predicted) * 100 > predicted.unsigned_abs());
+    let why = differs.then(|| {
+        let why = match (refused, certainty) {
+            (true, _) => "a mode that was refused became another one",
+            (false, Certainty::AtLeast) => "the filesystem does not say what the files share",
+            (false, Certainty::Exact) => {
+                "others wrote to the disk at the same time, or what was replaced is still open"
+            }
+        };
+        why.to_owned()
+    });
+    Change { predicted, measured, why }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// Tells which processes run in the environments; they keep what they have open.
+fn running(roots: &BTreeSet<PathBuf>, host: &Host<'_>) {
+    let paths: Vec<PathBuf> = roots.iter().cloned().collect();
+    let found = processes::within(&paths);
+    for (path, processes) in paths.iter().zip(found).filter(|(_, processes)| !processes.is_empty()) {
+        let who = match processes.as_slice() {
+            [one] => format!("Process {one} runs"),
+            many => format!("{} processes run", many.len()),
+        };
+        let path = path.display();
+        host.note(format!("{who} in `{path}`; what is open there stays as it is until it is closed."));
+    }
+}
+
+/// The free bytes of the volume that an environment lies on, once everything written to it has its place.
+fn free(root: &Path) -> Option<i64> {
+    Root::open(root).ok()?.place().sync_filesystem().ok()?;
+    Some(signed(volume::space(root)?.1))
+}

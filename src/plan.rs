@@ -7,6 +7,7 @@
 //!
 //! Planning cannot fail. What is in doubt is kept.
 
+mod advice;
 mod at;
 mod budget;
 mod caution;
@@ -20,6 +21,7 @@ mod request;
 mod step;
 mod watch;
 
+pub use advice::{Advice, advice};
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};

@@ -4,6 +4,7 @@
 
 mod directories;
 mod hostile;
+mod journeys;
 mod kills;
 mod lab;
 mod locks;

@@ -400,6 +400,24 @@ pub(crate) fn presentable() -> Snapshot {
     builder.build()
 }
 
+/// [`presentable`], with the prints and bytes that a scan of files brings.
+pub(crate) fn relinkable() -> Snapshot {
+    let mut snapshot = presentable();
+    for environment in &mut snapshot.environments {
+        for distribution in &mut environment.distributions {
+            distribution.record = Some(FilePrint { device: 1, inode: 7, ..FilePrint::default() });
+            let linked = distribution.files.modes.hardlink + distribution.files.modes.symlink;
+            distribution.bytes.linked = linked * 4096;
+            distribution.bytes.symlinks = distribution.files.modes.symlink * 4096;
+            distribution.bytes.copied = distribution.files.modes.copy * 8192;
+        }
+    }
+    for entry in &mut snapshot.entries {
+        entry.print.device = 1;
+    }
+    snapshot
+}
+
 /// A cache as somebody has it who trains models, with environments of all modes, and everything that can be odd.
 pub(crate) fn realistic() -> Snapshot {
     let mut builder = Builder::default();

@@ -35,6 +35,9 @@ pub use report::{RepairOutcome, RepairReport};
 /// Links the files of the steps that are about one environment. `progress` counts files and bytes.
 ///
 /// One step that fails or is stale does not stop the others. The answers are in the order of the steps in this environment.
+///
+/// # Panics
+/// Never: there is a report for each request.
 pub fn link(
     steps: &[RepairStep],
     environment: &EnvironmentExclusive<'_>,

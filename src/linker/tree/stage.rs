@@ -273,7 +273,9 @@ pub(super) fn sweep_before(root: &Root, requests: &[TreeRequest]) -> (LinkChange
             match sweep(&place) {
                 Ok(swept) => {
                     report.swept += swept.len() as u64;
-                    swept.iter().for_each(|stat| changes.add(stat, -1));
+                    for stat in &swept {
+                        changes.add(stat, -1);
+                    }
                 }
                 Err(error) => report.failed.push(error),
             }

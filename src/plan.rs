@@ -14,6 +14,7 @@ mod caution;
 mod detach;
 mod form;
 mod keep;
+mod objects;
 mod prune;
 mod relink;
 pub mod repair;
@@ -28,7 +29,7 @@ pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause};
 pub use relink::{RelinkExpects, RelinkStep};
 pub use request::{Budget, Class, Pinned, Prune, Relink, Request};
-pub use step::{Action, Bytes, PlannedPointer, Price, Step, Totals};
+pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};

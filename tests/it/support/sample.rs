@@ -102,7 +102,7 @@ impl Builder {
             name: Some(name.to_owned()),
             version: Some(version.to_owned()),
             tags: vec!["py3-none-any".to_owned()],
-            source: Source { origin: Origin::Pypi, built: false, detail: None, download: None },
+            source: Source { origin: Origin::Pypi, built: false, detail: None, download: None, gone: None },
             files,
             logical: kib * 1000,
             disk: kib * 1024,
@@ -498,6 +498,7 @@ fn rare_entries(builder: &mut Builder) {
             built: true,
             detail: Some("https://git.example/flash@main".into()),
             download: None,
+            gone: None,
         };
     });
     builder.wheel("private-kernels", "1.0.post1+local.2", 30, 90 * 1024, 15).elsewhere(3);

@@ -4,6 +4,8 @@
 
 mod directories;
 mod hostile;
+#[cfg(target_arch = "x86_64")]
+mod faults;
 mod kills;
 mod lab;
 mod locks;

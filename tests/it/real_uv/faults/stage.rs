@@ -1,0 +1,247 @@
+//! A state of cache and environments to which one can come back, and commands that are disturbed in the middle.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::errno::Errno;
+
+use super::world::World;
+use crate::support::stepper::{Ended, Kind, Then, step};
+use crate::support::uv::{Sandbox, ran};
+
+/// Whether everything is to be tried, and not a part that is spread over all of it.
+pub(super) fn everything() -> bool {
+    std::env::var_os("CACHETUI_FAULTS").is_some_and(|value| value == "all")
+}
+
+/// Of `count` things numbered from 1, those to try: `few` that are spread over all, or all.
+pub(super) fn chosen(count: usize, few: usize, seed: &str) -> Vec<usize> {
+    if everything() || count <= few {
+        return (1..=count).collect();
+    }
+    // So that not all commands are disturbed in the same places.
+    let shift: usize = seed.bytes().map(usize::from).sum();
+    (0..few).map(|index| (index * count / few + shift % (count / few).max(1)) % count + 1).collect()
+}
+
+/// A directory with a cache and environments, and a copy of it to come back to.
+pub(super) struct Stage {
+    pub(super) sandbox: Sandbox,
+    base: PathBuf,
+    template: PathBuf,
+    cache: PathBuf,
+}
+
+impl Stage {
+    /// An empty one.
+    pub(super) fn new(directory: &Path) -> Option<Self> {
+        let directory = directory.canonicalize().unwrap();
+        let base = directory.join("base");
+        std::fs::create_dir_all(&base).unwrap();
+        let sandbox = Sandbox::new(&base)?;
+        let cache = sandbox.cache();
+        Some(Self { sandbox, base, template: directory.join("template"), cache })
+    }
+
+    pub(super) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Moves the cache, as somebody does who has too little room where it was.
+    pub(super) fn move_cache(&mut self) {
+        let moved = self.base.join("moved");
+        std::fs::rename(&self.cache, &moved).unwrap();
+        self.cache = moved;
+    }
+
+    /// Keeps everything as it is now.
+    pub(super) fn keep(&self) {
+        ran(Command::new("rm").arg("-rf").arg(&self.template));
+        ran(Command::new("cp").arg("-a").arg(&self.base).arg(&self.template));
+    }
+
+    /// Makes everything what it was when it was kept.
+    pub(super) fn come_back(&self) {
+        ran(Command::new("rm").arg("-rf").arg(&self.base));
+        ran(Command::new("cp").arg("-a").arg(&self.template).arg(&self.base));
+    }
+
+    pub(super) fn world(&self) -> World {
+        World::read(&self.base, &self.cache)
+    }
+
+    pub(super) fn cachetui(&self, arguments: &[String]) -> Command {
+        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+        command.args(arguments).arg("--no-remember");
+        command.arg("--cache-dir").arg(&self.cache).arg("--root").arg(self.sandbox.roots());
+        // A uv that `repair` calls is the one of the tests.
+        let uv = self.uv(&[]);
+        command.env("UV", uv.get_program()).env("UV_NO_PROGRESS", "1").env("UV_PYTHON_DOWNLOADS", "never");
+        command.env("UV_LOCK_TIMEOUT", "5");
+        command
+    }
+
+    pub(super) fn uv(&self, arguments: &[&str]) -> Command {
+        let mut command = self.sandbox.uv(arguments);
+        command.env("UV_CACHE_DIR", &self.cache);
+        command
+    }
+}
+
+/// A command on a stage.
+pub(super) struct Case<'a> {
+    pub(super) name: String,
+    pub(super) stage: &'a Stage,
+    pub(super) arguments: Vec<String>,
+    /// What a person does when a disturbed run and a second one are over: each has to succeed.
+    pub(super) finally: &'a [&'a [&'a str]],
+    /// What real uv says to it.
+    pub(super) uv: &'a dyn Fn(&Stage, &str),
+}
+
+/// The states a command goes from and to.
+pub(super) struct Ends {
+    pub(super) before: World,
+    pub(super) after: World,
+}
+
+/// How often something was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// Calls at which one run was stopped and looked at.
+    pub(super) stops: usize,
+    /// Runs that were killed, or in which calls failed.
+    pub(super) runs: usize,
+    /// How often real uv was asked.
+    pub(super) asked: usize,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.stops += other.stops;
+        self.runs += other.runs;
+        self.asked += other.asked;
+    }
+}
+
+impl Tally {
+    #[expect(clippy::print_stderr, reason = "how much was tried is worth knowing; the harness shows it on demand")]
+    pub(super) fn tell(self, what: &str) {
+        let Self { stops, runs, asked } = self;
+        eprintln!("{what}: looked at {stops} stops, {runs} runs disturbed, uv asked {asked} times");
+    }
+}
+
+impl Case<'_> {
+    fn command(&self) -> Command {
+        self.stage.cachetui(&self.arguments)
+    }
+
+    fn finally(&self, when: &str) {
+        for arguments in self.finally {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            let output = self.stage.cachetui(&arguments).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{when}: {arguments:?}: {said}");
+        }
+    }
+
+    /// Runs it undisturbed.
+    pub(super) fn ends(&self) -> Ends {
+        self.stage.come_back();
+        let before = self.stage.world();
+        ran(&mut self.command());
+        self.finally(&self.name);
+        let after = self.stage.world();
+        (self.uv)(self.stage, &self.name);
+        Ends { before, after }
+    }
+
+    /// What has to hold whenever one looks.
+    pub(super) fn holds(&self, before: &World, ends: &Ends, when: &str) {
+        let strays = self.stage.world().strays(before, &ends.after);
+        assert!(strays.is_empty(), "{when}:\n{}", strays.join("\n"));
+    }
+
+    /// Runs it once, and looks around before each call that changes something. Answers how many there are.
+    pub(super) fn watch(&self, ends: &Ends) -> usize {
+        self.stage.come_back();
+        let before = self.stage.world();
+        let ended = step(&mut self.command(), &[Kind::Change], &mut |stop| {
+            self.holds(&before, ends, &format!("{}: before call {}, {}", self.name, stop.number, stop.call));
+            Then::Go
+        });
+        assert_eq!(ended.code, Some(0), "{}: {}", self.name, ended.said());
+        ended.stops
+    }
+
+    /// Runs it again and again, and kills it before calls that change something: `few` of them, or all. Each time everything is
+    /// whole, and a second run ends where an undisturbed one does.
+    pub(super) fn kills(&self, few: usize) -> Tally {
+        let ends = self.ends();
+        let mut tally = Tally { stops: self.watch(&ends), ..Tally::default() };
+        for number in chosen(tally.stops, few, &self.name) {
+            self.stage.come_back();
+            let before = self.stage.world();
+            let mut call = "none";
+            let ended = step(&mut self.command(), &[Kind::Change], &mut |stop| {
+                if stop.number == number {
+                    call = stop.call;
+                    Then::Kill
+                } else {
+                    Then::Go
+                }
+            });
+            // Of some calls there are a few more or less in each run.
+            if ended.code.is_some() {
+                continue;
+            }
+            tally.runs += 1;
+            let when = format!("{}: killed before call {number}, {call}", self.name);
+            self.holds(&before, &ends, &when);
+            if tally.runs % 5 == 1 {
+                self.again(&ends, &when, true);
+                tally.asked += 1;
+            } else {
+                self.again(&ends, &when, false);
+            }
+        }
+        assert!(tally.runs > 0, "{}: nothing was killed", self.name);
+        tally
+    }
+
+    /// A second run ends where an undisturbed one does.
+    pub(super) fn again(&self, ends: &Ends, when: &str, ask: bool) {
+        let output = self.command().output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{when}: {said}");
+        self.finally(when);
+        let differences = self.stage.world().differences(&ends.after);
+        assert!(differences.is_empty(), "{when}, then again: {said}\n{}", differences.join("\n"));
+        if ask {
+            (self.uv)(self.stage, when);
+        }
+    }
+
+    /// Runs it, and lets a call fail, and all of its kind that follow where that is said. Answers what came of it, and the
+    /// call; nothing where there are fewer calls.
+    pub(super) fn failing(
+        &self,
+        kinds: &[Kind],
+        number: usize,
+        errno: Errno,
+        sticky: bool,
+    ) -> Option<(Ended, &'static str)> {
+        let mut failed = None;
+        let ended = step(&mut self.command(), kinds, &mut |stop| {
+            let again = sticky && failed == Some(stop.call);
+            if stop.number == number || again {
+                failed = Some(stop.call);
+                Then::Fail(errno)
+            } else {
+                Then::Go
+            }
+        });
+        Some((ended, failed?))
+    }
+}

@@ -1,0 +1,185 @@
+//! Everything below a directory as it is at one moment, and what may be different at another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use cachetui::uv::pointer::{Payload, parse_http, parse_rev};
+use sha2::{Digest as _, Sha256};
+use walkdir::WalkDir;
+
+/// What lies at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    Directory,
+    File,
+    Link(PathBuf),
+}
+
+/// One path.
+#[derive(Clone, Debug)]
+struct Node {
+    what: What,
+    bits: u32,
+    inode: (u64, u64),
+    /// Permissions and content of the file that is read there. None for what leads nowhere, or out of here.
+    seen: Option<(u32, [u8; 32])>,
+}
+
+impl Node {
+    fn read(path: &Path, base: &Path) -> Option<Self> {
+        // Another thread of the program may be faster.
+        let stat = path.symlink_metadata().ok()?;
+        let link = std::fs::read_link(path).ok();
+        let leads_out = link.as_ref().is_some_and(|text| text.is_absolute() && !text.starts_with(base));
+        let target = (!leads_out).then(|| path.metadata().ok()).flatten().filter(std::fs::Metadata::is_file);
+        let seen = target.and_then(|target| {
+            let digest = Sha256::digest(std::fs::read(path).ok()?);
+            Some((target.mode() & 0o7777, digest.into()))
+        });
+        let what = link.map_or(if stat.is_dir() { What::Directory } else { What::File }, What::Link);
+        Some(Self { what, bits: stat.mode() & 0o7777, inode: (stat.dev(), stat.ino()), seen })
+    }
+
+    /// Whether somebody who reads there finds the same.
+    fn reads_like(&self, other: &Self) -> bool {
+        match (&self.seen, &other.seen) {
+            (None, None) => (&self.what, self.bits) == (&other.what, other.bits),
+            (own, other) => own == other,
+        }
+    }
+}
+
+/// Everything below a directory. Paths are relative to it.
+pub(super) struct World {
+    base: PathBuf,
+    cache: PathBuf,
+    nodes: BTreeMap<PathBuf, Node>,
+}
+
+impl World {
+    /// Reads what is below `base`, where `cache` is a cache.
+    pub(super) fn read(base: &Path, cache: &Path) -> Self {
+        let items = WalkDir::new(base).min_depth(1).into_iter().filter_map(Result::ok);
+        let relative = |path: &Path| path.strip_prefix(base).unwrap().to_owned();
+        let nodes = items
+            .filter_map(|item| Some((relative(item.path()), Node::read(item.path(), base)?)))
+            .collect();
+        Self { base: base.to_owned(), cache: relative(cache), nodes }
+    }
+
+    /// What is not as it was in either of two states: every path reads as in the one or the other, and nothing else came
+    /// or went but what is cachetui's own.
+    pub(super) fn strays(&self, before: &Self, after: &Self) -> Vec<String> {
+        let mut strays = Vec::new();
+        let paths: BTreeSet<&PathBuf> =
+            self.nodes.keys().chain(before.nodes.keys()).chain(after.nodes.keys()).collect();
+        for path in paths.into_iter().filter(|path| !self.is_own(path)) {
+            let (now, then) = (self.nodes.get(path), [before.nodes.get(path), after.nodes.get(path)]);
+            let fits = then.iter().any(|then| match (now, then) {
+                (None, None) => true,
+                (Some(now), Some(then)) => now.reads_like(then),
+                _ => false,
+            });
+            if !fits {
+                strays.push(format!("{}: {now:?}, neither {:?} nor {:?}", path.display(), then[0], then[1]));
+            }
+        }
+        strays.extend(self.half_entries(before, after));
+        strays.extend(self.dangling().difference(&before.dangling()).map(|path| format!("{path:?} dangles")));
+        for path in before.nodes.keys().filter(|path| path.ends_with(".lock")) {
+            let same = self.nodes.get(path).is_some_and(|now| now.inode == before.nodes[path].inode);
+            if !same && !self.is_own(path) {
+                strays.push(format!("the lock file {} is another one", path.display()));
+            }
+        }
+        strays
+    }
+
+    /// Entries of which only a part is there.
+    fn half_entries(&self, before: &Self, after: &Self) -> Vec<String> {
+        let files = |world: &Self, entry: &Path| -> Vec<PathBuf> {
+            let below = world.nodes.keys().filter(|path| path.starts_with(entry) && !is_temporary(path));
+            below.cloned().collect()
+        };
+        let entries = self.nodes.keys().filter(|path| {
+            path.parent().is_some_and(|parent| parent == self.cache.join("archive-v0"))
+        });
+        let halves = entries.filter(|entry| {
+            let now = files(self, entry);
+            now != files(before, entry) && now != files(after, entry)
+        });
+        halves.map(|entry| format!("of the entry {} only a part is there", entry.display())).collect()
+    }
+
+    /// Pointers of the cache that lead to no entry.
+    fn dangling(&self) -> BTreeSet<PathBuf> {
+        let entry = |id: &str| self.cache.join("archive-v0").join(id);
+        let dangles = |(path, node): &(&PathBuf, &Node)| {
+            if matches!(node.what, What::Link(_)) {
+                return !self.base.join(path).exists();
+            }
+            let bytes = || std::fs::read(self.base.join(path)).unwrap_or_default();
+            let payload = match path.extension().and_then(|it| it.to_str()) {
+                _ if path.file_stem().is_some_and(|stem| stem == "revision") => return false,
+                Some("http") => parse_http(&bytes()),
+                Some("rev") => parse_rev(&bytes()),
+                _ => return false,
+            };
+            matches!(payload, Ok(Payload::Archive(archive)) if !self.nodes.contains_key(&entry(&archive.id)))
+        };
+        let in_cache = self.nodes.iter().filter(|(path, _)| path.starts_with(&self.cache));
+        let pointers = in_cache.filter(|(path, _)| !self.is_own(path));
+        pointers.filter(dangles).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// What is different from another state in anything but times: also links, and names that were left.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        let (shapes, others) = (self.shapes(), other.shapes());
+        let paths: BTreeSet<&PathBuf> = shapes.keys().chain(others.keys()).collect();
+        for path in paths {
+            let (own, other) = (shapes.get(path), others.get(path));
+            if own != other {
+                differences.push(format!("{}: {own:?} instead of {other:?}", path.display()));
+            }
+        }
+        let left = self.nodes.keys().filter(|path| is_temporary(path) && !other.nodes.contains_key(*path));
+        differences.extend(left.map(|path| format!("{} is left", path.display())));
+        differences
+    }
+
+    /// What each path is, and the first path that is the same file.
+    fn shapes(&self) -> BTreeMap<PathBuf, (What, u32, Option<[u8; 32]>, PathBuf)> {
+        let mut first: BTreeMap<(u64, u64), &PathBuf> = BTreeMap::new();
+        let counted = || self.nodes.iter().filter(|(path, _)| !self.is_state(path));
+        for (path, node) in counted() {
+            first.entry(node.inode).or_insert(path);
+        }
+        let shape = |(path, node): (&PathBuf, &Node)| {
+            let digest = node.seen.map(|(_, digest)| digest);
+            (path.clone(), (node.what.clone(), node.bits, digest, first[&node.inode].clone()))
+        };
+        counted().map(shape).collect()
+    }
+
+    /// What cachetui keeps for itself, and what uv and it make anew each time.
+    fn is_state(&self, path: &Path) -> bool {
+        path.starts_with("home") || path.starts_with("tmp")
+    }
+
+    /// What cachetui may make while it works.
+    fn is_own(&self, path: &Path) -> bool {
+        self.is_state(path) || path.starts_with(self.cache.join(".cachetui-trash")) || is_temporary(path)
+    }
+}
+
+/// Whether a path is, or lies in, something that is made under a name of its own first.
+fn is_temporary(path: &Path) -> bool {
+    let names = path.iter().filter_map(|name| name.to_str());
+    names.into_iter().any(|name| {
+        (name.starts_with(".cachetui-") && name.ends_with(".tmp"))
+            || name.starts_with(".tmp")
+            || name.starts_with("cachetui-fetch-")
+    })
+}

@@ -172,13 +172,7 @@ impl Work<'_> {
 }
 
 fn item(source: &Path, destination: &Path, expect: Expect, digest: Option<[u8; 32]>) -> Item {
-    Item {
-        source: source.to_owned(),
-        destination: destination.to_owned(),
-        kind: Kind::Link,
-        expect,
-        digest,
-    }
+    Item { source: source.to_owned(), destination: destination.to_owned(), kind: Kind::Link, expect, digest }
 }
 
 fn look(path: &Path) -> Result<FileStat, Trouble> {

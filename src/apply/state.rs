@@ -4,8 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::disk::Error;
-use crate::linker::temporary;
+use crate::disk::{Error, temporary};
 
 /// Writes a file of state: a reader sees the old content or the new one, whatever happens in between.
 ///

@@ -3,9 +3,9 @@
 //! uv makes the caches and environments; what cachetui says of them is compared with what the tests measure themselves.
 
 mod directories;
-mod hostile;
 #[cfg(target_arch = "x86_64")]
 mod faults;
+mod hostile;
 mod kills;
 mod lab;
 mod locks;

@@ -5,6 +5,7 @@
 //! disturbed, spread over all. `CACHETUI_FAULTS=all cargo test --test it real_uv::faults -- --nocapture` disturbs every
 //! one, and tells how many that were.
 
+mod errors;
 mod kills;
 mod stage;
 mod world;

@@ -89,7 +89,10 @@ fn try_step(
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     let filter = calls::filter(kinds);
-    #[expect(unsafe_code, reason = "between fork and exec only two system calls are made, and nothing is allocated")]
+    #[expect(
+        unsafe_code,
+        reason = "between fork and exec only two system calls are made, and nothing is allocated"
+    )]
     // SAFETY: the closure only makes system calls on memory that was there before the fork.
     unsafe {
         command.pre_exec(move || {
@@ -175,7 +178,8 @@ impl Traced<'_> {
             Err(Errno::ESRCH) => return Ok(()),
             registers => registers?,
         };
-        let Some((call, kind)) = calls::named(registers.orig_rax, [registers.rdi, registers.rsi, registers.rdx])
+        let Some((call, kind)) =
+            calls::named(registers.orig_rax, [registers.rdi, registers.rsi, registers.rdx])
         else {
             return Ok(());
         };

@@ -13,7 +13,7 @@ const FEW: usize = 4;
 
 /// An environment in one mode that is to be changed, another one like it, and one of symlinks. In the first somebody has
 /// edited a file, and a directory is a symlink.
-fn before_a_relink(directory: &Path, from: &str) -> Option<(Stage, PathBuf)> {
+pub(super) fn before_a_relink(directory: &Path, from: &str) -> Option<(Stage, PathBuf)> {
     let stage = Stage::new(directory)?;
     let places = wheels(&stage);
     let environment = install(&stage, &places, "changed", from);
@@ -33,7 +33,8 @@ fn before_a_relink(directory: &Path, from: &str) -> Option<(Stage, PathBuf)> {
 /// Kills a command; what it was is told.
 fn kills(stage: &Stage, arguments: &str, finally: &[&[&str]], from: &str) -> Tally {
     let name = format!("{} from {from}", arguments.split(" /").next().unwrap());
-    let name = arguments.split("--link-mode ").nth(1).map_or(name.clone(), |mode| format!("{name} to {mode}"));
+    let name =
+        arguments.split("--link-mode ").nth(1).map_or(name.clone(), |mode| format!("{name} to {mode}"));
     let case = Case { name, stage, arguments: words(arguments), finally, uv: &uv_agrees };
     let tally = case.kills(FEW);
     tally.tell(&case.name);
@@ -82,7 +83,7 @@ fn a_relink_from_and_to_clones_can_be_killed_before_any_call() {
 }
 
 /// Environments whose links lead nowhere: the cache was moved, or cleaned and filled again.
-fn before_a_repair(directory: &Path, moved: bool) -> Option<(Stage, PathBuf)> {
+pub(super) fn before_a_repair(directory: &Path, moved: bool) -> Option<(Stage, PathBuf)> {
     let mut stage = Stage::new(directory)?;
     let places = wheels(&stage);
     let environment = install(&stage, &places, "broken", "symlink");
@@ -143,7 +144,7 @@ fn a_repair_that_clears_pointers_and_calls_uv_can_be_killed_before_any_call() {
 }
 
 /// A cache with what nobody uses any more, and what environments have in every mode.
-fn before_a_prune(directory: &Path) -> Option<Stage> {
+pub(super) fn before_a_prune(directory: &Path) -> Option<Stage> {
     let stage = Stage::new(directory)?;
     let places = wheels(&stage);
     for mode in ["symlink", "hardlink", "copy"] {
@@ -164,6 +165,7 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
     stage.keep();
     let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
     let mut tally = kills(&stage, "prune --unused --grace 0h --allow most --yes", purge, "a cache");
+    stage.come_back();
     let arguments = words("prune one two --grace 0h --yes --trash");
     crate::support::uv::ran(&mut stage.cachetui(&arguments));
     stage.keep();
@@ -173,11 +175,13 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
 }
 
 /// An edit through a link, which all others have as well.
-fn before_a_detach(directory: &Path, mode: &str) -> Option<(Stage, PathBuf)> {
+pub(super) fn before_a_detach(directory: &Path, mode: &str) -> Option<(Stage, PathBuf)> {
     let stage = Stage::new(directory)?;
     let places = wheels(&stage);
     let edited = install(&stage, &places, "edited", mode);
-    for (project, mode) in [("hard", "hardlink"), ("again", "hardlink"), ("linked", "symlink"), ("own", "copy")] {
+    for (project, mode) in
+        [("hard", "hardlink"), ("again", "hardlink"), ("linked", "symlink"), ("own", "copy")]
+    {
         install(&stage, &places, project, mode);
     }
     for path in ["one/edited.py", "shared/two.py"] {

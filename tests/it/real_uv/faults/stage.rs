@@ -125,15 +125,27 @@ impl std::ops::AddAssign for Tally {
 }
 
 impl Tally {
-    #[expect(clippy::print_stderr, reason = "how much was tried is worth knowing; the harness shows it on demand")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "how much was tried is worth knowing; the harness shows it on demand"
+    )]
     pub(super) fn tell(self, what: &str) {
         let Self { stops, runs, asked } = self;
         eprintln!("{what}: looked at {stops} stops, {runs} runs disturbed, uv asked {asked} times");
     }
 }
 
+/// That there is nothing of a kind; else an error that lists it.
+pub(super) fn none_of(found: Vec<String>, when: impl Fn() -> String) -> Result<(), String> {
+    if found.is_empty() { Ok(()) } else { Err(format!("{}\n{}", when(), found.join("\n"))) }
+}
+
+fn said(output: &std::process::Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
 impl Case<'_> {
-    fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         self.stage.cachetui(&self.arguments)
     }
 
@@ -158,9 +170,8 @@ impl Case<'_> {
     }
 
     /// What has to hold whenever one looks.
-    pub(super) fn holds(&self, before: &World, ends: &Ends, when: &str) {
-        let strays = self.stage.world().strays(before, &ends.after);
-        assert!(strays.is_empty(), "{when}:\n{}", strays.join("\n"));
+    pub(super) fn holds(&self, before: &World, ends: &Ends, when: &str) -> Result<(), String> {
+        none_of(self.stage.world().strays(before, &ends.after), || when.to_owned())
     }
 
     /// Runs it once, and looks around before each call that changes something. Answers how many there are.
@@ -168,7 +179,8 @@ impl Case<'_> {
         self.stage.come_back();
         let before = self.stage.world();
         let ended = step(&mut self.command(), &[Kind::Change], &mut |stop| {
-            self.holds(&before, ends, &format!("{}: before call {}, {}", self.name, stop.number, stop.call));
+            let when = format!("{}: before call {}, {}", self.name, stop.number, stop.call);
+            self.holds(&before, ends, &when).unwrap_or_else(|error| panic!("{error}"));
             Then::Go
         });
         assert_eq!(ended.code, Some(0), "{}: {}", self.name, ended.said());
@@ -198,12 +210,12 @@ impl Case<'_> {
             }
             tally.runs += 1;
             let when = format!("{}: killed before call {number}, {call}", self.name);
-            self.holds(&before, &ends, &when);
-            if tally.runs % 5 == 1 {
-                self.again(&ends, &when, true);
-                tally.asked += 1;
-            } else {
-                self.again(&ends, &when, false);
+            let ask = tally.runs % 5 == 1;
+            tally.asked += usize::from(ask);
+            let held = self.holds(&before, &ends, &when).and_then(|()| self.again(&ends, &when));
+            held.unwrap_or_else(|error| panic!("{error}"));
+            if ask {
+                (self.uv)(self.stage, &when);
             }
         }
         assert!(tally.runs > 0, "{}: nothing was killed", self.name);
@@ -211,16 +223,14 @@ impl Case<'_> {
     }
 
     /// A second run ends where an undisturbed one does.
-    pub(super) fn again(&self, ends: &Ends, when: &str, ask: bool) {
+    pub(super) fn again(&self, ends: &Ends, when: &str) -> Result<(), String> {
         let output = self.command().output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{when}: {said}");
-        self.finally(when);
-        let differences = self.stage.world().differences(&ends.after);
-        assert!(differences.is_empty(), "{when}, then again: {said}\n{}", differences.join("\n"));
-        if ask {
-            (self.uv)(self.stage, when);
+        let said = said(&output);
+        if !matches!(output.status.code(), Some(0 | 1)) {
+            return Err(format!("{when}, then again: {said}"));
         }
+        self.finally(when);
+        none_of(self.stage.world().differences(&ends.after), || format!("{when}, then again: {said}"))
     }
 
     /// Runs it, and lets a call fail, and all of its kind that follow where that is said. Answers what came of it, and the
@@ -232,11 +242,13 @@ impl Case<'_> {
         errno: Errno,
         sticky: bool,
     ) -> Option<(Ended, &'static str)> {
-        let mut failed = None;
+        let (mut failed, mut times) = (None, 0);
         let ended = step(&mut self.command(), kinds, &mut |stop| {
-            let again = sticky && failed == Some(stop.call);
+            // Nobody is interrupted for ever, and whoever is does it again.
+            let again = sticky && failed == Some(stop.call) && (errno != Errno::EINTR || times < 5);
             if stop.number == number || again {
                 failed = Some(stop.call);
+                times += 1;
                 Then::Fail(errno)
             } else {
                 Then::Go

@@ -62,9 +62,8 @@ impl World {
     pub(super) fn read(base: &Path, cache: &Path) -> Self {
         let items = WalkDir::new(base).min_depth(1).into_iter().filter_map(Result::ok);
         let relative = |path: &Path| path.strip_prefix(base).unwrap().to_owned();
-        let nodes = items
-            .filter_map(|item| Some((relative(item.path()), Node::read(item.path(), base)?)))
-            .collect();
+        let nodes =
+            items.filter_map(|item| Some((relative(item.path()), Node::read(item.path(), base)?))).collect();
         Self { base: base.to_owned(), cache: relative(cache), nodes }
     }
 
@@ -74,19 +73,23 @@ impl World {
         let mut strays = Vec::new();
         let paths: BTreeSet<&PathBuf> =
             self.nodes.keys().chain(before.nodes.keys()).chain(after.nodes.keys()).collect();
-        for path in paths.into_iter().filter(|path| !self.is_own(path)) {
+        let (dead, uv) = (before.dangling(), UvsOwn::between(before, after));
+        for path in paths.into_iter().filter(|path| !self.is_own(path) && !uv.has(path)) {
             let (now, then) = (self.nodes.get(path), [before.nodes.get(path), after.nodes.get(path)]);
-            let fits = then.iter().any(|then| match (now, then) {
-                (None, None) => true,
-                (Some(now), Some(then)) => now.reads_like(then),
-                _ => false,
-            });
+            // A pointer that leads nowhere may go before uv makes it anew.
+            let cleared = now.is_none() && dead.contains(path);
+            let fits = cleared
+                || then.iter().any(|then| match (now, then) {
+                    (None, None) => true,
+                    (Some(now), Some(then)) => now.reads_like(then),
+                    _ => false,
+                });
             if !fits {
                 strays.push(format!("{}: {now:?}, neither {:?} nor {:?}", path.display(), then[0], then[1]));
             }
         }
         strays.extend(self.half_entries(before, after));
-        strays.extend(self.dangling().difference(&before.dangling()).map(|path| format!("{path:?} dangles")));
+        strays.extend(self.dangling().difference(&dead).map(|path| format!("{path:?} dangles")));
         for path in before.nodes.keys().filter(|path| path.ends_with(".lock")) {
             let same = self.nodes.get(path).is_some_and(|now| now.inode == before.nodes[path].inode);
             if !same && !self.is_own(path) {
@@ -102,9 +105,9 @@ impl World {
             let below = world.nodes.keys().filter(|path| path.starts_with(entry) && !is_temporary(path));
             below.cloned().collect()
         };
-        let entries = self.nodes.keys().filter(|path| {
-            path.parent().is_some_and(|parent| parent == self.cache.join("archive-v0"))
-        });
+        let (uv, archive) = (UvsOwn::between(before, after), self.cache.join("archive-v0"));
+        let entries =
+            self.nodes.keys().filter(|path| path.parent() == Some(archive.as_path()) && !uv.has(path));
         let halves = entries.filter(|entry| {
             let now = files(self, entry);
             now != files(before, entry) && now != files(after, entry)
@@ -144,23 +147,53 @@ impl World {
                 differences.push(format!("{}: {own:?} instead of {other:?}", path.display()));
             }
         }
-        let left = self.nodes.keys().filter(|path| is_temporary(path) && !other.nodes.contains_key(*path));
+        // In its state directory cachetui sweeps when it next saves something.
+        let is_left = |path: &&PathBuf| {
+            is_temporary(path)
+                && !other.nodes.contains_key(*path)
+                && !path.starts_with("home/state/cachetui/journal")
+        };
+        let left = self.nodes.keys().filter(is_left);
         differences.extend(left.map(|path| format!("{} is left", path.display())));
         differences
     }
 
-    /// What each path is, and the first path that is the same file.
+    /// What each path is, and the first path that is the same file. Entries go by the name of what they hold: uv makes up
+    /// their ids, and states them in pointer files.
     fn shapes(&self) -> BTreeMap<PathBuf, (What, u32, Option<[u8; 32]>, PathBuf)> {
-        let mut first: BTreeMap<(u64, u64), &PathBuf> = BTreeMap::new();
+        let ids = self.ids();
+        let renamed = |path: &Path| -> PathBuf {
+            let name = |name| ids.get(name).copied().unwrap_or(name);
+            path.iter().map(name).collect()
+        };
         let counted = || self.nodes.iter().filter(|(path, _)| !self.is_state(path));
+        let mut first: BTreeMap<(u64, u64), PathBuf> = BTreeMap::new();
         for (path, node) in counted() {
-            first.entry(node.inode).or_insert(path);
+            let path = renamed(path);
+            first.entry(node.inode).and_modify(|it| *it = it.clone().min(path.clone())).or_insert(path);
         }
         let shape = |(path, node): (&PathBuf, &Node)| {
-            let digest = node.seen.map(|(_, digest)| digest);
-            (path.clone(), (node.what.clone(), node.bits, digest, first[&node.inode].clone()))
+            let what = match &node.what {
+                What::Link(text) => What::Link(renamed(text)),
+                other => other.clone(),
+            };
+            let is_pointer = path.extension().is_some_and(|it| it == "rev" || it == "http");
+            let digest = node.seen.filter(|_| !is_pointer).map(|(_, digest)| digest);
+            (renamed(path), (what, node.bits, digest, first[&node.inode].clone()))
         };
         counted().map(shape).collect()
+    }
+
+    /// The names of what entries hold, by the entries' ids.
+    fn ids(&self) -> BTreeMap<&std::ffi::OsStr, &std::ffi::OsStr> {
+        let archive = self.cache.join("archive-v0");
+        let below = self.nodes.keys().filter_map(|path| path.strip_prefix(&archive).ok());
+        let named = below.filter_map(|path| {
+            let mut names = path.iter();
+            let (id, name, rest) = (names.next()?, names.next()?, names.next());
+            (rest.is_none() && Path::new(name).extension()? == "dist-info").then_some((id, name))
+        });
+        named.collect()
     }
 
     /// What cachetui keeps for itself, and what uv and it make anew each time.
@@ -171,6 +204,23 @@ impl World {
     /// What cachetui may make while it works.
     fn is_own(&self, path: &Path) -> bool {
         self.is_state(path) || path.starts_with(self.cache.join(".cachetui-trash")) || is_temporary(path)
+    }
+}
+
+/// The entries that uv has made between two states, and what leads to them: an id is another one each time.
+struct UvsOwn(BTreeSet<PathBuf>);
+
+impl UvsOwn {
+    fn between(before: &World, after: &World) -> Self {
+        let archive = before.cache.join("archive-v0");
+        let has_entries =
+            |world: &World| world.nodes.keys().any(|path| path.parent() == Some(archive.as_path()));
+        let made = (!has_entries(before) && has_entries(after)).then(|| before.cache.clone());
+        Self(made.into_iter().collect())
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        self.0.iter().any(|above| path.starts_with(above) && path != above)
     }
 }
 

@@ -121,11 +121,8 @@ fn instruction(code: u32, value: u32, yes: u8, no: u8) -> sock_filter {
 pub(super) fn filter(kinds: &[Kind]) -> Filter {
     let jump = |test, value, yes, no| instruction(libc::BPF_JMP | test | libc::BPF_K, value, yes, no);
     let end = |answer| instruction(libc::BPF_RET | libc::BPF_K, answer, 0, 0);
-    let mut program = vec![
-        instruction(LOAD, 4, 0, 0),
-        jump(libc::BPF_JEQ, X86_64, 1, 0),
-        end(libc::SECCOMP_RET_ALLOW),
-    ];
+    let mut program =
+        vec![instruction(LOAD, 4, 0, 0), jump(libc::BPF_JEQ, X86_64, 1, 0), end(libc::SECCOMP_RET_ALLOW)];
     for (_, number, _, when) in CALLS.iter().filter(|(_, _, kind, _)| kinds.contains(kind)) {
         let test = match *when {
             When::Always => None,

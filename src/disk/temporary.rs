@@ -34,12 +34,12 @@ pub fn process_of(name: &OsStr) -> Option<u32> {
 }
 
 /// A name for what is moved away until its successor stands.
-pub(super) fn kept_name() -> OsString {
+pub fn kept_name() -> OsString {
     name(KEPT)
 }
 
 /// Whether a name is one of [`kept_name`]'s.
-pub(super) fn is_kept(name: &OsStr) -> bool {
+pub fn is_kept(name: &OsStr) -> bool {
     is_ours(name, KEPT)
 }
 

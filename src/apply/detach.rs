@@ -111,6 +111,8 @@ impl Work<'_> {
             let other = (other.root.path(), other.at.path());
             let stat = look(&other.0.join(&other.1))?;
             if stat.kind == FileKind::File && same(&stat, &edited) {
+                // Before anything is changed: else the cache would be restored, and those who have its file not.
+                writable(&other.0.join(&other.1))?;
                 sharing.push(other);
             }
         }
@@ -173,6 +175,20 @@ impl Work<'_> {
 
 fn item(source: &Path, destination: &Path, expect: Expect, digest: Option<[u8; 32]>) -> Item {
     Item { source: source.to_owned(), destination: destination.to_owned(), kind: Kind::Link, expect, digest }
+}
+
+/// Whether another file may take the place of one, as far as that can be told without trying.
+#[cfg(unix)]
+fn writable(path: &Path) -> Result<(), Trouble> {
+    let directory = path.parent().unwrap_or(path);
+    let allowed = rustix::fs::access(directory, rustix::fs::Access::WRITE_OK);
+    allowed.map_err(|error| Trouble::failed("write in the directory", directory.to_owned(), error.into()))
+}
+
+/// Whether another file may take the place of one: not known before it is tried.
+#[cfg(not(unix))]
+fn writable(_path: &Path) -> Result<(), Trouble> {
+    Ok(())
 }
 
 fn look(path: &Path) -> Result<FileStat, Trouble> {

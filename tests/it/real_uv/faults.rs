@@ -5,8 +5,11 @@
 //! disturbed, spread over all. `CACHETUI_FAULTS=all cargo test --test it real_uv::faults -- --nocapture` disturbs every
 //! one, and tells how many that were.
 
+mod cuts;
+mod disk;
 mod errors;
 mod kills;
+mod places;
 mod stage;
 mod world;
 

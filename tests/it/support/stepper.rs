@@ -29,7 +29,6 @@ pub(crate) struct Stop {
     pub(crate) number: usize,
     /// The call's name.
     pub(crate) call: &'static str,
-    pub(crate) kind: Kind,
 }
 
 /// What happens to the call.
@@ -178,13 +177,12 @@ impl Traced<'_> {
             Err(Errno::ESRCH) => return Ok(()),
             registers => registers?,
         };
-        let Some((call, kind)) =
-            calls::named(registers.orig_rax, [registers.rdi, registers.rsi, registers.rdx])
+        let Some(call) = calls::named(registers.orig_rax, [registers.rdi, registers.rsi, registers.rdx])
         else {
             return Ok(());
         };
         self.stops += 1;
-        match (self.decide)(&Stop { number: self.stops, call, kind }) {
+        match (self.decide)(&Stop { number: self.stops, call }) {
             Then::Go => Ok(()),
             Then::Kill => {
                 for started in started_by(self.main) {

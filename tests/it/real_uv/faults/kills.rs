@@ -13,8 +13,8 @@ const FEW: usize = 4;
 
 /// An environment in one mode that is to be changed, another one like it, and one of symlinks. In the first somebody has
 /// edited a file, and a directory is a symlink.
-pub(super) fn before_a_relink(directory: &Path, from: &str) -> Option<(Stage, PathBuf)> {
-    let stage = Stage::new(directory)?;
+pub(super) fn before_a_relink(stage: Option<Stage>, from: &str) -> Option<(Stage, PathBuf)> {
+    let stage = stage?;
     let places = wheels(&stage);
     let environment = install(&stage, &places, "changed", from);
     install(&stage, &places, "other", from);
@@ -46,7 +46,7 @@ fn relinks(directory: &Path, pairs: &[(&str, &[&str])]) {
     for (from, to) in pairs {
         let directory = directory.join(from);
         std::fs::create_dir(&directory).unwrap();
-        let Some((stage, environment)) = before_a_relink(&directory, from) else { return };
+        let Some((stage, environment)) = before_a_relink(Stage::new(&directory), from) else { return };
         for to in *to {
             let arguments = format!("relink --yes {} --link-mode {to}", environment.display());
             tally += kills(&stage, &arguments, &[], from);
@@ -83,8 +83,8 @@ fn a_relink_from_and_to_clones_can_be_killed_before_any_call() {
 }
 
 /// Environments whose links lead nowhere: the cache was moved, or cleaned and filled again.
-pub(super) fn before_a_repair(directory: &Path, moved: bool) -> Option<(Stage, PathBuf)> {
-    let mut stage = Stage::new(directory)?;
+pub(super) fn before_a_repair(stage: Option<Stage>, moved: bool) -> Option<(Stage, PathBuf)> {
+    let mut stage = stage?;
     let places = wheels(&stage);
     let environment = install(&stage, &places, "broken", "symlink");
     if moved {
@@ -106,7 +106,7 @@ fn a_repair_can_be_killed_before_any_call() {
     let mut tally = Tally::default();
     for (moved, from) in [(true, "a moved cache"), (false, "entries of another id")] {
         let directory = directory();
-        let Some((stage, environment)) = before_a_repair(directory.path(), moved) else { return };
+        let Some((stage, environment)) = before_a_repair(Stage::new(directory.path()), moved) else { return };
         for mode in ["symlink", "hardlink", "copy"] {
             let arguments = format!("repair --yes {} --link-mode {mode}", environment.display());
             tally += kills(&stage, &arguments, &[], from);
@@ -116,7 +116,7 @@ fn a_repair_can_be_killed_before_any_call() {
     for (moved, from) in [(true, "a moved cache"), (false, "entries of another id")] {
         let directory = mounted.path().join(if moved { "moved" } else { "cleaned" });
         std::fs::create_dir(&directory).unwrap();
-        let Some((stage, environment)) = before_a_repair(&directory, moved) else { return };
+        let Some((stage, environment)) = before_a_repair(Stage::new(&directory), moved) else { return };
         let arguments = format!("repair --yes {} --link-mode clone", environment.display());
         tally += kills(&stage, &arguments, &[], from);
     }
@@ -144,8 +144,8 @@ fn a_repair_that_clears_pointers_and_calls_uv_can_be_killed_before_any_call() {
 }
 
 /// A cache with what nobody uses any more, and what environments have in every mode.
-pub(super) fn before_a_prune(directory: &Path) -> Option<Stage> {
-    let stage = Stage::new(directory)?;
+pub(super) fn before_a_prune(stage: Option<Stage>) -> Option<Stage> {
+    let stage = stage?;
     let places = wheels(&stage);
     for mode in ["symlink", "hardlink", "copy"] {
         stage.sandbox.install(mode, mode, &[places[0].as_str(), &places[1], &places[2], "two"]);
@@ -161,7 +161,7 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
         return;
     }
     let directory = directory();
-    let Some(stage) = before_a_prune(directory.path()) else { return };
+    let Some(stage) = before_a_prune(Stage::new(directory.path())) else { return };
     stage.keep();
     let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
     let mut tally = kills(&stage, "prune --unused --grace 0h --allow most --yes", purge, "a cache");
@@ -175,8 +175,8 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
 }
 
 /// An edit through a link, which all others have as well.
-pub(super) fn before_a_detach(directory: &Path, mode: &str) -> Option<(Stage, PathBuf)> {
-    let stage = Stage::new(directory)?;
+pub(super) fn before_a_detach(stage: Option<Stage>, mode: &str) -> Option<(Stage, PathBuf)> {
+    let stage = stage?;
     let places = wheels(&stage);
     let edited = install(&stage, &places, "edited", mode);
     for (project, mode) in
@@ -198,7 +198,7 @@ fn detaching_an_edit_can_be_killed_before_any_call() {
     let mut tally = Tally::default();
     for mode in ["hardlink", "symlink"] {
         let directory = directory();
-        let Some((stage, edited)) = before_a_detach(directory.path(), mode) else { return };
+        let Some((stage, edited)) = before_a_detach(Stage::new(directory.path()), mode) else { return };
         stage.keep();
         tally += kills(&stage, &format!("verify --yes --detach {}", edited.display()), &[], mode);
     }

@@ -91,7 +91,7 @@ impl World {
         strays.extend(self.half_entries(before, after));
         strays.extend(self.dangling().difference(&dead).map(|path| format!("{path:?} dangles")));
         for path in before.nodes.keys().filter(|path| path.ends_with(".lock")) {
-            let same = self.nodes.get(path).is_some_and(|now| now.inode == before.nodes[path].inode);
+            let same = self.nodes.get(path).is_some_and(|now| now.inode.1 == before.nodes[path].inode.1);
             if !same && !self.is_own(path) {
                 strays.push(format!("the lock file {} is another one", path.display()));
             }
@@ -147,15 +147,39 @@ impl World {
                 differences.push(format!("{}: {own:?} instead of {other:?}", path.display()));
             }
         }
-        // In its state directory cachetui sweeps when it next saves something.
+        // In its state directory cachetui sweeps when it next saves something; what uv was to install somewhere lies
+        // among the temporary files, which the system clears.
         let is_left = |path: &&PathBuf| {
             is_temporary(path)
                 && !other.nodes.contains_key(*path)
                 && !path.starts_with("home/state/cachetui/journal")
+                && !path.starts_with("tmp")
         };
         let left = self.nodes.keys().filter(is_left);
         differences.extend(left.map(|path| format!("{} is left", path.display())));
         differences
+    }
+
+    /// What reads otherwise than in another state, and names that were left: links do not count.
+    pub(super) fn reads_unlike(&self, other: &Self) -> Vec<String> {
+        let of = |world: &Self| -> BTreeMap<PathBuf, _> {
+            let shapes = world.shapes().into_iter();
+            shapes.map(|(path, (what, _, digest, _))| (path, (what == What::Directory, digest))).collect()
+        };
+        let (own, others) = (of(self), of(other));
+        let paths: BTreeSet<&PathBuf> = own.keys().chain(others.keys()).collect();
+        let unlike = paths.into_iter().filter(|path| own.get(*path) != others.get(*path));
+        unlike.map(|path| format!("{} reads otherwise", path.display())).collect()
+    }
+
+    pub(super) fn has_trash(&self) -> bool {
+        self.nodes.contains_key(&self.cache.join(".cachetui-trash"))
+    }
+
+    /// Whether nothing but directories lies in the trash.
+    pub(super) fn has_empty_trash(&self) -> bool {
+        let trash = self.cache.join(".cachetui-trash");
+        self.nodes.iter().all(|(path, node)| !path.starts_with(&trash) || node.what == What::Directory)
     }
 
     /// What each path is, and the first path that is the same file. Entries go by the name of what they hold: uv makes up

@@ -86,8 +86,8 @@ const CALLS: &[(&str, c_long, Kind, When)] = &[
     ("fstat", libc::SYS_fstat, Kind::Read, When::Always),
 ];
 
-/// The name and kind of a call that the filter has picked.
-pub(super) fn named(number: u64, arguments: [u64; 3]) -> Option<(&'static str, Kind)> {
+/// The name of a call that the filter has picked.
+pub(super) fn named(number: u64, arguments: [u64; 3]) -> Option<&'static str> {
     // As the filter does, which sees the lower half.
     let value = |index: u32| arguments[index as usize] & u64::from(u32::MAX);
     let is_so = |when| match when {
@@ -98,7 +98,7 @@ pub(super) fn named(number: u64, arguments: [u64; 3]) -> Option<(&'static str, K
         When::Is(index, wanted) => value(index) == u64::from(wanted),
     };
     let found = CALLS.iter().find(|(_, call, _, when)| u64::try_from(*call) == Ok(number) && is_so(*when));
-    found.map(|(name, _, kind, _)| (*name, *kind))
+    found.map(|(name, ..)| *name)
 }
 
 /// A program for the kernel.

@@ -6,7 +6,6 @@ mod directories;
 #[cfg(target_arch = "x86_64")]
 mod faults;
 mod hostile;
-mod kills;
 mod lab;
 mod locks;
 mod oracle;
@@ -18,3 +17,9 @@ mod relink;
 mod repair;
 mod unseen;
 mod verify;
+
+#[cfg(not(target_arch = "x86_64"))]
+#[test]
+fn faults_in_the_middle_of_operations() {
+    crate::support::uv::not_run("how a call is made to fail is known for x86-64 alone");
+}

@@ -32,11 +32,15 @@ pub(super) fn before_a_relink(stage: Option<Stage>, from: &str) -> Option<(Stage
 
 /// Kills a command; what it was is told.
 fn kills(stage: &Stage, arguments: &str, finally: &[&[&str]], from: &str) -> Tally {
+    some_kills(stage, arguments, finally, from, FEW)
+}
+
+fn some_kills(stage: &Stage, arguments: &str, finally: &[&[&str]], from: &str, few: usize) -> Tally {
     let name = format!("{} from {from}", arguments.split(" /").next().unwrap());
     let name =
         arguments.split("--link-mode ").nth(1).map_or(name.clone(), |mode| format!("{name} to {mode}"));
     let case = Case { name, stage, arguments: words(arguments), finally, uv: &uv_agrees };
-    let tally = case.kills(FEW);
+    let tally = case.kills(few);
     tally.tell(&case.name);
     tally
 }
@@ -164,13 +168,15 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
     let Some(stage) = before_a_prune(Stage::new(directory.path())) else { return };
     stage.keep();
     let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
-    let mut tally = kills(&stage, "prune --unused --grace 0h --allow most --yes", purge, "a cache");
+    let every = usize::MAX;
+    let prune = "prune --unused --grace 0h --allow most --yes";
+    let mut tally = some_kills(&stage, prune, purge, "a cache", every);
     stage.come_back();
     let arguments = words("prune one two --grace 0h --yes --trash");
     crate::support::uv::ran(&mut stage.cachetui(&arguments));
     stage.keep();
-    tally += kills(&stage, "undo", &[], "the trash");
-    tally += kills(&stage, "trash purge --yes", &[], "the trash");
+    tally += some_kills(&stage, "undo", &[], "the trash", every);
+    tally += some_kills(&stage, "trash purge --yes", &[], "the trash", every);
     tally.tell("prune, undo, purge");
 }
 

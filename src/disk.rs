@@ -9,6 +9,7 @@ pub mod mounts;
 pub mod processes;
 pub mod read;
 pub mod stat;
+pub mod temporary;
 pub mod volume;
 pub mod walk;
 

@@ -20,14 +20,13 @@ pub mod mode;
 pub mod place;
 pub mod pointer;
 pub mod probe;
-pub mod temporary;
 pub mod tree;
 
 pub use crate::disk::Error;
+pub use crate::disk::temporary::is_temporary;
 pub use expand::{AcceptSharedWrites, ExpandRequest, Expanded, expand, link_directory};
 pub use file::{create_directories, set_time, symlink, temporary_directory, write_new};
 pub use mode::{Outcome, Refusal, Refused, link};
 pub use place::{Missing, Place, Root};
 pub use pointer::{Existing, Form, write_pointer};
-pub use temporary::is_temporary;
 pub use tree::{Expect, Item, Kind, TreeReport, TreeRequest, is_private, items_of, link_tree, link_trees};

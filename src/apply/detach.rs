@@ -4,8 +4,11 @@
 //! The cache's lock alone, because the cache is changed, and those of all environments that have the file.
 //!
 //! # Order
-//! First the environment gets a file of its own with the edit, then the entry gets the good content, then the others are
-//! linked to that. Whatever stops it in between, no edit is lost: at worst others still have it too.
+//! First the environment gets a name of its own for the edit, then the entry gets the good content, then the others are
+//! linked to that. Whatever stops it in between, no edit is lost: at worst others still have it too, and the same command
+//! finds them. It knows them by the file that they share with the environment, or with the entry. Therefore an environment
+//! that cannot share the file any more, because nobody knows who else has it or because it lies on another filesystem,
+//! has the others get the good content as copies before the entry has it, and become links to that afterwards.
 
 use std::path::{Path, PathBuf};
 
@@ -76,6 +79,12 @@ pub fn detach(
     outcomes
 }
 
+/// Who else has the edited file: roots, and where it is there.
+struct Others<'a> {
+    files: &'a [(PathBuf, PathBuf)],
+    recorded: [u8; 32],
+}
+
 struct Work<'a> {
     cache: &'a Path,
     environments: &'a [EnvironmentExclusive<'a>],
@@ -88,57 +97,71 @@ impl Work<'_> {
         let entry = self.cache.join(step.entry.path());
         let (source, own) = (step.source.path(), step.at.path());
         let cached = entry.join(&source);
-        let bad = look(&cached)?;
-        if print::of(&bad) != step.expects {
-            return Err(Trouble::Stale("the cache's file has changed since it was looked at".to_owned()));
+        let edited = look(&if step.in_cache { cached.clone() } else { root.join(&own) })?;
+        if print::of(&edited) != step.expects {
+            return Err(Trouble::Stale("the edited file has changed since it was looked at".to_owned()));
         }
         let is_locked = |root: &Path| self.environments.iter().any(|lock| lock.root() == root);
         if !is_locked(root) || !step.others.iter().all(|other| is_locked(&other.root.path())) {
             return Err(Trouble::Refused("not every environment that has the file is locked".to_owned()));
         }
-        let was_hardlink = FileStat::of(&root.join(&own)).is_ok_and(|stat| same(&stat, &bad));
-        // A symlink to the cache's file becomes a file of its own as well.
-        let item = Item {
-            source: source.clone(),
-            destination: own,
-            kind: Kind::Link,
-            expect: Expect::SameContent,
-            digest: None,
-        };
-        one(&self.link(&entry, root, Mode::Copy, item))?;
-
-        let bad = look(&cached)?;
-        let (good_root, good) = (&step.good.root.path(), step.good.at.path());
-        let recorded = Some(step.recorded);
-        let item = Item {
-            source: good,
-            destination: source.clone(),
-            kind: Kind::Link,
-            expect: Expect::Stat(bad),
-            digest: recorded,
-        };
-        one(&self.link(good_root, &entry, Mode::Copy, item))?;
-        outcome.restored.push(At::new(&cached));
-        let mut names = step.expects.links.saturating_sub(1 + u64::from(was_hardlink));
+        // What is a symlink leads to the entry, whatever that has; what is another file by now is not the edited one.
+        let mut sharing = Vec::new();
         for other in &step.others {
-            let (other, relative) = (other.root.path(), other.at.path());
-            let path = other.join(&relative);
-            let stat = look(&path)?;
-            // A symlink leads to the good content by now.
-            if stat.kind == FileKind::File && same(&stat, &bad) {
-                let item = Item {
-                    source: source.clone(),
-                    destination: relative,
-                    kind: Kind::Link,
-                    expect: Expect::Stat(stat),
-                    digest: recorded,
-                };
-                one(&self.link(&entry, &other, Mode::Hardlink, item))?;
-                names = names.saturating_sub(1);
+            let other = (other.root.path(), other.at.path());
+            let stat = look(&other.0.join(&other.1))?;
+            if stat.kind == FileKind::File && same(&stat, &edited) {
+                // Before anything is changed: else the cache would be restored, and those who have its file not.
+                writable(&other.0.join(&other.1))?;
+                sharing.push(other);
             }
-            outcome.restored.push(At::new(&path));
         }
-        outcome.unknown = names;
+        let is_own = u64::from(same(&look(&root.join(&own))?, &edited));
+        let known = u64::from(step.in_cache) + is_own + sharing.len() as u64;
+        outcome.unknown = edited.links.saturating_sub(known);
+        let others = Others { files: &sharing, recorded: step.recorded };
+        if step.in_cache {
+            let shares = self.keep(root, step, &entry, &edited, outcome.unknown)?;
+            let good = (step.good.root.path(), step.good.at.path());
+            if !shares {
+                self.others(&others, (&good.0, &good.1), Mode::Copy)?;
+            }
+            let item = item(&good.1, &source, Expect::Stat(look(&cached)?), Some(step.recorded));
+            one(&self.link(&good.0, &entry, Mode::Copy, item))?;
+            outcome.restored.push(At::new(&cached));
+        }
+        self.others(&others, (&entry, &source), Mode::Hardlink)?;
+        outcome.restored.extend(step.others.iter().map(|it| At::new(&it.root.path().join(it.at.path()))));
+        Ok(())
+    }
+
+    /// Gives the environment a name of its own for the edit, which the entry has at this moment. Tells whether it is the
+    /// entry's very file.
+    fn keep(
+        &self,
+        root: &Path,
+        step: &DetachStep,
+        entry: &Path,
+        edited: &FileStat,
+        unknown: u64,
+    ) -> Result<bool, Trouble> {
+        let (source, own) = (step.source.path(), step.at.path());
+        // A file that somebody else has too, whom nobody knows, is not the environment's own.
+        let mode = if unknown == 0 { Mode::Hardlink } else { Mode::Copy };
+        let is_own = look(&root.join(&own))?;
+        if is_own.kind == FileKind::File && is_own.links == 1 {
+            return Ok(false);
+        }
+        one(&self.link(entry, root, mode, item(&source, &own, Expect::SameContent, None)))?;
+        Ok(same(&look(&root.join(own))?, edited))
+    }
+
+    /// Gives the others what lies at `good`.
+    fn others(&self, others: &Others<'_>, good: (&Path, &Path), mode: Mode) -> Result<(), Trouble> {
+        for (root, relative) in others.files {
+            let seen = Expect::Stat(look(&root.join(relative))?);
+            one(&self.link(good.0, root, mode, item(good.1, relative, seen, Some(others.recorded))))?;
+        }
         Ok(())
     }
 
@@ -148,6 +171,24 @@ impl Work<'_> {
             TreeRequest { entry: entry.to_owned(), root: root.to_owned(), mode, items: vec![item], touch };
         link_tree(&request, self.cancel, self.progress)
     }
+}
+
+fn item(source: &Path, destination: &Path, expect: Expect, digest: Option<[u8; 32]>) -> Item {
+    Item { source: source.to_owned(), destination: destination.to_owned(), kind: Kind::Link, expect, digest }
+}
+
+/// Whether another file may take the place of one, as far as that can be told without trying.
+#[cfg(unix)]
+fn writable(path: &Path) -> Result<(), Trouble> {
+    let directory = path.parent().unwrap_or(path);
+    let allowed = rustix::fs::access(directory, rustix::fs::Access::WRITE_OK);
+    allowed.map_err(|error| Trouble::failed("write in the directory", directory.to_owned(), error.into()))
+}
+
+/// Whether another file may take the place of one: not known before it is tried.
+#[cfg(not(unix))]
+fn writable(_path: &Path) -> Result<(), Trouble> {
+    Ok(())
 }
 
 fn look(path: &Path) -> Result<FileStat, Trouble> {

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::report::{Outcome, State};
 use super::{check, purge, trash};
 use crate::control::{Cancel, Progress};
-use crate::disk::{FileKind, processes};
-use crate::linker::{self, Error, Missing, Place, Root};
+use crate::disk::{FileKind, processes, temporary};
+use crate::linker::{Error, Missing, Place, Root};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::{Action, Plan, Step};
 use crate::scan::print;
@@ -364,7 +364,7 @@ fn away(place: &Place, name: &OsStr, expected: (u64, u64)) -> Result<(), Trouble
 /// Another name of the same length: a longer one might need a block that is not there.
 fn same_length(name: &OsStr) -> OsString {
     const LETTERS: &[u8; 16] = b"0123456789abcdef";
-    let text = linker::temporary::temporary_name();
+    let text = temporary::temporary_name();
     let random = text.as_encoded_bytes().iter().rev().skip(".tmp".len()).copied();
     let wanted = name.len().max(2);
     let tail = random.chain(LETTERS.iter().copied().cycle()).take(wanted - 1);

@@ -180,7 +180,10 @@ impl Ground<'_> {
             |counts: Counts| format!("Deleting: {}", human::counted(counts.files, "file", "files"));
         let (errors, stopped) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
         let mut told: Vec<String> = Vec::new();
-        for error in errors.iter().filter(|error| error.source.kind() != io::ErrorKind::Interrupted) {
+        // That it was stopped is no failure where somebody stopped it.
+        let is_stop =
+            |error: &&crate::disk::Error| stopped && error.source.kind() == io::ErrorKind::Interrupted;
+        for error in errors.iter().filter(|error| !is_stop(error)) {
             told.push(format!("{error}: {}.", crate::disk::error::words(&error.source)));
         }
         if stopped || !told.is_empty() {

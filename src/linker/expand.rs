@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use super::mode::same_inode;
 use super::place::{Calls as _, Leads, Missing, Place, Root, directory_and_name};
-use super::temporary::{is_kept, is_temporary, kept_name, temporary_name};
 use super::tree::{Expect, TreeReport, TreeRequest, items_of, link_beneath, sweep};
 use crate::control::{Cancel, Progress};
+use crate::disk::temporary::{is_kept, is_temporary, kept_name, temporary_name};
 use crate::disk::{FileKind, FileStat};
 use crate::snapshot::Mode;
 

@@ -102,12 +102,13 @@ enum About {
 /// next is refused as well.
 fn what_about(mode: Mode, reason: &io::Error) -> About {
     use io::ErrorKind::{
-        AlreadyExists, FileTooLarge, InvalidData, InvalidInput, NotADirectory, NotFound, OutOfMemory,
-        QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        AlreadyExists, FileTooLarge, Interrupted, InvalidData, InvalidInput, NotADirectory, NotFound,
+        OutOfMemory, QuotaExceeded, ReadOnlyFilesystem, ResourceBusy, StaleNetworkFileHandle, StorageFull,
     };
     let about_files = [
         AlreadyExists,
         FileTooLarge,
+        Interrupted,
         InvalidData,
         InvalidInput,
         NotADirectory,
@@ -115,6 +116,8 @@ fn what_about(mode: Mode, reason: &io::Error) -> About {
         OutOfMemory,
         QuotaExceeded,
         ReadOnlyFilesystem,
+        ResourceBusy,
+        StaleNetworkFileHandle,
         StorageFull,
     ];
     let kind = reason.kind();
@@ -123,7 +126,7 @@ fn what_about(mode: Mode, reason: &io::Error) -> About {
     }
     // A clone answers "invalid argument" where the filesystem cannot do it; the kind alone would not tell it from ours.
     let clone_is_invalid = reason.raw_os_error().is_some() && kind == InvalidInput;
-    if (about_files.contains(&kind) && !clone_is_invalid) || no_more_handles(reason) {
+    if (about_files.contains(&kind) && !clone_is_invalid) || is_passing(reason) {
         About::File
     } else {
         About::Mode
@@ -135,16 +138,17 @@ pub(super) fn cannot_be_made(mode: Mode, reason: &io::Error) -> bool {
     what_about(mode, reason) == About::Mode
 }
 
-/// Whether the process or the system has no more files to open.
+/// Whether the system is short of something, or the disk does not answer: another mode would only hide it.
 #[cfg(unix)]
-fn no_more_handles(reason: &io::Error) -> bool {
+fn is_passing(reason: &io::Error) -> bool {
     use rustix::io::Errno;
-    [Errno::MFILE, Errno::NFILE].iter().any(|errno| reason.raw_os_error() == Some(errno.raw_os_error()))
+    let passing = [Errno::MFILE, Errno::NFILE, Errno::NOLCK, Errno::IO];
+    passing.iter().any(|errno| reason.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Whether the process or the system has no more files to open; only Unix has such a limit in practice.
+/// Whether the system is short of something; only Unix has such limits in practice.
 #[cfg(not(unix))]
-fn no_more_handles(_reason: &io::Error) -> bool {
+fn is_passing(_reason: &io::Error) -> bool {
     false
 }
 

@@ -13,9 +13,9 @@ use super::Error;
 use super::file::set_mode_bits;
 use super::mode::cannot_be_made;
 use super::place::{Calls as _, Leads, Missing, Place, Root, directory_and_name};
-use super::temporary::temporary_name;
 use super::tree::sweep;
 use crate::disk::FileKind;
+use crate::disk::temporary::temporary_name;
 use crate::snapshot::Mode;
 use crate::uv::link_file::{self, ArchiveTarget, LinkFile};
 

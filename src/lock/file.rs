@@ -2,7 +2,8 @@
 //!
 //! A file is opened for reading and writing, never truncated, and never through a symlink in its last component. Where it
 //! is missing it appears with mode 0666 at once, whatever the umask, so that another user who comes in between can use
-//! it too: made under a temporary name, and renamed only if nothing has that name yet (as uv 0.13.8 does).
+//! it too: made without a name, or where that cannot be done under a temporary one (as uv 0.13.8 does), and only if nothing
+//! has the right name yet.
 //!
 //! uv up to 0.13.0 removes `<cache>/.lock` in `uv cache clean`, so that a lock may be held on a file that has no name any
 //! more, while the next process locks a new one. After locking the path is therefore looked at again, and the file that
@@ -167,6 +168,10 @@ fn create(path: &Path, access: Access) -> io::Result<File> {
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
     let bits = if access == Access::All { FOR_ALL } else { 0o600 };
     let Some(parent) = path.parent() else { return Err(io::ErrorKind::NotFound.into()) };
+    #[cfg(target_os = "linux")]
+    if let Some(made) = create_without_a_name(parent, path, bits) {
+        return made;
+    }
     let staged = tempfile::Builder::new().prefix(".tmp").tempfile_in(parent)?;
     staged.as_file().set_permissions(std::fs::Permissions::from_mode(bits))?;
     match staged.persist_noclobber(path) {
@@ -180,6 +185,24 @@ fn create(path: &Path, access: Access) -> io::Result<File> {
             drop(file.set_permissions(std::fs::Permissions::from_mode(bits)));
             Ok(file)
         }
+    }
+}
+
+/// Makes a file that gets its name last, so that whoever is killed meanwhile leaves nothing behind. Nothing where the
+/// filesystem cannot do that.
+#[cfg(target_os = "linux")]
+fn create_without_a_name(parent: &Path, path: &Path, bits: u32) -> Option<io::Result<File>> {
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open};
+    use std::os::fd::AsRawFd as _;
+    let bits = Mode::from_raw_mode(bits);
+    let file = open(parent, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, bits).ok()?;
+    fchmod(&file, bits).ok()?;
+    // By the one way that needs no privilege (open(2), on `O_TMPFILE`).
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Some(Ok(File::from(file))),
+        Err(rustix::io::Errno::EXIST) => Some(Err(io::ErrorKind::AlreadyExists.into())),
+        Err(_) => None,
     }
 }
 

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::At;
-use crate::scan::verify::{Finding, Good, Verified};
+use crate::scan::verify::{Finding, Good, Place, Verified};
 use crate::snapshot::{EnvironmentIndex, FilePrint, Snapshot};
 
 /// What is to be done so that one environment has its edits alone.
@@ -42,7 +42,10 @@ pub struct DetachStep {
     /// The SHA-256 that `RECORD` states.
     #[serde(skip)]
     pub recorded: [u8; 32],
-    /// What has to be found in the entry.
+    /// Whether the entry's own file has the edit too. Where somebody stopped a run in the middle it may be restored by now,
+    /// and others are not.
+    pub in_cache: bool,
+    /// What has to be found in the entry, if it has the edit, else in the environment.
     pub expects: FilePrint,
 }
 
@@ -79,7 +82,7 @@ pub fn detach(snapshot: &Snapshot, environment: EnvironmentIndex, verified: &Ver
         match step(snapshot, environment, finding) {
             Ok(step) => plan.steps.push(step),
             Err(reason) => {
-                let shared = finding.places.len() > 1;
+                let shared = finding.places.len() > 1 || finding.twin.is_some();
                 plan.kept.push(DetachKept { at: At::new(&own.path), reason, shared });
             }
         }
@@ -92,13 +95,16 @@ fn step(
     environment: EnvironmentIndex,
     finding: &Finding,
 ) -> Result<DetachStep, &'static str> {
-    let relative = |index: EnvironmentIndex| {
-        let place = finding.places.iter().find(|place| place.environment == Some(index))?;
-        let root = &snapshot.environment(index).path;
-        Some(Beneath { root: At::new(root), at: At::new(place.path.strip_prefix(root).ok()?) })
+    let root_of = |index| &snapshot.environment(index).path;
+    let Some(print) = finding.print else { return Err("nothing is there that could be kept") };
+    let is_own = |place: &Place| place.environment == Some(environment);
+    let is_cached = |places: &[Place]| places.iter().any(|place| place.environment.is_none());
+    // What a run leaves that was stopped after it had given the environment a file of its own is in two files.
+    let (sharing, expects) = match &finding.twin {
+        Some(twin) => (&twin.places, twin.print),
+        None => (&finding.places, print),
     };
-    let Some(expects) = finding.print else { return Err("nothing is there that could be kept") };
-    if finding.places.iter().all(|place| place.environment.is_some()) {
+    if sharing.iter().all(is_own) {
         return Err("it is this environment's alone already");
     }
     let known = finding.entry.zip(finding.source.as_ref()).zip(finding.recorded);
@@ -106,20 +112,32 @@ fn step(
     let Some(Good { root, path }) = &finding.good else {
         return Err("nobody has a good copy of it, so that it is left as it is");
     };
-    let at = relative(environment).ok_or("it does not lie in the environment")?.at;
-    let mut others: Vec<_> = finding.places.iter().filter_map(|place| place.environment).collect();
+    let key = &snapshot.entry(entry).key;
+    let within = std::path::Path::new(key.bucket.as_ref()).join(&key.id);
+    let in_cache = is_cached(sharing);
+    if !in_cache && (root, path) != (&snapshot.cache.path.join(&within), source) {
+        return Err("others have it too, and the cache has something else that is not good either");
+    }
+    let beneath = |index: EnvironmentIndex, places: &[Place]| {
+        let place = places.iter().find(|place| place.environment == Some(index))?;
+        let at = At::new(place.path.strip_prefix(root_of(index)).ok()?);
+        Some(Beneath { root: At::new(root_of(index)), at })
+    };
+    let at = beneath(environment, &finding.places).ok_or("it does not lie in the environment")?.at;
+    let mut others: Vec<_> = sharing.iter().filter_map(|place| place.environment).collect();
     others.sort_unstable();
     others.dedup();
-    let key = &snapshot.entry(entry).key;
+    others.retain(|index| *index != environment);
     Ok(DetachStep {
         at,
         name: finding.name.clone(),
         version: finding.version.clone(),
-        entry: At::new(&std::path::Path::new(key.bucket.as_ref()).join(&key.id)),
+        entry: At::new(&within),
         source: At::new(source),
         good: Beneath { root: At::new(root), at: At::new(path) },
-        others: others.into_iter().filter(|index| *index != environment).filter_map(relative).collect(),
+        others: others.into_iter().filter_map(|index| beneath(index, sharing)).collect(),
         recorded,
+        in_cache,
         expects,
     })
 }

@@ -33,7 +33,7 @@ use crate::uv::record::{self, Location};
 
 use digests::Digests;
 
-pub use finding::{Fault, Finding, Good, Place, Verdict, Verified};
+pub use finding::{Fault, Finding, Good, Place, Twin, Verdict, Verified};
 
 /// What is to be compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,6 +156,7 @@ impl Verifier<'_> {
             print: None,
             good: None,
             places: Vec::new(),
+            twin: None,
         };
         let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
         for row in record::rows(&bytes).flatten() {
@@ -224,6 +225,7 @@ impl Verifier<'_> {
                 print: None,
                 good: None,
                 places: Vec::new(),
+                twin: None,
             };
             state.raw.push(raw(finding, compared));
         }

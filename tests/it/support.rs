@@ -8,6 +8,8 @@ pub(crate) mod loopdev;
 #[cfg(unix)]
 pub(crate) mod pty;
 pub(crate) mod sample;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) mod stepper;
 pub(crate) mod svg;
 #[cfg(target_os = "linux")]
 pub(crate) mod uv;

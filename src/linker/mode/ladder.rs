@@ -182,7 +182,20 @@ mod tests {
 
     #[test]
     fn what_speaks_of_the_file_ends_the_attempt_and_says_nothing_about_the_next() {
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::NOENT, Errno::EXIST, Errno::MFILE] {
+        let about_files = [
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::ROFS,
+            Errno::NOENT,
+            Errno::EXIST,
+            Errno::MFILE,
+            Errno::IO,
+            Errno::BUSY,
+            Errno::INTR,
+            Errno::STALE,
+            Errno::NOLCK,
+        ];
+        for errno in about_files {
             let mut ladder = Ladder::new(Mode::Hardlink);
             let (tried, mode) = made(&mut ladder, &[(Mode::Hardlink, errno)]);
             assert_eq!((tried, mode), (vec![Mode::Hardlink], Err(answer(errno).kind())), "{errno:?}");

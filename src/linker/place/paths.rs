@@ -10,9 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Calls, Found, Leads};
+use crate::disk::temporary::temporary_name;
 use crate::disk::{FileKind, FileStat};
 use crate::linker::file::mode_bits;
-use crate::linker::temporary::temporary_name;
 
 /// A directory, by its path.
 #[derive(Debug)]

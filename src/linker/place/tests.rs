@@ -1,7 +1,7 @@
 //! The calls by handle and the calls by path do the same, and neither leaves the root.
 
 use super::*;
-use crate::linker::temporary::temporary_name;
+use crate::disk::temporary::temporary_name;
 
 fn names<C: Calls>(directory: &C) -> Vec<OsString> {
     let mut names = directory.names().unwrap();

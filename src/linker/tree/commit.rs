@@ -232,7 +232,7 @@ fn remove_if_empty(root: &Root, relative: &Path) {
 mod tests {
     use super::*;
     use crate::disk::FileStat;
-    use crate::linker::temporary::temporary_name;
+    use crate::disk::temporary::temporary_name;
     use crate::linker::write_new;
 
     /// A directory in which a file was staged as another name of `cached`, while `seen` lay at the destination.

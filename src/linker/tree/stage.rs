@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::already::{Answer, Destination};
 use super::{Error, Item, Kind, TreeReport, TreeRequest, content};
 use crate::control::{Cancel, Progress};
+use crate::disk::temporary::{is_temporary, temporary_name};
 use crate::disk::{FileKind, FileStat};
 use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation};
 use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name};
-use crate::linker::temporary::{is_temporary, temporary_name};
 use crate::snapshot::Mode;
 
 /// What has been staged, for the commit.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, Way};
 use crate::disk::walk::{Descend, Directory, Visitor};
-use crate::disk::{FileKind, FileStat};
+use crate::disk::{FileKind, FileStat, temporary};
 use crate::scan::index::{ELSEWHERE, FileId, STORE};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
@@ -170,6 +170,14 @@ impl EnvironmentVisitor<'_> {
         self.collected.loose.insert(path, Loose { stat: *stat, map });
     }
 
+    /// What a run has left that was killed: a link of it is known, and is no file of a distribution.
+    fn left(&mut self, stat: &FileStat) {
+        match self.against.table.find(stat.device, stat.inode).filter(|id| self.is_elsewhere(*id)) {
+            Some(id) => self.collected.links.push(id),
+            None => self.count_own(stat),
+        }
+    }
+
     /// The file of the cache that shares its first extent and its size with this one.
     fn clone_of(&self, stat: &FileStat, physical: u64) -> Option<FileId> {
         let table = self.against.table;
@@ -203,7 +211,9 @@ impl EnvironmentVisitor<'_> {
 
 impl Visitor for EnvironmentVisitor<'_> {
     fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
-        if !self.nested.is_empty() && self.nested.contains(&parent.relative().join(name)) {
+        let nested = !self.nested.is_empty() && self.nested.contains(&parent.relative().join(name));
+        // What a run has left that was killed is not installed.
+        if nested || temporary::is_temporary(name) {
             return Descend::No;
         }
         self.listed(parent, name);
@@ -239,12 +249,18 @@ impl Visitor for EnvironmentVisitor<'_> {
         match stat.kind {
             FileKind::File => {
                 self.collected.logical += stat.size;
-                self.regular(parent, name, stat);
+                if temporary::is_temporary(name) {
+                    self.left(stat);
+                } else {
+                    self.regular(parent, name, stat);
+                }
             }
             FileKind::Symlink => {
                 self.collected.own.disk += stat.disk;
                 self.collected.own.inodes += 1;
-                self.symlink(parent, name, stat);
+                if !temporary::is_temporary(name) {
+                    self.symlink(parent, name, stat);
+                }
             }
             FileKind::Other => {
                 self.count_own(stat);

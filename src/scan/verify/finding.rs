@@ -46,6 +46,17 @@ pub struct Finding {
     pub good: Option<Good>,
     /// Everybody who has this very file, by hardlink or symlink.
     pub places: Vec<Place>,
+    /// The cache's file, where that is another one with the same content.
+    pub twin: Option<Twin>,
+}
+
+/// Another file with the same content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// What identifies it.
+    pub print: FilePrint,
+    /// Everybody who has it, by hardlink or symlink.
+    pub places: Vec<Place>,
 }
 
 /// A file that is as it should be.

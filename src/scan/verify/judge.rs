@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Fault, Finding, Good, Place, Raw, Verdict, Verifier};
+use super::{Fault, Finding, Good, Place, Raw, Twin, Verdict, Verifier};
 use crate::disk::{FileKind, FileStat};
+use crate::scan::print;
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Evidence};
 
 /// One name of what should be one content.
@@ -42,14 +43,15 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         let key = finding.entry.zip(finding.source.clone());
         let same = key.as_ref().and_then(|key| members.get(key)).map_or(&[][..], Vec::as_slice);
         if inode.is_some() {
-            let share = same.iter().filter(|member| member.inode() == inode);
-            finding.places.extend(share.map(|member| member.place.clone()));
+            finding.places = sharing(same, inode);
         }
         let itself =
             Place { environment: environment_of(verifier, &finding.path), path: finding.path.clone() };
         finding.places.push(itself);
-        finding.places.sort_unstable_by(|a, b| (a.environment, &a.path).cmp(&(b.environment, &b.path)));
-        finding.places.dedup_by(|a, b| a.path == b.path);
+        order(&mut finding.places);
+        if finding.places.iter().all(|place| place.environment.is_some()) {
+            finding.twin = twin(verifier, &finding, same);
+        }
         finding.verdict = verdict(verifier, &finding, same);
         if finding.verdict == Verdict::Damage {
             finding.good = good(verifier, &finding, same);
@@ -59,6 +61,31 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         findings.entry(finding.path.clone()).or_insert(finding);
     }
     findings.into_values().collect()
+}
+
+/// Everybody who has one file.
+fn sharing(members: &[Member], inode: Option<(u64, u64)>) -> Vec<Place> {
+    let share = members.iter().filter(|member| member.inode() == inode);
+    share.map(|member| member.place.clone()).collect()
+}
+
+/// The cache first, then environments, each name once.
+fn order(places: &mut Vec<Place>) {
+    places.sort_unstable_by(|a, b| (a.environment, &a.path).cmp(&(b.environment, &b.path)));
+    places.dedup_by(|a, b| a.path == b.path);
+}
+
+/// The cache's file, where it is another one than that of a finding, with the same content.
+fn twin(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Option<Twin> {
+    let found = finding.found?;
+    let cached = members.iter().find(|member| member.place.environment.is_none())?;
+    let stat = cached.stat.filter(|stat| stat.kind == FileKind::File)?;
+    if verifier.digests.of(&cached.place.path, &stat).ok()? != found {
+        return None;
+    }
+    let mut places = sharing(members, cached.inode());
+    order(&mut places);
+    Some(Twin { print: print::of(&stat), places })
 }
 
 fn environment_of(verifier: &Verifier<'_>, path: &Path) -> Option<EnvironmentIndex> {

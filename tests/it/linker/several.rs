@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use cachetui::control::{Cancel, Progress};
-use cachetui::linker::{Expect, Root, TreeRequest, link_trees, temporary::temporary_name};
+use cachetui::disk::temporary::temporary_name;
+use cachetui::linker::{Expect, Root, TreeRequest, link_trees};
 use cachetui::snapshot::Mode;
 
 use super::{Scene, content, inode, request, temporaries, write};

@@ -253,6 +253,34 @@ fn without_a_good_copy_or_under_a_lock_nothing_is_detached() {
 }
 
 #[test]
+fn what_a_run_left_half_done_is_done_by_the_next() {
+    let Some(ground) = Ground::new() else { return };
+    let edited = ground.install("edited", "hardlink");
+    let shared = ground.install("shared", "hardlink");
+    ground.install("copied", "copy");
+    let inside = "one/edited.py";
+    let (own, cached) = (site(&edited).join(inside), ground.entry().join(inside));
+    let (text, good) = ("EDITED = True # by hand\n", "EDITED = False\n");
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    // The environment has a file of its own, and the cache has the edit too.
+    std::fs::write(&own, text).unwrap();
+    replace(&own, text.as_bytes());
+    let done = detach(&ground, &edited, &["--yes"], 0);
+    assert_eq!(done["outcomes"].as_array().unwrap().len(), 1, "{done}");
+    assert_eq!((read(&own).as_str(), read(&cached).as_str()), (text, good));
+    assert_eq!(read(&site(&shared).join(inside)), good);
+    // The cache has been restored, and another environment has the edit too.
+    let other = site(&shared).join(inside);
+    std::fs::remove_file(&other).unwrap();
+    std::fs::hard_link(&own, &other).unwrap();
+    let done = detach(&ground, &edited, &["--yes"], 0);
+    assert_eq!(done["outcomes"].as_array().unwrap().len(), 1, "{done}");
+    assert_eq!((read(&own).as_str(), read(&other).as_str()), (text, good));
+    assert_eq!(Tree::read(&cached).inode(&cached), Tree::read(&other).inode(&other));
+    assert_eq!(detach(&ground, &edited, &["--yes"], 0)["plan"]["steps"], json!([]));
+}
+
+#[test]
 fn names_that_nobody_knows_keep_the_edit_and_are_told() {
     let Some(ground) = Ground::new() else { return };
     let edited = ground.install("edited", "hardlink");

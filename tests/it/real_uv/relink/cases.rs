@@ -111,6 +111,29 @@ fn directories_that_are_symlinks_into_an_entry_become_directories_again() {
 }
 
 #[test]
+fn what_a_killed_run_has_left_is_not_taken_for_what_is_installed() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some((sandbox, places)) = sandbox(directory.path()) else { return };
+    let environment = install(&sandbox, &places, "project", "hardlink");
+    let name = environment.to_str().unwrap();
+    let site = site(&environment);
+    // Its files became copies, and links to the same files of the cache are left under temporary names.
+    for (number, path) in ["shared/two.py", "shared/bulk.bin"].into_iter().enumerate() {
+        let left = format!(".cachetui-{:08x}{number:08x}0123456789abcdef.tmp", 1);
+        std::fs::rename(site.join(path), site.join("shared").join(left)).unwrap();
+        let left = site.join("shared").read_dir().unwrap().map(|it| it.unwrap().path());
+        let content = left.filter(|it| it.to_str().unwrap().contains(&format!("{number:08x}0123"))).last();
+        std::fs::write(site.join(path), std::fs::read(content.unwrap()).unwrap()).unwrap();
+    }
+    let answer = sandbox.json(&["envs", name]);
+    let distributions = answer["environments"][0]["distributions"].as_array().unwrap();
+    let two = distributions.iter().find(|it| it["name"] == "two").unwrap();
+    assert_eq!(two["files"]["copy"], 2, "{two}");
+    relink(&sandbox, &[name, "--link-mode", "hardlink", "--yes"], 0);
+    assert!(!Tree::read(&environment).paths().any(|path| path.to_str().unwrap().contains(".cachetui-")));
+}
+
+#[test]
 fn an_environment_that_somebody_holds_is_left_alone_and_the_others_are_not() {
     let directory = tempfile::tempdir().unwrap();
     let Some((sandbox, places)) = sandbox(directory.path()) else { return };

@@ -27,13 +27,19 @@ pub fn is_temporary(name: &OsStr) -> bool {
     is_ours(name, SUFFIX)
 }
 
+/// The process that made one of [`temporary_name`]'s.
+pub fn process_of(name: &OsStr) -> Option<u32> {
+    let digits = name.to_str().filter(|_| is_temporary(name))?.strip_prefix(PREFIX)?.get(..8)?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
 /// A name for what is moved away until its successor stands.
-pub(super) fn kept_name() -> OsString {
+pub fn kept_name() -> OsString {
     name(KEPT)
 }
 
 /// Whether a name is one of [`kept_name`]'s.
-pub(super) fn is_kept(name: &OsStr) -> bool {
+pub fn is_kept(name: &OsStr) -> bool {
     is_ours(name, KEPT)
 }
 
@@ -62,6 +68,7 @@ mod tests {
         assert_ne!(first, second);
         assert!(is_temporary(&first) && is_temporary(&second) && !is_kept(&first));
         assert!(is_kept(&kept_name()) && !is_temporary(&kept_name()));
+        assert_eq!((process_of(&first), process_of(&kept_name())), (Some(std::process::id()), None));
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! A call that fails in the middle, once or from then on: what was not done is told, by the exit code too.
+
+use nix::errno::Errno;
+
+use super::kills::{before_a_detach, before_a_prune, before_a_relink, before_a_repair};
+use super::stage::{Case, Ends, Stage, Tally, everything, none_of, spread};
+use super::{directory, uv_agrees, words};
+use crate::support::stepper::{self, Kind};
+
+const CHANGES: [Kind; 3] = [Kind::Change, Kind::Sync, Kind::Lock];
+
+const ERRORS: [Errno; 14] = [
+    Errno::EIO,
+    Errno::ENOSPC,
+    Errno::EACCES,
+    Errno::EPERM,
+    Errno::EROFS,
+    Errno::EMFILE,
+    Errno::ENOMEM,
+    Errno::EMLINK,
+    Errno::EXDEV,
+    Errno::EINTR,
+    Errno::ESTALE,
+    Errno::ENOTSUP,
+    Errno::ENOLCK,
+    Errno::EBUSY,
+];
+
+/// Lets one call fail; answers whether it came to that.
+fn fails(case: &Case<'_>, ends: &Ends, kinds: &[Kind], number: usize, fault: Fault) -> Result<bool, String> {
+    case.stage.come_back();
+    let before = case.stage.world();
+    let Some((ended, call)) = case.failing(kinds, number, fault.errno, fault.sticky) else {
+        return Ok(false);
+    };
+    let how = if fault.sticky { "from then on" } else { "once" };
+    let when = format!("{}: {:?} {how} at call {number}, {call}", case.name, fault.errno);
+    let said = ended.said();
+    if !matches!(ended.code, Some(0 | 1 | 3 | 11)) || said.contains("panicked") {
+        return Err(format!("{when}: ended with {:?}: {said}", ended.code));
+    }
+    case.holds(&before, ends, &when)?;
+    // uv's way: where a mode does not work, another one takes its place. What is detached is a copy then.
+    let speaks_of_mode = [Errno::EACCES, Errno::EPERM, Errno::EMLINK, Errno::EXDEV, Errno::EOPNOTSUPP];
+    let is_copied =
+        call == "linkat" && speaks_of_mode.contains(&fault.errno) && said.contains("kept there alone");
+    let is_other_mode = is_copied || said.contains("was refused") || said.contains("more links");
+    // What cannot be read is kept, and said to be; then there is less to do.
+    if ended.code == Some(0) && kinds != [Kind::Read] {
+        let now = case.stage.world();
+        let mut differences = now.reads_unlike(&ends.after);
+        // Of a trash that is empty its directories may be left.
+        differences.retain(|it| !(it.contains(".cachetui-trash") && now.has_empty_trash()));
+        if !is_other_mode && differences.is_empty() && !now.has_trash() {
+            differences = now.differences(&ends.after);
+        }
+        none_of(&differences, || format!("{when}: all is well, it said: {said}"))?;
+    }
+    match case.again(ends, &when) {
+        // Nothing is broken any more, so that nothing is mended otherwise.
+        Err(_) if is_other_mode => none_of(&case.stage.world().reads_unlike(&ends.after), || when.clone())?,
+        other => other?,
+    }
+    Ok(true)
+}
+
+/// How a call fails.
+#[derive(Clone, Copy)]
+struct Fault {
+    errno: Errno,
+    /// Whether all calls of its name fail that follow.
+    sticky: bool,
+}
+
+/// Lets calls fail with each error: one call each, in turns once and from then on; or several, both ways.
+fn table(case: &Case<'_>, kinds: &[Kind], errors: &[Errno]) -> Tally {
+    let few = if everything() { 6 } else { 1 };
+    let ends = case.ends();
+    case.stage.come_back();
+    let count = stepper::step(&mut case.command(), kinds, &mut |_| stepper::Then::Go).stops;
+    let mut tally = Tally { stops: count, ..Tally::default() };
+    let mut wrong = Vec::new();
+    let faults = errors.iter().flat_map(|errno| [(*errno, false), (*errno, true)]);
+    let turns = case.name.len() % 2;
+    let faults =
+        faults.enumerate().filter(|(index, _)| everything() || (index / 2 + index + turns).is_multiple_of(2));
+    for (errno, sticky) in faults.map(|(_, fault)| fault) {
+        for number in spread(count, few, &format!("{} {errno:?} {sticky}", case.name)) {
+            match fails(case, &ends, kinds, number, Fault { errno, sticky }) {
+                Ok(failed) => tally.runs += usize::from(failed),
+                Err(error) => wrong.push(error),
+            }
+        }
+    }
+    tally.tell(&case.name);
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n\n"));
+    tally
+}
+
+fn case<'a>(stage: &'a Stage, arguments: &str, finally: &'a [&'a [&'a str]]) -> Case<'a> {
+    let name = arguments.split(" /").next().unwrap().to_owned();
+    Case { name, stage, arguments: words(arguments), finally, uv: &uv_agrees }
+}
+
+#[test]
+fn a_relink_in_which_calls_fail_loses_nothing_and_says_so() {
+    if !stepper::works() {
+        return;
+    }
+    for (from, to) in [("hardlink", "copy"), ("copy", "symlink"), ("symlink", "hardlink")] {
+        let directory = directory();
+        let Some((stage, environment)) = before_a_relink(Stage::new(directory.path()), from) else { return };
+        let arguments = format!("relink --yes {} --link-mode {to}", environment.display());
+        table(&case(&stage, &arguments, &[]), &CHANGES, &ERRORS);
+    }
+}
+
+#[test]
+fn a_repair_in_which_calls_fail_loses_nothing_and_says_so() {
+    if !stepper::works() {
+        return;
+    }
+    for (moved, mode) in [(true, "symlink"), (false, "copy")] {
+        let directory = directory();
+        let Some((stage, environment)) = before_a_repair(Stage::new(directory.path()), moved) else { return };
+        let arguments = format!("repair --yes {} --link-mode {mode}", environment.display());
+        table(&case(&stage, &arguments, &[]), &CHANGES, &ERRORS);
+    }
+}
+
+#[test]
+fn a_prune_and_an_undo_in_which_calls_fail_lose_nothing_and_say_so() {
+    if !stepper::works() {
+        return;
+    }
+    let directory = directory();
+    let Some(stage) = before_a_prune(Stage::new(directory.path())) else { return };
+    stage.keep();
+    let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
+    table(&case(&stage, "prune --unused --grace 0h --allow most --yes", purge), &CHANGES, &ERRORS);
+    stage.come_back();
+    crate::support::uv::ran(&mut stage.cachetui(&words("prune one two --grace 0h --yes --trash")));
+    stage.keep();
+    table(&case(&stage, "undo", &[]), &CHANGES, &ERRORS);
+    table(&case(&stage, "trash purge --yes", &[]), &CHANGES, &ERRORS);
+}
+
+#[test]
+fn detaching_in_which_calls_fail_loses_nothing_and_says_so() {
+    if !stepper::works() {
+        return;
+    }
+    let directory = directory();
+    let Some((stage, edited)) = before_a_detach(Stage::new(directory.path()), "hardlink") else { return };
+    stage.keep();
+    let arguments = format!("verify --yes --detach {}", edited.display());
+    table(&case(&stage, &arguments, &[]), &CHANGES, &ERRORS);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
+    if !stepper::works() {
+        return;
+    }
+    let errors = [Errno::EIO, Errno::EACCES, Errno::EMFILE, Errno::ENOMEM, Errno::ESTALE];
+    let directory = directory();
+    let Some(stage) = before_a_prune(Stage::new(directory.path())) else { return };
+    stage.keep();
+    let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
+    table(&case(&stage, "prune --unused --grace 0h --allow most --yes", purge), &[Kind::Read], &errors);
+}

@@ -29,7 +29,7 @@ pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Group, Holder, Outside, Reclaimable, Selection};
 pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
 pub use pointer::{Pointer, PointerForm, PointerState};
-pub use print::{FilePrint, TreePrint};
+pub use print::{FilePrint, Identity, TreePrint};
 pub use problem::Problem;
 pub use query::What;
 pub use reference::{Evidence, EvidenceCounts, ModeCounts, Reference};

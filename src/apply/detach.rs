@@ -7,7 +7,7 @@
 //! First the environment gets a file of its own with the edit, then the entry gets the good content, then the others are
 //! linked to that. Whatever stops it in between, no edit is lost: at worst others still have it too.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
 use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::{At, DetachPlan, DetachStep};
 use crate::scan::print;
-use crate::snapshot::Mode;
+use crate::snapshot::{Identity, Mode};
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -105,9 +105,12 @@ impl Work<'_> {
             expect: Expect::SameContent,
             digest: None,
         };
-        one(&self.link(&entry, root, Mode::Copy, item))?;
+        one(&self.link(&entry, Some(step.entry_is), root, Mode::Copy, item))?;
 
         let bad = look(&cached)?;
+        if (bad.device, bad.inode) != (step.expects.device, step.expects.inode) {
+            return Err(Trouble::Stale("the cache's file was replaced meanwhile".to_owned()));
+        }
         let (good_root, good) = (&step.good.root.path(), step.good.at.path());
         let recorded = Some(step.recorded);
         let item = Item {
@@ -117,7 +120,7 @@ impl Work<'_> {
             expect: Expect::Stat(bad),
             digest: recorded,
         };
-        one(&self.link(good_root, &entry, Mode::Copy, item))?;
+        one(&self.link(good_root, None, &entry, Mode::Copy, item))?;
         outcome.restored.push(At::new(&cached));
         let mut names = step.expects.links.saturating_sub(1 + u64::from(was_hardlink));
         for other in &step.others {
@@ -133,7 +136,7 @@ impl Work<'_> {
                     expect: Expect::Stat(stat),
                     digest: recorded,
                 };
-                one(&self.link(&entry, &other, Mode::Hardlink, item))?;
+                one(&self.link(&entry, Some(step.entry_is), &other, Mode::Hardlink, item))?;
                 names = names.saturating_sub(1);
             }
             outcome.restored.push(At::new(&path));
@@ -142,10 +145,22 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn link(&self, entry: &Path, root: &Path, mode: Mode, item: Item) -> TreeReport {
-        let touch: Vec<PathBuf> = Vec::new();
-        let request =
-            TreeRequest { entry: entry.to_owned(), root: root.to_owned(), mode, items: vec![item], touch };
+    fn link(
+        &self,
+        entry: &Path,
+        identity: Option<Identity>,
+        root: &Path,
+        mode: Mode,
+        item: Item,
+    ) -> TreeReport {
+        let request = TreeRequest {
+            entry: entry.to_owned(),
+            identity,
+            root: root.to_owned(),
+            mode,
+            items: vec![item],
+            touch: Vec::new(),
+        };
         link_tree(&request, self.cancel, self.progress)
     }
 }

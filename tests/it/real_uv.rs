@@ -2,6 +2,7 @@
 //!
 //! uv makes the caches and environments; what cachetui says of them is compared with what the tests measure themselves.
 
+mod differential;
 mod directories;
 mod hostile;
 mod kills;
@@ -14,5 +15,6 @@ mod reclaimable;
 mod references;
 mod relink;
 mod repair;
+mod together;
 mod unseen;
 mod verify;

@@ -5,10 +5,14 @@ pub(crate) mod fixture;
 pub(crate) mod index;
 #[cfg(target_os = "linux")]
 pub(crate) mod loopdev;
+#[cfg(target_os = "linux")]
+pub(crate) mod made;
 #[cfg(unix)]
 pub(crate) mod pty;
 pub(crate) mod sample;
 pub(crate) mod svg;
+#[cfg(target_os = "linux")]
+pub(crate) mod swap;
 #[cfg(target_os = "linux")]
 pub(crate) mod uv;
 #[cfg(target_os = "linux")]

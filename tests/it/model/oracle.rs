@@ -8,6 +8,7 @@ use super::world::{World, infos, listed, record};
 use crate::support::made::SITE;
 
 /// What is known of an entry.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that was looked for")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// A symlink of an environment leads into it.

@@ -165,7 +165,7 @@ impl World {
     /// Files of the same content are one file, which a bucket of files has too.
     fn share(&self, wheel: &Unpacked) {
         for path in wheel.files.keys().filter(|path| path.ends_with("run.sh") || path.ends_with("py.typed")) {
-            let object = if path.ends_with(".sh") { "aa/run" } else { "bb/empty" };
+            let object = if path.ends_with("run.sh") { "aa/run" } else { "bb/empty" };
             let (object, file) =
                 (self.made.cache().join("files-v0").join(object), self.made.entry(&wheel.id).join(path));
             if object.is_file() {

@@ -44,7 +44,7 @@ impl Pace {
         let mut ended = self.ended.lock().unwrap();
         ended.0 += 1;
         self.changed.notify_all();
-        let ahead = |(operations, commands): &mut (usize, usize)| *operations > 4 * (*commands + 1);
+        let ahead = |(operations, commands): &mut (usize, usize)| *operations > 2 * (*commands + 1);
         drop(self.changed.wait_while(ended, ahead).unwrap());
     }
 
@@ -242,7 +242,7 @@ fn four_processes_of_uv_and_cachetui_share_a_cache() {
     let (did, wrong) = did;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let has_done = |name: &&str| did.get(name).is_some_and(|times| *times > 0);
-    assert!(["named", "undo", "relink"].iter().all(has_done), "cachetui did something too: {did:?}");
+    assert!(["named", "relink"].iter().all(has_done), "cachetui did something too: {did:?}");
     for environment in environments.iter().filter(|path| path.exists()) {
         let lib = std::fs::read_dir(environment.join("lib")).unwrap().next().unwrap().unwrap();
         is_whole(&lib.path().join("site-packages"));

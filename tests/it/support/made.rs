@@ -70,9 +70,9 @@ impl Unpacked {
         record
     }
 
-    /// The permission bits of one of its files: what ends in `.sh` may be run.
+    /// The permission bits of one of its files: `run.sh` may be run.
     pub(crate) fn bits(path: &str) -> u32 {
-        if path.ends_with(".sh") { 0o755 } else { 0o644 }
+        if path.ends_with("run.sh") { 0o755 } else { 0o644 }
     }
 }
 

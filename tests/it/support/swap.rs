@@ -39,7 +39,7 @@ pub(crate) fn while_swapping<Answer>(pair: &Pair, work: impl FnOnce() -> Answer)
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;
-                for _ in 0..random % [20, 200, 2_000, 20_000][(random >> 32) as usize % 4] {
+                for _ in 0..random % [20, 200, 2_000, 20_000][usize::try_from(random >> 62).unwrap()] {
                     std::hint::spin_loop();
                 }
             }

@@ -106,17 +106,12 @@ impl World {
         let recorded: BTreeMap<_, _> = (0..3).flat_map(|number| self.recorded(number)).collect();
         let after = self.installed();
         for (path, now) in &after {
-            match before.get(path) {
-                Some(was @ Some(_)) => assert_eq!(now, was, "{} was whole", path.display()),
-                Some(None) | None => {
-                    let mended = digest(path);
-                    assert!(
-                        now.is_none() || mended.as_ref() == recorded.get(path),
-                        "{} is not what RECORD states",
-                        path.display()
-                    );
-                }
+            if let Some(was @ Some(_)) = before.get(path) {
+                assert_eq!(now, was, "{} was whole", path.display());
+                continue;
             }
+            let is_recorded = digest(path).as_ref() == recorded.get(path);
+            assert!(now.is_none() || is_recorded, "{} is not what RECORD states", path.display());
         }
         let planned: usize = plan.steps.iter().map(|step| step.files.len()).sum();
         let whole = |files: &super::world::Files| files.values().flatten().count();

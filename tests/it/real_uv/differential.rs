@@ -92,7 +92,9 @@ fn links_agree(sandbox: &Sandbox, entries: &[Value], seed: u64) {
     let (cache, roots) = (found(&sandbox.cache()), found(&sandbox.roots()));
     let count = |files: &[(u64, u64, String)]| {
         let mut names: BTreeMap<u64, u64> = BTreeMap::new();
-        files.iter().for_each(|(inode, ..)| *names.entry(*inode).or_default() += 1);
+        for (inode, ..) in files {
+            *names.entry(*inode).or_default() += 1;
+        }
         names
     };
     let (in_cache, in_roots) = (count(&cache), count(&roots));

@@ -31,7 +31,7 @@ pub use group::{Certainty, Group, Holder, Outside, Reclaimable, Selection};
 pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
 pub use object::StoreObject;
 pub use pointer::{Pointer, PointerForm, PointerState};
-pub use print::{FilePrint, TreePrint};
+pub use print::{FilePrint, Identity, TreePrint};
 pub use problem::Problem;
 pub use query::What;
 pub use reference::{Evidence, EvidenceCounts, ModeCounts, Reference};

@@ -22,7 +22,7 @@ use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
 use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::{At, DetachPlan, DetachStep};
 use crate::scan::print;
-use crate::snapshot::Mode;
+use crate::snapshot::{Identity, Mode};
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -124,13 +124,17 @@ impl Work<'_> {
             let shares = self.keep(root, step, &entry, &edited, outcome.unknown)?;
             let good = (step.good.root.path(), step.good.at.path());
             if !shares {
-                self.others(&others, (&good.0, &good.1), Mode::Copy)?;
+                self.others(&others, (&good.0, &good.1, None), Mode::Copy)?;
             }
-            let item = item(&good.1, &source, Expect::Stat(look(&cached)?), Some(step.recorded));
-            one(&self.link(&good.0, &entry, Mode::Copy, item))?;
+            let now = look(&cached)?;
+            if (now.device, now.inode) != (step.expects.device, step.expects.inode) {
+                return Err(Trouble::Stale("the cache's file was replaced meanwhile".to_owned()));
+            }
+            let item = item(&good.1, &source, Expect::Stat(now), Some(step.recorded));
+            one(&self.link(&good.0, None, &entry, Mode::Copy, item))?;
             outcome.restored.push(At::new(&cached));
         }
-        self.others(&others, (&entry, &source), Mode::Hardlink)?;
+        self.others(&others, (&entry, &source, Some(step.entry_is)), Mode::Hardlink)?;
         outcome.restored.extend(step.others.iter().map(|it| At::new(&it.root.path().join(it.at.path()))));
         Ok(())
     }
@@ -152,23 +156,42 @@ impl Work<'_> {
         if is_own.kind == FileKind::File && is_own.links == 1 {
             return Ok(false);
         }
-        one(&self.link(entry, root, mode, item(&source, &own, Expect::SameContent, None)))?;
+        let item = item(&source, &own, Expect::SameContent, None);
+        one(&self.link(entry, Some(step.entry_is), root, mode, item))?;
         Ok(same(&look(&root.join(own))?, edited))
     }
 
     /// Gives the others what lies at `good`.
-    fn others(&self, others: &Others<'_>, good: (&Path, &Path), mode: Mode) -> Result<(), Trouble> {
+    fn others(
+        &self,
+        others: &Others<'_>,
+        good: (&Path, &Path, Option<Identity>),
+        mode: Mode,
+    ) -> Result<(), Trouble> {
         for (root, relative) in others.files {
             let seen = Expect::Stat(look(&root.join(relative))?);
-            one(&self.link(good.0, root, mode, item(good.1, relative, seen, Some(others.recorded))))?;
+            let item = item(good.1, relative, seen, Some(others.recorded));
+            one(&self.link(good.0, good.2, root, mode, item))?;
         }
         Ok(())
     }
 
-    fn link(&self, entry: &Path, root: &Path, mode: Mode, item: Item) -> TreeReport {
-        let touch: Vec<PathBuf> = Vec::new();
-        let request =
-            TreeRequest { entry: entry.to_owned(), root: root.to_owned(), mode, items: vec![item], touch };
+    fn link(
+        &self,
+        entry: &Path,
+        identity: Option<Identity>,
+        root: &Path,
+        mode: Mode,
+        item: Item,
+    ) -> TreeReport {
+        let request = TreeRequest {
+            entry: entry.to_owned(),
+            identity,
+            root: root.to_owned(),
+            mode,
+            items: vec![item],
+            touch: Vec::new(),
+        };
         link_tree(&request, self.cancel, self.progress)
     }
 }

@@ -169,6 +169,7 @@ fn carry_out(root: &Path, ready: &Ready<'_>, cancel: &Cancel, progress: &Progres
     let dist_info = step.dist_info.path();
     let request = TreeRequest {
         entry: ready.entry.clone(),
+        identity: Some(step.expects.entry.identity()),
         root: root.to_owned(),
         mode: step.mode,
         items: items.collect(),
@@ -254,6 +255,7 @@ fn expand_all(
             link: directory.to_owned(),
             text,
             entry: ready.entry.clone(),
+            identity: Some(ready.step.expects.entry.identity()),
             inside: inside.to_owned(),
             mode: ready.step.mode,
         };

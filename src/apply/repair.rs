@@ -115,6 +115,7 @@ fn prepare(
     }
     Ok(TreeRequest {
         entry: cache.join(entry),
+        identity: Some(step.entry_is.ok_or_else(refused)?),
         root: root.to_owned(),
         mode: step.link_mode,
         items: step.files.iter().map(item).collect::<Option<_>>().ok_or_else(refused)?,

@@ -13,7 +13,7 @@ use super::tree::{Expect, TreeReport, TreeRequest, items_of, link_beneath, sweep
 use crate::control::{Cancel, Progress};
 use crate::disk::temporary::{is_kept, is_temporary, kept_name, temporary_name};
 use crate::disk::{FileKind, FileStat};
-use crate::snapshot::Mode;
+use crate::snapshot::{Identity, Mode};
 
 /// A symlink that is to become a directory.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct ExpandRequest {
     pub text: PathBuf,
     /// The cache entry it leads into.
     pub entry: PathBuf,
+    /// Which directory that is; none where the path says enough.
+    pub identity: Option<Identity>,
     /// The directory it leads to, relative to the entry.
     pub inside: PathBuf,
     /// How the files are linked.
@@ -59,7 +61,7 @@ pub fn expand(request: &ExpandRequest, cancel: &Cancel, progress: &Progress) -> 
         return Ok(Expanded::Already);
     }
     check(&place, name, &request.text).map_err(failed)?;
-    let entry = Root::open(&request.entry)?;
+    let entry = Root::open_as(&request.entry, request.identity)?;
     let inside = entry.directory(&request.inside, Missing::Fail)?;
     let leads = place.calls().following(name).map_err(failed)?;
     if !same_inode(&leads, &inside.own_stat().map_err(failed)?) {
@@ -105,6 +107,7 @@ fn fill(
     let opened = place.enter(temporary).map_err(|error| Error::new("enter the directory", &path, error))?;
     let tree = TreeRequest {
         entry: request.entry.clone(),
+        identity: request.identity,
         root: path.clone(),
         mode: request.mode,
         items,

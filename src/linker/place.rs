@@ -18,6 +18,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Error;
 use crate::disk::{FileKind, FileStat};
+use crate::snapshot::Identity;
 
 #[cfg(unix)]
 use handles::Directory;
@@ -110,6 +111,19 @@ impl Root {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let opened = Directory::open(path).map_err(|error| Error::new("open the directory", path, error))?;
         Ok(Self(Place { path: path.to_owned(), directory: opened }))
+    }
+
+    /// Opens a directory, and proves that it is the one that was seen before: one that lies behind a symlink which took the
+    /// place of a directory further up has the same path.
+    pub fn open_as(path: &Path, identity: Option<Identity>) -> Result<Self, Error> {
+        let root = Self::open(path)?;
+        let own = root.0.own_stat().map_err(|error| Error::new("look at", path, error))?;
+        if identity.is_none_or(|it| (it.device, it.inode) == (own.device, own.inode)) {
+            return Ok(root);
+        }
+        let error =
+            io::Error::new(io::ErrorKind::InvalidData, "it is another directory than was seen before");
+        Err(Error::new("open the directory", path, error))
     }
 
     /// A directory that is open already.

@@ -29,7 +29,7 @@ use super::mode::Refused;
 use super::{Error, Root};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileStat, walk};
-use crate::snapshot::{Mode, ModeCounts};
+use crate::snapshot::{Identity, Mode, ModeCounts};
 
 pub use items::{is_private, items_of};
 use stage::Staged;
@@ -40,6 +40,8 @@ pub(super) use stage::sweep;
 pub struct TreeRequest {
     /// The cache entry, as the caller names the cache: symlinks get this path, made absolute, as uv writes them.
     pub entry: PathBuf,
+    /// Which directory that is; none where the path says enough. Only its last component is known not to be a symlink.
+    pub identity: Option<Identity>,
     /// The directory that nothing leaves: the environment's root. Its last component must not be a symlink.
     pub root: PathBuf,
     /// The wanted mode; where it is refused it becomes what uv falls back to.
@@ -149,7 +151,8 @@ impl TreeReport {
 /// One file that fails does not stop the others. A request that wants what is there already changes nothing, not even a
 /// time. `progress` counts each file that has been staged or found to be as wanted, and its bytes.
 pub fn link_tree(request: &TreeRequest, cancel: &Cancel, progress: &Progress) -> TreeReport {
-    let opened = Root::open(&request.entry).and_then(|entry| Ok((entry, Root::open(&request.root)?)));
+    let opened = Root::open_as(&request.entry, request.identity)
+        .and_then(|entry| Ok((entry, Root::open(&request.root)?)));
     match opened {
         Ok((entry, root)) => link_beneath(&entry, &root, request, cancel, progress),
         Err(error) => TreeReport::unopened(error, request),
@@ -170,7 +173,7 @@ pub fn link_trees(
 ) -> Vec<TreeReport> {
     let (changes, swept) = stage::sweep_before(root, requests);
     let stage = |request: &TreeRequest| {
-        let entry = Root::open(&request.entry);
+        let entry = Root::open_as(&request.entry, request.identity);
         let staged = entry.and_then(|entry| stage(&entry, root, request, &changes, cancel, progress));
         staged.unwrap_or_else(|error| Staged::from(TreeReport::unopened(error, request)))
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::At;
 use crate::scan::verify::{Finding, Good, Place, Verified};
-use crate::snapshot::{EnvironmentIndex, FilePrint, Snapshot};
+use crate::snapshot::{EnvironmentIndex, FilePrint, Identity, Snapshot};
 
 /// What is to be done so that one environment has its edits alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +33,8 @@ pub struct DetachStep {
     pub version: String,
     /// The entry, relative to the cache's root.
     pub entry: At,
+    /// Which directory the entry has to be.
+    pub entry_is: Identity,
     /// The file, relative to the entry.
     pub source: At,
     /// A file with the content that `RECORD` states, in an entry or an environment.
@@ -128,11 +130,13 @@ fn step(
     others.sort_unstable();
     others.dedup();
     others.retain(|index| *index != environment);
+    let print = &snapshot.entry(entry).print;
     Ok(DetachStep {
         at,
         name: finding.name.clone(),
         version: finding.version.clone(),
         entry: At::new(&within),
+        entry_is: print.identity(),
         source: At::new(source),
         good: Beneath { root: At::new(root), at: At::new(path) },
         others: others.into_iter().filter_map(|index| beneath(index, sharing)).collect(),

@@ -154,6 +154,7 @@ impl Planning<'_> {
                 way: Some(way),
                 cache: At::new(&self.facts.caches[cache]),
                 entry: Some(At::new(entry)),
+                entry_is: files.first().map(|(_, source)| source.entry_is),
                 reason: match way {
                     Way::Moved => "its links name this entry, which lies here now".to_owned(),
                     Way::Digest => "this entry has what its RECORD states".to_owned(),
@@ -193,6 +194,7 @@ impl Planning<'_> {
             way: None,
             cache: At::new(&self.facts.cache),
             entry: None,
+            entry_is: None,
             link_mode: self.request.link_mode.unwrap_or_else(|| own_mode(self.environment)),
             reason: String::new(),
             bytes: RepairBytes { files: files.len() as u64, logical },

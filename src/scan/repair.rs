@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use crate::control::Cancel;
 use crate::disk::walk;
 use crate::snapshot::{
-    Distribution, DistributionState, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Manager,
-    ModeCounts, PointerForm, PointerState, Snapshot,
+    Distribution, DistributionState, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity,
+    Manager, ModeCounts, PointerForm, PointerState, Snapshot,
 };
 use crate::uv::distribution::{DirectUrl, normalize};
 use crate::uv::shard::{self, Place};
@@ -154,6 +154,8 @@ pub struct Source {
     pub cache: usize,
     /// The entry, relative to the cache's root.
     pub entry: PathBuf,
+    /// Which directory that is.
+    pub entry_is: Identity,
     /// The file, relative to the entry.
     pub path: PathBuf,
     /// How the entry was found.

@@ -5,6 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Which file or directory something is, by whatever path it was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Identifies the filesystem.
+    pub device: u64,
+    /// Identifies the file or directory within it.
+    pub inode: u64,
+}
+
 /// What identifies a file or symlink, and tells whether it has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilePrint {
@@ -22,6 +31,13 @@ pub struct FilePrint {
     pub modified: i64,
     /// The last change of its content, mode, owner, name or link count, in nanoseconds since 1970.
     pub changed: i64,
+}
+
+impl TreePrint {
+    /// Which directory its top is.
+    pub fn identity(&self) -> Identity {
+        Identity { device: self.device, inode: self.inode }
+    }
 }
 
 /// What identifies a whole directory tree, and tells whether anything in it has changed: content, mode, owner, names and

@@ -2,6 +2,7 @@
 
 mod ends;
 mod frames;
+mod random;
 mod redact;
 
 use std::ffi::OsStr;

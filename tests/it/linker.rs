@@ -70,7 +70,14 @@ fn write(path: &Path, content: &str, bits: u32) -> PathBuf {
 
 fn request(entry: &Path, root: &Path, mode: Mode, expect: Expect) -> TreeRequest {
     let items = items_of(entry, expect, &Cancel::default()).unwrap();
-    TreeRequest { entry: entry.to_owned(), root: root.to_owned(), mode, items, touch: Vec::new() }
+    TreeRequest {
+        entry: entry.to_owned(),
+        identity: None,
+        root: root.to_owned(),
+        mode,
+        items,
+        touch: Vec::new(),
+    }
 }
 
 fn run(request: &TreeRequest) -> TreeReport {

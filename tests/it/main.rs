@@ -13,16 +13,22 @@ mod demo;
 mod doctor;
 #[cfg(unix)]
 mod doubt;
+#[cfg(target_os = "linux")]
+mod dry_run;
 #[cfg(unix)]
 mod journey;
 #[cfg(target_os = "linux")]
 mod linker;
 #[cfg(unix)]
 mod lock;
+#[cfg(target_os = "linux")]
+mod model;
 mod pictures;
 mod plan;
 #[cfg(target_os = "linux")]
 mod prune;
+#[cfg(target_os = "linux")]
+mod races;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;

@@ -3,6 +3,7 @@
 //! uv makes the caches and environments; what cachetui says of them is compared with what the tests measure themselves.
 
 mod central;
+mod differential;
 mod directories;
 #[cfg(target_arch = "x86_64")]
 mod faults;
@@ -19,6 +20,7 @@ mod reclaimable;
 mod references;
 mod relink;
 mod repair;
+mod together;
 mod unseen;
 mod verify;
 

@@ -6,7 +6,7 @@ use cachetui::plan::repair::{Cause, Command, RepairAction, RepairPlan, RepairReq
 use cachetui::scan::repair::{
     BrokenFile, DistributionFacts, EnvironmentFacts, Facts, Lies, Poison, Source, Way, Why,
 };
-use cachetui::snapshot::{FilePrint, Mode, ModeCounts};
+use cachetui::snapshot::{FilePrint, Identity, Mode, ModeCounts};
 use cachetui::uv::distribution::DirectUrl;
 
 fn file(name: &str, source: Result<Source, Why>) -> BrokenFile {
@@ -15,7 +15,8 @@ fn file(name: &str, source: Result<Source, Why>) -> BrokenFile {
 }
 
 fn source(cache: usize, entry: &str, way: Way) -> Source {
-    Source { cache, entry: PathBuf::from(format!("archive-v0/{entry}")), path: "x.py".into(), way }
+    let entry_is = Identity { device: 1, inode: 2 };
+    Source { cache, entry: PathBuf::from(format!("archive-v0/{entry}")), entry_is, path: "x.py".into(), way }
 }
 
 fn distribution(name: &str, files: Vec<BrokenFile>) -> DistributionFacts {

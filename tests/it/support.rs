@@ -5,12 +5,16 @@ pub(crate) mod fixture;
 pub(crate) mod index;
 #[cfg(target_os = "linux")]
 pub(crate) mod loopdev;
+#[cfg(target_os = "linux")]
+pub(crate) mod made;
 #[cfg(unix)]
 pub(crate) mod pty;
 pub(crate) mod sample;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod stepper;
 pub(crate) mod svg;
+#[cfg(target_os = "linux")]
+pub(crate) mod swap;
 #[cfg(target_os = "linux")]
 pub(crate) mod uv;
 #[cfg(target_os = "linux")]

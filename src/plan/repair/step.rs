@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::plan::At;
 use crate::scan::repair::Way;
-use crate::snapshot::{FilePrint, Mode};
+use crate::snapshot::{FilePrint, Identity, Mode};
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,6 +37,8 @@ pub struct RepairStep {
     pub cache: At,
     /// The entry, relative to that cache's root; none before uv has fetched it.
     pub entry: Option<At>,
+    /// Which directory the entry has to be; none before uv has fetched it.
+    pub entry_is: Option<Identity>,
     /// How its files are linked.
     #[serde(serialize_with = "mode")]
     pub link_mode: Mode,

@@ -239,6 +239,7 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>]) {
             file.source = Ok(Source {
                 cache: candidate.cache,
                 entry: candidate.stored.path.clone(),
+                entry_is: candidate.stored.identity,
                 path: source.clone(),
                 way: candidate.way,
             });

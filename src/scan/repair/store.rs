@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use crate::disk::{FileKind, FileStat};
+use crate::snapshot::Identity;
 use crate::uv::archive_id::is_archive_id;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::{normalize, parse_dist_info};
@@ -15,6 +16,8 @@ use crate::uv::distribution::{normalize, parse_dist_info};
 pub(super) struct Stored {
     /// Where it is, relative to the cache's root: bucket and id.
     pub(super) path: PathBuf,
+    /// Which directory it is.
+    pub(super) identity: Identity,
     /// The names of the `.dist-info` directories in it; a wheel has one.
     pub(super) dist_infos: Vec<OsString>,
 }
@@ -46,9 +49,8 @@ impl Store {
     fn add(&mut self, path: PathBuf) {
         let whole = self.root.join(&path);
         // A symlink is no entry of uv's, and the linker would not enter it.
-        if !FileStat::of(&whole).is_ok_and(|stat| stat.kind == FileKind::Directory) {
-            return;
-        }
+        let found = FileStat::of(&whole).ok().filter(|stat| stat.kind == FileKind::Directory);
+        let Some(FileStat { device, inode, .. }) = found else { return };
         let mut dist_infos = names(&whole);
         dist_infos.retain(|name| parse_dist_info(name).is_some());
         let number = self.entries.len();
@@ -56,7 +58,7 @@ impl Store {
             self.by_name.entry((normalize(&parsed.name), parsed.version)).or_default().push(number);
         }
         self.by_path.insert(path.clone(), number);
-        self.entries.push(Stored { path, dist_infos });
+        self.entries.push(Stored { path, identity: Identity { device, inode }, dist_infos });
     }
 
     /// The entries with this normalized name and version, ordered by path.

@@ -23,6 +23,7 @@ fn scene() -> (Scene, ExpandRequest) {
         root: scene.environment(),
         link: "lib/demo".into(),
         text,
+        identity: None,
         entry: scene.entry(),
         inside: "demo".into(),
         mode: Mode::Hardlink,

@@ -1,14 +1,13 @@
 //! Somebody who swaps a directory for a symlink again and again gets nothing written to where the symlink leads.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use cachetui::control::{Cancel, Progress};
 use cachetui::linker::{Expect, link_tree};
 use cachetui::snapshot::Mode;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{Scene, content, temporaries};
+use crate::support::swap::{self, Pair};
 
 const FILES: usize = 12;
 
@@ -27,21 +26,10 @@ fn scene() -> Scene {
 }
 
 /// Does some work while another thread swaps the package and the symlink.
-fn while_swapping(scene: &Scene, mut work: impl FnMut()) {
-    let (package, symlink) = (scene.environment().join("demo"), scene.environment().join("swapped"));
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                renameat_with(CWD, &package, CWD, &symlink, RenameFlags::EXCHANGE).unwrap();
-            }
-        });
-        work();
-        stop.store(true, Ordering::Relaxed);
-    });
-    if package.is_symlink() {
-        renameat_with(CWD, &package, CWD, &symlink, RenameFlags::EXCHANGE).unwrap();
-    }
+fn while_swapping(scene: &Scene, work: impl FnOnce()) {
+    let (directory, symlink) = (scene.environment().join("demo"), scene.environment().join("swapped"));
+    let ((), swaps) = swap::while_swapping(&Pair { directory, symlink }, work);
+    assert!(swaps > 0);
 }
 
 #[test]

@@ -166,6 +166,15 @@ impl Session {
         self.wait_for(text)
     }
 
+    /// Waits until the program has written another frame to its end.
+    pub(crate) fn wait_for_frame(&mut self) {
+        let length = self.raw.len();
+        while first_frame(&self.raw[length..]).is_none() {
+            let bytes = self.output.recv_timeout(PATIENCE).expect("another frame is drawn");
+            self.take(&bytes);
+        }
+    }
+
     /// Whether the terminal echoes what is typed and waits for whole lines.
     pub(crate) fn is_cooked(&self) -> bool {
         let terminal = self.terminal.as_ref().expect("it is closed only at the end");

@@ -130,7 +130,14 @@ impl Ground {
         let request = |(entry, name): (PathBuf, &str)| {
             let mut items = items_of(&entry, expect, &Cancel::default()).unwrap();
             items.retain_mut(|item| is_placed(item, &entry, &site, name));
-            TreeRequest { entry, root: environment.to_owned(), mode, items, touch: vec![site.clone()] }
+            TreeRequest {
+                entry,
+                identity: None,
+                root: environment.to_owned(),
+                mode,
+                items,
+                touch: vec![site.clone()],
+            }
         };
         self.entries().into_iter().map(request).collect()
     }

@@ -1,0 +1,119 @@
+//! Keys, mouse, pasted text and sizes at random: the interface never fails, and nothing on disk changes unless somebody was
+//! asked.
+
+use rustix::process::Signal;
+
+use super::{Home, SCANNED};
+use crate::support::pty::Session;
+use crate::support::swap::seen;
+
+/// Every action's keys but those that leave, suspend, or answer a question.
+const KEYS: [&str; 53] = [
+    "j", "k", "h", "l", "g", "G", "1", "2", "3", "4", "5", "\t", " ", "v", "a", "*", "u", "/", "s", "b", "m",
+    "w", "!", "p", "L", "R", "V", "D", "z", "X", "r", "S", "?", "\x04", "\x15", "\x06", "\x02", "\x0c",
+    "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b[Z", "\x7f",
+    "\x1bOP", "x", "0", "é", "\x1b[3~",
+];
+/// What answers, and what leads to questions.
+const ANSWERS: [&str; 5] = ["\r", "y", "Y", "n", "\x1b"];
+/// Titles of questions.
+const QUESTIONS: [&str; 6] = [
+    "carry out the plan?",
+    "keep it there alone?",
+    "are you sure?",
+    "put it back?",
+    "empty the trash?",
+    "leave?",
+];
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 20).unwrap() % limit
+    }
+
+    fn size(&mut self) -> (u16, u16) {
+        let (columns, rows) = if self.below(8) == 0 { (500, 200) } else { (140, 50) };
+        let cells = |limit: usize, random: &mut Self| u16::try_from(1 + random.below(limit)).unwrap();
+        (cells(columns, self), cells(rows, self))
+    }
+
+    /// One event. Whoever does not answer presses no key and clicks on nothing that would.
+    fn event(&mut self, session: &mut Session, answers: bool) {
+        match self.below(20) {
+            0 => {
+                let (columns, rows) = self.size();
+                session.resize(columns, rows);
+            }
+            1 => {
+                let text = ["y\n", "prune\r", "yes", "q", "\x1b[A", "ein Stück", "\0\x07"][self.below(7)];
+                session.send(&format!("\x1b[200~{text}\x1b[201~"));
+            }
+            2 | 3 => {
+                // Wheel and movement; pressed and let go.
+                let (button, clicks) = ([64, 65, 35][self.below(3)], answers && self.below(2) == 0);
+                let button = if clicks { 0 } else { button };
+                let (column, row) = (1 + self.below(150), 1 + self.below(50));
+                session.send(&format!("\x1b[<{button};{column};{row}M\x1b[<{button};{column};{row}m"));
+            }
+            4..=6 if answers => session.send(ANSWERS[self.below(ANSWERS.len())]),
+            4 => session.send("\x1b"),
+            _ => session.send(KEYS[self.below(KEYS.len())]),
+        }
+    }
+}
+
+fn journey(seed: u64, events: usize, answers: bool) {
+    let home = Home::new();
+    let looked = || [seen(&home.path().join("cache")), seen(&home.path().join("app"))];
+    let before = looked();
+    let mut session = home.open((120, 40), &[]);
+    session.wait_for(SCANNED);
+    let mut random = Random(seed | 1);
+    for number in 0..events {
+        random.event(&mut session, answers);
+        if number % 8 == 7 {
+            // Another size is always drawn: what came before it has been answered by then.
+            let (columns, rows) = random.size();
+            session.resize(columns, rows);
+            session.wait_for_frame();
+        }
+    }
+    let changed = looked() != before;
+    session.signal(Signal::TERM);
+    let end = session.end();
+    let said = String::from_utf8_lossy(&end.raw).into_owned();
+    assert_eq!((end.code, end.signal.as_deref()), (128 + 15, None), "seed {seed}: {}", tail(&said));
+    assert!(!said.contains("panicked at"), "seed {seed}: {}", tail(&said));
+    assert!(end.cooked && !end.screen.alternate_screen(), "seed {seed}: the terminal is as it was");
+    let asked = answers && QUESTIONS.iter().any(|title| said.contains(title));
+    assert!(!changed || asked, "seed {seed}: something has changed, and nobody was asked");
+}
+
+fn tail(text: &str) -> String {
+    let start = text.chars().count().saturating_sub(3_000);
+    text.chars().skip(start).collect()
+}
+
+#[test]
+fn whatever_is_pressed_nothing_changes_without_an_answer() {
+    journey(0x5eed_0001, 400, false);
+}
+
+#[test]
+fn whatever_is_pressed_and_answered_what_changes_was_asked_for() {
+    journey(0x5eed_0002, 400, true);
+}
+
+#[test]
+#[ignore = "some minutes: several thousand events"]
+fn whatever_is_pressed_at_length() {
+    for seed in 1..=5 {
+        journey(seed * 0x9e37_79b9, 2_000, false);
+        journey(seed * 0x85eb_ca6b, 2_000, true);
+    }
+}

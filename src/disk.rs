@@ -9,11 +9,10 @@ pub mod extent;
 pub mod mounts;
 pub mod processes;
 pub mod read;
+pub mod same;
 pub mod stat;
 pub mod volume;
 pub mod walk;
-#[cfg(windows)]
-mod win32;
 
 pub use error::Error;
 pub use stat::{Content, FileKind, FileStat, Time};

@@ -1,11 +1,12 @@
 //! What the system knows of an open file, and of the volume it lies on.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::ffi::OsStringExt as _;
 use std::os::windows::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf, Prefix};
 
 use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, ERROR_NO_MORE_FILES};
 use windows_sys::Win32::Storage::FileSystem::{
@@ -87,7 +88,41 @@ pub(crate) fn open(path: &Path, look: Look, follow: Follow) -> io::Result<File> 
         .access_mode(access)
         .share_mode(share)
         .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_NO_RECALL | reparse)
-        .open(path)
+        .open(verbatim(path))
+}
+
+/// An absolute path as the Win32 layer passes it on unread: it may be long, and `NUL` and `aux.py` are plain names.
+///
+/// A path with `.` or `..` in it, which only that layer understands, stays as it is.
+fn verbatim(path: &Path) -> Cow<'_, Path> {
+    let mut components = path.components();
+    let start = match components.next() {
+        Some(Component::Prefix(prefix)) => match prefix.kind() {
+            Prefix::Disk(drive) => OsString::from(format!(r"\\?\{}:", char::from(drive))),
+            Prefix::UNC(server, share) => {
+                let mut start = OsString::from(r"\\?\UNC\");
+                start.push(server);
+                start.push(r"\");
+                start.push(share);
+                start
+            }
+            _ => return Cow::Borrowed(path),
+        },
+        _ => return Cow::Borrowed(path),
+    };
+    if components.next() != Some(Component::RootDir) {
+        return Cow::Borrowed(path);
+    }
+    let mut whole = start;
+    for component in components.clone() {
+        let Component::Normal(name) = component else { return Cow::Borrowed(path) };
+        whole.push(r"\");
+        whole.push(name);
+    }
+    if components.next().is_none() {
+        whole.push(r"\");
+    }
+    Cow::Owned(PathBuf::from(whole))
 }
 
 /// What is known of an open file, directory or reparse point.
@@ -289,4 +324,25 @@ pub(crate) fn volume(file: &File) -> io::Result<Volume> {
         return Err(failed());
     }
     Ok(Volume { filesystem: until_nul(&name).to_string_lossy().into_owned(), flags })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absolute_paths_are_passed_on_unread_and_others_stay() {
+        for (given, expected) in [
+            (r"C:\uv\aux.py", r"\\?\C:\uv\aux.py"),
+            ("C:/uv/x", r"\\?\C:\uv\x"),
+            (r"C:\", r"\\?\C:\"),
+            (r"\\server\share\x", r"\\?\UNC\server\share\x"),
+            (r"\\?\C:\uv", r"\\?\C:\uv"),
+            (r"C:\uv\..\x", r"C:\uv\..\x"),
+            (r"C:x", r"C:x"),
+            (r"uv\x", r"uv\x"),
+        ] {
+            assert_eq!(verbatim(Path::new(given)).as_os_str(), expected, "{given}");
+        }
+    }
 }

@@ -174,7 +174,7 @@ fn threads_start_only_in_the_worker_the_walker_and_the_event_reader() {
     let allowed = ["worker.rs", "disk/walk.rs", "tui/reader.rs"];
     let mut wrong = Vec::new();
     for (path, code) in files() {
-        let here = path.to_str().unwrap();
+        let here = &*path.to_str().unwrap().replace('\\', "/");
         let starts =
             ["thread::spawn(", "thread::scope(", "thread::Builder"].iter().any(|call| code.contains(call));
         if starts && !allowed.contains(&here) && !here.starts_with("worker/") {

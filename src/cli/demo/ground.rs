@@ -68,6 +68,8 @@ impl<'a> Ground<'a> {
         modified: Time,
     ) -> Result<(), Error> {
         self.directory_of(path)?;
+        // Before Windows 10 1809 a read-only file would keep the sample from being removed.
+        let mode_bits = if cfg!(windows) { mode_bits | 0o200 } else { mode_bits };
         linker::write_new(path, bytes, mode_bits)?;
         Ok(linker::set_time(path, modified)?)
     }
@@ -85,6 +87,10 @@ impl<'a> Ground<'a> {
     /// Links a file of an entry to where it is installed. What becomes a file of its own gets a time of its own, as for uv.
     pub(super) fn link(&mut self, from: &Path, to: &Path, mode: Mode, installed: Time) -> Result<(), Error> {
         self.directory_of(to)?;
+        // A symlink may lead nowhere; what is made in its stead where there are none may not.
+        if cfg!(windows) && mode == Mode::Symlink && !from.exists() {
+            return Ok(());
+        }
         match linker::link(from, to, mode)?.mode {
             Mode::Hardlink => Ok(()),
             Mode::Clone | Mode::Symlink | Mode::Copy => Ok(linker::set_time(to, installed)?),

@@ -17,6 +17,7 @@ fn does_what_it_says<C: Calls>(path: &Path) {
     let inside = root.enter(name("inside")).unwrap().again().unwrap();
     let mut file = inside.create_file(name("one")).unwrap();
     file.write_all(b"first").unwrap();
+    drop(file);
     assert_eq!(inside.create_file(name("one")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
     inside.hardlink(name("one"), &root, name("other")).unwrap();
     let (one, other) = (inside.stat(name("one")).unwrap(), root.stat(name("other")).unwrap());
@@ -34,11 +35,9 @@ fn does_what_it_says<C: Calls>(path: &Path) {
             assert_eq!(inside.following(name("link")).unwrap().inode, one.stat.inode);
             assert!(inside.open_file(name("link")).is_err(), "symlinks are not followed");
         }
-        Err(error) => {
-            assert!(cfg!(windows), "{error}");
-            println!("not run: symlinks: {error}");
-            drop(inside.create_file(name("link")).unwrap());
-        }
+        // On Windows they need a privilege, and Wine only says that it makes them.
+        Err(_) if cfg!(windows) => drop(inside.create_file(name("link")).unwrap()),
+        Err(error) => panic!("{error}"),
     }
     assert!(inside.enter(name("one")).is_err(), "a file is no directory");
     let mut read = String::new();
@@ -60,6 +59,8 @@ fn does_what_it_says<C: Calls>(path: &Path) {
         }
         Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported),
     }
+    // Older systems keep the name of what is removed until nobody has it open.
+    drop(inside);
     root.remove_directory(name("inside")).unwrap();
     assert_eq!(names(&root), [name("third")]);
 }
@@ -234,7 +235,8 @@ mod windows {
         let links = directory.stat(OsStr::new("0")).unwrap().stat.links;
         match refused {
             Some(error) => assert_eq!((error.kind(), links), (io::ErrorKind::TooManyLinks, 1024)),
-            None => println!("not run: the limit of 1,024 links: this filesystem allowed {links}"),
+            // Another filesystem, which has another limit.
+            None => assert_eq!(links, 1200),
         }
     }
 
@@ -250,10 +252,9 @@ mod windows {
         write(&root.enter(name("outside")).unwrap(), "precious", "");
         root.rename_new(name("environment"), name("away")).unwrap();
         root.rename_new(name("outside"), name("environment")).unwrap();
-        for child in names(&inside) {
-            inside.remove_file(&child).unwrap();
-        }
-        assert_eq!(names(&inside), [""; 0]);
+        write(&inside, "later", "");
+        assert!(inside.stat(name("mine")).is_ok() && inside.stat(name("precious")).is_err());
+        assert_eq!(names(&root.enter(name("away")).unwrap()), [name("later"), name("mine")]);
         assert_eq!(names(&root.enter(name("environment")).unwrap()), [name("precious")]);
     }
 }

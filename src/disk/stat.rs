@@ -176,7 +176,7 @@ impl FileStat {
             disk: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             links: stat.st_nlink as u64,
             owner: stat.st_uid,
-            mode_bits: stat.st_mode & 0o7777,
+            mode_bits: stat.st_mode as u32 & 0o7777,
             modified: Time::new(stat.st_mtime as i64, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
             changed: Time::new(stat.st_ctime as i64, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
         }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are made")]
 
-#[cfg(any(not(unix), test))]
+#[cfg(all(unix, test))]
 use std::fs::Metadata;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -81,17 +81,11 @@ fn take_back(path: &Path, error: io::Error) -> io::Result<()> {
     Err(error)
 }
 
-/// The permission bits of a file; on Windows they tell only whether it can be written.
+/// The permission bits of a file.
 #[cfg(all(unix, test))]
 pub(super) fn mode_bits(metadata: &Metadata) -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     metadata.mode() & 0o7777
-}
-
-/// The permission bits of a file; here they tell only whether it can be written.
-#[cfg(not(unix))]
-pub(super) fn mode_bits(metadata: &Metadata) -> u32 {
-    if metadata.permissions().readonly() { 0o444 } else { 0o644 }
 }
 
 /// Sets the permission bits of an open file.

@@ -2,8 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are made")]
 
-#[cfg(all(unix, test))]
-use std::fs::Metadata;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -79,13 +77,6 @@ fn take_back(path: &Path, error: io::Error) -> io::Result<()> {
     // What cannot be removed either is told by the first error.
     drop(std::fs::remove_file(path));
     Err(error)
-}
-
-/// The permission bits of a file.
-#[cfg(all(unix, test))]
-pub(super) fn mode_bits(metadata: &Metadata) -> u32 {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.mode() & 0o7777
 }
 
 /// Sets the permission bits of an open file.

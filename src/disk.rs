@@ -3,15 +3,17 @@
 //! A file that is opened is opened without following a symlink in its last component and without blocking (a FIFO in a
 //! cache must not hang a scan), and only regular files are read.
 
+pub mod attributes;
 pub mod error;
 pub mod extent;
 pub mod mounts;
 pub mod processes;
 pub mod read;
+pub mod same;
 pub mod stat;
 pub mod temporary;
 pub mod volume;
 pub mod walk;
 
 pub use error::Error;
-pub use stat::{FileKind, FileStat, Time};
+pub use stat::{Content, FileKind, FileStat, Time};

@@ -18,7 +18,7 @@ use std::path::{Component, Path};
 use super::prune::Trouble;
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
-use crate::disk::{FileKind, FileStat, Time, error::words, walk};
+use crate::disk::{Content, FileKind, FileStat, Time, error::words, walk};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_trees};
 use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::At;
@@ -136,6 +136,7 @@ fn item(file: &RepairFile) -> Option<Item> {
 /// A symlink as it was seen.
 fn stat_of(print: &FilePrint) -> FileStat {
     FileStat {
+        content: Content::Here,
         kind: FileKind::Symlink,
         device: print.device,
         inode: print.inode,

@@ -18,12 +18,34 @@ pub fn open(path: &Path) -> io::Result<File> {
     regular(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
+/// Opens a regular file for reading, without following a symlink in the last component and without fetching what lies in
+/// a cloud.
+#[cfg(windows)]
+pub fn open(path: &Path) -> io::Result<File> {
+    use super::stat::FileStat;
+    use crate::win32::file::{self, Follow, Look};
+    let looked = FileStat::of(path)?;
+    if let Some(error) = looked.unreadable() {
+        return Err(error);
+    }
+    // What a driver answers for (deduplicated or compressed data) can only be read the way everybody does. That it is
+    // still the file that was looked at shows that no link was followed.
+    let file = file::open(path, Look::Content, Follow::Yes)?;
+    let opened = FileStat::of_file(&file)?;
+    if (opened.device, opened.inode, opened.kind) == (looked.device, looked.inode, looked.kind) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it was replaced while it was opened"))
+    }
+}
+
 /// Reads a regular file of at most `limit` bytes, without following a symlink in the last component.
 pub fn small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, limit)
 }
 
 /// Passes a file on if it is a regular one.
+#[cfg(unix)]
 pub(super) fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }

@@ -4,6 +4,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+#[cfg(windows)]
+use crate::disk::attributes;
+#[cfg(windows)]
+use crate::win32::file::{self, Follow, Look, Told};
+
 /// A moment as nanoseconds since 1970, which holds the years 1678 to 2262; times beyond saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);
@@ -12,6 +17,13 @@ impl Time {
     /// From seconds and nanoseconds as the operating system gives them.
     pub fn new(seconds: i64, nanoseconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
+    }
+
+    /// From units of 100 nanoseconds since 1601, as Windows gives them.
+    pub fn from_1601(units: i64) -> Self {
+        /// 1970 in these units.
+        const EPOCH: i64 = 116_444_736_000_000_000;
+        Self(units.saturating_sub(EPOCH).saturating_mul(100))
     }
 
     /// The same moment as a timestamp.
@@ -37,11 +49,23 @@ pub enum FileKind {
     Other,
 }
 
+/// Where a file's content lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// On this machine, or on a server that gives it like a disk.
+    #[default]
+    Here,
+    /// In a cloud or on a tape, from where reading it would fetch it: it is looked at and never read (Windows).
+    Elsewhere,
+}
+
 /// What `stat` says about one file.
 #[derive(Clone, Copy, Debug)]
 pub struct FileStat {
     /// What it is.
     pub kind: FileKind,
+    /// Where its content lies.
+    pub content: Content,
     /// Identifies the filesystem.
     pub device: u64,
     /// Identifies the file within its filesystem.
@@ -65,25 +89,59 @@ pub struct FileStat {
 impl FileStat {
     /// Reads a path without following a symlink in its last component.
     pub fn of(path: &Path) -> io::Result<Self> {
-        std::fs::symlink_metadata(path).map(|metadata| Self::from_metadata(&metadata))
+        #[cfg(unix)]
+        return std::fs::symlink_metadata(path).map(|metadata| Self::from_metadata(&metadata));
+        #[cfg(windows)]
+        return Self::of_file(&file::open(path, Look::Attributes, Follow::No)?);
     }
 
     /// Reads what a path leads to.
     pub fn following(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata))
+        #[cfg(unix)]
+        return std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata));
+        #[cfg(windows)]
+        return Self::of_file(&file::open(path, Look::Attributes, Follow::Yes)?);
     }
 
     /// Reads an open file.
     pub fn of_file(file: &File) -> io::Result<Self> {
-        file.metadata().map(|metadata| Self::from_metadata(&metadata))
+        #[cfg(unix)]
+        return file.metadata().map(|metadata| Self::from_metadata(&metadata));
+        #[cfg(windows)]
+        return file::told(file).map(|told| Self::from_told(&told));
+    }
+
+    /// From what Windows tells.
+    #[cfg(windows)]
+    fn from_told(told: &Told) -> Self {
+        // A file that is neither compressed nor sparse takes what was allocated for it.
+        let disk = if told.attributes & (attributes::COMPRESSED | attributes::SPARSE) == 0 {
+            told.allocated
+        } else {
+            told.compressed.unwrap_or(told.allocated)
+        };
+        Self {
+            kind: attributes::kind(told.attributes, told.tag),
+            content: attributes::content(told.attributes),
+            device: told.volume,
+            inode: attributes::file_number(told.id),
+            size: u64::try_from(told.size).unwrap_or(0),
+            disk: u64::try_from(disk).unwrap_or(0),
+            links: u64::from(told.links),
+            owner: 0,
+            mode_bits: attributes::mode_bits(told.attributes),
+            modified: Time::from_1601(told.written),
+            changed: Time::from_1601(if told.changed == 0 { told.written } else { told.changed }),
+        }
     }
 
     /// From the standard library's metadata.
     #[cfg(unix)]
-    pub fn from_metadata(metadata: &std::fs::Metadata) -> Self {
+    fn from_metadata(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self {
             kind: kind_of(metadata.file_type()),
+            content: Content::Here,
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
@@ -111,18 +169,32 @@ impl FileStat {
                 FileType::Symlink => FileKind::Symlink,
                 _ => FileKind::Other,
             },
+            content: Content::Here,
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             disk: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             links: stat.st_nlink as u64,
             owner: stat.st_uid,
-            mode_bits: stat.st_mode & 0o7777,
+            mode_bits: stat.st_mode as u32 & 0o7777,
             modified: Time::new(stat.st_mtime as i64, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
             changed: Time::new(stat.st_ctime as i64, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
         }
     }
 }
+
+impl FileStat {
+    /// Why a file must not be opened to read it, if so: it is no regular file, or reading would fetch its content.
+    pub fn unreadable(&self) -> Option<io::Error> {
+        if self.kind != FileKind::File {
+            return Some(io::Error::other("not a regular file"));
+        }
+        (self.content == Content::Elsewhere).then(|| io::Error::other(ELSEWHERE))
+    }
+}
+
+/// What is said of a file whose content would have to be fetched.
+pub const ELSEWHERE: &str = "its content lies in a cloud or on a tape, and was not fetched";
 
 /// Whether this user may write to what is at a path, as far as its permissions tell.
 pub fn may_write(path: &Path) -> bool {

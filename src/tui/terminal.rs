@@ -55,6 +55,7 @@ pub(super) enum Taskbar {
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<Memory>>,
     memory: Rc<RefCell<Vec<u8>>>,
+    #[cfg(unix)]
     capture: Capture,
     panics: Arc<Mutex<Vec<String>>>,
     _hook: Hook,
@@ -83,7 +84,14 @@ impl Screen {
         enter(capture)?;
         let terminal =
             Terminal::new(CrosstermBackend::new(Memory(Rc::clone(&memory)))).inspect_err(|_| leave())?;
-        Ok(Self { terminal, memory, capture, panics, _hook: hook })
+        Ok(Self {
+            terminal,
+            memory,
+            #[cfg(unix)]
+            capture,
+            panics,
+            _hook: hook,
+        })
     }
 
     /// The size of the terminal, in cells; as before when it will not say.
@@ -119,6 +127,7 @@ impl Screen {
 
     /// There is no such thing as stopping a job here.
     #[cfg(not(unix))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere it stops, which can fail")]
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         Ok(())
     }

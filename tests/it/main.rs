@@ -39,5 +39,6 @@ mod samples;
 mod support;
 mod tui;
 mod uv;
+#[cfg(unix)]
 mod verify;
 mod walk;

@@ -2,10 +2,12 @@
 
 mod distributions;
 mod environments;
+#[cfg(unix)]
 mod fixtures;
 mod hostile;
 mod links;
 mod names;
 mod pointers;
 mod records;
+#[cfg(unix)]
 mod roots;

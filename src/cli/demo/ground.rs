@@ -68,20 +68,29 @@ impl<'a> Ground<'a> {
         modified: Time,
     ) -> Result<(), Error> {
         self.directory_of(path)?;
+        // Before Windows 10 1809 a read-only file would keep the sample from being removed.
+        let mode_bits = if cfg!(windows) { mode_bits | 0o200 } else { mode_bits };
         linker::write_new(path, bytes, mode_bits)?;
         Ok(linker::set_time(path, modified)?)
     }
 
-    /// Makes a symlink with this text.
+    /// Makes a symlink with this text. On Windows the sample does without where this user may not make any.
     pub(super) fn symlink(&mut self, target: &Path, path: &Path, modified: Time) -> Result<(), Error> {
         self.directory_of(path)?;
-        linker::symlink(target, path)?;
-        Ok(linker::set_time(path, modified)?)
+        match linker::symlink(target, path) {
+            Ok(()) => Ok(linker::set_time(path, modified)?),
+            Err(_) if cfg!(windows) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Links a file of an entry to where it is installed. What becomes a file of its own gets a time of its own, as for uv.
     pub(super) fn link(&mut self, from: &Path, to: &Path, mode: Mode, installed: Time) -> Result<(), Error> {
         self.directory_of(to)?;
+        // A symlink may lead nowhere; what is made in its stead where there are none may not.
+        if cfg!(windows) && mode == Mode::Symlink && !from.exists() {
+            return Ok(());
+        }
         match linker::link(from, to, mode)?.mode {
             Mode::Hardlink => Ok(()),
             Mode::Clone | Mode::Symlink | Mode::Copy => Ok(linker::set_time(to, installed)?),

@@ -30,11 +30,7 @@ impl<'a> Source<'a> {
         if stat.kind != FileKind::File {
             return Err(not_regular());
         }
-        #[cfg(unix)]
-        let bits = stat.mode_bits;
-        #[cfg(not(unix))]
-        let bits = crate::linker::file::mode_bits(&file.metadata()?);
-        Ok(Self { place, name, file, found: Found { stat, bits }, text })
+        Ok(Self { place, name, file, found: Found { stat, bits: stat.mode_bits }, text })
     }
 }
 

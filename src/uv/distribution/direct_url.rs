@@ -81,11 +81,10 @@ impl DirectUrl {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn only_files_of_this_machine_have_a_path() {
         let path = |url: &str| file_path(url);

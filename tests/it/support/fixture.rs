@@ -1,12 +1,13 @@
 //! The sample caches in `tests/fixtures`, unpacked into temporary directories.
 
+#[cfg(unix)]
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
 /// Every sample, by the name of its archive without `.tar.gz`. Each holds `cache` and one or more environments.
+#[cfg(unix)]
 pub(crate) const ALL: [&str; 6] = [
     "uv-0.5.0-cache",
     "uv-0.6.0-cache",
@@ -15,6 +16,23 @@ pub(crate) const ALL: [&str; 6] = [
     "uv-0.13.8-cache",
     "uv-0.13.8-windows-cache",
 ];
+
+/// The samples that can be unpacked where symlinks need a privilege.
+#[cfg(windows)]
+pub(crate) const ALL: [&str; 1] = ["uv-0.13.8-windows-cache"];
+
+#[cfg(unix)]
+fn unpack(archive: &Path, directory: &Path) {
+    let status =
+        std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(directory).status().unwrap();
+    assert!(status.success(), "`tar` unpacks `{}`", archive.display());
+}
+
+#[cfg(windows)]
+fn unpack(archive: &Path, directory: &Path) {
+    let file = std::fs::File::open(archive).unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(file)).unpack(directory).unwrap();
+}
 
 /// An unpacked sample, removed when dropped.
 pub(crate) struct Fixture {
@@ -27,9 +45,7 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let archive =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.tar.gz"));
-        let status =
-            Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(directory.path()).status().unwrap();
-        assert!(status.success(), "`tar` unpacks `{}`", archive.display());
+        unpack(&archive, directory.path());
         Self { directory }
     }
 
@@ -58,6 +74,7 @@ impl Fixture {
     }
 
     /// The files of the cache with one extension, outside the entries.
+    #[cfg(unix)]
     pub(crate) fn cached_files(&self, extension: &str) -> Vec<PathBuf> {
         let cache = self.cache();
         let is_outside =

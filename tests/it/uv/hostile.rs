@@ -144,6 +144,7 @@ fn within_budget(work: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it counts the files of all samples, some of which have symlinks")]
 fn real_files_cut_at_every_byte_are_answered() {
     let files = real_files();
     assert!(files.len() > 30, "{}", files.len());
@@ -204,6 +205,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "its paths are those of Unix")]
     fn any_configuration_gives_an_absolute_root_or_an_error(texts in prop::collection::vec("[a-z=\\[\\]\" .\\-\n/*]{0,40}", 4), value in "\\PC{0,12}", platform in 0..3_usize) {
         let read = |path: &Path| texts.get(path.as_os_str().len() % 5).cloned();
         let variable = |name: &str| name.len().is_multiple_of(3).then(|| value.clone().into());

@@ -3,6 +3,7 @@
 //! A file that is opened is opened without following a symlink in its last component and without blocking (a FIFO in a
 //! cache must not hang a scan), and only regular files are read.
 
+pub mod attributes;
 pub mod error;
 pub mod extent;
 pub mod mounts;
@@ -11,6 +12,8 @@ pub mod read;
 pub mod stat;
 pub mod volume;
 pub mod walk;
+#[cfg(windows)]
+mod win32;
 
 pub use error::Error;
-pub use stat::{FileKind, FileStat, Time};
+pub use stat::{Content, FileKind, FileStat, Time};

@@ -19,7 +19,7 @@ use std::path::{Component, Path};
 use super::prune::Trouble;
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
-use crate::disk::{FileKind, FileStat, Time, error::words};
+use crate::disk::{Content, FileKind, FileStat, Time, error::words};
 use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
 use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::At;
@@ -119,6 +119,7 @@ fn item(file: &RepairFile) -> Option<Item> {
 /// A symlink as it was seen.
 fn stat_of(print: &FilePrint) -> FileStat {
     FileStat {
+        content: Content::Here,
         kind: FileKind::Symlink,
         device: print.device,
         inode: print.inode,

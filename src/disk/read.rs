@@ -18,12 +18,38 @@ pub fn open(path: &Path) -> io::Result<File> {
     regular(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
+/// Opens a regular file for reading, without following a symlink in the last component and without fetching what lies in
+/// a cloud.
+#[cfg(windows)]
+pub fn open(path: &Path) -> io::Result<File> {
+    use super::stat::{Content, FileKind, FileStat};
+    use super::win32::{self, Follow, Look};
+    let attributes = win32::open(path, Look::Attributes, Follow::No)?;
+    let looked = win32::stat(&attributes)?;
+    if looked.kind != FileKind::File {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if looked.content == Content::Elsewhere {
+        return Err(io::Error::other("its content lies in a cloud or on a tape and was not fetched"));
+    }
+    // What a driver answers for (deduplicated or compressed data) can only be read the way everybody does. That it is
+    // still the file that was looked at shows that no link was followed.
+    let file = win32::open(path, Look::Content, Follow::Yes)?;
+    let opened: FileStat = win32::stat(&file)?;
+    if (opened.device, opened.inode, opened.kind) == (looked.device, looked.inode, FileKind::File) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it was replaced while it was opened"))
+    }
+}
+
 /// Reads a regular file of at most `limit` bytes, without following a symlink in the last component.
 pub fn small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, limit)
 }
 
 /// Passes a file on if it is a regular one.
+#[cfg(unix)]
 pub(super) fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+#[cfg(windows)]
+use super::win32::{self, Follow, Look};
+
 /// A moment as nanoseconds since 1970, which holds the years 1678 to 2262; times beyond saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);
@@ -37,11 +40,23 @@ pub enum FileKind {
     Other,
 }
 
+/// Where a file's content lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// On this machine, or on a server that gives it like a disk.
+    #[default]
+    Here,
+    /// In a cloud or on a tape, from where reading it would fetch it: it is looked at and never read (Windows).
+    Elsewhere,
+}
+
 /// What `stat` says about one file.
 #[derive(Clone, Copy, Debug)]
 pub struct FileStat {
     /// What it is.
     pub kind: FileKind,
+    /// Where its content lies.
+    pub content: Content,
     /// Identifies the filesystem.
     pub device: u64,
     /// Identifies the file within its filesystem.
@@ -65,25 +80,35 @@ pub struct FileStat {
 impl FileStat {
     /// Reads a path without following a symlink in its last component.
     pub fn of(path: &Path) -> io::Result<Self> {
-        std::fs::symlink_metadata(path).map(|metadata| Self::from_metadata(&metadata))
+        #[cfg(unix)]
+        return std::fs::symlink_metadata(path).map(|metadata| Self::from_metadata(&metadata));
+        #[cfg(windows)]
+        return win32::stat(&win32::open(path, Look::Attributes, Follow::No)?);
     }
 
     /// Reads what a path leads to.
     pub fn following(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata))
+        #[cfg(unix)]
+        return std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata));
+        #[cfg(windows)]
+        return win32::stat(&win32::open(path, Look::Attributes, Follow::Yes)?);
     }
 
     /// Reads an open file.
     pub fn of_file(file: &File) -> io::Result<Self> {
-        file.metadata().map(|metadata| Self::from_metadata(&metadata))
+        #[cfg(unix)]
+        return file.metadata().map(|metadata| Self::from_metadata(&metadata));
+        #[cfg(windows)]
+        return win32::stat(file);
     }
 
     /// From the standard library's metadata.
     #[cfg(unix)]
-    pub fn from_metadata(metadata: &std::fs::Metadata) -> Self {
+    fn from_metadata(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self {
             kind: kind_of(metadata.file_type()),
+            content: Content::Here,
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
@@ -111,6 +136,7 @@ impl FileStat {
                 FileType::Symlink => FileKind::Symlink,
                 _ => FileKind::Other,
             },
+            content: Content::Here,
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             size: u64::try_from(stat.st_size).unwrap_or(0),

@@ -93,7 +93,7 @@ impl Directory {
         let held = waiting::take(&self.path.join(file_name(&resource)), share, access, waiting)?;
         // Who shares a lock may write the same bytes at the same time. Without them the lock still holds: a full disk
         // must not keep anybody from freeing it. A file with another name elsewhere was put here by somebody else.
-        let stat = held.file().metadata().map(|metadata| FileStat::from_metadata(&metadata));
+        let stat = FileStat::of_file(held.file());
         if stat.is_ok_and(|stat| stat.size == 0 && stat.links == 1) {
             drop(held.file().write_all(resource.as_os_str().as_encoded_bytes()));
         }

@@ -105,7 +105,7 @@ fn try_lock(file: &File, share: Share) -> Result<(), TryLockError> {
 
 /// Whether a path names this very file.
 fn is_at(file: &File, path: &Path) -> bool {
-    let open = file.metadata().map(|metadata| FileStat::from_metadata(&metadata));
+    let open = FileStat::of_file(file);
     match (open, FileStat::of(path)) {
         (Ok(open), Ok(named)) => (open.device, open.inode) == (named.device, named.inode),
         _ => false,

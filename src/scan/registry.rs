@@ -3,7 +3,6 @@
 //! An environment whose directory is gone is forgotten, unless the filesystem it lay on is not mounted either: then it is
 //! remembered, and counts among what could not be read.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -94,7 +93,7 @@ fn decoded(row: Row) -> Option<PathBuf> {
     let Some(bytes) = row.path_bytes else { return Some(PathBuf::from(row.path)) };
     let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
     #[cfg(unix)]
-    return Some(PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)));
+    return Some(PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)));
     #[cfg(not(unix))]
     return crate::uv::link_file::wtf8_to_wide(&bytes)
         .map(|units| crate::uv::link_file::wide_to_path(&units));

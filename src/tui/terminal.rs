@@ -53,6 +53,7 @@ pub(super) enum Taskbar {
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<Memory>>,
     memory: Rc<RefCell<Vec<u8>>>,
+    #[cfg(unix)]
     capture: Capture,
     panics: Arc<Mutex<Vec<String>>>,
     _hook: Hook,
@@ -81,7 +82,14 @@ impl Screen {
         enter(capture)?;
         let terminal =
             Terminal::new(CrosstermBackend::new(Memory(Rc::clone(&memory)))).inspect_err(|_| leave())?;
-        Ok(Self { terminal, memory, capture, panics, _hook: hook })
+        Ok(Self {
+            terminal,
+            memory,
+            #[cfg(unix)]
+            capture,
+            panics,
+            _hook: hook,
+        })
     }
 
     /// The size of the terminal, in cells; as before when it will not say.

@@ -1,0 +1,128 @@
+//! What the attributes and the reparse tag of a file on Windows say: tables, so that they can be read and tested
+//! everywhere.
+//!
+//! A reparse point is a file that somebody else answers for: the filesystem (a symlink, a junction), or a driver that
+//! keeps the content elsewhere (a folder of a cloud, deduplicated or compressed data). The tag says who, and one of its
+//! bits whether it stands for another name ([MS-FSCC] 2.1.2.1).
+
+use super::stat::{Content, FileKind};
+
+/// `FILE_ATTRIBUTE_READONLY`.
+pub const READ_ONLY: u32 = 0x1;
+/// `FILE_ATTRIBUTE_DIRECTORY`.
+pub const DIRECTORY: u32 = 0x10;
+/// `FILE_ATTRIBUTE_DEVICE`.
+pub const DEVICE: u32 = 0x40;
+/// `FILE_ATTRIBUTE_SPARSE_FILE`.
+pub const SPARSE: u32 = 0x200;
+/// `FILE_ATTRIBUTE_REPARSE_POINT`.
+pub const REPARSE_POINT: u32 = 0x400;
+/// `FILE_ATTRIBUTE_COMPRESSED`.
+pub const COMPRESSED: u32 = 0x800;
+/// `FILE_ATTRIBUTE_OFFLINE`: the content lies on a tape or the like.
+pub const OFFLINE: u32 = 0x1000;
+/// `FILE_ATTRIBUTE_RECALL_ON_OPEN`: the file has no local part at all.
+pub const RECALL_ON_OPEN: u32 = 0x4_0000;
+/// `FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS`: the content, or a part of it, is fetched when it is read.
+pub const RECALL_ON_DATA_ACCESS: u32 = 0x40_0000;
+
+/// The bit of a tag that says that the file stands for another name.
+const NAME_SURROGATE: u32 = 0x2000_0000;
+/// `IO_REPARSE_TAG_APPEXECLINK`: what the Microsoft Store puts at `python.exe`; only starting it does anything.
+const APP_EXECUTION_ALIAS: u32 = 0x8000_001b;
+/// `IO_REPARSE_TAG_AF_UNIX`, and the FIFOs and devices of the Linux subsystem.
+const SPECIAL: [u32; 4] = [0x8000_0023, 0x8000_0024, 0x8000_0025, 0x8000_0026];
+
+/// The kind of a file with these attributes and, if it is a reparse point, this tag.
+pub fn kind(attributes: u32, tag: u32) -> FileKind {
+    let reparse = attributes & REPARSE_POINT != 0;
+    if reparse && tag & NAME_SURROGATE != 0 {
+        // Symlinks, junctions, and whatever else leads to another place: none of them is followed.
+        FileKind::Symlink
+    } else if attributes & DIRECTORY != 0 {
+        FileKind::Directory
+    } else if attributes & DEVICE != 0 || (reparse && (tag == APP_EXECUTION_ALIAS || SPECIAL.contains(&tag)))
+    {
+        FileKind::Other
+    } else {
+        FileKind::File
+    }
+}
+
+/// Where the content of a file with these attributes lies.
+pub fn content(attributes: u32) -> Content {
+    if attributes & (OFFLINE | RECALL_ON_OPEN | RECALL_ON_DATA_ACCESS) == 0 {
+        Content::Here
+    } else {
+        Content::Elsewhere
+    }
+}
+
+/// Permission bits that say what the attributes say, which is only whether a file may be written.
+pub fn mode_bits(attributes: u32) -> u32 {
+    if attributes & READ_ONLY == 0 { 0o644 } else { 0o444 }
+}
+
+/// Folds a file id of 128 bits into the 64 that identify a file here.
+///
+/// NTFS has 64 bits and leaves the upper half at zero, which keeps its ids as they are. ReFS has both halves: the
+/// directory's number and that of the file in it. They are mixed so that small numbers do not meet.
+pub fn file_number(id: u128) -> u64 {
+    let bytes = id.to_le_bytes();
+    let (low, high) = bytes.split_at(8);
+    let half = |half: &[u8]| half.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    if half(high) == 0 { half(low) } else { seahash::hash(&bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_another_name_is_a_symlink_and_never_entered() {
+        const SYMLINK: u32 = 0xa000_000c;
+        const JUNCTION: u32 = 0xa000_0003;
+        const LINUX_SYMLINK: u32 = 0xa000_001d;
+        for tag in [SYMLINK, JUNCTION, LINUX_SYMLINK] {
+            assert_eq!(kind(REPARSE_POINT | DIRECTORY, tag), FileKind::Symlink, "{tag:x}");
+            assert_eq!(kind(REPARSE_POINT, tag), FileKind::Symlink, "{tag:x}");
+        }
+        assert_eq!(kind(DIRECTORY, SYMLINK), FileKind::Directory, "a tag counts only at a reparse point");
+    }
+
+    #[test]
+    fn what_a_driver_answers_for_stays_what_it_looks_like() {
+        const CLOUD: u32 = 0x9000_701a;
+        const COMPRESSED_BY_FILTER: u32 = 0x8000_0017;
+        const DEDUPLICATED: u32 = 0x8000_0013;
+        for tag in [CLOUD, COMPRESSED_BY_FILTER, DEDUPLICATED] {
+            assert_eq!(kind(REPARSE_POINT | DIRECTORY, tag), FileKind::Directory, "{tag:x}");
+            assert_eq!(kind(REPARSE_POINT, tag), FileKind::File, "{tag:x}");
+        }
+        for tag in [APP_EXECUTION_ALIAS, SPECIAL[0], SPECIAL[3]] {
+            assert_eq!(kind(REPARSE_POINT, tag), FileKind::Other, "{tag:x}");
+        }
+        assert_eq!(kind(DEVICE, 0), FileKind::Other);
+        assert_eq!(kind(READ_ONLY, 0), FileKind::File);
+    }
+
+    #[test]
+    fn content_that_would_have_to_be_fetched_is_elsewhere() {
+        for attribute in [OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS] {
+            assert_eq!(content(attribute | REPARSE_POINT), Content::Elsewhere);
+        }
+        // A file of a cloud's folder that is kept on this device is still a reparse point.
+        assert_eq!(content(REPARSE_POINT | READ_ONLY | COMPRESSED | SPARSE), Content::Here);
+    }
+
+    #[test]
+    fn ids_of_64_bits_stay_and_those_of_128_do_not_meet() {
+        assert_eq!(file_number(0x0001_0000_0000_0203), 0x0001_0000_0000_0203);
+        let mut seen = std::collections::HashSet::new();
+        for directory in 1..64_u128 {
+            for file in 0..64_u128 {
+                assert!(seen.insert(file_number(directory << 64 | file)));
+            }
+        }
+    }
+}

@@ -135,7 +135,11 @@ pub(super) fn gather(snapshot: &Snapshot) -> LinkFacts {
     let mut writing: BTreeMap<OsString, Option<Writing>> = BTreeMap::new();
     let mut of_bucket = |path: &Path| {
         let bucket = path.iter().next().unwrap_or_default().to_owned();
-        writing.entry(bucket).or_insert_with_key(|bucket| around(snapshot, bucket)).clone()
+        let around = |bucket: &OsString| {
+            around(snapshot, &|path| path.iter().next() == Some(bucket))
+                .or_else(|| around(snapshot, &|_| true))
+        };
+        writing.entry(bucket).or_insert_with_key(around).clone()
     };
     let mut facts = LinkFacts::default();
     for link in &damaged {
@@ -175,16 +179,14 @@ fn package(path: &Path) -> Option<String> {
     }
 }
 
-/// How most links of a bucket that lead somewhere are written; nothing where there are none.
-fn around(snapshot: &Snapshot, bucket: &OsStr) -> Option<Writing> {
+/// How most of some links that lead somewhere are written; nothing where there are none.
+fn around(snapshot: &Snapshot, wanted: &dyn Fn(&Path) -> bool) -> Option<Writing> {
     if cfg!(windows) {
         // uv reads nothing else there.
         return Some(Writing::LinkFile);
     }
-    let live = snapshot
-        .pointers
-        .iter()
-        .filter(|pointer| pointer.state == PointerState::Live && pointer.path.iter().next() == Some(bucket));
+    let live = snapshot.pointers.iter().filter(|pointer| pointer.state == PointerState::Live);
+    let live = live.filter(|pointer| wanted(&pointer.path));
     let (mut files, mut relative) = (0, 0);
     let mut absolute: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for pointer in live {

@@ -174,7 +174,7 @@ fn root(snapshot: &Snapshot) -> Vec<Finding> {
 /// Buckets of entries on another mount, or another subvolume, than the root.
 fn elsewhere(snapshot: &Snapshot) -> Vec<Finding> {
     let ground = |path: &Path| {
-        let path = std::fs::canonicalize(path).ok()?;
+        let path = crate::disk::canonical(path).ok()?;
         Some((FileStat::of(&path).ok()?.device, volume::mount(&path)))
     };
     let root = ground(&snapshot.cache.path);
@@ -276,7 +276,7 @@ fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally) -> Vec<Finding>
 
 fn symlinks(request: &Request<'_>, cancel: &Cancel) -> Symlinks {
     let cache = &request.snapshot.cache.path;
-    let cache = std::fs::canonicalize(cache).unwrap_or_else(|_| cache.clone());
+    let cache = crate::disk::canonical(cache).unwrap_or_else(|_| cache.clone());
     let start = || Symlinks::new(&cache);
     let states = walk::each(request.environments, request.threads, start, |found, _, index| {
         walk::walk(&request.snapshot.environment(*index).path, cancel, found);

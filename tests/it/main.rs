@@ -29,9 +29,13 @@ mod real_uv;
 #[cfg(unix)]
 mod relink;
 mod repair;
+#[cfg(unix)]
+mod same;
 mod samples;
 mod support;
 mod tui;
 mod uv;
 mod verify;
 mod walk;
+#[cfg(target_os = "linux")]
+mod wine;

@@ -33,7 +33,7 @@ pub fn restore_links(
     progress: &Progress,
 ) -> Vec<LinkOutcome> {
     // The root may be a symlink; what lies beneath it is not followed.
-    let real = std::fs::canonicalize(lock.cache())
+    let real = crate::disk::canonical(lock.cache())
         .map_err(|error| linker::Error::new("find the cache", lock.cache(), error))
         .and_then(|real| Root::open(&real));
     let outcome = |step: &LinkStep| {

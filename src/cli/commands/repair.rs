@@ -139,7 +139,7 @@ fn from(arguments: &RepairArguments, surroundings: &Surroundings) -> Result<Vec<
 /// The caches to look through, each once, the present one first.
 fn caches(present: &Path, from: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut caches = vec![present.to_owned()];
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| crate::disk::canonical(path).unwrap_or_else(|_| path.to_owned());
     for path in from {
         if !caches.iter().any(|known| real(known) == real(&path)) {
             caches.push(path);

@@ -379,7 +379,5 @@ impl fmt::Display for Finding {
 
 /// A path as one word of a shell's command, so that it can be pasted whatever it is called. Escaped.
 fn shell(path: &Path) -> String {
-    let text = human::escape_os(path.as_os_str());
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%,=".contains(character);
-    if text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    human::shell_word(&human::escape_os(path.as_os_str())).into_owned()
 }

@@ -106,7 +106,7 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         }),
         Some(Row::Link(link)) => planning.repair().map(|plan| {
             let link = &plan.links[*link];
-            format!("link {}: {}", link.at.text(), link.reason)
+            format!("{}: link {}", link.reason, link.at.text())
         }),
         Some(Row::Kept(kept)) => planning.changes().map(|plan| plan.kept[*kept].reason.clone()),
         Some(Row::Left(left)) => planning.repair().map(|plan| plan.kept[*left].reason.clone()),

@@ -10,11 +10,10 @@ pub mod extent;
 pub mod mounts;
 pub mod processes;
 pub mod read;
+pub mod same;
 pub mod stat;
 pub mod volume;
 pub mod walk;
-#[cfg(windows)]
-mod win32;
 
 pub use canonical::canonical;
 pub use error::Error;

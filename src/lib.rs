@@ -3,6 +3,10 @@
 //!
 //! That sentence is the architecture: the modules below stand in its order of layers, each imports only from those
 //! above it in this list, and `tests/it/architecture.rs` holds them to it.
+//! Below all of them, on Windows, lies `win32`: calls of the system that the standard library has not.
+
+#[cfg(windows)]
+mod win32;
 
 pub mod human;
 

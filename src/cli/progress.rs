@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::SIGINT;
 
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::surroundings::Surroundings;
@@ -148,18 +149,15 @@ impl Interrupt {
         static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
         let flag = FLAG.get_or_init(|| {
             let flag = Arc::new(AtomicBool::new(false));
-            #[cfg(unix)]
-            {
-                use signal_hook::consts::SIGINT;
-                use signal_hook::flag;
-
-                // In this order: the first signal must not see the flag that it sets itself.
-                let shutdown =
-                    flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&flag));
-                if shutdown.is_ok() {
-                    // Without the handler the signal ends the program in its default way, which is as good.
-                    drop(flag::register(SIGINT, Arc::clone(&flag)));
-                }
+            // In this order: the first signal must not see the flag that it sets itself.
+            let shutdown = signal_hook::flag::register_conditional_shutdown(
+                SIGINT,
+                i32::from(INTERRUPTED),
+                Arc::clone(&flag),
+            );
+            if shutdown.is_ok() {
+                // Without the handler the signal ends the program in its default way, which is as good.
+                drop(signal_hook::flag::register(SIGINT, Arc::clone(&flag)));
             }
             flag
         });

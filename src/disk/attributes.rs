@@ -58,6 +58,37 @@ pub fn content(attributes: u32) -> Content {
     }
 }
 
+/// The target in the content of a reparse point, if it is a symlink or a junction ([MS-FSCC] 2.1.2.4 and 2.1.2.5), in code
+/// units; of an absolute one without the prefix that only the kernel understands.
+pub fn target(content: &[u8]) -> Option<Vec<u16>> {
+    const SYMLINK: u32 = 0xa000_000c;
+    const JUNCTION: u32 = 0xa000_0003;
+    let half = |at: usize| {
+        let bytes = content.get(at..at + 2)?;
+        Some(usize::from(u16::from_le_bytes([bytes[0], bytes[1]])))
+    };
+    let tag = u32::from_le_bytes(content.get(..4)?.try_into().ok()?);
+    // Behind tag, length and a reserved number: where the names are, and of a symlink whether it is relative.
+    let names = match tag {
+        SYMLINK => 20,
+        JUNCTION => 16,
+        _ => return None,
+    };
+    let (start, length) = (names + half(8)?, half(10)?);
+    let units: Vec<u16> = content
+        .get(start..start + length)?
+        .chunks_exact(2)
+        .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+        .collect();
+    let prefix: Vec<u16> = r"\??\".encode_utf16().collect();
+    let network: Vec<u16> = r"\??\UNC\".encode_utf16().collect();
+    Some(match (units.strip_prefix(network.as_slice()), units.strip_prefix(prefix.as_slice())) {
+        (Some(rest), _) => r"\\".encode_utf16().chain(rest.iter().copied()).collect(),
+        (None, Some(rest)) => rest.to_vec(),
+        (None, None) => units,
+    })
+}
+
 /// Permission bits that say what the attributes say, which is only whether a file may be written.
 pub fn mode_bits(attributes: u32) -> u32 {
     if attributes & READ_ONLY == 0 { 0o644 } else { 0o444 }
@@ -65,7 +96,7 @@ pub fn mode_bits(attributes: u32) -> u32 {
 
 /// Folds a file id of 128 bits into the 64 that identify a file here.
 ///
-/// NTFS has 64 bits and leaves the upper half at zero, which keeps its ids as they are. ReFS has both halves: the
+/// NTFS has 64 bits and leaves the upper half at zero, which keeps its ids as they are. `ReFS` has both halves: the
 /// directory's number and that of the file in it. They are mixed so that small numbers do not meet.
 pub fn file_number(id: u128) -> u64 {
     let bytes = id.to_le_bytes();
@@ -113,6 +144,38 @@ mod tests {
         }
         // A file of a cloud's folder that is kept on this device is still a reparse point.
         assert_eq!(content(REPARSE_POINT | READ_ONLY | COMPRESSED | SPARSE), Content::Here);
+    }
+
+    /// The content of a reparse point with this text as its target.
+    fn reparse(tag: u32, text: &str) -> Vec<u8> {
+        let text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+        let mut content = tag.to_le_bytes().to_vec();
+        content.extend([0; 4]);
+        content.extend([0, 0]);
+        content.extend(length);
+        content.extend(length);
+        content.extend([0, 0]);
+        if tag == 0xa000_000c {
+            content.extend([0; 4]);
+        }
+        content.extend(text);
+        content
+    }
+
+    #[test]
+    fn the_targets_of_symlinks_and_junctions_are_read_and_damaged_ones_are_not() {
+        let read = |tag, text| target(&reparse(tag, text)).map(|units| String::from_utf16(&units).unwrap());
+        for tag in [0xa000_000c, 0xa000_0003] {
+            assert_eq!(read(tag, r"\??\C:\uv\cache").as_deref(), Some(r"C:\uv\cache"));
+            assert_eq!(read(tag, r"\??\UNC\server\share\x").as_deref(), Some(r"\\server\share\x"));
+            assert_eq!(read(tag, r"..\archive-v0\x").as_deref(), Some(r"..\archive-v0\x"));
+            let whole = reparse(tag, r"\??\C:\uv\cache");
+            for end in 0..whole.len() {
+                assert_eq!(target(&whole[..end]), None, "{end}");
+            }
+        }
+        assert_eq!(target(&reparse(APP_EXECUTION_ALIAS, "python")), None);
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn path(field: &[u8]) -> PathBuf {
         bytes.push(escaped.unwrap_or(*first));
         rest = if escaped.is_some() { &rest[4..] } else { tail };
     }
-    from_bytes(bytes)
+    from_bytes(&bytes)
 }
 
 fn octal(digits: &[u8]) -> Option<u8> {
@@ -89,14 +89,14 @@ fn octal(digits: &[u8]) -> Option<u8> {
 }
 
 #[cfg(unix)]
-fn from_bytes(bytes: Vec<u8>) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt as _;
-    PathBuf::from(std::ffi::OsString::from_vec(bytes))
+fn from_bytes(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
 #[cfg(not(unix))]
-fn from_bytes(bytes: Vec<u8>) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
+fn from_bytes(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 #[cfg(test)]

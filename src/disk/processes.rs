@@ -3,11 +3,14 @@
 //! A process runs in an environment when its program, its working directory, an argument, its `VIRTUAL_ENV` or a file it
 //! has mapped lies there: the interpreter of an environment is a symlink, so that the program alone says nothing. Of other
 //! users' processes only the arguments can be read.
+//!
+//! On Windows the program tells: what stands in an environment's `Scripts` is a program of its own, which waits for the
+//! interpreter that it starts.
 
 use std::path::PathBuf;
 
 /// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere
-/// than on Linux.
+/// than on Linux and Windows.
 #[cfg(target_os = "linux")]
 pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     let mut found = vec![Vec::new(); directories.len()];
@@ -35,8 +38,30 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     found
 }
 
+/// For each of some directories, the ids of the processes that run in it, in ascending order.
+#[cfg(windows)]
+pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    let mut found = vec![Vec::new(); directories.len()];
+    if directories.is_empty() {
+        return found;
+    }
+    let wanted: Vec<Vec<PathBuf>> = directories
+        .iter()
+        .map(|path| std::iter::once(path.clone()).chain(crate::disk::canonical(path).ok()).collect())
+        .collect();
+    for process in crate::win32::process::all() {
+        let Some(image) = crate::win32::process::image(process.pid) else { continue };
+        for (paths, found) in wanted.iter().zip(&mut found) {
+            if paths.iter().any(|path| super::same::lies_in(&image, path)) {
+                found.push(process.pid);
+            }
+        }
+    }
+    found
+}
+
 /// For each of some directories, the processes that run in it; nothing is known here.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     vec![Vec::new(); directories.len()]
 }

@@ -22,21 +22,17 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// a cloud.
 #[cfg(windows)]
 pub fn open(path: &Path) -> io::Result<File> {
-    use super::stat::{Content, FileKind, FileStat};
-    use super::win32::{self, Follow, Look};
-    let attributes = win32::open(path, Look::Attributes, Follow::No)?;
-    let looked = win32::stat(&attributes)?;
-    if looked.kind != FileKind::File {
-        return Err(io::Error::other("not a regular file"));
-    }
-    if looked.content == Content::Elsewhere {
-        return Err(io::Error::other("its content lies in a cloud or on a tape and was not fetched"));
+    use super::stat::FileStat;
+    use crate::win32::file::{self, Follow, Look};
+    let looked = FileStat::of(path)?;
+    if let Some(error) = looked.unreadable() {
+        return Err(error);
     }
     // What a driver answers for (deduplicated or compressed data) can only be read the way everybody does. That it is
     // still the file that was looked at shows that no link was followed.
-    let file = win32::open(path, Look::Content, Follow::Yes)?;
-    let opened: FileStat = win32::stat(&file)?;
-    if (opened.device, opened.inode, opened.kind) == (looked.device, looked.inode, FileKind::File) {
+    let file = file::open(path, Look::Content, Follow::Yes)?;
+    let opened = FileStat::of_file(&file)?;
+    if (opened.device, opened.inode, opened.kind) == (looked.device, looked.inode, looked.kind) {
         Ok(file)
     } else {
         Err(io::Error::other("it was replaced while it was opened"))

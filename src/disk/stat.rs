@@ -5,7 +5,9 @@ use std::io;
 use std::path::Path;
 
 #[cfg(windows)]
-use super::win32::{self, Follow, Look};
+use crate::disk::attributes;
+#[cfg(windows)]
+use crate::win32::file::{self, Follow, Look, Told};
 
 /// A moment as nanoseconds since 1970, which holds the years 1678 to 2262; times beyond saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +17,13 @@ impl Time {
     /// From seconds and nanoseconds as the operating system gives them.
     pub fn new(seconds: i64, nanoseconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
+    }
+
+    /// From units of 100 nanoseconds since 1601, as Windows gives them.
+    pub fn from_1601(units: i64) -> Self {
+        /// 1970 in these units.
+        const EPOCH: i64 = 116_444_736_000_000_000;
+        Self(units.saturating_sub(EPOCH).saturating_mul(100))
     }
 
     /// The same moment as a timestamp.
@@ -83,7 +92,7 @@ impl FileStat {
         #[cfg(unix)]
         return std::fs::symlink_metadata(path).map(|metadata| Self::from_metadata(&metadata));
         #[cfg(windows)]
-        return win32::stat(&win32::open(path, Look::Attributes, Follow::No)?);
+        return Self::of_file(&file::open(path, Look::Attributes, Follow::No)?);
     }
 
     /// Reads what a path leads to.
@@ -91,7 +100,7 @@ impl FileStat {
         #[cfg(unix)]
         return std::fs::metadata(path).map(|metadata| Self::from_metadata(&metadata));
         #[cfg(windows)]
-        return win32::stat(&win32::open(path, Look::Attributes, Follow::Yes)?);
+        return Self::of_file(&file::open(path, Look::Attributes, Follow::Yes)?);
     }
 
     /// Reads an open file.
@@ -99,7 +108,31 @@ impl FileStat {
         #[cfg(unix)]
         return file.metadata().map(|metadata| Self::from_metadata(&metadata));
         #[cfg(windows)]
-        return win32::stat(file);
+        return file::told(file).map(|told| Self::from_told(&told));
+    }
+
+    /// From what Windows tells.
+    #[cfg(windows)]
+    fn from_told(told: &Told) -> Self {
+        // A file that is neither compressed nor sparse takes what was allocated for it.
+        let disk = if told.attributes & (attributes::COMPRESSED | attributes::SPARSE) == 0 {
+            told.allocated
+        } else {
+            told.compressed.unwrap_or(told.allocated)
+        };
+        Self {
+            kind: attributes::kind(told.attributes, told.tag),
+            content: attributes::content(told.attributes),
+            device: told.volume,
+            inode: attributes::file_number(told.id),
+            size: u64::try_from(told.size).unwrap_or(0),
+            disk: u64::try_from(disk).unwrap_or(0),
+            links: u64::from(told.links),
+            owner: 0,
+            mode_bits: attributes::mode_bits(told.attributes),
+            modified: Time::from_1601(told.written),
+            changed: Time::from_1601(if told.changed == 0 { told.written } else { told.changed }),
+        }
     }
 
     /// From the standard library's metadata.
@@ -149,6 +182,19 @@ impl FileStat {
         }
     }
 }
+
+impl FileStat {
+    /// Why a file must not be opened to read it, if so: it is no regular file, or reading would fetch its content.
+    pub fn unreadable(&self) -> Option<io::Error> {
+        if self.kind != FileKind::File {
+            return Some(io::Error::other("not a regular file"));
+        }
+        (self.content == Content::Elsewhere).then(|| io::Error::other(ELSEWHERE))
+    }
+}
+
+/// What is said of a file whose content would have to be fetched.
+pub const ELSEWHERE: &str = "its content lies in a cloud or on a tape, and was not fetched";
 
 /// Whether this user may write to what is at a path, as far as its permissions tell.
 pub fn may_write(path: &Path) -> bool {

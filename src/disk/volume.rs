@@ -73,8 +73,47 @@ pub fn filesystem(path: &Path) -> Filesystem {
     })
 }
 
+/// Names that Windows gives, and what they mean.
+#[cfg(any(windows, test))]
+const WINDOWS: &[(&str, Accounting)] = &[
+    ("NTFS", Accounting::Exact),
+    ("ReFS", Accounting::Exact),
+    ("FAT32", Accounting::Exact),
+    ("FAT", Accounting::Exact),
+    ("exFAT", Accounting::Exact),
+    // Where a program answers for the files, as in a folder of the Linux subsystem or of a virtual machine.
+    ("9P", Accounting::Unknown),
+];
+
+/// What a volume is by the name of its filesystem and its flags.
+#[cfg(any(windows, test))]
+fn from_windows(name: &str, flags: u32) -> Filesystem {
+    /// `FILE_SUPPORTS_BLOCK_REFCOUNTING`: `ReFS`, and with it a Dev Drive, can clone blocks.
+    const CLONES: u32 = 0x0800_0000;
+    let known = WINDOWS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let reflinks = if flags & CLONES == 0 { Reflinks::Never } else { Reflinks::Possible };
+    match known {
+        // Nothing tells which blocks are shared, so that the numbers of files that may share some are not exact.
+        Some((name, Accounting::Exact)) if reflinks == Reflinks::Possible => {
+            Filesystem { name, reflinks, accounting: Accounting::Unknown }
+        }
+        Some(&(name, accounting)) => Filesystem { name, reflinks, accounting },
+        None => Filesystem { reflinks, ..UNKNOWN },
+    }
+}
+
+/// What `path` lies on; unknown filesystems are taken to keep their accounts to themselves.
+#[cfg(windows)]
+pub fn filesystem(path: &Path) -> Filesystem {
+    use crate::win32::file::{Follow, Look, open, volume};
+    match open(path, Look::Attributes, Follow::Yes).and_then(|file| volume(&file)) {
+        Ok(volume) => from_windows(&volume.filesystem, volume.flags),
+        Err(_) => UNKNOWN,
+    }
+}
+
 /// What `path` lies on; nothing is known here.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn filesystem(_path: &Path) -> Filesystem {
     UNKNOWN
 }
@@ -103,4 +142,21 @@ pub fn mount(path: &Path) -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 pub fn mount(_path: &Path) -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_of_windows_clones_blocks_if_it_says_so_and_its_numbers_are_inexact_then() {
+        let told = |name, flags| {
+            let told = from_windows(name, flags);
+            (told.name, told.reflinks, told.accounting)
+        };
+        assert_eq!(told("NTFS", 0x03e7_2eff), ("NTFS", Reflinks::Never, Accounting::Exact));
+        assert_eq!(told("refs", 0x0801_0000), ("ReFS", Reflinks::Possible, Accounting::Unknown));
+        assert_eq!(told("ReFS", 0), ("ReFS", Reflinks::Never, Accounting::Exact));
+        assert_eq!(told("WinFsp", 0), ("unknown", Reflinks::Never, Accounting::Unknown));
+    }
 }

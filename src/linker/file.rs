@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::Error;
 use crate::disk::Time;
 
-/// Writes a file that must not exist yet, with these permission bits whatever the umask. Bits mean nothing on Windows.
+/// Writes a file that must not exist yet, with these permission bits whatever the umask. On Windows they
+/// only say whether it may be written.
 pub fn write_new(path: &Path, bytes: &[u8], mode_bits: u32) -> Result<(), Error> {
     let failed = |error| Error::new("write the file", path, error);
     let mut file = create_new(path).map_err(failed)?;
@@ -47,7 +48,15 @@ pub(super) fn link_to(target: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(windows)]
 pub(super) fn link_to(target: &Path, path: &Path) -> io::Result<()> {
-    std::os::windows::fs::symlink_file(target, path)
+    std::os::windows::fs::symlink_file(target, path)?;
+    // Wine says of every symlink that it was made.
+    if path.is_symlink() { Ok(()) } else { Err(nothing_made()) }
+}
+
+/// What is said where the system reports a symlink that is not there.
+#[cfg(windows)]
+pub(super) fn nothing_made() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "the system said that it made a symlink, and made none")
 }
 
 /// Copies a regular file with its permissions to a path that must not exist yet.
@@ -90,10 +99,16 @@ pub(super) fn set_mode_bits(file: &File, mode_bits: u32) -> io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(mode_bits))
 }
 
-/// Sets the permission bits of an open file; here they stay as they are.
+/// Sets the permission bits of an open file; here they only say whether it may be written.
 #[cfg(not(unix))]
-pub(super) fn set_mode_bits(_file: &File, _mode_bits: u32) -> io::Result<()> {
-    Ok(())
+pub(super) fn set_mode_bits(file: &File, mode_bits: u32) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    let read_only = mode_bits & 0o222 == 0;
+    if permissions.readonly() == read_only {
+        return Ok(());
+    }
+    permissions.set_readonly(read_only);
+    file.set_permissions(permissions)
 }
 
 #[cfg(unix)]
@@ -109,14 +124,16 @@ fn modified(path: &Path, time: Time) -> io::Result<()> {
     Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn modified(path: &Path, time: Time) -> io::Result<()> {
-    OpenOptions::new().write(true).open(path)?.set_modified(time.timestamp().into())
+    use crate::win32::file::{self, Follow, Look};
+    file::open(path, Look::Change, Follow::No)?.set_modified(time.timestamp().into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
     use crate::disk::FileStat;
 
     #[cfg(unix)]

@@ -1,15 +1,14 @@
 //! Directories held open, beneath which everything happens.
 //!
-//! On Unix each call names one plain component relative to an open directory, and no call follows a symlink. A directory
-//! that somebody replaces by a symlink, before or in the middle of the work, is therefore an error and never a way out.
-//! Elsewhere paths are used, and each component is looked at before: what is swapped in after the look is not noticed.
+//! Each call names one plain component relative to an open directory, and no call follows a symlink or a junction. A
+//! directory that somebody replaces by one, before or in the middle of the work, is therefore an error and never a way out.
 //!
 //! A [`Root`] or [`Place`] is one open file; whoever works on many directories opens them one after the other.
 
 #[cfg(unix)]
 mod handles;
-#[cfg(any(not(unix), test))]
-mod paths;
+#[cfg(windows)]
+mod windows;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -21,8 +20,8 @@ use crate::disk::{FileKind, FileStat};
 
 #[cfg(unix)]
 use handles::Directory;
-#[cfg(not(unix))]
-use paths::Directory;
+#[cfg(windows)]
+use windows::Directory;
 
 /// What to do where a directory is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,15 @@ pub fn among(holders: &[Holder]) -> Option<Holder> {
         .cloned()
 }
 
+/// The ancestor of this process among the holders of the cache's lock.
+#[cfg(windows)]
+pub fn among(holders: &[Holder]) -> Option<Holder> {
+    let chain = super::holder::windows::ancestors();
+    chain.iter().find_map(|pid| holders.iter().find(|holder| holder.pid == *pid && !holder.waits)).cloned()
+}
+
 /// The ancestor of this process among the holders of the cache's lock: not told here.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn among(_holders: &[Holder]) -> Option<Holder> {
     None
 }

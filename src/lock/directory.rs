@@ -147,19 +147,19 @@ pub(super) fn is_file_name(name: &std::ffi::OsStr) -> bool {
 /// The path that a lock file was made for, if its content fits its name.
 pub(super) fn resource_in(path: &Path) -> Option<PathBuf> {
     let bytes = disk::read::small(path, 1 << 16).ok()?;
-    let resource = decoded(bytes)?;
+    let resource = decoded(&bytes)?;
     (path.file_name()?.to_str()? == file_name(&resource)).then_some(resource)
 }
 
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere not all bytes are a path")]
-fn decoded(bytes: Vec<u8>) -> Option<PathBuf> {
-    Some(PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)))
+fn decoded(bytes: &[u8]) -> Option<PathBuf> {
+    Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
 }
 
 #[cfg(not(unix))]
-fn decoded(bytes: Vec<u8>) -> Option<PathBuf> {
-    crate::uv::link_file::wtf8_to_wide(&bytes).map(|units| crate::uv::link_file::wide_to_path(&units))
+fn decoded(bytes: &[u8]) -> Option<PathBuf> {
+    crate::uv::link_file::wtf8_to_wide(bytes).map(|units| crate::uv::link_file::wide_to_path(&units))
 }
 
 /// The one path of a resource: absolute, its longest existing prefix canonicalised, without `.` and `..`.

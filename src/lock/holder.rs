@@ -1,12 +1,14 @@
 //! Who holds a lock, as far as the platform tells.
 //!
-//! Linux lists all locks in `/proc/locks`, with the process that took each; see [`table`] for what that leaves open. Other
-//! platforms tell nothing, and nobody is named there.
+//! Linux lists all locks in `/proc/locks`, with the process that took each; see [`table`] for what that leaves open. On
+//! Windows the Restart Manager tells who has the file open. Other platforms tell nothing, and nobody is named there.
 
 #[cfg(target_os = "linux")]
 pub(super) mod process;
 #[cfg(target_os = "linux")]
 pub(super) mod table;
+#[cfg(windows)]
+pub(super) mod windows;
 
 use std::path::{Path, PathBuf};
 
@@ -67,8 +69,17 @@ pub fn of(path: &Path) -> Vec<Holder> {
     table::Table::read().map(|table| table.holders(path, &stat)).unwrap_or_default()
 }
 
+/// Who has a file open whose lock is held. Empty where nobody holds it, or the system does not tell.
+#[cfg(windows)]
+pub fn of(path: &Path) -> Vec<Holder> {
+    match super::file::tried(path) {
+        Ok(Some(share)) => windows::of(path, share),
+        _ => Vec::new(),
+    }
+}
+
 /// Who holds the lock of a file: not told here.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn of(_path: &Path) -> Vec<Holder> {
     Vec::new()
 }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+#[cfg(not(unix))]
+use crate::uv::link_file;
+
 /// A path as two fields: a text, and the bytes in base 64 where the text does not say everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
@@ -43,7 +46,7 @@ impl At {
             Some(text) => Self { path: text.to_owned(), path_bytes: None },
             None => Self {
                 path: name.to_string_lossy().into_owned(),
-                path_bytes: Some(BASE64.encode(name.as_encoded_bytes())),
+                path_bytes: Some(BASE64.encode(&encoded(path))),
             },
         }
     }
@@ -51,7 +54,7 @@ impl At {
     /// The path; of bytes that nobody could have written, the text.
     pub fn path(&self) -> PathBuf {
         let bytes = self.path_bytes.as_ref().and_then(|text| BASE64.decode(text.as_bytes()).ok());
-        bytes.and_then(os_string).map_or_else(|| PathBuf::from(&self.path), PathBuf::from)
+        bytes.and_then(|bytes| os_string(&bytes)).map_or_else(|| PathBuf::from(&self.path), PathBuf::from)
     }
 
     /// The path as text; what is not UTF-8 is replaced. Not escaped.
@@ -62,15 +65,27 @@ impl At {
 
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere not every sequence of bytes is a name")]
-fn os_string(bytes: Vec<u8>) -> Option<OsString> {
-    use std::os::unix::ffi::OsStringExt as _;
-    Some(OsString::from_vec(bytes))
+fn os_string(bytes: &[u8]) -> Option<OsString> {
+    use std::os::unix::ffi::OsStrExt as _;
+    Some(OsStr::from_bytes(bytes).to_owned())
 }
 
-/// The bytes are those of the standard library's own encoding, which has no safe way back but through UTF-8.
+/// The bytes of a path, which on Windows are its code units in WTF-8.
+#[cfg(unix)]
+fn encoded(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt as _;
+    path.as_os_str().as_bytes().to_vec()
+}
+
 #[cfg(not(unix))]
-fn os_string(bytes: Vec<u8>) -> Option<OsString> {
-    String::from_utf8(bytes).ok().map(OsString::from)
+fn os_string(bytes: &[u8]) -> Option<OsString> {
+    link_file::wtf8_to_wide(bytes).map(|units| link_file::wide_to_path(&units).into_os_string())
+}
+
+/// The bytes of a path, which on Windows are its code units in WTF-8.
+#[cfg(not(unix))]
+fn encoded(path: &Path) -> Vec<u8> {
+    link_file::path_to_wide(path).map(|units| link_file::wide_to_wtf8(&units)).unwrap_or_default()
 }
 
 impl From<&OsStr> for At {
@@ -93,6 +108,18 @@ mod tests {
             let at: At = serde_json::from_str(&text).unwrap();
             assert_eq!(at.path(), path);
             assert_eq!(text.contains("path_bytes"), std::str::from_utf8(bytes).is_err());
+        }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn an_unpaired_surrogate_comes_back_as_it_went() {
+        for units in [vec![0x61, 0xd800, 0x62], vec![0xdc00], vec![0x61]] {
+            let path = link_file::wide_to_path(&units);
+            let text = serde_json::to_string(&At::new(&path)).unwrap();
+            let at: At = serde_json::from_str(&text).unwrap();
+            assert_eq!(at.path(), path);
+            assert_eq!(text.contains("path_bytes"), path.to_str().is_none());
         }
     }
 

@@ -125,6 +125,7 @@ impl Screen {
 
     /// There is no such thing as stopping a job here.
     #[cfg(not(unix))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere it stops, which can fail")]
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -139,6 +139,10 @@ const CHANGES: &[&str] = &[
     "set_modified(",
     "ftruncate(",
     "fchmod",
+    "relative::rename(",
+    "relative::link(",
+    "relative::remove(",
+    "relative::set_read_only(",
 ];
 
 /// Whether code contains a call as a word of its own: `readlinkat(` is not `linkat(`.
@@ -205,11 +209,31 @@ fn only_cli_prints_and_only_cli_and_the_shell_of_the_interface_read_environment_
 }
 
 #[test]
-fn unsafe_code_stays_in_the_extent_map() {
+fn unsafe_code_stays_in_the_extent_map_and_the_calls_of_windows() {
     let mut wrong = Vec::new();
     for (path, code) in files() {
-        if path != Path::new("disk/extent.rs") && code.contains("unsafe_code") {
+        let allowed = [Path::new("disk/extent.rs"), Path::new("win32.rs")].contains(&path.as_path());
+        if !allowed && code.contains("unsafe_code") {
             wrong.push(path.display().to_string());
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn calls_of_windows_lie_below_everything_and_only_linker_changes_the_disk_by_them() {
+    let mut wrong = Vec::new();
+    for (path, code) in files() {
+        let below = path.starts_with("win32") || path == Path::new("win32.rs");
+        if below && code.contains("crate::") {
+            wrong.push(format!("{} imports from above", path.display()));
+        }
+        if !below && code.contains("windows_sys::") {
+            wrong.push(format!("{} calls the system itself", path.display()));
+        }
+        let changes = code.contains("win32::relative") || code.contains("win32::{");
+        if !below && !path.starts_with("linker") && changes {
+            wrong.push(format!("{} changes the disk by them", path.display()));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use cachetui::control::Cancel;
@@ -45,6 +44,27 @@ fn both(root: &Path, refuse: Option<&'static str>) -> (Record, Record) {
     (fast, slow)
 }
 
+/// Symlinks, and a name that is not UTF-8.
+#[cfg(unix)]
+fn odd_names(root: &Path) {
+    use std::os::unix::ffi::OsStrExt as _;
+    std::os::unix::fs::symlink("..", root.join("a1/loop")).unwrap();
+    std::os::unix::fs::symlink("nowhere", root.join("a1/dangling")).unwrap();
+    std::fs::write(root.join(OsStr::from_bytes(b"not utf-8 \xff\n\x1b[31m")), "x").unwrap();
+}
+
+/// Names that the Win32 layer would take for devices, and a read-only file.
+#[cfg(windows)]
+fn odd_names(root: &Path) {
+    let real = root.canonicalize().unwrap();
+    for name in ["aux.py", "NUL", "read-only"] {
+        std::fs::write(real.join(name), "x").unwrap();
+    }
+    let mut permissions = std::fs::metadata(real.join("read-only")).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(real.join("read-only"), permissions).unwrap();
+}
+
 fn tree() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
@@ -54,9 +74,7 @@ fn tree() -> tempfile::TempDir {
         std::fs::write(below.join(format!("file{number}")), vec![b'x'; number]).unwrap();
     }
     std::fs::hard_link(root.join("a0/b0/file0"), root.join("second name")).unwrap();
-    std::os::unix::fs::symlink("..", root.join("a1/loop")).unwrap();
-    std::os::unix::fs::symlink("nowhere", root.join("a1/dangling")).unwrap();
-    std::fs::write(root.join(OsStr::from_bytes(b"not utf-8 \xff\n\x1b[31m")), "x").unwrap();
+    odd_names(root);
     std::fs::write(root.join("n".repeat(255)), "x").unwrap();
     directory
 }
@@ -82,9 +100,15 @@ fn a_refused_directory_is_not_entered() {
 #[test]
 fn a_root_that_is_missing_a_file_or_a_symlink_is_a_failure_not_a_walk() {
     let directory = tree();
-    let link = directory.path().join("link");
-    std::os::unix::fs::symlink(directory.path().join("a1"), &link).unwrap();
-    for path in [directory.path().join("missing"), directory.path().join("second name"), link] {
+    let mut roots = vec![directory.path().join("missing"), directory.path().join("second name")];
+    #[cfg(unix)]
+    {
+        roots.push(directory.path().join("link"));
+        std::os::unix::fs::symlink(directory.path().join("a1"), &roots[2]).unwrap();
+    }
+    #[cfg(windows)]
+    roots.push(directory.path().join("aux.py"));
+    for path in roots {
         let (fast, slow) = both(&path, None);
         assert_eq!((fast.seen.len(), fast.failed.len()), (0, 1), "{}", path.display());
         assert_eq!((slow.seen.len(), slow.failed.len()), (0, 1), "{}", path.display());

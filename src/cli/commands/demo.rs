@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
 use crate::cli::args::{DemoArguments, ListArguments, Places};
 use crate::cli::demo::{self, Sample};
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
@@ -97,6 +100,12 @@ fn failed(error: impl Into<anyhow::Error>) -> Failure {
     Failure::new(FAILED, error.into().context("Failed to make the sample"))
 }
 
+/// The signals that ask the program to end; Windows makes a SIGINT of Ctrl-C.
+#[cfg(unix)]
+const ENDS: &[i32] = &[SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const ENDS: &[i32] = &[SIGINT, SIGTERM];
+
 /// Whether somebody asked the program to end, by Ctrl-C, a signal, or by closing the terminal.
 struct Interrupted(Arc<AtomicBool>);
 
@@ -104,16 +113,10 @@ impl Interrupted {
     /// From here on such a signal is only noted, so that the sample does not stay behind. A second Ctrl-C ends at once.
     fn watch() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
-        #[cfg(unix)]
-        {
-            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-            use signal_hook::flag;
-
-            // A signal that cannot be watched ends the program in its usual way, which leaves the sample to the system.
-            drop(flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&flag)));
-            for signal in [SIGINT, SIGTERM, SIGHUP] {
-                drop(flag::register(signal, Arc::clone(&flag)));
-            }
+        // A signal that cannot be watched ends the program in its usual way, which leaves the sample to the system.
+        drop(flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&flag)));
+        for signal in ENDS {
+            drop(flag::register(*signal, Arc::clone(&flag)));
         }
         Self(flag)
     }

@@ -72,11 +72,14 @@ impl<'a> Ground<'a> {
         Ok(linker::set_time(path, modified)?)
     }
 
-    /// Makes a symlink with this text.
+    /// Makes a symlink with this text. On Windows the sample does without where this user may not make any.
     pub(super) fn symlink(&mut self, target: &Path, path: &Path, modified: Time) -> Result<(), Error> {
         self.directory_of(path)?;
-        linker::symlink(target, path)?;
-        Ok(linker::set_time(path, modified)?)
+        match linker::symlink(target, path) {
+            Ok(()) => Ok(linker::set_time(path, modified)?),
+            Err(_) if cfg!(windows) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Links a file of an entry to where it is installed. What becomes a file of its own gets a time of its own, as for uv.

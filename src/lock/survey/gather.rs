@@ -8,6 +8,12 @@ use super::{LockFile, Maker, Resource, State, Survey};
 use crate::disk::{self, FileStat};
 use crate::lock::holder::{Holder, Share};
 
+/// What a survey says where there is no table of locks.
+#[cfg(windows)]
+const NOTE: &str = "Windows tells who has a lock file open, and not who of them holds the lock.";
+#[cfg(not(any(target_os = "linux", windows)))]
+const NOTE: &str = "This platform does not tell who holds a lock.";
+
 /// The survey in the making.
 pub(super) struct Gather {
     survey: Survey,
@@ -39,7 +45,7 @@ impl Gather {
         }
         #[cfg(not(target_os = "linux"))]
         {
-            survey.notes.push("This platform does not tell who holds a lock.".to_owned());
+            survey.notes.push(NOTE.to_owned());
             Self { survey, all }
         }
     }
@@ -139,7 +145,9 @@ impl Gather {
     #[cfg(not(target_os = "linux"))]
     #[expect(clippy::unused_self, reason = "elsewhere the table is asked")]
     fn held(&self, path: &Path, _stat: &FileStat) -> (State, Vec<Holder>) {
-        (tried(path), Vec::new())
+        let state = tried(path);
+        let holders = if state.is_held() { crate::lock::holder::of(path) } else { Vec::new() };
+        (state, holders)
     }
 }
 

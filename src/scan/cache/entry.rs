@@ -255,10 +255,11 @@ impl Visitor for EntryVisitor<'_> {
 
 fn within(relative: &Path) -> Within {
     let bytes = relative.as_os_str().as_encoded_bytes();
-    if bytes.ends_with(b".dist-info") && !bytes.contains(&b'/') {
+    let divides = |byte: &u8| *byte == b'/' || (cfg!(windows) && *byte == b'\\');
+    if bytes.ends_with(b".dist-info") && !bytes.iter().any(divides) {
         return Within::DistInfo;
     }
-    match bytes.iter().position(|byte| *byte == b'/') {
+    match bytes.iter().position(divides) {
         Some(end) if bytes[..end].ends_with(b".data") && bytes[end + 1..].starts_with(b"scripts") => {
             Within::Scripts
         }

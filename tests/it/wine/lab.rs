@@ -191,7 +191,7 @@ impl Lab {
     }
 
     /// The same program built for this system, looking at the same cache.
-    pub(super) fn from_here(&self, arguments: &[&str]) -> Command {
+    pub(super) fn here(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cachetui"));
         command.args(arguments).arg("--no-remember").arg("--cache-dir").arg(self.cache());
         command.arg("--root").arg(self.path("envs")).arg("--lock-dir").arg(self.path("locks"));
@@ -208,7 +208,7 @@ impl Lab {
     pub(super) fn install(&self, name: &str, mode: &str, packages: &[&str]) -> PathBuf {
         let root = self.windows(&format!("envs/{name}/.venv"));
         ran(&mut self.uv(&["venv", "--quiet", &root]));
-        ran(&mut self.pip(name, &["install", "--link-mode", mode]).args(packages));
+        ran(self.pip(name, &["install", "--link-mode", mode]).args(packages));
         self.path(&format!("envs/{name}/.venv"))
     }
 

@@ -10,7 +10,7 @@ use crate::support::comparable::comparable;
 use crate::support::uv::ran;
 
 #[test]
-fn a_cache_reads_the_same_on_windows_and_from_here() {
+fn a_cache_reads_the_same_on_windows_and_here() {
     let Some(lab) = Lab::new() else { return };
     lab.install("hard", "hardlink", &["demo-a==1.0", "demo-b"]);
     lab.install("copied", "copy", &["demo-a==2.0"]);
@@ -24,7 +24,7 @@ fn a_cache_reads_the_same_on_windows_and_from_here() {
     for arguments in [&["list"][..], &["envs", "--dists"], &["links"]] {
         let (there, code) = lab.json(arguments);
         assert_eq!(code, 0, "{there:#}");
-        let here = ran(lab.from_here(arguments).arg("--json"));
+        let here = ran(lab.here(arguments).arg("--json"));
         let here: Value = serde_json::from_slice(&here.stdout).unwrap();
         let root = lab.path("envs").canonicalize().unwrap();
         let there = comparable(&there, &lab.windows("envs"));

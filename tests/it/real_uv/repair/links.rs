@@ -428,6 +428,43 @@ fn it_can_be_killed_at_any_call_and_a_second_run_ends_where_an_undisturbed_one_d
 }
 
 #[test]
+fn an_error_at_any_call_leaves_each_link_old_or_whole_and_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    if Command::new("strace").arg("-V").output().is_err() {
+        return not_run("errors at system calls need strace");
+    }
+    let Some((sandbox, _)) = scene(directory.path()) else { return };
+    let cache = sandbox.cache();
+    let before = links(&cache);
+    let (lost, damaged) = (link_of(&cache, "demo-a"), link_of(&cache, "demo-b"));
+    let mut failed = 0;
+    for error in ["ENOSPC", "EIO", "EACCES"] {
+        for call in ["symlinkat", "renameat2", "fsync", "unlinkat"] {
+            for number in 1..=4 {
+                drop(std::fs::remove_file(cache.join(&lost)));
+                lay(&cache.join(&damaged), &Lies::Symlink("../../gone".to_owned()));
+                let plain = repair(&sandbox, "cache", &["--links", "--yes"]);
+                let mut strace = sandbox.command("strace");
+                strace.args(["-f", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={call}"));
+                strace.arg("-e").arg(format!("inject={call}:error={error}:when={number}"));
+                let output = strace.arg(plain.get_program()).args(plain.get_args()).output().unwrap();
+                let when = format!("{error} from the {number}. {call}: {}", text(&output));
+                let now = links(&cache);
+                for (path, said) in &now {
+                    let whole = before.get(path) == Some(said) || said == b"../../gone";
+                    assert!(whole || path.to_string_lossy().contains(".cachetui-"), "{when}: {said:?}");
+                }
+                assert!(!output.status.success() || now == before, "{when}: that was no success");
+                failed += usize::from(!output.status.success());
+                ends(&mut repair(&sandbox, "cache", &["--links", "--yes"]), 0);
+                assert_eq!(links(&cache), before, "{when}");
+            }
+        }
+    }
+    assert!(failed > 6, "only {failed} runs met an error");
+}
+
+#[test]
 fn an_older_uv_gets_the_whole_path_it_writes_and_a_moved_cache_links_that_hold_anywhere() {
     let base = tempfile::tempdir().unwrap();
     let Some(sandbox) = Sandbox::new(base.path()) else { return };

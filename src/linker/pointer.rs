@@ -21,12 +21,14 @@ use crate::scan::print;
 use crate::snapshot::{FilePrint, Mode};
 use crate::uv::link_file::{self, ArchiveTarget, LinkFile};
 
-/// What a pointer is to be written as, where that can be made.
+/// What a pointer is to be written as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A relative symlink.
+    /// A relative symlink, where one can be made; else uv's link file.
+    Fitting,
+    /// A relative symlink and nothing else: uv on Unix takes a link file for no link at all.
     Relative,
-    /// A symlink with a whole path: the cache's root as it is to be named.
+    /// A symlink with a whole path and nothing else: the cache's root as it is to be named.
     Absolute(PathBuf),
     /// uv's link file.
     LinkFile,
@@ -102,15 +104,18 @@ fn stage(
     let temporary = temporary_name();
     let leads_to = match wanted {
         // uv on Windows reads nothing but link files.
-        _ if cfg!(windows) => None,
-        Wanted::Relative => Some(relative(directory, target)),
+        Wanted::Relative | Wanted::Absolute(_) if cfg!(windows) => {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Wanted::Fitting if cfg!(windows) => None,
+        Wanted::Fitting | Wanted::Relative => Some(relative(directory, target)),
         Wanted::Absolute(root) => Some(root.join(&target.bucket).join(&target.id)),
         Wanted::LinkFile => None,
     };
     if let Some(leads_to) = leads_to {
         match symlink(place, &temporary, &leads_to) {
             Ok(()) => return Ok((temporary, Form::Symlink)),
-            Err(error) if cannot_be_made(Mode::Symlink, &error) => {}
+            Err(error) if *wanted == Wanted::Fitting && cannot_be_made(Mode::Symlink, &error) => {}
             Err(error) => return Err(error),
         }
     }

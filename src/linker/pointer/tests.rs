@@ -36,7 +36,7 @@ fn a_pointer_leads_to_its_entry_and_is_replaced_only_when_asked() {
         &root,
         Path::new(POINTER),
         &target("First67890123456"),
-        &Wanted::Relative,
+        &Wanted::Fitting,
         Existing::Keep,
     )
     .unwrap();
@@ -44,10 +44,10 @@ fn a_pointer_leads_to_its_entry_and_is_replaced_only_when_asked() {
     assert_eq!(id_of(&path), "First67890123456");
     let second = target("Second7890123456");
     let error =
-        write_pointer(&root, Path::new(POINTER), &second, &Wanted::Relative, Existing::Keep).unwrap_err();
+        write_pointer(&root, Path::new(POINTER), &second, &Wanted::Fitting, Existing::Keep).unwrap_err();
     assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
     assert_eq!(id_of(&path), "First67890123456");
-    write_pointer(&root, Path::new(POINTER), &second, &Wanted::Relative, Existing::Replace).unwrap();
+    write_pointer(&root, Path::new(POINTER), &second, &Wanted::Fitting, Existing::Replace).unwrap();
     assert_eq!(id_of(&path), "Second7890123456");
     assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
 }
@@ -56,7 +56,7 @@ fn a_pointer_leads_to_its_entry_and_is_replaced_only_when_asked() {
 #[test]
 fn on_unix_it_is_the_relative_symlink_that_uv_writes() {
     let (directory, root) = cache();
-    write_pointer(&root, Path::new(POINTER), &target("First67890123456"), &Wanted::Relative, Existing::Keep)
+    write_pointer(&root, Path::new(POINTER), &target("First67890123456"), &Wanted::Fitting, Existing::Keep)
         .unwrap();
     let path = directory.path().join(POINTER);
     assert_eq!(std::fs::read_link(&path).unwrap(), Path::new("../../../../archive-v0/First67890123456"));
@@ -71,10 +71,10 @@ fn a_link_file_is_replaced_and_any_other_file_stays() {
     crate::linker::write_new(&directory.path().join("link"), b"archive-v0/First67890123456", 0o644).unwrap();
     crate::linker::write_new(&directory.path().join("1.0.http"), b"pointer data", 0o644).unwrap();
     let new = target("Second7890123456");
-    write_pointer(&root, Path::new("link"), &new, &Wanted::Relative, Existing::Replace).unwrap();
+    write_pointer(&root, Path::new("link"), &new, &Wanted::Fitting, Existing::Replace).unwrap();
     assert_eq!(id_of(&directory.path().join("link")), "Second7890123456");
     let error =
-        write_pointer(&root, Path::new("1.0.http"), &new, &Wanted::Relative, Existing::Replace).unwrap_err();
+        write_pointer(&root, Path::new("1.0.http"), &new, &Wanted::Fitting, Existing::Replace).unwrap_err();
     assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read(directory.path().join("1.0.http")).unwrap(), b"pointer data");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "no temporary name is left");
@@ -119,13 +119,13 @@ fn what_names_no_entry_is_refused() {
     {
         let target = ArchiveTarget { bucket: bucket.to_owned(), id: id.to_owned() };
         let error =
-            write_pointer(&root, Path::new("a/b"), &target, &Wanted::Relative, Existing::Keep).unwrap_err();
+            write_pointer(&root, Path::new("a/b"), &target, &Wanted::Fitting, Existing::Keep).unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::InvalidInput, "{bucket}/{id}");
     }
     for pointer in ["../outside", "/outside", ""] {
         let entry = target("First67890123456");
         assert!(
-            write_pointer(&root, Path::new(pointer), &entry, &Wanted::Relative, Existing::Keep).is_err(),
+            write_pointer(&root, Path::new(pointer), &entry, &Wanted::Fitting, Existing::Keep).is_err(),
             "{pointer}"
         );
     }

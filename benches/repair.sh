@@ -3,9 +3,9 @@
 # installing all of it anew, offline, from the same cache. The same environment, the same run, in turns. Prints both;
 # there is nothing to pass or fail.
 #
-#   benches/repair.sh [ROUNDS] [FILES] [REST]
+#   benches/repair.sh [ROUNDS] [FILES] [REST] [MODE…]
 #
-# FILES are those of each distribution. REST are the seconds before each run: ext4 passes over inodes that were freed within
+# The files are made by each MODE: symlink, hardlink, copy and clone, if none is named. FILES are those of each distribution. REST are the seconds before each run: ext4 passes over inodes that were freed within
 # the last five seconds, and making the environment anew frees as many as it has files. uv is taken from UV or PATH, the
 # program from target/release, else target/debug, which is several times slower where it does not wait for the kernel.
 set -euo pipefail
@@ -13,6 +13,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 rounds=${1:-5}
 files=${2:-100}
 rest=${3:-6}
+modes=("${@:4}")
+[ ${#modes[@]} -gt 0 ] || modes=(symlink hardlink copy clone)
 uv=${UV:-uv}
 program=$here/target/release/cachetui
 [ -x "$program" ] || program=$here/target/debug/cachetui
@@ -65,16 +67,28 @@ timed() {
 }
 
 for ((round = 0; round < rounds; round++)); do
-  timed cachetui "$program" repair --yes --no-remember --root "$base/roots" "$base/roots/app"
-  timed uv "$uv" pip install --quiet --reinstall --offline --link-mode symlink --python "$base/roots/app/.venv" "${from[@]}"
+  for mode in "${modes[@]}"; do
+    timed "$mode cachetui" "$program" repair --yes --no-remember --link-mode "$mode" --root "$base/roots" "$base/roots/app"
+    timed "$mode uv" "$uv" pip install --quiet --reinstall --offline --link-mode "$mode" --python "$base/roots/app/.venv" "${from[@]}"
+  done
 done
 
-echo "$program, $("$uv" --version), 60 distributions of $files files"
-awk -v rounds="$rounds" '
-  { wall[$1] = wall[$1] " " $2; cpu[$1] += $3 + $4 }
+echo "$program, $("$uv" --version), 60 distributions of $files files, $(stat -f -c %T "$base")"
+awk -v rounds="$rounds" -v modes="${modes[*]}" '
+  { name = $1 " " $2; wall[name] = wall[name] " " $3; cpu[name] += $4 + $5 }
   function median(text,   n, parts, i, j, t) {
     n = split(text, parts, " ")
     for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (parts[j] + 0 < parts[i] + 0) { t = parts[i]; parts[i] = parts[j]; parts[j] = t }
     return parts[int((n + 1) / 2)]
   }
-  END { for (name in wall) printf "%-10s median %6.2f s   cpu %6.2f s   all%s\n", name, median(wall[name]), cpu[name] / rounds, wall[name] | "sort" }' "$base/times"
+  function line(name) {
+    printf "%-18s median %6.2f s   cpu %6.2f s   all%s\n", name, median(wall[name]), cpu[name] / rounds, wall[name]
+  }
+  END {
+    count = split(modes, mode, " ")
+    for (i = 1; i <= count; i++) {
+      line(mode[i] " cachetui")
+      line(mode[i] " uv")
+      printf "%-18s %.2f of the time\n", "", median(wall[mode[i] " cachetui"]) / median(wall[mode[i] " uv"])
+    }
+  }' "$base/times"

@@ -30,4 +30,4 @@ pub use mode::{Outcome, Refusal, Refused, link};
 pub use place::{Missing, Place, Root};
 pub use pointer::{Existing, Form, Wanted, write_pointer};
 pub use temporary::is_temporary;
-pub use tree::{Expect, Item, Kind, TreeReport, TreeRequest, is_private, items_of, link_tree};
+pub use tree::{Expect, Item, Kind, TreeReport, TreeRequest, is_private, items_of, link_tree, link_trees};

@@ -7,12 +7,14 @@
 //!
 //! Planning cannot fail. What is in doubt is kept.
 
+mod advice;
 mod at;
 mod budget;
 mod caution;
 mod detach;
 mod form;
 mod keep;
+mod objects;
 mod prune;
 mod relink;
 pub mod repair;
@@ -20,13 +22,14 @@ mod request;
 mod step;
 mod watch;
 
+pub use advice::{Advice, advice};
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause};
 pub use relink::{RelinkExpects, RelinkStep};
 pub use request::{Budget, Class, Pinned, Prune, Relink, Request};
-pub use step::{Action, Bytes, PlannedPointer, Price, Step, Totals};
+pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};

@@ -14,6 +14,7 @@
 
 mod cache;
 mod candidates;
+mod central;
 mod content;
 pub mod discover;
 mod doubts;
@@ -26,11 +27,14 @@ mod index;
 mod installed;
 pub mod known;
 pub mod linkable;
+mod objects;
 mod pointers;
+mod presence;
 pub mod print;
 pub mod registry;
 pub mod repair;
 mod share;
+mod sources;
 pub mod verify;
 
 use std::io;
@@ -201,6 +205,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let mut readings = second_round(&candidates, request.threads, &against);
     let bystanders = leave_out_bystanders(&mut readings);
     find_running(&layout, &mut readings);
+    central::projects(&mut readings, &search.led, &request.remembered);
 
     progress.enter(Phase::Evidence);
     snapshot.scope.roots = search.roots;
@@ -219,9 +224,11 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot);
     let unknown = filesystem.accounting == Accounting::Unknown;
     let held = groups::build(&table, &harvest, &readings, unknown, &layout.canonical, request.threads);
+    snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &table, &readings);
     drop(table);
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
+    sources::look(&mut snapshot);
     snapshot.cache.buckets = buckets(&layout, &harvest, &snapshot);
     snapshot.problems.sort_unstable();
     snapshot.problems.dedup();
@@ -241,6 +248,7 @@ struct Gathered {
     facts: Vec<cache::entry::Facts>,
     parts: FxHashMap<usize, cache::bucket::Sums>,
     pointers: Vec<cache::bucket::RawPointer>,
+    objects: Vec<(PathBuf, disk::FileStat)>,
     recorded: Vec<crate::uv::interpreter::InterpreterRecord>,
     environments: Vec<(PathBuf, crate::snapshot::EnvironmentKind)>,
     shared: Vec<share::SharedExtent>,
@@ -317,6 +325,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         }
         gathered.parts.extend(harvest.parts);
         gathered.pointers.extend(harvest.pointers);
+        gathered.objects.extend(harvest.objects);
         gathered.recorded.extend(harvest.recorded);
         gathered.environments.extend(harvest.environments);
         gathered.shared.extend(harvest.shared);

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod files;
 pub mod group;
 pub mod id;
+pub mod object;
 pub mod pointer;
 pub mod print;
 pub mod problem;
@@ -25,11 +26,12 @@ pub use entry::{
 };
 pub use environment::{
     Distribution, DistributionState, Environment, EnvironmentKind, FileBytes, FileCounts, FoundBy, Health,
-    LinkMode, Manager, Mode,
+    LinkMode, Manager, Mode, Project,
 };
 pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Group, Holder, Outside, Reclaimable, Selection};
 pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
+pub use object::StoreObject;
 pub use pointer::{Pointer, PointerForm, PointerState};
 pub use print::{FilePrint, TreePrint};
 pub use problem::Problem;
@@ -50,6 +52,8 @@ pub struct Snapshot {
     pub environments: Vec<Environment>,
     /// What inside the cache leads to an entry or claims to, ordered by path.
     pub pointers: Vec<Pointer>,
+    /// The objects of the content-addressed store, ordered by path.
+    pub objects: Vec<StoreObject>,
     /// Who uses what, ordered by entry, then environment, then distribution.
     pub references: Vec<Reference>,
     /// The storage behind entries and environments, by who holds it.

@@ -7,7 +7,7 @@ use crate::disk::FileStat;
 use crate::linker::{Missing, Place, Root};
 use crate::plan::{Action, Plan, Step, WatchedAs};
 use crate::scan::print;
-use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::bucket::{Bucket, BucketKind, is_object};
 
 use super::prune::Trouble;
 
@@ -58,6 +58,9 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
         (Action::RemoveEnvironment, [top, _]) => {
             bucket(top).is_some_and(|it| it.kind == BucketKind::Environments)
         }
+        (Action::RemoveObjects, [top]) => {
+            bucket(top).is_some_and(|it| it.kind == BucketKind::Files && it.is_known())
+        }
         (Action::RemoveBucket, [top]) => bucket(top).is_some_and(|it| {
             let keeps =
                 [BucketKind::Archive, BucketKind::Files, BucketKind::Environments, BucketKind::Interpreter];
@@ -70,7 +73,8 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
         _ => false,
     };
     let bare = step.action != Action::RemoveEntry && !step.pointers.is_empty();
-    if !fits || bare {
+    let others = step.action != Action::RemoveObjects && !step.objects.is_empty();
+    if !fits || bare || others {
         return Err(refused());
     }
     split(&path).ok_or_else(refused)
@@ -87,6 +91,16 @@ pub(super) fn pointer(path: &Path) -> Result<(PathBuf, PathBuf), Trouble> {
     let names = plain(path).ok_or_else(refused)?;
     let holds = names.len() > 2 && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind.holds_pointers());
     if holds { split(path).ok_or_else(refused) } else { Err(refused()) }
+}
+
+/// The directory and the name of an object of a store, when it is one.
+pub(super) fn object(store: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Trouble> {
+    let is_one = path.starts_with(store) && is_object(path);
+    let refused = || {
+        let shown = crate::human::escape_os(path.as_os_str());
+        Trouble::Refused(format!("a plan cannot remove `{shown}` as a file of the store"))
+    };
+    if is_one { split(path).ok_or_else(refused) } else { Err(refused()) }
 }
 
 pub(super) fn plain(path: &Path) -> Option<Vec<&OsStr>> {

@@ -1,5 +1,6 @@
 //! Carries out the steps of a prune: renames things into the trash.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -175,6 +176,9 @@ impl Pruning<'_> {
 
     /// Does a step; tells whether something of it is left in the trash although it was not done.
     fn step(&mut self, number: usize, step: &Step) -> (Result<(), Trouble>, bool) {
+        if step.action == Action::RemoveObjects {
+            return (self.objects(step), false);
+        }
         let looked = match self.look(number, step) {
             Ok(looked) => looked,
             Err(trouble) => return (Err(trouble), false),
@@ -249,6 +253,65 @@ impl Pruning<'_> {
         let same = found.map(|found| (found.stat.device, found.stat.inode)) == Some(expected);
         moved.push(parked);
         if same { Ok(()) } else { Err(Trouble::Stale("something else was put there meanwhile".to_owned())) }
+    }
+
+    /// Removes objects of the content-addressed store. One that somebody has come to use, or that is another by now, stays.
+    fn objects(&mut self, step: &Step) -> Result<(), Trouble> {
+        check::target(step)?;
+        let store = step.at.path();
+        let (mut gone, mut stay) = (0_u64, 0_u64);
+        let mut directories = BTreeSet::new();
+        for object in &step.objects {
+            let (directory, name) = check::object(&store, &object.at.path())?;
+            directories.insert(directory.clone());
+            let place = match self.cache.directory(&directory, Missing::Fail) {
+                Ok(place) => place,
+                Err(error) if error.source.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let is_it = |place: &Place| {
+                let expects = &object.expects;
+                place.find(name.as_os_str()).ok().flatten().is_some_and(|found| {
+                    let now = print::of(&found.stat);
+                    found.stat.kind == FileKind::File
+                        && (now.device, now.inode, now.size, now.modified)
+                            == (expects.device, expects.inode, expects.size, expects.modified)
+                        && now.links <= expects.links
+                })
+            };
+            if !is_it(&place) {
+                stay += 1;
+                continue;
+            }
+            if let Some(run) = self.trash() {
+                let moved = self.park(run, &place, &directory, name.as_os_str())?;
+                // Whoever linked it between the look and the rename keeps his file; the next one makes the object anew.
+                if !is_it(&moved.here) {
+                    put_back(vec![moved]);
+                    stay += 1;
+                    continue;
+                }
+            } else {
+                let removed = place.remove_file(name.as_os_str());
+                removed.map_err(|error| Trouble::failed("remove", place.join(name.as_os_str()), error))?;
+            }
+            gone += 1;
+        }
+        // uv's own prune would remove those that are empty; one that is not stays.
+        if let Ok(place) = self.cache.directory(&store, Missing::Fail) {
+            for name in directories.iter().filter_map(|directory| directory.file_name()) {
+                drop(place.remove_directory(name));
+            }
+        }
+        if gone == 0 && stay > 0 {
+            return Err(Trouble::Stale("all of it is in use again".to_owned()));
+        }
+        if stay > 0 {
+            let files = crate::human::counted(stay, "file", "files");
+            self.notes
+                .push(format!("{files} of `{}` have come into use since the scan and stay.", step.at.text()));
+        }
+        Ok(())
     }
 
     fn trash(&self) -> Option<&trash::Run> {

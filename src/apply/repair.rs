@@ -7,7 +7,8 @@
 //!
 //! # What is touched
 //! Only what the plan saw: a place where nothing is, or the very symlink that leads nowhere. Intact files stay. The content
-//! is hashed through the handle that is then linked.
+//! is hashed through the handle that is then linked. The distributions of an environment are linked together, on several
+//! threads.
 
 pub mod clear;
 pub mod fetch;
@@ -19,8 +20,8 @@ use std::path::{Component, Path};
 use super::prune::Trouble;
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
-use crate::disk::{Content, FileKind, FileStat, Time, error::words};
-use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
+use crate::disk::{Content, FileKind, FileStat, Time, error::words, walk};
+use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_trees};
 use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::At;
 use crate::plan::repair::{RepairFile, RepairStep};
@@ -37,6 +38,9 @@ pub use restore_links::restore_links;
 /// Links the files of the steps that are about one environment. `progress` counts files and bytes.
 ///
 /// One step that fails or is stale does not stop the others. The answers are in the order of the steps in this environment.
+///
+/// # Panics
+/// Never: there is a report for each request.
 pub fn link(
     steps: &[RepairStep],
     environment: &EnvironmentExclusive<'_>,
@@ -45,18 +49,33 @@ pub fn link(
     progress: &Progress,
 ) -> Vec<RepairOutcome> {
     let root = environment.root();
-    let here = steps.iter().filter(|step| step.at.path() == root);
-    let outcome = |step: &RepairStep| {
-        if cancel.is_cancelled() {
-            return RepairOutcome::ended(step, State::Cancelled, None);
+    let here: Vec<&RepairStep> = steps.iter().filter(|step| step.at.path() == root).collect();
+    if cancel.is_cancelled() {
+        return here.into_iter().map(|step| RepairOutcome::ended(step, State::Cancelled, None)).collect();
+    }
+    let opened = match Root::open(root) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let why = format!("{error}: {}", words(&error.source));
+            let ended = |step| RepairOutcome::ended(step, State::Failed, Some(why.clone()));
+            return here.into_iter().map(ended).collect();
         }
-        let prepared = prepare(step, environment, caches);
-        prepared.map_or_else(
-            |trouble| ended(step, trouble),
-            |request| conclude(step, link_tree(&request, cancel, progress)),
-        )
     };
-    here.map(outcome).collect()
+    let mut requests = Vec::new();
+    let mut outcomes: Vec<Option<RepairOutcome>> = Vec::new();
+    for step in &here {
+        match prepare(step, environment, caches) {
+            Ok(request) => {
+                requests.push(request);
+                outcomes.push(None);
+            }
+            Err(trouble) => outcomes.push(Some(ended(step, trouble))),
+        }
+    }
+    let mut reports = link_trees(&opened, &requests, walk::threads(), cancel, progress).into_iter();
+    let mut conclude = |step| conclude(step, reports.next().expect("there is a report for each request"));
+    let steps = here.into_iter().zip(outcomes);
+    steps.map(|(step, outcome)| outcome.unwrap_or_else(|| conclude(step))).collect()
 }
 
 fn ended(step: &RepairStep, trouble: Trouble) -> RepairOutcome {

@@ -83,6 +83,7 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
                 let item = |name| Item { directory: directory.clone(), name, leads_to: None };
                 entries.extend(names(&place)?.into_iter().map(item));
             }
+            Some(BucketKind::Files) => collect(&top, &name, Path::new(&name), &mut others)?,
             // One by one, also where the bucket went as a whole: what a pointer led to may be gone by now.
             Some(kind) if kind.holds_pointers() => {
                 collect(&top, &name, Path::new(&name), &mut pointers)?;

@@ -5,7 +5,7 @@
 
 mod freed;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
 use crate::lock::{CacheExclusive, holder};
-use crate::plan::{Plan, Step, plan};
+use crate::plan::{At, Plan, Step, plan};
 use crate::snapshot::{Evidence, Snapshot};
 use crate::worker;
 use crate::worker::host::{Host, Means, Told};
@@ -320,6 +320,12 @@ fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Ou
         let same = |it: &&Step| it.expects == step.expects && it.pointers == step.pointers;
         agreed.get(&key(step)).is_some_and(same) && agreed.remove(&key(step)).is_some()
     });
+    // Of a store only what was agreed to, whatever else is free by now.
+    let objects: HashSet<&At> =
+        reviewed.steps.iter().flat_map(|step| &step.objects).map(|it| &it.at).collect();
+    for step in &mut fresh.steps {
+        step.objects.retain(|object| objects.contains(&object.at));
+    }
     let kept: HashMap<_, _> = fresh.kept.iter().map(|kept| (&kept.at, kept.reason.as_str())).collect();
     let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
     let left = steps.map(|step| {

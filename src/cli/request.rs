@@ -67,6 +67,13 @@ pub(super) fn start(
 }
 
 impl Prepared {
+    /// The same for some environments, or projects that hold them: nothing else is searched, and nothing of it is remembered.
+    pub(super) fn only(mut self, directories: &[PathBuf]) -> Self {
+        self.request.places = directories.iter().cloned().map(discover::environment).collect();
+        self.remember = None;
+        self
+    }
+
     /// The cache's root.
     pub(super) fn cache(&self) -> &Path {
         &self.request.cache.path

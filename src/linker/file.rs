@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are made")]
 
-use std::fs::{File, Metadata, OpenOptions};
+#[cfg(any(not(unix), test))]
+use std::fs::Metadata;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -80,7 +82,7 @@ fn take_back(path: &Path, error: io::Error) -> io::Result<()> {
 }
 
 /// The permission bits of a file; on Windows they tell only whether it can be written.
-#[cfg(unix)]
+#[cfg(all(unix, test))]
 pub(super) fn mode_bits(metadata: &Metadata) -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     metadata.mode() & 0o7777

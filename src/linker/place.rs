@@ -263,11 +263,7 @@ impl Place {
     /// Opens a regular file for reading.
     pub(super) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let file = self.directory.open_file(name)?;
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
-        }
+        if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
     }
 
     /// Reads a regular file of at most `limit` bytes.
@@ -304,6 +300,11 @@ impl Place {
     pub(super) fn handle(&self) -> rustix::fd::BorrowedFd<'_> {
         self.directory.handle()
     }
+}
+
+/// What is said of something that was opened and cannot be linked.
+pub(super) fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 /// The components of a path that can only lead down; none for an empty path.

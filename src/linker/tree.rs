@@ -1,10 +1,11 @@
-//! A whole distribution linked into an environment, over what is there.
+//! Whole distributions linked into an environment, over what is there.
 //!
 //! # Order
 //! 1. *Stage*: each file is made under a temporary name beside its destination, its content and what lies at the
 //!    destination proven. 2. *Sync*: if anything has data of its own, the filesystem is synced once (each file, where
 //!    that cannot be done). 3. *Commit*: what lies at each destination is looked at again, and the file renamed over it;
-//!    then the directories are synced. 4. The directories that `CPython` caches are touched.
+//!    then the directories are synced, or the filesystem where they are many. 4. The directories that `CPython` caches
+//!    are touched.
 //!
 //! A crash in between leaves each file old or new, and temporary names that the next request takes away.
 //!
@@ -12,8 +13,8 @@
 //! The caller holds the lock of the environment exclusively, and the cache's at least shared, for the whole call.
 //!
 //! # Limits
-//! Directories are worked on one after the other: a handful of open files at any time, whatever the tree. Memory is a
-//! name and a few numbers per file. Between the second look at a destination and the rename lies one system call.
+//! Each thread works on one directory after the other: a handful of open files at any time, whatever the tree. Memory is
+//! a name and a few numbers per file. Between the second look at a destination and the rename lies one system call.
 
 mod already;
 mod commit;
@@ -21,15 +22,17 @@ pub(super) mod content;
 mod items;
 mod stage;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::mode::Refused;
 use super::{Error, Root};
 use crate::control::{Cancel, Progress};
-use crate::disk::FileStat;
+use crate::disk::{FileStat, walk};
 use crate::snapshot::{Mode, ModeCounts};
 
 pub use items::{is_private, items_of};
+use stage::Staged;
 pub(super) use stage::sweep;
 
 /// What is to be linked where.
@@ -124,6 +127,11 @@ impl TreeReport {
         !self.cancelled && self.failed.is_empty() && self.modified.is_empty() && self.stale.is_empty()
     }
 
+    /// The report of a request that could not be begun.
+    fn unopened(error: Error, request: &TreeRequest) -> Self {
+        Self { failed: vec![error], unmade: request.items.len() as u64, ..Self::default() }
+    }
+
     fn count(&mut self, mode: Mode, size: u64) {
         let (files, bytes) = match mode {
             Mode::Clone => (&mut self.made.clone, &mut self.bytes_shared),
@@ -144,13 +152,41 @@ pub fn link_tree(request: &TreeRequest, cancel: &Cancel, progress: &Progress) ->
     let opened = Root::open(&request.entry).and_then(|entry| Ok((entry, Root::open(&request.root)?)));
     match opened {
         Ok((entry, root)) => link_beneath(&entry, &root, request, cancel, progress),
-        Err(error) => {
-            TreeReport { failed: vec![error], unmade: request.items.len() as u64, ..TreeReport::default() }
-        }
+        Err(error) => TreeReport::unopened(error, request),
     }
 }
 
-/// The same with both ends open already; the request's paths of them only appear in texts.
+/// Does the same for several requests into one environment, on several threads, and answers with a report for each, in
+/// their order. `root` is the root of all of them; their own paths of it only appear in texts.
+///
+/// Everything is staged before anything is renamed, and each filesystem is synced once for all of them. The requests do
+/// not know of each other: of two that want one destination one ends as stale.
+pub fn link_trees(
+    root: &Root,
+    requests: &[TreeRequest],
+    threads: usize,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Vec<TreeReport> {
+    let (changes, swept) = stage::sweep_before(root, requests);
+    let stage = |request: &TreeRequest| {
+        let entry = Root::open(&request.entry);
+        let staged = entry.and_then(|entry| stage(&entry, root, request, &changes, cancel, progress));
+        staged.unwrap_or_else(|error| Staged::from(TreeReport::unopened(error, request)))
+    };
+    let states =
+        walk::each(requests, threads, Vec::new, |done, number, request| done.push((number, stage(request))));
+    let mut staged: Vec<(usize, Staged)> = states.into_iter().flatten().collect();
+    staged.sort_unstable_by_key(|(number, _)| *number);
+    let mut trees: Vec<Staged> = staged.into_iter().map(|(_, staged)| staged).collect();
+    for (tree, swept) in trees.iter_mut().zip(swept) {
+        tree.report.swept = swept.swept;
+        tree.report.failed.splice(0..0, swept.failed);
+    }
+    finish(root, requests, trees, threads, cancel)
+}
+
+/// One request with both ends open already; its paths of them only appear in texts.
 pub(super) fn link_beneath(
     entry: &Root,
     root: &Root,
@@ -158,25 +194,53 @@ pub(super) fn link_beneath(
     cancel: &Cancel,
     progress: &Progress,
 ) -> TreeReport {
-    let text = match std::path::absolute(&request.entry) {
-        Ok(text) => text,
-        Err(error) => {
-            let error = Error::new("make the path absolute", &request.entry, error);
-            let unmade = request.items.len() as u64;
-            return TreeReport { failed: vec![error], unmade, ..TreeReport::default() };
-        }
+    let requests = std::slice::from_ref(request);
+    let (changes, mut swept) = stage::sweep_before(root, requests);
+    let swept = swept.pop().expect("there is a report for each request");
+    let mut tree = match stage(entry, root, request, &changes, cancel, progress) {
+        Ok(staged) => staged,
+        Err(error) => Staged::from(TreeReport::unopened(error, request)),
     };
-    let mut staging = stage::Staging::new(entry, root, &text, request.mode, cancel, progress);
+    tree.report.swept = swept.swept;
+    tree.report.failed.splice(0..0, swept.failed);
+    let mut reports = finish(root, requests, vec![tree], 1, cancel);
+    reports.pop().expect("there is a report for each request")
+}
+
+fn stage(
+    entry: &Root,
+    root: &Root,
+    request: &TreeRequest,
+    changes: &stage::LinkChanges,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Result<Staged, Error> {
+    let text = std::path::absolute(&request.entry)
+        .map_err(|error| Error::new("make the path absolute", &request.entry, error))?;
+    let mut staging =
+        stage::Staging::new(entry, root, &text, request.mode, changes.clone(), cancel, progress);
     staging.stage(&request.items);
-    let mut staged = staging.finish();
-    commit::commit(root, &mut staged, cancel);
-    let mut report = staged.report;
-    if report.made.total() > 0 {
-        for directory in &request.touch {
-            touch(root, directory, &mut report);
+    Ok(staging.finish())
+}
+
+/// Commits what was staged, and lets `CPython` notice.
+fn finish(
+    root: &Root,
+    requests: &[TreeRequest],
+    trees: Vec<Staged>,
+    threads: usize,
+    cancel: &Cancel,
+) -> Vec<TreeReport> {
+    let mut reports = commit::commit(root, trees, threads, cancel);
+    let mut touched: BTreeSet<&Path> = BTreeSet::new();
+    for (report, request) in reports.iter_mut().zip(requests) {
+        if report.made.total() > 0 {
+            for directory in request.touch.iter().filter(|directory| touched.insert(directory.as_path())) {
+                touch(root, directory, report);
+            }
         }
     }
-    report
+    reports
 }
 
 fn touch(root: &Root, directory: &Path, report: &mut TreeReport) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Class, Plan, Step};
+use super::{Action, Class, Plan, Price, Step};
 use crate::human;
 use crate::snapshot::Snapshot;
 
@@ -16,11 +16,13 @@ pub enum Allowance {
     Most,
     /// To remove from a cache that holds what belongs to other users.
     OtherOwners,
+    /// To remove what cannot be had again.
+    Gone,
 }
 
 impl Allowance {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NoEnvironments, Self::Most, Self::OtherOwners];
+    pub const ALL: [Self; 4] = [Self::NoEnvironments, Self::Most, Self::OtherOwners, Self::Gone];
 
     /// The word for it, as it stands behind `--allow`.
     pub fn word(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Allowance {
             Self::NoEnvironments => "no-environments",
             Self::Most => "most",
             Self::OtherOwners => "other-owners",
+            Self::Gone => "gone",
         }
     }
 }
@@ -56,7 +59,9 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
                 .to_owned(),
         });
     }
-    let counts = |step: &&Step| !matches!(step.class, Class::Named | Class::CachedEnvironments);
+    // Nor does what is known to be of no use to anybody.
+    let known = |class| matches!(class, Class::Named | Class::CachedEnvironments | Class::OrphanedCentral);
+    let counts = |step: &&Step| !known(step.class) && step.action != Action::RemoveObjects;
     let bytes: u64 = plan.steps.iter().filter(counts).map(|step| step.bytes.disk).sum();
     let all: u64 = snapshot.entries.iter().map(|entry| entry.disk).sum();
     if bytes > all / 2 {
@@ -66,6 +71,16 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
                 "More than half of the cache would go: {} of {}.",
                 human::bytes(bytes),
                 human::bytes(all)
+            ),
+        });
+    }
+    let gone = plan.steps.iter().filter(|step| step.price == Price::Gone).count() as u64;
+    if gone > 0 {
+        cautions.push(Caution {
+            allowance: Allowance::Gone,
+            text: format!(
+                "{} cannot be had again: the files or directories they came from are gone.",
+                human::counted(gone, "entry", "entries")
             ),
         });
     }

@@ -67,6 +67,16 @@ pub enum KeptBecause {
         /// Their process ids.
         processes: Vec<u32>,
     },
+    /// It belongs to a project that is there.
+    Project {
+        /// The project's directory.
+        project: At,
+    },
+    /// Nobody can tell whether the project that it belongs to is gone.
+    ProjectUnknown {
+        /// The project's directory, where that is known.
+        project: Option<At>,
+    },
     /// The budget is kept without removing it.
     WithinBudget,
     /// Its files are linked as was asked for already.
@@ -119,6 +129,14 @@ impl KeptBecause {
                 [one] => format!("process {one} runs in it"),
                 many => format!("{} processes run in it", many.len()),
             },
+            Self::Project { project } => format!("its project `{}` is there", project.text()),
+            Self::ProjectUnknown { project: Some(project) } => format!(
+                "its project `{}` was not found, and may lie on a disk that is not mounted",
+                project.text()
+            ),
+            Self::ProjectUnknown { project: None } => {
+                "no project was found that it belongs to, and nothing tells where that was".to_owned()
+            }
             Self::WithinBudget => "the limit is kept without removing it".to_owned(),
             Self::AlreadySo { mode } => match mode.as_str() {
                 "copy" => "copied already".to_owned(),

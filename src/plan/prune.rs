@@ -13,12 +13,12 @@ use std::str::FromStr as _;
 use jiff::Timestamp;
 use pep440_rs::Version;
 
-use super::budget;
 use super::step::Bytes;
 use super::{Action, At, Class, Kept, KeptBecause, Plan, PlannedPointer, Price, Prune, Step};
+use super::{budget, objects};
 use crate::snapshot::{
     Entry, EntryIndex, EntryKind, EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence,
-    Holder, Origin, Snapshot, What,
+    Holder, Origin, Project, Snapshot, What,
 };
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::same_version;
@@ -34,8 +34,8 @@ pub(super) struct Candidate {
 }
 
 /// What the choice rests on.
-struct Chooser<'a> {
-    snapshot: &'a Snapshot,
+pub(super) struct Chooser<'a> {
+    pub(super) snapshot: &'a Snapshot,
     request: &'a Prune,
     now: Timestamp,
     named: BTreeSet<EntryIndex>,
@@ -81,6 +81,7 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
         });
     }
     leave_to_buckets(&mut candidates);
+    objects::add(&chooser, &mut candidates);
     give_back(snapshot, &mut candidates);
     plan.steps = candidates.into_iter().map(|candidate| candidate.step).collect();
     plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
@@ -140,9 +141,11 @@ fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
         let bytes = &mut candidate.step.bytes;
         if candidate.holder.is_some() {
             let answer = answers.next().expect("there is an answer for each holder");
-            bytes.reclaimable = answer.bytes;
-            bytes.certainty = answer.certainty;
-            bytes.held = answer.held + answer.opaque;
+            // Objects of a store that nothing links to are in no group; the rest of the store stays and is nobody's loss.
+            let of_store = candidate.step.action == Action::RemoveObjects;
+            bytes.reclaimable = answer.bytes + if of_store { bytes.reclaimable } else { 0 };
+            bytes.certainty = bytes.certainty.max(answer.certainty);
+            bytes.held = if of_store { 0 } else { answer.held + answer.opaque };
         } else {
             bytes.reclaimable = bytes.disk;
         }
@@ -155,7 +158,7 @@ fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
 }
 
 impl<'a> Chooser<'a> {
-    fn wants(&self, class: Class) -> bool {
+    pub(super) fn wants(&self, class: Class) -> bool {
         self.request.classes.contains(&class)
     }
 
@@ -243,7 +246,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// Whether something changed within the grace period; times in the future count as young.
-    fn young(&self, newest: i64) -> Option<KeptBecause> {
+    pub(super) fn young(&self, newest: i64) -> Option<KeptBecause> {
         let changed = Timestamp::from_nanosecond(i128::from(newest)).unwrap_or(Timestamp::MAX);
         self.within(changed, self.request.grace).then_some(KeptBecause::Young { changed })
     }
@@ -291,6 +294,7 @@ impl<'a> Chooser<'a> {
                 bytes: Bytes { disk: entry.disk, files: entry.files, ..Bytes::default() },
                 expects: entry.print,
                 pointers: pointers.collect(),
+                objects: Vec::new(),
                 users,
             },
         }
@@ -312,18 +316,20 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Environments of scripts, which lie in a bucket of their own.
+    /// Environments of scripts and of projects, which lie in a bucket of their own.
     fn environments(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
-        if !self.wants(Class::CachedEnvironments) {
-            return;
-        }
         for (index, environment) in self.snapshot.environments() {
-            if environment.kind != EnvironmentKind::Script || environment.entry.is_some() {
+            let class = match environment.kind {
+                EnvironmentKind::Script => Class::CachedEnvironments,
+                EnvironmentKind::Central => Class::OrphanedCentral,
+                _ => continue,
+            };
+            if !self.wants(class) || environment.entry.is_some() {
                 continue;
             }
             let Ok(path) = environment.path.strip_prefix(&self.snapshot.cache.path) else { continue };
             match self.against_environment(environment) {
-                None => candidates.push(script(index, environment, path)),
+                None => candidates.push(stored(index, environment, path, class)),
                 Some(because) => plan.kept.push(Kept {
                     at: At::new(path),
                     name: None,
@@ -339,6 +345,11 @@ impl<'a> Chooser<'a> {
     fn against_environment(&self, environment: &Environment) -> Option<KeptBecause> {
         if environment.unread {
             return Some(KeptBecause::Doubt);
+        }
+        if environment.kind == EnvironmentKind::Central
+            && let Some(because) = against_project(&environment.project)
+        {
+            return Some(because);
         }
         if !environment.running.is_empty() {
             return Some(KeptBecause::Running { processes: environment.running.clone() });
@@ -404,6 +415,7 @@ impl<'a> Chooser<'a> {
                     bytes: Bytes { disk: part.disk, files: part.files, ..Bytes::default() },
                     expects: part.print,
                     pointers: Vec::new(),
+                    objects: Vec::new(),
                     users: Vec::new(),
                 },
             });
@@ -428,7 +440,26 @@ impl<'a> Chooser<'a> {
 /// of uv may still use it from time to time.
 const STALE: u64 = 30 * 24 * 60 * 60;
 
-fn script(index: EnvironmentIndex, environment: &Environment, path: &Path) -> Candidate {
+/// Why the environment of a project is kept, unless that is gone.
+fn against_project(project: &Project) -> Option<KeptBecause> {
+    match project {
+        Project::Gone(_) => None,
+        Project::Linked(path) | Project::There(path) => Some(KeptBecause::Project { project: At::new(path) }),
+        Project::OutOfReach(_) | Project::Unknown => {
+            Some(KeptBecause::ProjectUnknown { project: project.directory().map(At::new) })
+        }
+    }
+}
+
+/// An environment that lies in the cache and is no entry.
+fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class: Class) -> Candidate {
+    let (reason, price) = match environment.project.directory() {
+        Some(project) => {
+            let text = format!("its project `{}` is gone", project.display());
+            (text, Price::Nothing)
+        }
+        None => ("an environment left by a script".to_owned(), Price::Make),
+    };
     Candidate {
         holder: Some(Holder::Environment(index)),
         used: environment.installed,
@@ -437,12 +468,13 @@ fn script(index: EnvironmentIndex, environment: &Environment, path: &Path) -> Ca
             at: At::new(path),
             name: None,
             version: None,
-            class: Class::CachedEnvironments,
-            reason: "an environment left by a script".to_owned(),
-            price: Price::Make,
+            class,
+            reason,
+            price,
             bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
             expects: environment.print,
             pointers: Vec::new(),
+            objects: Vec::new(),
             users: Vec::new(),
         },
     }
@@ -455,6 +487,9 @@ fn price(entry: &Entry) -> Price {
     }
     if entry.pointers.is_empty() {
         return Price::Nothing;
+    }
+    if entry.source.gone.is_some() {
+        return Price::Gone;
     }
     if entry.source.built {
         return Price::Build;

@@ -101,6 +101,8 @@ pub enum Class {
     Superseded,
     /// Environments that `uvx`, `uv run --with` and scripts left in the cache, unless a process runs in them.
     CachedEnvironments,
+    /// Environments that uv keeps in the cache for projects which are gone.
+    OrphanedCentral,
     /// Buckets of older layouts beside a newer one of the same kind, in which nothing has changed for some time.
     StaleBuckets,
     /// What interrupted runs of uv left behind.
@@ -111,11 +113,12 @@ pub enum Class {
 
 impl Class {
     /// All that can be asked for by a flag.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Unreferenced,
         Self::Unused,
         Self::Superseded,
         Self::CachedEnvironments,
+        Self::OrphanedCentral,
         Self::StaleBuckets,
         Self::CrashLeftovers,
     ];
@@ -127,6 +130,7 @@ impl Class {
             Self::Unused => "unused",
             Self::Superseded => "superseded",
             Self::CachedEnvironments => "cached-environments",
+            Self::OrphanedCentral => "orphaned-central",
             Self::StaleBuckets => "stale-buckets",
             Self::CrashLeftovers => "crash-leftovers",
             Self::Named => "named",
@@ -144,6 +148,7 @@ impl Class {
             Self::CachedEnvironments => {
                 "Environments that uvx, uv run and scripts left; they are made again when they are needed."
             }
+            Self::OrphanedCentral => "Environments that uv keeps in the cache for projects which are gone.",
             Self::StaleBuckets => "Older releases of uv wrote them; newer ones neither read nor remove them.",
             Self::CrashLeftovers => "Interrupted runs of uv left them behind.",
             Self::Named => "You named them.",

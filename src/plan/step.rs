@@ -16,6 +16,8 @@ pub enum Action {
     RemoveEnvironment,
     /// Removes a bucket.
     RemoveBucket,
+    /// Removes objects of the content-addressed store.
+    RemoveObjects,
     /// Removes what an interrupted run left.
     RemoveLeftover,
     /// Links the files of a distribution otherwise.
@@ -29,6 +31,7 @@ impl Action {
             Self::RemoveEntry => "remove-entry",
             Self::RemoveEnvironment => "remove-environment",
             Self::RemoveBucket => "remove-bucket",
+            Self::RemoveObjects => "remove-objects",
             Self::RemoveLeftover => "remove-leftover",
             Self::Relink => "relink",
         }
@@ -59,6 +62,9 @@ pub struct Step {
     pub expects: TreePrint,
     /// The pointers that go before it.
     pub pointers: Vec<PlannedPointer>,
+    /// The objects that go, of a store.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<PlannedObject>,
     /// Environments that use it and go on working without it, by their roots.
     pub users: Vec<At>,
 }
@@ -73,6 +79,16 @@ pub struct PlannedPointer {
     #[serde(with = "form")]
     pub form: PointerForm,
     /// What has to be found there.
+    pub expects: FilePrint,
+}
+
+/// An object of the content-addressed store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedObject {
+    /// Where it is, relative to the cache's root.
+    #[serde(flatten)]
+    pub at: At,
+    /// What has to be found there, with no more links than that.
     pub expects: FilePrint,
 }
 

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use serde::{Deserialize, Serialize};
 
 use super::At;
-use crate::snapshot::{FilePrint, Snapshot, TreePrint};
+use crate::snapshot::{FilePrint, Project, Snapshot, TreePrint};
 use crate::uv::bucket::{Bucket, BucketKind};
 
 /// Something that must not have changed.
@@ -55,6 +55,13 @@ pub(super) fn watched(snapshot: &Snapshot) -> Vec<Watched> {
     }
     for (path, print) in &snapshot.scope.bystanders {
         watched.push(Watched { at: At::new(path), expects: WatchedAs::Site { print: *print } });
+    }
+    // A project that comes back may go on with the environment it had.
+    for project in snapshot.environments.iter().filter_map(|it| match &it.project {
+        Project::Gone(project) => Some(project),
+        _ => None,
+    }) {
+        watched.push(Watched { at: At::new(&project.join(".venv")), expects: WatchedAs::Absent });
     }
     for path in &snapshot.scope.absent {
         watched.push(Watched { at: At::new(path), expects: WatchedAs::Absent });

@@ -51,6 +51,8 @@ pub(super) struct Harvest {
     pub(super) entries: Vec<(usize, entry::Facts)>,
     pub(super) parts: Vec<(usize, bucket::Sums)>,
     pub(super) pointers: Vec<bucket::RawPointer>,
+    /// The objects of the content-addressed store.
+    pub(super) objects: Vec<(PathBuf, FileStat)>,
     /// uv's records of interpreters.
     pub(super) recorded: Vec<InterpreterRecord>,
     /// Environments that lie in the cache but not in an archive bucket.

@@ -63,7 +63,7 @@ pub(super) fn candidates(
     for record in &harvest.recorded {
         recorded(record, by_name, search);
     }
-    for item in &request.remembered {
+    for item in request.remembered.iter().filter(|item| item.project.is_none()) {
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
             registry::Today::OutOfReach => search.unreached.push(item.path.clone()),

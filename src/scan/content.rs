@@ -15,13 +15,16 @@ pub(super) fn differs(path: &Path, stat: &FileStat, size: Option<u64>, digest: O
         return true;
     }
     let Some(digest) = digest else { return false };
-    !read::open(path).and_then(sha256).is_ok_and(|found| found == *digest)
+    !read::open(path).and_then(|file| sha256(file, stat.size)).is_ok_and(|found| found == *digest)
 }
 
-/// The SHA-256 of a file's content.
-pub(super) fn sha256(mut file: File) -> io::Result<[u8; 32]> {
+/// The most bytes that are read at a time.
+const BLOCK: usize = 128 << 10;
+
+/// The SHA-256 of a file's content, of some `size` bytes.
+pub(super) fn sha256(mut file: File, size: u64) -> io::Result<[u8; 32]> {
     let mut state = Sha256::new();
-    let mut buffer = vec![0; 128 << 10];
+    let mut buffer = vec![0; usize::try_from(size).unwrap_or(BLOCK).clamp(1, BLOCK)];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(state.finalize().into()),

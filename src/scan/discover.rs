@@ -77,6 +77,8 @@ pub(super) struct Search {
     pub(super) unreached: Vec<PathBuf>,
     /// `.venv` that lead to environments which are gone.
     pub(super) dead: Vec<PathBuf>,
+    /// `.venv` that lead to environments elsewhere, and those environments.
+    pub(super) led: Vec<(PathBuf, PathBuf)>,
     pub(super) problems: Vec<Problem>,
     /// Where an environment was once and is none now.
     pub(super) absent: Vec<PathBuf>,
@@ -138,6 +140,11 @@ pub fn named(path: PathBuf) -> Place {
     Place { path, found_by: FoundBy::Root, reason: "--root", depth: walk::MAX_DEPTH, named: true }
 }
 
+/// A directory that somebody says is an environment, or a project with one in it.
+pub fn environment(path: PathBuf) -> Place {
+    Place { path, found_by: FoundBy::Root, reason: "named", depth: 1, named: true }
+}
+
 /// The places that follow from where somebody is: the roots they named, the current directory and those above it.
 ///
 /// The current directory is searched [`DEPTH`] levels deep; of the directories above it only their own environments
@@ -190,8 +197,8 @@ pub(super) fn search(
     };
     search.take(&canonical, at(&canonical, place.found_by));
     if place.depth == 0 {
-        // A `.venv` above the current directory may be a file that holds the path of a central environment.
-        search.take(&canonical, linked(&canonical, place.found_by));
+        // A `.venv` above the current directory may lead to a central environment, or be a file that holds its path.
+        search.follow(&place.path, place.found_by);
         return search;
     }
     search.roots.push(ScopeRoot { path: canonical.clone(), reason: place.reason, readable: true });
@@ -268,7 +275,17 @@ impl Search {
         self.unread.extend(other.unread);
         self.unreached.extend(other.unreached);
         self.dead.extend(other.dead);
+        self.led.extend(other.led);
         self.problems.extend(other.problems);
+    }
+
+    /// Takes over where a `.venv` leads that is no directory.
+    fn follow(&mut self, path: &Path, found_by: FoundBy) {
+        let answer = linked(path, found_by);
+        if let Ok(Some(found)) = &answer {
+            self.led.push((path.to_owned(), found.path.clone()));
+        }
+        self.take(path, answer);
     }
 
     /// Takes over what is at a path: an environment, nothing, or something that nobody can tell.
@@ -361,7 +378,7 @@ impl Visitor for SearchVisitor<'_> {
             });
         } else {
             let path = parent.path().join(name);
-            self.search.take(&path, linked(&path, self.place.found_by));
+            self.search.follow(&path, self.place.found_by);
             if leads_nowhere(&path).is_some() {
                 self.search.dead.push(path);
             }

@@ -72,7 +72,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
             search.add(found);
         }
     }
-    for item in &request.remembered {
+    for item in request.remembered.iter().filter(|item| item.project.is_none()) {
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
             registry::Today::OutOfReach => search.unreached.push(item.path.clone()),

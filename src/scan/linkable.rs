@@ -70,5 +70,5 @@ pub fn likeness(path: &Path, source: &Path) -> u8 {
 }
 
 fn digest(path: &Path) -> Option<[u8; 32]> {
-    read::open(path).and_then(content::sha256).ok()
+    read::open(path).and_then(|file| content::sha256(file, u64::MAX)).ok()
 }

@@ -176,7 +176,8 @@ fn source(layout: &Layout, raw: &RawPointer) -> Source {
         Target::Id(archive) => archive.size,
         _ => None,
     };
-    Source { origin, built: matches!(raw.place, Place::BuiltWheel { .. }), detail: detail.cloned(), download }
+    let built = matches!(raw.place, Place::BuiltWheel { .. });
+    Source { origin, built, detail: detail.cloned(), download, gone: None }
 }
 
 /// Whether the source distribution above a built wheel's link has a `revision.rev`: its archive lies on this machine.

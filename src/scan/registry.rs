@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::discover::Found;
 use crate::disk;
-use crate::snapshot::{EnvironmentKind, FoundBy, Manager, Snapshot};
+use crate::snapshot::{EnvironmentKind, FoundBy, Manager, Project, Snapshot};
 
 /// A remembered environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,9 @@ pub struct Remembered {
     pub target: bool,
     /// Where the filesystem it lies on is mounted.
     pub mount: Option<PathBuf>,
+    /// Of a central environment, which every scan of its cache finds: the directory of its project, whose filesystem
+    /// `mount` is then about.
+    pub project: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,6 +43,9 @@ struct Row {
     target: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mount: Option<String>,
+    /// The path of a project as text; one that is not UTF-8 is not remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
 }
 
 const VERSION: u32 = 1;
@@ -72,7 +78,8 @@ pub fn read(path: &Path) -> Result<Vec<Remembered>, Error> {
     let rows = file.environments.into_iter();
     let remembered = rows.filter_map(|row| {
         let (target, mount) = (row.target, row.mount.clone().map(PathBuf::from));
-        Some(Remembered { path: decoded(row)?, target, mount })
+        let project = row.project.clone().map(PathBuf::from);
+        Some(Remembered { path: decoded(row)?, target, mount, project })
     });
     Ok(remembered.collect())
 }
@@ -104,7 +111,10 @@ fn decoded(row: Row) -> Option<PathBuf> {
 /// # Panics
 /// Never: strings and numbers always serialize.
 pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
-    let kept = before.iter().filter(|item| snapshot.scope.unread.contains(&item.path)).cloned();
+    let kept = before
+        .iter()
+        .filter(|item| item.project.is_none() && snapshot.scope.unread.contains(&item.path))
+        .cloned();
     let inside =
         |kind| matches!(kind, EnvironmentKind::Cached | EnvironmentKind::Script | EnvironmentKind::Central);
     let found = snapshot.environments.iter().filter(|environment| !inside(environment.kind));
@@ -113,8 +123,10 @@ pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
             path: item.path.clone(),
             target: item.manager == Manager::Target,
             mount: mount_of(&item.path),
+            project: None,
         })
         .chain(kept)
+        .chain(projects(snapshot, before))
         .collect();
     all.sort_unstable();
     all.dedup();
@@ -127,9 +139,41 @@ pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
             .then(|| BASE64.encode(item.path.as_os_str().as_encoded_bytes())),
         target: item.target,
         mount: item.mount.as_deref().and_then(Path::to_str).map(str::to_owned),
+        project: item.project.as_deref().and_then(Path::to_str).map(str::to_owned),
     };
     let file = File { schema_version: VERSION, environments: all.into_iter().map(row).collect() };
     serde_json::to_vec_pretty(&file).expect("strings and numbers always serialize")
+}
+
+/// The projects of central environments, while those are there: of the ones whose `.venv` leads to them, and of those of
+/// which it did once.
+fn projects<'a>(snapshot: &'a Snapshot, before: &'a [Remembered]) -> impl Iterator<Item = Remembered> + 'a {
+    let central = snapshot.environments.iter().filter(|it| it.kind == EnvironmentKind::Central);
+    central.filter_map(|environment| match &environment.project {
+        // A path that cannot be written as text would be remembered as another environment.
+        Project::Linked(project) if project.to_str().is_some() => Some(Remembered {
+            path: environment.path.clone(),
+            target: false,
+            mount: mount_of(project),
+            project: Some(project.clone()),
+        }),
+        _ => before.iter().find(|it| it.project.is_some() && it.path == environment.path).cloned(),
+    })
+}
+
+/// What has become of the project of a central environment that is remembered, if one is.
+pub(super) fn project(remembered: &[Remembered], environment: &Path) -> Option<Project> {
+    let item = remembered.iter().find(|it| it.project.is_some() && it.path == environment)?;
+    let project = item.project.clone()?;
+    Some(match std::fs::metadata(&project) {
+        Ok(_) => Project::There(project),
+        Err(error) if super::discover::is_absence(&error) && item.mount.is_some() => {
+            // Gone for good only where the filesystem it lay on is there.
+            let same = mount_of(&project) == item.mount;
+            if same { Project::Gone(project) } else { Project::OutOfReach(project) }
+        }
+        Err(_) => Project::OutOfReach(project),
+    })
 }
 
 /// What a remembered environment is today.

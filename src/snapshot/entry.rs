@@ -144,6 +144,8 @@ pub struct Source {
     pub detail: Option<String>,
     /// The size of the wheel that was downloaded, in bytes, where the pointer tells (uv 0.12.5 and later).
     pub download: Option<u64>,
+    /// The file or directory on this machine that it came from, where an environment tells it and it is gone.
+    pub gone: Option<PathBuf>,
 }
 
 /// The kind of place an entry came from.

@@ -1,6 +1,6 @@
 //! Environments and the distributions installed in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -51,6 +51,8 @@ pub struct Environment {
     pub print: TreePrint,
     /// The directories of its distributions, relative to its root: an installation changes them.
     pub sites: Vec<(PathBuf, FilePrint)>,
+    /// Of an environment that lies in the cache for a project: what has become of that project.
+    pub project: Project,
     /// Processes that run in it, by their ids: looked for where an environment lies in the cache.
     pub running: Vec<u32>,
     /// Something in it could not be read.
@@ -67,6 +69,22 @@ impl Environment {
     pub fn mode(&self) -> LinkMode {
         LinkMode::of(self.modes)
     }
+}
+
+/// What has become of the project of a central environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Project {
+    /// Nothing tells where it is: the name of the environment has only a digest of that.
+    #[default]
+    Unknown,
+    /// Its `.venv` leads to the environment. Its directory.
+    Linked(PathBuf),
+    /// It is there, and has no `.venv` that leads to the environment. Its directory.
+    There(PathBuf),
+    /// It is gone. Its directory.
+    Gone(PathBuf),
+    /// It is not there, but may lie on a disk that is not mounted, or where nobody may look. Its directory.
+    OutOfReach(PathBuf),
 }
 
 /// What an environment is for.
@@ -291,6 +309,27 @@ pub enum Health {
     Broken,
     /// Its interpreter is gone.
     NoInterpreter,
+}
+
+impl Project {
+    /// The word for it in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Linked(_) => "linked",
+            Self::There(_) => "there",
+            Self::Gone(_) => "gone",
+            Self::OutOfReach(_) => "out-of-reach",
+        }
+    }
+
+    /// Its directory, where that is known.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Unknown => None,
+            Self::Linked(path) | Self::There(path) | Self::Gone(path) | Self::OutOfReach(path) => Some(path),
+        }
+    }
 }
 
 impl EnvironmentKind {

@@ -272,6 +272,16 @@ impl Model {
         self.scanning()
     }
 
+    /// Whether a task is running, for the same display.
+    pub fn is_working(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// How much of the running task is done, in hundredths, where that is known.
+    pub fn part_done(&self) -> Option<u8> {
+        self.task.as_ref()?.percent()
+    }
+
     /// Why not everything can be said about who uses what; nothing once a scan has come to its end.
     pub(super) fn doubt(&self) -> Option<Doubt> {
         match (self.snapshot().scope.completeness, &self.scan) {

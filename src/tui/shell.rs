@@ -306,7 +306,11 @@ impl Shell {
     }
 
     fn draw(&mut self) -> anyhow::Result<()> {
-        let taskbar = if self.model.is_scanning() { Taskbar::Busy } else { Taskbar::Idle };
+        let taskbar = match self.model.part_done() {
+            Some(percent) => Taskbar::Part(percent),
+            None if self.model.is_scanning() || self.model.is_working() => Taskbar::Busy,
+            None => Taskbar::Idle,
+        };
         if self.options.taskbar && taskbar != self.taskbar {
             self.taskbar = taskbar;
             Screen::taskbar(taskbar).context("Failed to write to the terminal")?;
@@ -326,7 +330,7 @@ impl Shell {
         if let Some(job) = self.scan.take() {
             job.cancel.cancel();
         }
-        if self.taskbar == Taskbar::Busy && Screen::taskbar(Taskbar::Idle).is_ok() {
+        if self.taskbar != Taskbar::Idle && Screen::taskbar(Taskbar::Idle).is_ok() {
             self.taskbar = Taskbar::Idle;
         }
     }

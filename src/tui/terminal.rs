@@ -47,6 +47,8 @@ pub(super) enum Taskbar {
     Idle,
     /// That something is going on.
     Busy,
+    /// How much of it is done, in hundredths.
+    Part(u8),
 }
 
 /// The terminal in the interface's hands.
@@ -138,10 +140,11 @@ impl Screen {
 
     /// Tells the terminal's own display of progress.
     pub(super) fn taskbar(taskbar: Taskbar) -> io::Result<()> {
-        send(match taskbar {
-            Taskbar::Idle => b"\x1b]9;4;0\x07",
-            Taskbar::Busy => b"\x1b]9;4;3\x07",
-        })
+        match taskbar {
+            Taskbar::Idle => send(b"\x1b]9;4;0\x07"),
+            Taskbar::Busy => send(b"\x1b]9;4;3\x07"),
+            Taskbar::Part(percent) => send(format!("\x1b]9;4;1;{percent}\x07").as_bytes()),
+        }
     }
 
     /// Calls a user who is looking elsewhere.

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 /// What a bucket holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +78,24 @@ impl BucketKind {
     /// Whether pointers to entries may lie in such a bucket.
     pub fn holds_pointers(self) -> bool {
         matches!(self, Self::Wheels | Self::Sdists | Self::Environments)
+    }
+}
+
+/// Whether a path relative to the cache's root is that of an object of the content-addressed store, as
+/// `files-v0/<2 hex digits>/<64 hex digits>` (uv 0.13.8).
+pub fn is_object(path: &Path) -> bool {
+    let names: Option<Vec<&str>> = path.iter().map(OsStr::to_str).collect();
+    let digits = |text: &str, length| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match names.as_deref() {
+        Some([bucket, first, name]) => {
+            let bucket = Bucket::parse(OsStr::new(bucket));
+            bucket.is_some_and(|it| it.kind == BucketKind::Files && it.is_known())
+                && digits(first, 2)
+                && digits(name, 64)
+        }
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ mod expand;
 mod kill;
 mod mounted;
 mod race;
+mod several;
 mod tree;
 
 use std::collections::BTreeMap;

@@ -1,9 +1,14 @@
 //! Plans: what is chosen, what is kept and why, and what must hold of every plan.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use cachetui::plan::{Action, Allowance, Budget, Class, KeptBecause, Pinned, Plan, Prune, Request, plan};
-use cachetui::snapshot::{Completeness, Entry, EntryState, Selection, Snapshot, What};
+use cachetui::plan::{
+    Action, Allowance, At, Budget, Class, KeptBecause, Pinned, Plan, Price, Prune, Request, plan,
+};
+use cachetui::snapshot::{
+    Completeness, Entry, EntryState, Environment, EnvironmentKind, Project, Selection, Snapshot, What,
+};
 
 use crate::support::sample;
 
@@ -69,6 +74,68 @@ fn each_class_takes_its_own() {
     let plan = prune(&snapshot, old);
     assert_eq!(removed(&plan), ["jaxlib 0.7.2", "numpy 1.26.4", "leftover 0.1"]);
     assert!(matches!(because(&plan, "torch"), KeptBecause::Recent { .. }));
+}
+
+#[test]
+fn what_cannot_be_had_again_goes_last_and_has_to_be_allowed_by_name() {
+    let mut snapshot = sample::presentable();
+    let gone = Some(PathBuf::from("/home/me/wheels/jaxlib.whl"));
+    let largest = |plan: &Plan| removed(plan)[0].clone();
+    let before = prune(&snapshot, only(Class::Unused));
+    let name = largest(&before).replace(' ', "==");
+    entry(&mut snapshot, &name).source.gone = gone;
+    entry(&mut snapshot, &name).last_use = None;
+    let plan = prune(&snapshot, only(Class::Unused));
+    let step = &plan.steps[0];
+    assert_eq!((step.price.clone(), step.price.words().as_str()), (Price::Gone, "cannot be had again"));
+    let refused: Vec<Allowance> = plan.refused().map(|caution| caution.allowance).collect();
+    assert!(refused.contains(&Allowance::Gone), "{refused:?}");
+    let allowed = Prune { allow: Allowance::ALL.into_iter().collect(), ..only(Class::Unused) };
+    assert_eq!(prune(&snapshot, allowed).refused().count(), 0);
+    // A budget that all others together keep leaves it alone, although it is the largest.
+    let others: u64 = plan.steps[1..].iter().map(|step| step.bytes.disk).sum();
+    let budget = Budget { max_size: Some(snapshot.cache.disk - others), keep_free: None };
+    let plan = prune(&snapshot, Prune { budget, ..only(Class::Unused) });
+    assert!(plan.steps.iter().all(|step| step.price != Price::Gone), "{:?}", removed(&plan));
+    assert!(!plan.steps.is_empty());
+}
+
+#[test]
+fn the_environment_of_a_project_goes_only_when_that_is_gone() {
+    let directory = PathBuf::from("/home/me/app");
+    let central = |project: Project, running: Vec<u32>| {
+        let mut snapshot = sample::presentable();
+        let path = snapshot.cache.path.join("environments-v2/app-cp3.12.4-0123456789abcdef");
+        let kind = EnvironmentKind::Central;
+        snapshot.environments.push(Environment { path, kind, project, running, ..Environment::default() });
+        prune(&snapshot, only(Class::OrphanedCentral))
+    };
+    let plan = central(Project::Gone(directory.clone()), Vec::new());
+    assert_eq!(plan.steps.len(), 1, "{:#?}", plan.kept);
+    let step = &plan.steps[0];
+    assert_eq!((step.action, step.class), (Action::RemoveEnvironment, Class::OrphanedCentral));
+    assert_eq!(step.reason, "its project `/home/me/app` is gone");
+    let back = At::new(&directory.join(".venv"));
+    assert!(plan.watch.iter().any(|it| it.at == back), "a project that comes back is noticed");
+    for (project, running, reason) in [
+        (
+            Project::Unknown,
+            vec![],
+            "no project was found that it belongs to, and nothing tells where that was",
+        ),
+        (Project::Linked(directory.clone()), vec![], "its project `/home/me/app` is there"),
+        (Project::There(directory.clone()), vec![], "its project `/home/me/app` is there"),
+        (
+            Project::OutOfReach(directory.clone()),
+            vec![],
+            "its project `/home/me/app` was not found, and may lie on a disk that is not mounted",
+        ),
+        (Project::Gone(directory.clone()), vec![7], "process 7 runs in it"),
+    ] {
+        let plan = central(project, running);
+        assert!(plan.steps.is_empty());
+        assert_eq!(plan.kept.iter().map(|kept| kept.reason.as_str()).collect::<Vec<_>>(), [reason]);
+    }
 }
 
 #[test]

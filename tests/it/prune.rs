@@ -198,9 +198,15 @@ fn with_nothing_asked_for_it_shows_what_each_kind_would_give_back_and_changes_no
     let ground = Ground::new();
     let before = ground.listing();
     let told = ground.done(&["prune"]);
-    for flag in
-        ["unreferenced", "unused", "superseded", "cached-environments", "stale-buckets", "crash-leftovers"]
-    {
+    for flag in [
+        "unreferenced",
+        "unused",
+        "superseded",
+        "cached-environments",
+        "orphaned-central",
+        "stale-buckets",
+        "crash-leftovers",
+    ] {
         assert!(told.stdout.contains(&format!("--{flag}")), "{flag}: {}", told.stdout);
     }
     assert!(told.stdout.contains("--cached-environments 1 entry, gives back"), "{}", told.stdout);

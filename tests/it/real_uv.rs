@@ -2,11 +2,15 @@
 //!
 //! uv makes the caches and environments; what cachetui says of them is compared with what the tests measure themselves.
 
+mod central;
 mod directories;
+mod gone;
 mod hostile;
+mod journeys;
 mod kills;
 mod lab;
 mod locks;
+mod objects;
 mod oracle;
 mod parity;
 mod prune;

@@ -22,24 +22,6 @@ fn requested(snapshot: &Snapshot, mode: Mode, packages: &[&str]) -> Plan {
     plan(snapshot, &Request::Relink(Relink { environments, mode, packages }))
 }
 
-/// The sample, with the prints and bytes that a scan of files brings.
-fn presentable() -> Snapshot {
-    let mut snapshot = sample::presentable();
-    for environment in &mut snapshot.environments {
-        for distribution in &mut environment.distributions {
-            distribution.record = Some(FilePrint { device: 1, inode: 7, ..FilePrint::default() });
-            let linked = distribution.files.modes.hardlink + distribution.files.modes.symlink;
-            distribution.bytes.linked = linked * 4096;
-            distribution.bytes.symlinks = distribution.files.modes.symlink * 4096;
-            distribution.bytes.copied = distribution.files.modes.copy * 8192;
-        }
-    }
-    for entry in &mut snapshot.entries {
-        entry.print.device = 1;
-    }
-    snapshot
-}
-
 fn is_copied(distribution: &Distribution) -> bool {
     distribution.files.modes.copy > 0 && distribution.state == DistributionState::Ok
 }
@@ -56,7 +38,7 @@ fn step<'a>(plan: &'a Plan, name: &str) -> Option<&'a RelinkStep> {
 
 #[test]
 fn copies_give_back_what_they_take_and_copying_takes_what_was_linked() {
-    let mut snapshot = presentable();
+    let mut snapshot = sample::relinkable();
     let distribution = copied(&mut snapshot).clone();
     let plan = requested(&snapshot, Mode::Hardlink, &[&distribution.name]);
     let bytes = step(&plan, &distribution.name).unwrap().bytes;
@@ -78,7 +60,7 @@ fn copies_give_back_what_they_take_and_copying_takes_what_was_linked() {
 
 #[test]
 fn a_clone_where_nothing_can_be_cloned_is_planned_as_the_hardlink_it_becomes() {
-    let mut snapshot = presentable();
+    let mut snapshot = sample::relinkable();
     let name = copied(&mut snapshot).name.clone();
     let (clone, hardlink) =
         (requested(&snapshot, Mode::Clone, &[]), requested(&snapshot, Mode::Hardlink, &[]));
@@ -92,7 +74,7 @@ fn a_clone_where_nothing_can_be_cloned_is_planned_as_the_hardlink_it_becomes() {
 fn what_is_not_to_be_changed_is_kept_with_the_reason() {
     type Change = fn(&mut Distribution);
     let because = |change: Change| {
-        let mut snapshot = presentable();
+        let mut snapshot = sample::relinkable();
         let has = |it: &Environment| it.distributions.iter().any(is_copied);
         let at = At::new(&snapshot.environments.iter().find(|it| has(it)).unwrap().path);
         let distribution = copied(&mut snapshot);
@@ -119,7 +101,7 @@ fn what_is_not_to_be_changed_is_kept_with_the_reason() {
 
 #[test]
 fn environments_of_the_cache_itself_and_such_as_nobody_knows_are_kept() {
-    let mut snapshot = presentable();
+    let mut snapshot = sample::relinkable();
     snapshot.environments[0].entry = Some(EntryIndex::new(0));
     let plan = requested(&snapshot, Mode::Copy, &[]);
     let first = At::new(&snapshot.environments[0].path);
@@ -137,7 +119,7 @@ fn plan_of(snapshot: &Snapshot, request: Relink) -> Plan {
 
 #[test]
 fn a_plan_comes_back_as_it_was_written() {
-    let plan = requested(&presentable(), Mode::Symlink, &[]);
+    let plan = requested(&sample::relinkable(), Mode::Symlink, &[]);
     assert!(!plan.relinks.is_empty() && !plan.kept.is_empty());
     let text = serde_json::to_string(&plan).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::support::sample;
 
+mod environment;
 mod locks;
 mod plan;
 mod screen;

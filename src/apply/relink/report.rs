@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::apply::report::{RefusedMode, State};
+use crate::human;
 use crate::plan::{Action, At, RelinkStep};
 use crate::snapshot::ModeCounts;
 
@@ -26,6 +27,27 @@ pub struct Change {
     pub measured: Option<i64>,
     /// Why the two differ, where they do by more than a hundredth. Not escaped.
     pub why: Option<String>,
+}
+
+impl Change {
+    /// What was planned and what came of it, as a sentence. Not escaped.
+    pub fn sentence(&self) -> String {
+        let said = |bytes: i64| match bytes {
+            0 => "nothing was given back".to_owned(),
+            1.. => format!("{} were given back", human::bytes(bytes.unsigned_abs())),
+            _ => format!("{} were taken", human::bytes(bytes.unsigned_abs())),
+        };
+        let text = match (self.measured, &self.why) {
+            (None, _) => format!("by the plan, {}; it could not be measured", said(self.predicted)),
+            (Some(measured), None) => format!("{}, as planned", said(measured)),
+            (Some(measured), Some(why)) => {
+                let planned = human::bytes(self.predicted.unsigned_abs());
+                let taken = if self.predicted < 0 { " to be taken" } else { "" };
+                format!("{}, where {planned}{taken} were planned: {why}", said(measured))
+            }
+        };
+        human::capitalized(&text) + "."
+    }
 }
 
 impl RelinkReport {

@@ -85,6 +85,7 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
         (flags.unused, Class::Unused),
         (flags.superseded, Class::Superseded),
         (flags.cached_environments, Class::CachedEnvironments),
+        (flags.orphaned_central, Class::OrphanedCentral),
         (flags.stale_buckets, Class::StaleBuckets),
         (flags.crash_leftovers, Class::CrashLeftovers),
     ];

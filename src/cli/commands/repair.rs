@@ -35,7 +35,13 @@ pub fn run(
         ));
     }
     let from = from(arguments, surroundings)?;
-    let prepared = request::prepare(places, Absent::Empty, surroundings)?;
+    let mut prepared = request::prepare(places, Absent::Empty, surroundings)?;
+    let named = arguments.environments.iter().map(|path| super::absolute(path, &surroundings.current_dir));
+    let named: Vec<PathBuf> = named.collect();
+    // Who else uses the entries does not matter here. The name of a tool is no path: all places are looked through for it.
+    if !arguments.all && named.iter().all(|path| path.exists()) {
+        prepared = prepared.only(&named);
+    }
     let job = prepared.start(surroundings.now);
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
     if snapshot.scope.completeness != Completeness::Complete {

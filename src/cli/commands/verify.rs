@@ -20,6 +20,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::control::Counts;
 use crate::disk::walk;
 use crate::human;
+use crate::plan;
 use crate::scan::verify::{Finding, Verdict, Verified, Wanted, verify};
 use crate::snapshot::{Snapshot, What};
 use crate::worker;
@@ -151,11 +152,13 @@ fn print_json(
     struct Body<Findings: Serialize, Unread: Serialize> {
         checked: CheckedRow,
         findings: Findings,
+        advice: Vec<plan::Advice>,
         unread: Unread,
     }
     let body = Body {
         checked: checked(wanted, verified),
         findings: Rows(|| verified.findings.iter().map(|it| FindingRow::new(snapshot, it))),
+        advice: plan::advice(snapshot, verified),
         unread: Rows(|| verified.problems.iter().map(ProblemRow::new)),
     };
     json::write(snapshot, body, view, writer)
@@ -211,6 +214,12 @@ fn print(
         let text =
             format!("{files} differed from RECORD from the start, which is the wheel's own fault{more}.");
         writeln!(writer, "{}", view.wrapped(&text))?;
+    }
+    for advice in plan::advice(snapshot, verified) {
+        writeln!(writer, "\n{}", view.wrapped(advice.text))?;
+        for command in &advice.commands {
+            writeln!(writer, "  {}", human::escape(&command.text()))?;
+        }
     }
     Ok(())
 }

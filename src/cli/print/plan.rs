@@ -102,7 +102,9 @@ fn at_least(bytes: u64, certainty: Certainty) -> String {
 fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
     match kept {
         KeptBecause::Protected { .. } => {
-            (0, "reached by symlinks of environments, which would break", "reached by symlinks")
+            let text = "reached by symlinks of environments, which would break; `cachetui relink ENV \
+                        --link-mode copy` frees them";
+            (0, text, "reached by symlinks")
         }
         KeptBecause::Used { .. } => (1, "used by environments", "used"),
         KeptBecause::HeldElsewhere { .. } => (
@@ -117,6 +119,12 @@ fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
         KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says", "used recently"),
         KeptBecause::Pinned => (8, "needed by a lock file", "locked"),
         KeptBecause::Running { .. } => (9, "in use by running processes", "running"),
+        KeptBecause::Project { .. } => (18, "environments of projects that are there", "of projects"),
+        KeptBecause::ProjectUnknown { .. } => (
+            19,
+            "environments of which nobody can tell whether their projects are gone",
+            "of projects nobody knows",
+        ),
         KeptBecause::WithinBudget => (10, "not needed to keep within the limit", "within the limit"),
         KeptBecause::AlreadySo { .. } => (11, "linked so already", "already so"),
         KeptBecause::NoEntry => (12, "not from this cache", "not from here"),
@@ -198,8 +206,9 @@ pub(in crate::cli) fn things(plan: &Plan) -> String {
     let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
     let parts: Vec<String> = [
         (Action::RemoveEntry, "entry", "entries"),
-        (Action::RemoveEnvironment, "environment of a script", "environments of scripts"),
+        (Action::RemoveEnvironment, "environment", "environments"),
         (Action::RemoveBucket, "bucket", "buckets"),
+        (Action::RemoveObjects, "store of files", "stores of files"),
         (Action::RemoveLeftover, "leftover", "leftovers"),
     ]
     .into_iter()

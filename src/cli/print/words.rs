@@ -151,6 +151,11 @@ pub fn source(source: &Source) -> String {
     if source.built {
         text.push_str(" · built here");
     }
+    if let Some(gone) = &source.gone {
+        text.push_str(" · it was at ");
+        text.push_str(&human::escape_os(gone.as_os_str()));
+        text.push_str(", which is gone: it cannot be had again");
+    }
     text
 }
 

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
-use crate::disk::{FileStat, Time};
-use crate::linker::file::{mode_bits, set_mode_bits};
-use crate::linker::place::{Calls as _, Found, Leads, Place};
+use crate::disk::{FileKind, FileStat, Time};
+use crate::linker::file::set_mode_bits;
+use crate::linker::place::{Calls as _, Found, Leads, Place, not_regular};
 use crate::linker::tree::content;
 use crate::snapshot::Mode;
 
@@ -25,9 +25,16 @@ pub(in crate::linker) struct Source<'a> {
 impl<'a> Source<'a> {
     /// Opens a file of a directory.
     pub(in crate::linker) fn open(place: &'a Place, name: &'a OsStr, text: PathBuf) -> io::Result<Self> {
-        let file = place.open_file(name)?;
-        let found = Found { stat: FileStat::of_file(&file)?, bits: mode_bits(&file.metadata()?) };
-        Ok(Self { place, name, file, found, text })
+        let file = place.calls().open_file(name)?;
+        let stat = FileStat::of_file(&file)?;
+        if stat.kind != FileKind::File {
+            return Err(not_regular());
+        }
+        #[cfg(unix)]
+        let bits = stat.mode_bits;
+        #[cfg(not(unix))]
+        let bits = crate::linker::file::mode_bits(&file.metadata()?);
+        Ok(Self { place, name, file, found: Found { stat, bits }, text })
     }
 }
 

@@ -1,68 +1,136 @@
 //! What was staged, renamed into place or taken away.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::already::is_still;
 use super::stage::{Group, Staged, StagedFile};
 use super::{Error, TreeReport};
 use crate::control::Cancel;
+use crate::disk::walk;
 use crate::linker::mode::same_inode;
 use crate::linker::place::{Calls as _, Missing, Place, Root};
 use crate::snapshot::Mode;
 
+/// So many directories are synced one by one; where there are more, the filesystem is synced, which is one wait for the disk
+/// in place of one for each.
+const FEW: usize = 8;
+
 /// Makes the data durable, renames every staged file into place, and makes the names durable.
 ///
 /// Work that was cancelled while it was staged changes nothing; later it stops between two files.
-pub(super) fn commit(root: &Root, staged: &mut Staged, cancel: &Cancel) {
-    staged.report.cancelled |= cancel.is_cancelled();
-    let mut groups = std::mem::take(&mut staged.groups);
-    if !staged.report.cancelled {
-        make_durable(root, &mut groups, &mut staged.report);
+pub(super) fn commit(
+    root: &Root,
+    mut trees: Vec<Staged>,
+    threads: usize,
+    cancel: &Cancel,
+) -> Vec<TreeReport> {
+    let cancelled = cancel.is_cancelled() || trees.iter().any(|tree| tree.report.cancelled);
+    for tree in &mut trees {
+        tree.report.cancelled |= cancelled;
     }
-    let mut changed: BTreeSet<&Path> = BTreeSet::new();
-    for group in &groups {
-        if in_directory(root, group, &mut staged.report, cancel) {
-            changed.insert(&group.directory);
-        }
+    if !cancelled {
+        make_durable(root, &mut trees);
     }
-    if !changed.is_empty() {
-        changed.extend(staged.created.iter().filter_map(|created| created.parent()));
-        for directory in changed {
-            let synced = root.directory(directory, Missing::Fail).and_then(|place| {
-                let synced = place.calls().sync();
-                synced.map_err(|error| Error::new("sync the directory", place.path(), error))
-            });
-            staged.report.failed.extend(synced.err());
-        }
-    }
+    let trees: Vec<Mutex<Staged>> = trees.into_iter().map(Mutex::new).collect();
+    // Nobody else has it; a panic is passed on before anybody could meet it.
+    let own = |tree: &Mutex<Staged>| {
+        let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let Staged { report, groups, .. } = &mut *tree;
+        groups.retain(|group| in_directory(root, group, report, cancel));
+    };
+    drop(walk::each(&trees, threads, || (), |(), _, tree| own(tree)));
+    let trees = trees.into_iter().map(|tree| tree.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let mut trees: Vec<Staged> = trees.collect();
+    sync_names(root, &mut trees);
     // Directories that nothing came into; one that is not empty stays.
-    for created in staged.created.iter().rev().filter(|_| !staged.report.is_complete()) {
-        remove_if_empty(root, created);
+    for tree in trees.iter().filter(|tree| !tree.report.is_complete()) {
+        for created in tree.created.iter().rev() {
+            remove_if_empty(root, created);
+        }
     }
+    trees.into_iter().map(|tree| tree.report).collect()
 }
 
 /// Syncs each filesystem that new data lies on. Where that fails, nothing on it is renamed.
-fn make_durable(root: &Root, groups: &mut Vec<Group>, report: &mut TreeReport) {
+fn make_durable(root: &Root, trees: &mut [Staged]) {
     let has_data =
         |group: &&Group| group.files.iter().any(|file| matches!(file.mode, Mode::Clone | Mode::Copy));
-    let devices: BTreeSet<u64> = groups.iter().filter(has_data).map(|group| group.device).collect();
-    for device in devices {
-        let Err(error) = sync_device(root, groups, device) else { continue };
-        report.failed.push(error);
-        for group in groups.iter().filter(|group| group.device == device) {
-            report.unmade += group.files.len() as u64;
-            discard(root, group);
+    let groups = || trees.iter().flat_map(|tree| &tree.groups);
+    let devices: BTreeMap<u64, &Path> =
+        groups().filter(has_data).map(|group| (group.device, group.directory.as_path())).collect();
+    let failed: Vec<(u64, Error)> = devices
+        .into_iter()
+        .filter_map(|(device, directory)| Some((device, sync_device(root, device, directory).err()?)))
+        .collect();
+    for (device, error) in failed {
+        for tree in trees.iter_mut() {
+            let Staged { report, groups, .. } = tree;
+            if !groups.iter().any(|group| group.device == device) {
+                continue;
+            }
+            report.failed.push(again(&error));
+            groups.retain(|group| {
+                if group.device == device {
+                    report.unmade += group.files.len() as u64;
+                    discard(root, group);
+                }
+                group.device != device
+            });
         }
-        groups.retain(|group| group.device != device);
     }
 }
 
+/// Makes the names in every directory durable that something came into; only the groups that have such are left.
+fn sync_names(root: &Root, trees: &mut [Staged]) {
+    let mut directories: BTreeMap<PathBuf, u64> = BTreeMap::new();
+    for tree in trees.iter().filter(|tree| !tree.groups.is_empty()) {
+        directories.extend(tree.groups.iter().map(|group| (group.directory.clone(), group.device)));
+        for created in &tree.created {
+            // A new directory lies on the filesystem of the one it is in.
+            let beneath = tree.groups.iter().find(|group| group.directory.starts_with(created));
+            directories.extend(created.parent().zip(beneath).map(|(path, it)| (path.to_owned(), it.device)));
+        }
+    }
+    let mut failed: Vec<(PathBuf, Error)> = Vec::new();
+    if cfg!(target_os = "linux") && directories.len() > FEW {
+        let devices: BTreeMap<u64, PathBuf> =
+            directories.into_iter().map(|(path, device)| (device, path)).collect();
+        let synced =
+            |(device, path): (u64, PathBuf)| Some((PathBuf::new(), sync_device(root, device, &path).err()?));
+        failed.extend(devices.into_iter().filter_map(synced));
+    } else {
+        for directory in directories.into_keys() {
+            let synced = root.directory(&directory, Missing::Fail).and_then(|place| {
+                let synced = place.calls().sync();
+                synced.map_err(|error| Error::new("sync the directory", place.path(), error))
+            });
+            failed.extend(synced.err().map(|error| (directory, error)));
+        }
+    }
+    for (directory, error) in &failed {
+        let concerns = |tree: &&mut Staged| tree.groups.iter().any(|it| it.directory.starts_with(directory));
+        for tree in trees.iter_mut().filter(concerns) {
+            tree.report.failed.push(again(error));
+        }
+    }
+}
+
+/// The same error for another report.
+fn again(error: &Error) -> Error {
+    let source = match error.source.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.source.kind(), error.source.to_string()),
+    };
+    Error::new(error.operation, &error.path, source)
+}
+
 /// Syncs a filesystem by the root, if that lies on it: the root has been open since before anything was written, so that
-/// syncfs(2) tells every write that failed since. Else by the first of its directories.
-fn sync_device(root: &Root, groups: &[Group], device: u64) -> Result<(), Error> {
+/// syncfs(2) tells every write that failed since. Else by a directory that does.
+fn sync_device(root: &Root, device: u64, directory: &Path) -> Result<(), Error> {
     let by = |place: &Place| {
         let synced = place.calls().sync_filesystem();
         synced.map_err(|error| Error::new("sync the filesystem of", place.path(), error))
@@ -70,8 +138,7 @@ fn sync_device(root: &Root, groups: &[Group], device: u64) -> Result<(), Error> 
     if root.place().own_stat().is_ok_and(|stat| stat.device == device) {
         return by(root.place());
     }
-    let group = groups.iter().find(|group| group.device == device);
-    group.map_or(Ok(()), |group| by(&root.directory(&group.directory, Missing::Fail)?))
+    by(&root.directory(directory, Missing::Fail)?)
 }
 
 /// Removes the temporary names of a directory; what cannot be reached is left to the next run's sweep.

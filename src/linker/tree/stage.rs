@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::already::{Answer, Destination};
-use super::{Error, Item, Kind, TreeReport, content};
+use super::{Error, Item, Kind, TreeReport, TreeRequest, content};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat};
 use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation};
@@ -20,6 +20,13 @@ pub(super) struct Staged {
     pub(super) groups: Vec<Group>,
     /// Directories that were created, relative to the root, parents first.
     pub(super) created: Vec<PathBuf>,
+}
+
+impl From<TreeReport> for Staged {
+    /// Nothing but a report.
+    fn from(report: TreeReport) -> Self {
+        Self { report, groups: Vec::new(), created: Vec::new() }
+    }
 }
 
 /// The staged files of one directory.
@@ -45,7 +52,7 @@ pub(super) struct StagedFile {
 }
 
 /// By how much a request has changed the number of links of a file since it began, by device and inode.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct LinkChanges(HashMap<(u64, u64), i64>);
 
 impl LinkChanges {
@@ -79,12 +86,12 @@ impl<'a> Staging<'a> {
         root: &'a Root,
         text: &'a Path,
         mode: Mode,
+        changes: LinkChanges,
         cancel: &'a Cancel,
         progress: &'a Progress,
     ) -> Self {
-        let done = Staged { report: TreeReport::default(), groups: Vec::new(), created: Vec::new() };
-        let (ladder, changes) = (Ladder::new(mode), LinkChanges::default());
-        Self { entry, root, text, cancel, progress, ladder, changes, done }
+        let done = Staged::from(TreeReport::default());
+        Self { entry, root, text, cancel, progress, ladder: Ladder::new(mode), changes, done }
     }
 
     /// Stages all files, one directory after the other.
@@ -104,10 +111,6 @@ impl<'a> Staging<'a> {
                 self.fail(Error::new("link", self.root.place().path().join(&item.destination), error), 1);
             }
         }
-        // Before anything is staged: removing a leftover changes the number of links of files elsewhere in the tree.
-        for directory in groups.keys() {
-            self.sweep(directory);
-        }
         for (directory, items) in groups {
             self.directory(directory, &items);
             if self.done.report.cancelled {
@@ -125,21 +128,6 @@ impl<'a> Staging<'a> {
     fn fail(&mut self, error: Error, files: usize) {
         self.done.report.failed.push(error);
         self.done.report.unmade += files as u64;
-    }
-
-    /// Removes what a killed run left in a directory. One that is missing has nothing, one that cannot be entered is told
-    /// when it is needed.
-    fn sweep(&mut self, directory: &Path) {
-        let Ok(place) = self.root.directory(directory, Missing::Fail) else { return };
-        match sweep(&place) {
-            Ok(swept) => {
-                self.done.report.swept += swept.len() as u64;
-                for stat in &swept {
-                    self.changes.add(stat, -1);
-                }
-            }
-            Err(error) => self.done.report.failed.push(error),
-        }
     }
 
     fn directory(&mut self, directory: &Path, items: &[(&OsStr, &Item)]) {
@@ -183,10 +171,14 @@ impl<'a> Staging<'a> {
         let (directory, source_name) = directory_and_name(&item.source).map_err(wrong)?;
         let source_place = match from {
             Some((known, source_place)) if *known == directory => source_place,
-            _ => &from.insert((directory, self.entry.directory(directory, Missing::Fail)?)).1,
+            _ => {
+                let opened = self.entry.directory(directory, Missing::Fail)?;
+                is_another(&opened, own).map_err(|error| Error::new("link from", &shown, error))?;
+                &from.insert((directory, opened)).1
+            }
         };
         let source = Source::open(source_place, source_name, shown.clone()).map_err(wrong)?;
-        prove(&source, own, item).map_err(|error| Error::new("link from", &shown, error))?;
+        prove(&source, item).map_err(|error| Error::new("link from", &shown, error))?;
         let path = place.join(name);
         let read = |error| Error::new("compare with the cache", &path, error);
         let destination = Destination::look(place, name, &source).map_err(read)?;
@@ -240,19 +232,57 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// Proves what can be proven of a source before it is linked.
-fn prove(source: &Source<'_>, destination: &FileStat, item: &Item) -> io::Result<()> {
-    let wrong = |text| Err(io::Error::new(io::ErrorKind::InvalidData, text));
-    let own = source.place.own_stat()?;
+/// Proves that a directory of the entry is not the one to link into.
+fn is_another(source: &Place, destination: &FileStat) -> io::Result<()> {
+    let own = source.own_stat()?;
     if (own.device, own.inode) == (destination.device, destination.inode) {
-        return wrong("the destination is the cache entry itself");
+        return Err(wrong("the destination is the cache entry itself"));
     }
+    Ok(())
+}
+
+/// Proves what can be proven of a source before it is linked.
+fn prove(source: &Source<'_>, item: &Item) -> io::Result<()> {
     match item.digest {
-        Some(expected) if content::digest(&source.file)? != expected => {
-            wrong("its content is not what is recorded of it")
+        Some(expected) if content::digest(&source.file, source.found.stat.size)? != expected => {
+            Err(wrong("its content is not what is recorded of it"))
         }
         _ => Ok(()),
     }
+}
+
+fn wrong(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// Removes what killed runs left in the directories of some requests, before anything is staged for any of them: it changes
+/// the number of links of files elsewhere in the tree. Answers with those changes, and with what each request has to
+/// report of it. A directory that is missing has nothing, one that cannot be entered is told when it is needed.
+pub(super) fn sweep_before(root: &Root, requests: &[TreeRequest]) -> (LinkChanges, Vec<TreeReport>) {
+    let mut changes = LinkChanges::default();
+    let mut directories = BTreeSet::new();
+    let mut reports = Vec::with_capacity(requests.len());
+    for request in requests {
+        let mut report = TreeReport::default();
+        for item in &request.items {
+            let Ok((directory, _)) = directory_and_name(&item.destination) else { continue };
+            if !directories.insert(directory) {
+                continue;
+            }
+            let Ok(place) = root.directory(directory, Missing::Fail) else { continue };
+            match sweep(&place) {
+                Ok(swept) => {
+                    report.swept += swept.len() as u64;
+                    for stat in &swept {
+                        changes.add(stat, -1);
+                    }
+                }
+                Err(error) => report.failed.push(error),
+            }
+        }
+        reports.push(report);
+    }
+    (changes, reports)
 }
 
 /// Removes the temporary names in a directory that are files or symlinks, and tells what they were.

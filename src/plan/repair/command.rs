@@ -13,7 +13,7 @@ pub struct Command {
 
 impl Command {
     /// A command.
-    pub(super) fn new<'a>(start: impl IntoIterator<Item = &'a str>, about: Vec<String>) -> Self {
+    pub(in crate::plan) fn new<'a>(start: impl IntoIterator<Item = &'a str>, about: Vec<String>) -> Self {
         Self { start: start.into_iter().map(str::to_owned).collect(), about }
     }
 

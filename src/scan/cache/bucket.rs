@@ -73,6 +73,7 @@ struct BucketVisitor<'a> {
     records: &'a mut Records,
     shared: &'a mut Vec<SharedExtent>,
     pointers: &'a mut Vec<RawPointer>,
+    objects: &'a mut Vec<(PathBuf, FileStat)>,
     recorded: &'a mut Vec<InterpreterRecord>,
     environments: &'a mut Vec<(PathBuf, EnvironmentKind)>,
     problems: &'a mut Vec<Problem>,
@@ -102,6 +103,7 @@ pub(in crate::scan) fn read(
         records: &mut harvest.records,
         shared: &mut harvest.shared,
         pointers: &mut harvest.pointers,
+        objects: &mut harvest.objects,
         recorded: &mut harvest.recorded,
         environments: &mut harvest.environments,
         problems: &mut harvest.problems,
@@ -252,6 +254,12 @@ impl Visitor for BucketVisitor<'_> {
             }
             // A kind of bucket that is not known may hold pointers.
             None if self.is_shaped => self.pointer(parent, name, stat),
+            Some(BucketKind::Files) if stat.kind == FileKind::File => {
+                let path = Path::new(self.name).join(parent.relative()).join(name);
+                if crate::uv::bucket::is_object(&path) {
+                    self.objects.push((path, *stat));
+                }
+            }
             Some(BucketKind::Interpreter) if stat.kind == FileKind::File => self.interpreter(parent, name),
             _ => {}
         }

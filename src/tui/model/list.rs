@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 use std::path::Path;
 use std::str::FromStr;
 
-use frizbee::{Config, Matcher, SortStrategy};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
 use pep440_rs::Version;
 use tui_input::Input;
 
@@ -172,9 +173,12 @@ impl List {
                 (0..rows(facts, self.view)).map(|row| haystack(facts, self.view, row, home)).collect();
             self.haystacks.generation = Some(facts.generation);
         }
-        let config = Config::default().sort(SortStrategy::IndexAsc);
-        let found = Matcher::from_query(query, &config).match_list(&self.haystacks.texts);
-        found.into_iter().map(|found| found.index).collect()
+        let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let mut buffer = Vec::new();
+        let mut matches =
+            |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).is_some();
+        (0..).zip(&self.haystacks.texts).filter(|(_, text)| matches(text)).map(|(row, _)| row).collect()
     }
 }
 

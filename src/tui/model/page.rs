@@ -140,6 +140,8 @@ pub(in crate::tui) struct Document {
     pub title: String,
     /// Its lines.
     pub lines: Vec<PageLine>,
+    /// How many of the last lines stay at the bottom while the others are scrolled.
+    pub foot: usize,
     /// What the picture is made of.
     pub tiles: Vec<Tile>,
     /// The bytes of all tiles, in the order of [`Tile::bytes`].
@@ -228,9 +230,34 @@ impl Page {
         }
     }
 
+    /// How many places are scrolled; those behind them stay at the bottom.
+    fn scrolled(&self) -> usize {
+        self.shown.len().saturating_sub(self.document.foot)
+    }
+
+    /// How many of those that are scrolled are visible at once.
+    pub(in crate::tui) fn window(&self) -> usize {
+        self.height.saturating_sub(self.document.foot).max(1)
+    }
+
+    /// How many places there are below the window.
+    pub(in crate::tui) fn below(&self) -> usize {
+        self.scrolled().saturating_sub(self.offset + self.window())
+    }
+
+    /// The place that a row of the page shows, counted from the page's top.
+    pub(in crate::tui) fn place_at(&self, row: usize) -> usize {
+        let window = self.window();
+        if row < window || self.document.foot == 0 {
+            self.offset + row
+        } else {
+            self.scrolled() + row - window
+        }
+    }
+
     /// Keeps the window inside the lines.
     pub(in crate::tui) fn follow(&mut self) {
-        self.offset = self.offset.min(self.shown.len().saturating_sub(self.height.max(1)));
+        self.offset = self.offset.min(self.scrolled().saturating_sub(self.window()));
     }
 
     /// Goes down (or up, for a negative number) by lines that can be opened; where none is near, scrolls instead.
@@ -246,8 +273,9 @@ impl Page {
             Some(place) => (0..place).rev().find(|place| self.opens(*place)),
             None => None,
         };
-        let height = self.height.max(1);
+        let height = self.window();
         match next {
+            Some(place) if place >= self.scrolled() => self.cursor = Some(place),
             Some(place) if place >= self.offset && place < self.offset + height => self.cursor = Some(place),
             Some(place) if down && place == self.offset + height => {
                 self.cursor = Some(place);
@@ -265,8 +293,9 @@ impl Page {
     pub(in crate::tui) fn scroll(&mut self, by: isize) {
         self.offset = self.offset.saturating_add_signed(by);
         self.follow();
-        let window = self.offset..self.offset + self.height.max(1);
-        if self.cursor.is_some_and(|place| !window.contains(&place)) {
+        let window = self.offset..self.offset + self.window();
+        let scrolled = self.scrolled();
+        if self.cursor.is_some_and(|place| place < scrolled && !window.contains(&place)) {
             let visible = || window.clone().filter(|place| self.opens(*place));
             let near = if by > 0 { visible().next() } else { visible().next_back() };
             self.cursor = near.or(self.cursor);

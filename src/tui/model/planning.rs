@@ -106,6 +106,8 @@ pub(in crate::tui) struct Planning {
     pub trash: Vec<Run>,
     /// The rows, in their order.
     pub rows: Vec<Row>,
+    /// The environment that the whole plan is about, where it is about one.
+    pub environment: Option<At>,
 }
 
 impl Planning {
@@ -162,6 +164,14 @@ impl Planning {
     }
 
     fn arrange(&mut self) {
+        let about: BTreeSet<&At> = match &self.made {
+            Some(Made::Changes(plan)) => plan.relinks.iter().map(|step| &step.at).collect(),
+            Some(Made::Repair(plan)) => {
+                plan.steps.iter().map(|step| &step.at).chain(plan.kept.iter().map(|left| &left.at)).collect()
+            }
+            None => BTreeSet::new(),
+        };
+        self.environment = if about.len() == 1 { about.first().copied().cloned() } else { None };
         self.rows = match &self.made {
             Some(Made::Changes(plan)) => {
                 let steps = (0..plan.steps.len()).map(Row::Step);

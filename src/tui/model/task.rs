@@ -10,12 +10,24 @@ use crate::plan::DetachPlan;
 pub(in crate::tui) struct Running {
     /// What it does, as `pruning`.
     pub title: &'static str,
+    /// How many files it goes through when nothing is left out, where that is known.
+    pub total: Option<u64>,
     /// When it was begun.
     pub started: Duration,
     /// Where it is.
     pub stage: Stage,
     /// Whether somebody has asked it to stop.
     pub stopping: bool,
+}
+
+impl Running {
+    /// How much of it is done, in hundredths, where that is known.
+    pub(in crate::tui) fn percent(&self) -> Option<u8> {
+        let (Some(total @ 1..), Stage::Working { files, .. }) = (self.total, &self.stage) else {
+            return None;
+        };
+        u8::try_from(files.min(&total) * 100 / total).ok()
+    }
 }
 
 /// Where a task is.

@@ -115,6 +115,10 @@ fn source(model: &Model, document: &mut Document, entry: &Entry, width: usize) {
     if let Some(detail) = &entry.source.detail {
         fact_path(model, document, "", &human::escape(detail), width);
     }
+    if let Some(gone) = &entry.source.gone {
+        fact_path(model, document, "was at", &human::path(gone, model.settings.home.as_deref()), width);
+        fact(document, "", "that is gone: it cannot be had again", Role::Warning, width);
+    }
 }
 
 /// How long ago something was.

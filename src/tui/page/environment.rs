@@ -1,7 +1,10 @@
 //! The detail of an environment, down to its distributions.
 
 use crate::human;
-use crate::snapshot::{Distribution, DistributionState, Environment, EnvironmentIndex, FilesRequest, Health};
+use crate::snapshot::{
+    Distribution, DistributionState, Environment, EnvironmentIndex, EnvironmentKind, FilesRequest, Health,
+    Project,
+};
 use crate::tui::glyphs::{Glyphs, main_mode, mode_role};
 use crate::tui::model::Model;
 use crate::tui::model::facts::environment_name;
@@ -45,6 +48,9 @@ fn identity(model: &Model, document: &mut Document, environment: &Environment, w
     if !environment.interpreter_alive {
         fact(document, "", "that interpreter is gone", Role::Error, width);
     }
+    if environment.kind == EnvironmentKind::Central {
+        project(model, document, &environment.project, width);
+    }
     fact(document, "found by", environment.found_by.word(), Role::Text, width);
     if let Some(installed) = environment.installed {
         let ago = super::entry::ago(installed, model.moment.now);
@@ -55,6 +61,21 @@ fn identity(model: &Model, document: &mut Document, environment: &Environment, w
     if environment.unread {
         fact(document, "unread", "a part could not be read: numbers are lower bounds", Role::Warning, width);
     }
+}
+
+/// What has become of the project of a central environment.
+fn project(model: &Model, document: &mut Document, project: &Project, width: usize) {
+    if let Some(directory) = project.directory() {
+        fact_path(model, document, "project", &human::path(directory, model.settings.home.as_deref()), width);
+    }
+    let (label, words, role) = match project {
+        Project::Linked(_) => return,
+        Project::Unknown => ("project", "not known: nothing that was found leads here", Role::Text),
+        Project::There(_) => ("", "it has no .venv that leads here", Role::Text),
+        Project::Gone(_) => ("", "it is gone", Role::Warning),
+        Project::OutOfReach(_) => ("", "not found; its disk may not be mounted", Role::Warning),
+    };
+    fact(document, label, words, role, width);
 }
 
 /// Whether an environment works, and what could be better, in as many words as fit into `width` cells.

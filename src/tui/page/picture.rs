@@ -75,7 +75,7 @@ pub(super) fn document(model: &Model, width: usize) -> Document {
     for tile in &tiles {
         sums.iter_mut().zip(tile.bytes).for_each(|(sum, bytes)| *sum += bytes);
     }
-    Document { title, lines: lines.collect(), tiles, sums }
+    Document { title, lines: lines.collect(), tiles, sums, ..Document::default() }
 }
 
 /// A bar in which each holder has its share.

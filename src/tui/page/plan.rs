@@ -3,7 +3,7 @@
 mod detail;
 
 use crate::human;
-use crate::plan::{Class, Kept, Step};
+use crate::plan::{At, Class, Kept, Step};
 use crate::tui::model::planning::{Made, Planned, Planning, Row};
 use crate::tui::theme::Role;
 
@@ -97,12 +97,12 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         }),
         Some(Row::Relink(step)) => planning.changes().map(|plan| {
             let step = &plan.relinks[*step];
-            format!("{}, in {}", step.reason, step.at.text())
+            format!("{}{}", step.reason, inside(planning, &step.at))
         }),
         Some(Row::Mend(step)) => planning.repair().map(|plan| {
             let step = &plan.steps[*step];
             let files = human::counted(step.bytes.files, "file", "files");
-            format!("{files} in {}: {}", step.at.text(), step.reason)
+            format!("{}: {files}{}", step.reason, inside(planning, &step.at))
         }),
         Some(Row::Link(link)) => planning.repair().map(|plan| {
             let link = &plan.links[*link];
@@ -113,6 +113,11 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         None => None,
     };
     human::escape(&why.unwrap_or_default()).into_owned()
+}
+
+/// Which environment a row is about, where the title does not say so for all of them.
+fn inside(planning: &Planning, root: &At) -> String {
+    if planning.environment.is_some() { String::new() } else { format!(", in {}", root.text()) }
 }
 
 /// What the filter looks at.

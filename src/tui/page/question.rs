@@ -81,6 +81,7 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
             paragraph(&mut document, words, Role::Text, width);
         }
     }
+    let head = document.lines.len();
     gap(&mut document);
     for (this, key, words) in [(Answer::No, "n", "no, leave everything as it is"), (Answer::Yes, "y", "yes")]
     {
@@ -96,6 +97,8 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
             copy: None,
         });
     }
+    // However long the list is, what it is asked about stays in sight.
+    document.foot = document.lines.len() - head;
     document
 }
 

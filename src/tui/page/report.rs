@@ -1,5 +1,6 @@
 //! What became of a task.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::apply::detach::DetachOutcome;
@@ -9,7 +10,8 @@ use crate::apply::report::RefusedMode;
 use crate::apply::restore::Restored;
 use crate::apply::{Report, State};
 use crate::human;
-use crate::plan::{At, DetachPlan};
+use crate::plan::repair::Command;
+use crate::plan::{self, At, DetachPlan};
 use crate::scan::verify::{Finding, Verdict, Verified};
 use crate::snapshot::{ModeCounts, Snapshot};
 use crate::tui::model::Model;
@@ -137,25 +139,23 @@ fn refused(name: &str, refused: &[RefusedMode], lines: &mut Vec<ReportLine>) {
     }
 }
 
+/// In which environments, as the end of a sentence.
+fn within<'a>(roots: impl Iterator<Item = &'a At>) -> String {
+    match roots.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [one] => format!(" in {}", one.text()),
+        many => format!(" in {} environments", human::count(many.len() as u64)),
+    }
+}
+
 fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
     let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
     let whole = report.count(State::Done) == report.outcomes.len();
     let words = made.in_words().map_or("No file had to be made".to_owned(), |made| format!("Made {made}"));
-    lines.push(said(&format!("{words}."), if whole { Role::Good } else { Role::Warning }));
-    let told = |bytes: i64| {
-        let size = human::bytes(bytes.unsigned_abs());
-        if bytes < 0 { format!("{size} were taken") } else { format!("{size} were given back") }
-    };
-    let freed = &report.freed;
-    let words = match (freed.measured, &freed.why) {
-        (None, _) => format!("By the plan {}; it could not be measured.", told(freed.predicted)),
-        (Some(measured), None) => format!("{}, as planned.", told(measured)),
-        (Some(measured), Some(why)) => {
-            format!("{}; by the plan {}: {why}.", told(measured), told(freed.predicted))
-        }
-    };
-    lines.push(said(&words, Role::Text));
+    let place = within(report.outcomes.iter().map(|outcome| &outcome.at));
+    lines.push(said(&format!("{words}{place}."), if whole { Role::Good } else { Role::Warning }));
+    lines.push(said(&report.freed.sentence(), Role::Text));
     lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
     for outcome in &report.outcomes {
         let name = format!("{} {}", outcome.name, outcome.version);
@@ -180,7 +180,8 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
     }
     if written == 0 || !report.outcomes.is_empty() {
         let words = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
-        lines.push(said(&format!("{words}."), role));
+        let place = within(report.outcomes.iter().map(|outcome| &outcome.at));
+        lines.push(said(&format!("{words}{place}."), role));
     }
     for outcome in report.links.iter().filter(|outcome| outcome.state != State::Done) {
         ended(outcome.state, outcome.at.text(), outcome.why.as_deref().unwrap_or("not reached"), lines);
@@ -198,9 +199,7 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
     for left in &report.kept {
         let name = [&left.name, &left.version].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
         lines.push(said(&format!("{name} stays broken: {}", left.reason), Role::Error));
-        for command in &left.commands {
-            lines.push(said(&format!("  {}", command.text()), Role::Strong));
-        }
+        lines.extend(left.commands.iter().map(command));
     }
 }
 
@@ -232,23 +231,24 @@ fn compared(snapshot: &Snapshot, verified: &Verified, lines: &mut Vec<ReportLine
         let text = format!("{}: {}", shown(&problem.path), human::escape(&problem.message));
         lines.push(escaped(text, Role::Warning));
     }
-    let sharing: std::collections::BTreeSet<_> = verified
-        .damage()
-        .filter(|finding| finding.good.is_some())
-        .flat_map(|finding| finding.places.iter().filter_map(|place| place.environment))
-        .collect();
-    if !sharing.is_empty() {
+    for advice in plan::advice(snapshot, verified) {
         lines.push(said("", Role::Text));
-        let words = "Who has edited a file that is shared? That environment keeps the edit, all others get back what RECORD states:";
-        lines.push(said(words, Role::Text));
+        lines.push(said(advice.text, Role::Text));
+        for index in &advice.keepers {
+            let path = &snapshot.environment(*index).path;
+            lines.push(ReportLine {
+                target: Some(Target::Detach(path.clone())),
+                ..escaped(format!("  {}", shown(path)), Role::Strong)
+            });
+        }
+        if advice.keepers.is_empty() {
+            lines.extend(advice.commands.iter().map(command));
+        }
     }
-    for index in sharing {
-        let path = &snapshot.environment(index).path;
-        lines.push(ReportLine {
-            target: Some(Target::Detach(path.clone())),
-            ..escaped(format!("  {}", shown(path)), Role::Strong)
-        });
-    }
+}
+
+fn command(command: &Command) -> ReportLine {
+    said(&format!("  {}", command.text()), Role::Strong)
 }
 
 fn damage(snapshot: &Snapshot, finding: &Finding, lines: &mut Vec<ReportLine>) {

@@ -132,7 +132,7 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
 }
 
 fn height(model: &Model) -> usize {
-    model.page().map_or(model.list().height, |page| page.height)
+    model.page().map_or(model.list().height, Page::window)
 }
 
 fn step(model: &mut Model, by: isize) {

@@ -7,11 +7,11 @@ use ratatui::layout::{Position, Rect};
 use crate::tui::effect::Effect;
 use crate::tui::event::{Mouse, MouseKind};
 use crate::tui::model::column::Column;
-use crate::tui::model::page::PageKind;
+use crate::tui::model::page::{PageKind, Target};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::view;
 
-use super::act;
+use super::{act, task};
 
 /// How soon a second click has to follow to count with the first.
 const DOUBLE: Duration = Duration::from_millis(400);
@@ -101,11 +101,14 @@ fn click_layer(model: &mut Model, inner: Rect, at: Position, again: bool) -> Vec
 /// Puts the cursor of the page with the focus on the line that was clicked, and opens it on a second click.
 fn click_line(model: &mut Model, inner: Rect, at: Position, open: bool) -> Vec<Effect> {
     let Some(page) = model.page_mut().filter(|_| inner.contains(at)) else { return Vec::new() };
-    let place = page.offset + usize::from(at.y - inner.y);
+    let place = page.place_at(usize::from(at.y - inner.y));
     if page.line(place).is_none_or(|line| line.target.is_none()) {
         return Vec::new();
     }
     page.cursor = Some(place);
+    if let Some(Target::Answer(answer)) = page.target().cloned() {
+        task::focus(page, answer);
+    }
     if open { act::open(model) } else { Vec::new() }
 }
 

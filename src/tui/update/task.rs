@@ -167,17 +167,24 @@ pub(super) fn answer_key(model: &mut Model, key: Key) -> Option<Vec<Effect>> {
         }
         // Looking through the list and leaving the program work as everywhere.
         Code::PageUp | Code::PageDown => return None,
-        Code::Char('c' | 'z' | 'l') if key.ctrl => return None,
+        Code::Char('c' | 'z' | 'l' | 'd' | 'u' | 'f' | 'b') if key.ctrl => return None,
         _ => return Some(Vec::new()),
     };
     Some(given.map_or_else(Vec::new, |given| answer_question(model, given)))
 }
 
-/// Gives the other answer the focus: what is highlighted is what Enter means.
+/// Gives the other answer the focus.
 fn focus_other(page: &mut Page) {
+    if let PageKind::Confirm(_, answer) = page.kind {
+        focus(page, if answer == Answer::No { Answer::Yes } else { Answer::No });
+    }
+}
+
+/// Gives an answer the focus: what is highlighted is what Enter means.
+pub(super) fn focus(page: &mut Page, given: Answer) {
     let PageKind::Confirm(_, answer) = &mut page.kind else { return };
-    *answer = if *answer == Answer::No { Answer::Yes } else { Answer::No };
-    let target = Some(Target::Answer(*answer));
+    *answer = given;
+    let target = Some(Target::Answer(given));
     page.cursor =
         (0..page.shown.len()).find(|place| page.line(*place).is_some_and(|line| line.target == target));
     page.made = None;
@@ -227,7 +234,12 @@ fn carry_out(model: &mut Model, made: Made) -> Vec<Effect> {
 /// Begins a task.
 pub(super) fn begin(model: &mut Model, title: &'static str, task: Task) -> Vec<Effect> {
     let started = model.moment.elapsed;
-    model.task = Some(Running { title, started, stage: Stage::Begun, stopping: false });
+    let total = match &task {
+        Task::Prune(plan) | Task::Relink(plan) => Some(plan.totals.bytes.files),
+        Task::Repair(plan) if plan.totals.fetched == 0 => Some(plan.totals.bytes.files),
+        _ => None,
+    };
+    model.task = Some(Running { title, total, started, stage: Stage::Begun, stopping: false });
     vec![Effect::Begin(task)]
 }
 
@@ -288,9 +300,14 @@ fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
         Done::Pruned(_) | Done::Relinked(_) | Done::Repaired(_) => {
             // What was asked for is done; what is left of it is for another plan.
             drop_plan(model);
+            if !matches!(done, Done::Pruned(_)) {
+                super::act::show(model, View::Environments);
+            }
         }
         Done::Verified(..) | Done::Detached(..) | Done::Restored(_) | Done::Purged { .. } => {}
     }
+    // What was reported before is no longer so.
+    model.layers.retain(|page| !matches!(page.kind, PageKind::Report(..)));
     let (title, lines) = page::report(&done);
     model.layers.push(Page::new(PageKind::Report(title, lines)));
     match done {

@@ -71,6 +71,11 @@ fn title(model: &Model) -> Line {
     let noun =
         if model.view == View::Plan { planned_title(&model.facts.planning) } else { model.view.noun() };
     let mut title = vec![piece(noun, Role::Title), piece(format!(" {count}"), Role::Strong)];
+    let about = model.facts.planning.environment.as_ref().filter(|_| model.view == View::Plan);
+    if let Some(root) = about {
+        let path = human::path(&root.path(), model.settings.home.as_deref());
+        title.extend([piece(glyphs.dot(), Role::Dim), piece(path, Role::Text)]);
+    }
     // The plan's own order is not worth a word.
     if list.sort.column != Column::Order {
         let order = format!("by {} {}", column.to_lowercase(), glyphs.arrow(list.sort.descending));

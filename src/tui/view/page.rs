@@ -28,7 +28,7 @@ pub(super) fn page(
         title.push(piece(glyphs.dot(), Role::Dim));
         title.push(piece(format!("/{filter}"), Role::Match));
     }
-    let below = page.shown.len().saturating_sub(page.offset + page.height);
+    let below = page.below();
     let map = page.kind == PageKind::Picture(Picture::Map);
     let note = match (map, below) {
         (false, 1..) => format!("{} more", human::count(below as u64)),
@@ -40,7 +40,7 @@ pub(super) fn page(
         return;
     }
     for at in 0..usize::from(area.inner.height) {
-        let place = page.offset + at;
+        let place = page.place_at(at);
         let Some(line) = page.line(place) else { break };
         let y = area.inner.y + u16::try_from(at).unwrap_or(u16::MAX);
         let row = Rect { y, height: 1, ..area.inner };

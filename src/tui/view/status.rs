@@ -11,7 +11,7 @@ use crate::tui::action::Action;
 use crate::tui::model::marks::Joint;
 use crate::tui::model::page::PageKind;
 use crate::tui::model::planning::Made;
-use crate::tui::model::task::{Running, Stage};
+use crate::tui::model::task::{Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
@@ -67,7 +67,11 @@ fn task(model: &Model, task: &Running) -> Line {
     let glyphs = model.settings.glyphs;
     let elapsed = model.moment.elapsed.saturating_sub(task.started);
     let spinner = glyphs.spinner(elapsed.as_millis() / 100);
-    let mut line = vec![piece(format!(" {spinner} "), Role::Progress), piece(task.title, Role::Strong)];
+    let what = match &task.stage {
+        Stage::Working { what, .. } => what.clone(),
+        Stage::Begun | Stage::Waiting { .. } => task.title.to_owned(),
+    };
+    let mut line = vec![piece(format!(" {spinner} "), Role::Progress), piece(what, Role::Strong)];
     match &task.stage {
         Stage::Begun => {}
         Stage::Waiting { holders, remaining, told } => {
@@ -75,11 +79,16 @@ fn task(model: &Model, task: &Running) -> Line {
             let words = format!("waits for the lock, held by {holders}, {left} s more at most");
             line.extend([piece(glyphs.dot(), Role::Dim), piece(words, Role::Warning)]);
         }
-        Stage::Working { what, files } => {
-            line.extend([piece(glyphs.dot(), Role::Dim), piece(what.clone(), Role::Text)]);
+        Stage::Working { files, .. } => {
+            let words = match (task.total.filter(|total| files <= total), task.percent()) {
+                (Some(total), Some(percent)) => {
+                    let of = human::counted(total, "file", "files");
+                    format!("{percent} %, {} of {of}", human::count(*files))
+                }
+                _ => human::counted(*files, "file", "files"),
+            };
             if *files > 0 {
-                let files = human::counted(*files, "file", "files");
-                line.extend([piece(glyphs.dot(), Role::Dim), piece(files, Role::Text)]);
+                line.extend([piece(glyphs.dot(), Role::Dim), piece(words, Role::Text)]);
             }
         }
     }
@@ -178,6 +187,10 @@ fn row(model: &Model) -> Line {
 /// help and quit stay.
 pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     let theme = &model.settings.theme;
+    if let Some(keys) = asked(model) {
+        paint(buffer, theme, area, &text::clip_line(keys, usize::from(area.width), ""));
+        return;
+    }
     let keys: Vec<Line> = model
         .settings
         .keymap
@@ -202,6 +215,24 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
     let line: Line = first.iter().chain(last).flatten().cloned().collect();
     paint(buffer, theme, area, &text::clip_line(line, usize::from(area.width), ""));
+}
+
+/// The keys of a question, of which none means what it means elsewhere.
+fn asked(model: &Model) -> Option<Line> {
+    let page = model.layers.last()?;
+    let PageKind::Confirm(question, _) = &page.kind else { return None };
+    let mut keys = match question {
+        Question::Sure(_) => vec![("Enter", "do it, once the word stands there"), ("Esc", "no")],
+        _ => {
+            vec![("y", "yes"), ("n", "no"), ("Tab", "the other answer"), ("Enter", "the one with the cursor")]
+        }
+    };
+    if page.below() > 0 || page.offset > 0 {
+        keys.push(("PgDn", "scroll"));
+    }
+    let pieces =
+        |(key, words)| [piece(format!(" {key}"), Role::Key), piece(format!(" {words} "), Role::Text)];
+    Some(keys.into_iter().flat_map(pieces).collect())
 }
 
 /// Whether an action belongs in the footer of what has the focus.

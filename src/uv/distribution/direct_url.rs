@@ -1,5 +1,7 @@
 //! `direct_url.json` (PEP 610): where a distribution came from that no index was asked for.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 /// What a `direct_url.json` says.
@@ -17,6 +19,30 @@ pub struct DirectUrl {
     pub commit: Option<String>,
     /// The directory inside the source that holds the project.
     pub subdirectory: Option<String>,
+}
+
+/// The path that a `file://` URL names on this machine; none for any other URL.
+pub fn file_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("file://")?;
+    let rest = rest.strip_prefix("localhost").unwrap_or(rest);
+    // What is left begins with the path, else it names another machine.
+    if !rest.starts_with('/') || rest.contains(['?', '#']) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(rest.len());
+    let mut left = rest.bytes();
+    while let Some(byte) = left.next() {
+        if byte == b'%' {
+            let digits = [left.next()?, left.next()?];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    #[cfg(unix)]
+    return Some(PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)));
+    #[cfg(not(unix))]
+    return String::from_utf8(bytes).ok().map(|text| PathBuf::from(&text[1..]));
 }
 
 #[derive(Deserialize)]
@@ -52,5 +78,23 @@ impl DirectUrl {
             commit,
             subdirectory: written.subdirectory.filter(|directory| !directory.is_empty()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_of_this_machine_have_a_path() {
+        let path = |url: &str| file_path(url);
+        assert_eq!(path("file:///home/me/my%20app"), Some(PathBuf::from("/home/me/my app")));
+        assert_eq!(path("file://localhost/a"), Some(PathBuf::from("/a")));
+        for url in
+            ["https://example.org/a", "file://server/share", "file:///a?b", "file:///%4", "file:///%zz", "/a"]
+        {
+            assert_eq!(path(url), None, "{url}");
+        }
     }
 }

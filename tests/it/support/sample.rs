@@ -102,7 +102,7 @@ impl Builder {
             name: Some(name.to_owned()),
             version: Some(version.to_owned()),
             tags: vec!["py3-none-any".to_owned()],
-            source: Source { origin: Origin::Pypi, built: false, detail: None, download: None },
+            source: Source { origin: Origin::Pypi, built: false, detail: None, download: None, gone: None },
             files,
             logical: kib * 1000,
             disk: kib * 1024,
@@ -400,6 +400,24 @@ pub(crate) fn presentable() -> Snapshot {
     builder.build()
 }
 
+/// [`presentable`], with the prints and bytes that a scan of files brings.
+pub(crate) fn relinkable() -> Snapshot {
+    let mut snapshot = presentable();
+    for environment in &mut snapshot.environments {
+        for distribution in &mut environment.distributions {
+            distribution.record = Some(FilePrint { device: 1, inode: 7, ..FilePrint::default() });
+            let linked = distribution.files.modes.hardlink + distribution.files.modes.symlink;
+            distribution.bytes.linked = linked * 4096;
+            distribution.bytes.symlinks = distribution.files.modes.symlink * 4096;
+            distribution.bytes.copied = distribution.files.modes.copy * 8192;
+        }
+    }
+    for entry in &mut snapshot.entries {
+        entry.print.device = 1;
+    }
+    snapshot
+}
+
 /// A cache as somebody has it who trains models, with environments of all modes, and everything that can be odd.
 pub(crate) fn realistic() -> Snapshot {
     let mut builder = Builder::default();
@@ -480,6 +498,7 @@ fn rare_entries(builder: &mut Builder) {
             built: true,
             detail: Some("https://git.example/flash@main".into()),
             download: None,
+            gone: None,
         };
     });
     builder.wheel("private-kernels", "1.0.post1+local.2", 30, 90 * 1024, 15).elsewhere(3);

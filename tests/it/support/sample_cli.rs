@@ -30,7 +30,7 @@ fn wheel(id: &str, name: &str, version: &str, mib: u64, files: u64) -> Entry {
         name: Some(name.to_owned()),
         version: Some(version.to_owned()),
         tags: vec!["py3-none-any".to_owned()],
-        source: Source { origin: Origin::Pypi, built: false, detail: None, download: None },
+        source: Source { origin: Origin::Pypi, built: false, detail: None, download: None, gone: None },
         files,
         logical: mib * MIB - 4_321,
         disk: mib * MIB,
@@ -47,6 +47,7 @@ fn entries() -> Vec<Entry> {
         built: false,
         detail: Some("https://download.example/whl/cu128".to_owned()),
         download: None,
+        gone: None,
     };
     vec![
         Entry {
@@ -79,6 +80,7 @@ fn entries() -> Vec<Entry> {
                 built: true,
                 detail: Some("/home/ada/src/demo".to_owned()),
                 download: None,
+                gone: None,
             },
             ..wheel("demo000000000001", "Demo.Pkg", "1.0.post1+local.2", 2, 9)
         },
@@ -86,7 +88,13 @@ fn entries() -> Vec<Entry> {
             kind: EntryKind::Environment,
             name: Some("ruff".to_owned()),
             version: Some("0.14.2".to_owned()),
-            source: Source { origin: Origin::Command, built: false, detail: None, download: None },
+            source: Source {
+                origin: Origin::Command,
+                built: false,
+                detail: None,
+                download: None,
+                gone: None,
+            },
             state: EntryState::Unreferenced,
             ..wheel("uvx0000000000001", "", "", 31, 40)
         },
@@ -282,6 +290,7 @@ fn groups() -> Vec<Group> {
 pub(crate) fn sample() -> Snapshot {
     let root = |path: &str, reason, readable| ScopeRoot { path: path.into(), reason, readable };
     Snapshot {
+        objects: Vec::new(),
         cache: Cache {
             path: PathBuf::from("/home/ada/.cache/uv"),
             found_by: "the default".to_owned(),

@@ -112,8 +112,11 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
     assert!(screen.text().contains("leave?"), "{}", screen.text());
     assert!(!screen.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
     screen.press("n");
-    screen.event(Event::Task(TaskEvent::Working("removing".to_owned()))).event(Event::TaskProgress(1_234));
-    assert!(screen.line("pruning").contains("1,234 files"));
+    screen.event(Event::Task(TaskEvent::Working("removing".to_owned()))).event(Event::TaskProgress(1));
+    let of = screen.line("removing").split_once("%, 1 of ").map(|(_, of)| of.to_owned());
+    assert!(of.is_some_and(|of| of.contains(" files · S stops it")), "{}", screen.text());
+    screen.event(Event::TaskProgress(1_234_567));
+    assert!(screen.line("removing").contains("1,234,567 files ·"), "more than was planned has no percentage");
     screen.press("S");
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::StopTask)));
     let outcome = |path: &str, state, why: Option<&str>| Outcome {

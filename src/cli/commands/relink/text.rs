@@ -149,23 +149,7 @@ pub(super) fn report(
         );
         writeln!(writer, "{}", view.painted(Paint::Bad, &text))?;
     }
-    freed(report, view, writer)
-}
-
-fn freed(report: &RelinkReport, view: &View, writer: &mut dyn Write) -> io::Result<()> {
-    let said = |bytes: i64| {
-        let size = human::bytes(bytes.unsigned_abs());
-        if bytes < 0 { format!("{size} were taken") } else { format!("{size} were given back") }
-    };
-    let freed = &report.freed;
-    let text = match (freed.measured, &freed.why) {
-        (None, _) => format!("By the plan {}; it could not be measured.", said(freed.predicted)),
-        (Some(measured), None) => format!("{}, as planned.", said(measured)),
-        (Some(measured), Some(why)) => {
-            format!("{}; by the plan {}: {}.", said(measured), said(freed.predicted), human::escape(why))
-        }
-    };
-    writeln!(writer, "{}", view.wrapped(&text))
+    writeln!(writer, "{}", view.wrapped(&human::escape(&report.freed.sentence())))
 }
 
 fn one(outcome: &RelinkOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {

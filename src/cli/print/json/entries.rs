@@ -43,6 +43,10 @@ struct SourceRow<'a> {
     origin: &'static str,
     built: bool,
     detail: Option<&'a str>,
+    /// The path it came from, where that is gone.
+    gone: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone_bytes: Option<Bytes<'a>>,
 }
 
 #[derive(Serialize)]
@@ -115,6 +119,7 @@ impl<'a> EntryRow<'a> {
     pub fn new(snapshot: &'a Snapshot, index: EntryIndex, alone: Reclaimable) -> Self {
         let entry = snapshot.entry(index);
         let (id, id_bytes) = lossless(&entry.key.id);
+        let (gone, gone_bytes) = entry.source.gone.as_ref().map(lossless).unzip();
         Self {
             id,
             id_bytes,
@@ -127,6 +132,8 @@ impl<'a> EntryRow<'a> {
                 origin: entry.source.origin.word(),
                 built: entry.source.built,
                 detail: entry.source.detail.as_deref(),
+                gone,
+                gone_bytes: gone_bytes.flatten(),
             },
             files: entry.files,
             bytes: BytesRow::new(entry.logical, entry.disk, entry.shared, alone),

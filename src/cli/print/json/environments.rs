@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::entries::ModesRow;
 use super::frame::BytesRow;
 use super::text::{Bytes, lossless};
-use crate::snapshot::{Distribution, EntryIndex, EnvironmentIndex, FileCounts, Reclaimable, Snapshot};
+use crate::snapshot::{
+    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, Project, Reclaimable, Snapshot,
+};
 
 /// One of `environments`.
 #[derive(Serialize)]
@@ -35,6 +37,8 @@ pub struct EnvironmentRow<'a> {
     installed: Option<Timestamp>,
     health: &'static str,
     unread: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<ProjectRow<'a>>,
     distributions: Vec<DistributionRow<'a>>,
 }
 
@@ -45,6 +49,22 @@ pub struct EntryName<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     entry_bytes: Option<Bytes<'a>>,
     entry_bucket: Option<&'a str>,
+}
+
+/// Of a central environment, what has become of its project.
+#[derive(Serialize)]
+struct ProjectRow<'a> {
+    state: &'static str,
+    path: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Bytes<'a>>,
+}
+
+impl<'a> ProjectRow<'a> {
+    fn new(project: &'a Project) -> Self {
+        let (path, path_bytes) = project.directory().map(lossless).unzip();
+        Self { state: project.word(), path, path_bytes: path_bytes.flatten() }
+    }
 }
 
 #[derive(Serialize)]
@@ -115,6 +135,7 @@ impl<'a> EnvironmentRow<'a> {
             installed: item.installed,
             health: item.health.word(),
             unread: item.unread,
+            project: (item.kind == EnvironmentKind::Central).then(|| ProjectRow::new(&item.project)),
             distributions: item.distributions.iter().map(|it| DistributionRow::new(snapshot, it)).collect(),
         }
     }

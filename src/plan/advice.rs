@@ -1,0 +1,114 @@
+//! What a person can do about contents that are not as `RECORD` says.
+//!
+//! Nothing of this is done by itself: whose edit it is, and whether it was meant, only a person knows.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::repair::Command;
+use crate::scan::verify::{Fault, Finding, Verified};
+use crate::snapshot::{EnvironmentIndex, Snapshot};
+
+/// A way out, for some of what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// What it is good for, as a sentence. Not escaped.
+    pub text: &'static str,
+    /// What does it: each one by itself for edits that can be kept, else one after the other.
+    pub commands: Vec<Command>,
+    /// The environments that could keep an edit, in the order of the commands.
+    #[serde(skip)]
+    pub keepers: Vec<EnvironmentIndex>,
+}
+
+/// What can be done about each kind of damage.
+pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
+    let (mut missing, mut keepers) = (BTreeSet::new(), BTreeSet::new());
+    let (mut stored, mut alone) = (Reinstall::default(), Reinstall::default());
+    for finding in verified.damage() {
+        let environments: BTreeSet<_> = finding.places.iter().filter_map(|it| it.environment).collect();
+        let in_cache = finding.places.iter().any(|it| it.environment.is_none());
+        match finding.fault {
+            Fault::Extra => {}
+            Fault::Missing if !in_cache => missing.extend(environments),
+            _ if in_cache && finding.good.is_some() && !environments.is_empty() => {
+                keepers.extend(environments);
+            }
+            _ if in_cache => stored.add(finding, &environments),
+            _ => alone.add(finding, &environments),
+        }
+    }
+    let root = |index: &EnvironmentIndex| snapshot.environment(*index).path.display().to_string();
+    let mut all = Vec::new();
+    if !missing.is_empty() {
+        let command = Command::new(["cachetui", "repair"], missing.iter().map(root).collect());
+        let text = "What is missing in an environment comes back from the cache:";
+        all.push(Advice { text, commands: vec![command], keepers: Vec::new() });
+    }
+    if !keepers.is_empty() {
+        let commands = keepers
+            .iter()
+            .map(|index| Command::new(["cachetui", "verify", "--detach", &root(index)], Vec::new()));
+        all.push(Advice {
+            text: "Who has edited a file that is shared? That environment keeps the edit, the cache and all others get \
+                back what RECORD states:",
+            commands: commands.collect(),
+            keepers: keepers.iter().copied().collect(),
+        });
+    }
+    if !stored.names.is_empty() {
+        let start = uv(snapshot).into_iter().chain(["cache", "clean"].map(str::to_owned));
+        let start: Vec<String> = start.collect();
+        let clean = Command::new(start.iter().map(String::as_str), stored.names.iter().cloned().collect());
+        let text = "Nobody has a good copy. uv makes the entry anew, and from it the environments, by:";
+        let commands = std::iter::once(clean).chain(stored.commands(snapshot)).collect();
+        all.push(Advice { text, commands, keepers: Vec::new() });
+    }
+    if !alone.names.is_empty() {
+        let text = "What was changed in one environment alone is as before after:";
+        all.push(Advice { text, commands: alone.commands(snapshot), keepers: Vec::new() });
+    }
+    all
+}
+
+/// uv, told of the cache where it would take another one.
+fn uv(snapshot: &Snapshot) -> Vec<String> {
+    let mut words = vec!["uv".to_owned()];
+    if snapshot.cache.found_by.contains("--cache-dir") {
+        words.extend(["--cache-dir".to_owned(), snapshot.cache.path.display().to_string()]);
+    }
+    words
+}
+
+/// What has to be installed again, and where.
+#[derive(Default)]
+struct Reinstall {
+    names: BTreeSet<String>,
+    places: BTreeSet<(EnvironmentIndex, String)>,
+}
+
+impl Reinstall {
+    fn add(&mut self, finding: &Finding, environments: &BTreeSet<EnvironmentIndex>) {
+        self.names.insert(finding.name.clone());
+        let requirement = || format!("{}=={}", finding.name, finding.version);
+        self.places.extend(environments.iter().map(|index| (*index, requirement())));
+    }
+
+    fn commands(&self, snapshot: &Snapshot) -> Vec<Command> {
+        let mut commands: Vec<Command> = Vec::new();
+        for (index, requirement) in &self.places {
+            let root = snapshot.environment(*index).path.display().to_string();
+            let rest = ["pip", "install", "--python", &root, "--reinstall", "--no-deps"];
+            let uv = uv(snapshot);
+            let start = uv.iter().map(String::as_str).chain(rest);
+            let command = Command::new(start, vec![requirement.clone()]);
+            let rest = match commands.last_mut() {
+                Some(last) => last.join(command),
+                None => Some(command),
+            };
+            commands.extend(rest);
+        }
+        commands
+    }
+}

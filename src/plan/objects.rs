@@ -1,0 +1,79 @@
+//! Objects of the content-addressed store that nobody links to, or nobody but entries that go.
+//!
+//! uv's own prune removes the former. The latter have to go with their entries, because otherwise they keep their bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::prune::{Candidate, Chooser};
+use super::step::Bytes;
+use super::{Action, At, Class, PlannedObject, Price, Step};
+use crate::human;
+use crate::snapshot::{Certainty, EntryIndex, Holder, StoreObject, TreePrint};
+
+/// Adds a step for each store of which objects go, after all others.
+pub(super) fn add(chooser: &Chooser<'_>, candidates: &mut Vec<Candidate>) {
+    let going: BTreeSet<EntryIndex> = candidates
+        .iter()
+        .filter_map(|candidate| match candidate.holder {
+            Some(Holder::Entry(index)) => Some(index),
+            _ => None,
+        })
+        .collect();
+    let alone = chooser.wants(Class::Unreferenced);
+    let goes = |object: &&StoreObject| {
+        if object.held {
+            return false;
+        }
+        if object.entries.is_empty() {
+            let print = &object.print;
+            return alone && chooser.young(print.modified.max(print.changed)).is_none();
+        }
+        object.entries.iter().all(|entry| going.contains(entry))
+    };
+    let mut stores: BTreeMap<&Path, Vec<&StoreObject>> = BTreeMap::new();
+    for object in chooser.snapshot.objects.iter().filter(goes) {
+        let store = object.path.iter().next().map(Path::new);
+        stores.entry(store.unwrap_or(Path::new(""))).or_default().push(object);
+    }
+    let reflinks = chooser.snapshot.cache.reflinks;
+    candidates.extend(stores.into_iter().map(|(store, objects)| candidate(store, &objects, reflinks)));
+}
+
+/// The step for a store. `reflinks`: what nothing links to may share its bytes with files that were cloned from it.
+fn candidate(store: &Path, objects: &[&StoreObject], reflinks: bool) -> Candidate {
+    let alone = objects.iter().filter(|object| object.entries.is_empty());
+    let alone: u64 = alone.map(|object| object.print.disk).sum();
+    let count = human::counted(objects.len() as u64, "file", "files");
+    let with = objects.iter().filter(|object| !object.entries.is_empty()).count();
+    let reason = match with {
+        0 => format!("{count} of the store that nothing links to"),
+        _ if with == objects.len() => format!("{count} of the store that only what goes links to"),
+        _ => format!("{count} of the store that nothing else links to"),
+    };
+    let planned = |object: &&StoreObject| PlannedObject { at: At::new(&object.path), expects: object.print };
+    Candidate {
+        holder: Some(Holder::Store),
+        used: None,
+        step: Step {
+            action: Action::RemoveObjects,
+            at: At::new(store),
+            name: None,
+            version: None,
+            class: Class::Unreferenced,
+            reason,
+            price: Price::Nothing,
+            bytes: Bytes {
+                disk: objects.iter().map(|object| object.print.disk).sum(),
+                reclaimable: if reflinks { 0 } else { alone },
+                certainty: if reflinks && alone > 0 { Certainty::AtLeast } else { Certainty::Exact },
+                files: objects.len() as u64,
+                ..Bytes::default()
+            },
+            expects: TreePrint::default(),
+            pointers: Vec::new(),
+            objects: objects.iter().map(planned).collect(),
+            users: Vec::new(),
+        },
+    }
+}

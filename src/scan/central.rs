@@ -1,0 +1,63 @@
+//! What has become of the projects whose environments lie in the cache (uv's preview of central environments).
+//!
+//! The name of such an environment is that of its project with a digest of the project's path and of the interpreter. The
+//! digest also depends on numbers inside uv that change between releases (uv 0.13.8 hashes its own types), so that no
+//! path is tested by it. A project is known by its `.venv` that leads here, by one that an earlier scan saw, or because it
+//! is itself installed in the environment as editable.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::environments::Reading;
+use super::presence::{self, Presence};
+use super::registry::{self, Remembered};
+use crate::snapshot::{Environment, EnvironmentKind, Project};
+use crate::uv::distribution::{file_path, normalize};
+
+/// Finds out what has become of each project. `led` are the `.venv` that lead elsewhere, and where.
+pub(super) fn projects(readings: &mut [Reading], led: &[(PathBuf, PathBuf)], remembered: &[Remembered]) {
+    let central = |reading: &&mut Reading| reading.environment.kind == EnvironmentKind::Central;
+    for reading in readings.iter_mut().filter(central) {
+        let environment = &mut reading.environment;
+        let mut links = led.iter().filter(|(_, target)| *target == environment.path);
+        environment.project = if let Some((link, _)) = links.next() {
+            Project::Linked(link.parent().unwrap_or(link).to_owned())
+        } else if let Some(project) = registry::project(remembered, &environment.path) {
+            project
+        } else {
+            own(environment).map_or(Project::Unknown, |path| match presence::of(&path) {
+                Presence::There => Project::There(path),
+                Presence::Gone => Project::Gone(path),
+                Presence::Unknown => Project::OutOfReach(path),
+            })
+        };
+    }
+}
+
+/// The directory of the project, where it is installed in its own environment.
+fn own(environment: &Environment) -> Option<PathBuf> {
+    let name = project_name(environment.path.file_name()?)?;
+    let is_it = |it: &&crate::snapshot::Distribution| it.editable && it.name == name;
+    let own = environment.distributions.iter().find(is_it)?;
+    file_path(own.direct_url.as_deref()?)
+}
+
+/// The name of the project in the name of its environment, as `my-app` in `my-app-cp3.11.7-0123456789abcdef`.
+fn project_name(name: &OsStr) -> Option<String> {
+    let (rest, _digest) = name.to_str()?.rsplit_once('-')?;
+    let (project, _interpreter) = rest.rsplit_once('-')?;
+    Some(normalize(Path::new(project).to_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_named_before_its_interpreter_and_digest() {
+        let name = |text: &str| project_name(OsStr::new(text));
+        assert_eq!(name("my-app-cp3.11.7-0123456789abcdef").as_deref(), Some("my-app"));
+        assert_eq!(name("My_App-cp3.11.7-0123456789abcdef").as_deref(), Some("my-app"));
+        assert_eq!(name("0123456789abcdef"), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Several trees linked into one environment at once.
+
+use std::path::PathBuf;
+
+use cachetui::control::{Cancel, Progress};
+use cachetui::linker::{Expect, Root, TreeRequest, link_trees, temporary::temporary_name};
+use cachetui::snapshot::Mode;
+
+use super::{Scene, content, inode, request, temporaries, write};
+
+/// As many entries as there are numbers, each with files in directories of its own and in some that all have.
+fn entries(scene: &Scene, count: usize) -> Vec<PathBuf> {
+    let entry = |number: usize| {
+        let entry = scene.directory.path().join(format!("cache/archive-v0/Entry{number:011}"));
+        for part in 0..5 {
+            write(&entry.join(format!("demo{number}/a/part{part}.py")), &format!("{number} {part}\n"), 0o644);
+        }
+        write(&entry.join(format!("shared/from{number}.py")), &format!("{number}\n"), 0o644);
+        write(&entry.join(format!("top{number}.py")), &format!("top {number}\n"), 0o644);
+        entry
+    };
+    (0..count).map(entry).collect()
+}
+
+#[test]
+fn trees_that_are_linked_together_end_as_those_that_are_linked_alone() {
+    for mode in [Mode::Hardlink, Mode::Symlink, Mode::Copy] {
+        let scene = Scene::new();
+        let entries = entries(&scene, 12);
+        let root = scene.environment();
+        // A killed run has left something where several of them work.
+        let left = root.join("shared").join(temporary_name());
+        write(&left, "half", 0o644);
+        let requests: Vec<TreeRequest> =
+            entries.iter().map(|entry| request(entry, &root, mode, Expect::Absent)).collect();
+        let (cancel, progress) = (Cancel::default(), Progress::default());
+        let opened = Root::open(&root).unwrap();
+        let reports = link_trees(&opened, &requests, 4, &cancel, &progress);
+        assert_eq!(reports.len(), requests.len());
+        assert!(
+            reports.iter().all(|report| report.is_complete() && report.made.total() == 7),
+            "{reports:#?}"
+        );
+        assert_eq!(reports.iter().map(|report| report.swept).sum::<u64>(), 1);
+        assert_eq!(temporaries(&root), [] as [PathBuf; 0]);
+        let mut found = 0;
+        for entry in &entries {
+            for (path, bytes) in content(entry) {
+                let made = root.join(&path);
+                assert_eq!(std::fs::read(&made).unwrap(), bytes);
+                assert_eq!(inode(&made) == inode(&entry.join(&path)), mode == Mode::Hardlink);
+                found += 1;
+            }
+        }
+        assert_eq!(content(&root).len(), found, "nothing else is there");
+        assert_eq!(progress.counts().files, found as u64);
+    }
+}
+
+#[test]
+fn of_two_trees_that_want_one_place_one_is_stale_and_one_that_fails_does_not_stop_the_others() {
+    let scene = Scene::new();
+    let entries = entries(&scene, 3);
+    for entry in &entries[..2] {
+        write(&entry.join("same.py"), "same\n", 0o644);
+    }
+    let root = scene.environment();
+    let mut requests: Vec<TreeRequest> =
+        entries.iter().map(|entry| request(entry, &root, Mode::Hardlink, Expect::Absent)).collect();
+    requests[2].entry = scene.directory.path().join("cache/archive-v0/nothing");
+    let opened = Root::open(&root).unwrap();
+    let reports = link_trees(&opened, &requests, 4, &Cancel::default(), &Progress::default());
+    let stale: Vec<_> = reports.iter().flat_map(|report| &report.stale).collect();
+    assert_eq!(stale, [&root.join("same.py")]);
+    assert_eq!(reports[0].made.total() + reports[1].made.total(), 15);
+    assert_eq!((reports[2].failed.len(), reports[2].unmade), (1, 7));
+    assert_eq!(temporaries(&root), [] as [PathBuf; 0]);
+    assert!(!root.join("demo2").exists());
+}
+
+#[test]
+fn work_that_is_cancelled_before_it_is_committed_changes_nothing() {
+    let scene = Scene::new();
+    let entries = entries(&scene, 4);
+    let root = scene.environment();
+    let requests: Vec<TreeRequest> =
+        entries.iter().map(|entry| request(entry, &root, Mode::Copy, Expect::Absent)).collect();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let opened = Root::open(&root).unwrap();
+    let reports = link_trees(&opened, &requests, 2, &cancel, &Progress::default());
+    assert!(reports.iter().all(|report| report.cancelled && report.made.total() == 0));
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0, "not even directories are left");
+}

@@ -1,0 +1,118 @@
+//! Environments that real uv keeps in the cache for projects: they go when the project is known to be gone, and else stay.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::uv::{Sandbox, ran};
+use crate::support::wheel;
+
+/// A project with a central environment, which it is installed in when it can be built.
+fn project(sandbox: &Sandbox, name: &'static str, installs: bool) -> PathBuf {
+    let directory = sandbox.roots().join(name);
+    if installs {
+        wheel::project(&directory, name, "1.0");
+    } else {
+        std::fs::create_dir_all(&directory).unwrap();
+        let text = format!("[project]\nname = \"{name}\"\nversion = \"1\"\nrequires-python = \">=3.8\"\n");
+        std::fs::write(directory.join("pyproject.toml"), text).unwrap();
+    }
+    sync(sandbox, &directory);
+    directory
+}
+
+fn sync(sandbox: &Sandbox, directory: &Path) {
+    let mut sync = sandbox.uv(&["sync", "--quiet", "--offline"]);
+    ran(sync.env("UV_PREVIEW_FEATURES", "centralized-project-envs").current_dir(directory));
+}
+
+/// The program with a memory of its own, which another home would not have.
+fn cachetui(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+    command.args(arguments).arg("--cache-dir").arg(sandbox.cache()).arg("--root").arg(sandbox.roots());
+    command.env("XDG_STATE_HOME", sandbox.path("state"));
+    command
+}
+
+fn json(sandbox: &Sandbox, arguments: &[&str]) -> Value {
+    let output = ran(cachetui(sandbox, arguments).arg("--json"));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What has become of the projects, by the name at the start of the environment's.
+fn states(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let answer = json(sandbox, &["envs"]);
+    let central = answer["environments"].as_array().unwrap().iter().filter(|it| it["kind"] == "central");
+    let mut states: Vec<(String, String)> = central
+        .map(|it| {
+            let name = Path::new(it["path"].as_str().unwrap()).file_name().unwrap().to_str().unwrap();
+            let name = name.split("-cp").next().unwrap().to_owned();
+            (name, it["project"]["state"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    states.sort();
+    states
+}
+
+fn pairs(states: &[(&str, &str)]) -> Vec<(String, String)> {
+    states.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect()
+}
+
+const PRUNE: [&str; 5] = ["prune", "--orphaned-central", "--grace", "0h", "--yes"];
+
+#[test]
+fn environments_in_the_cache_go_with_the_projects_that_are_known_to_be_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(directory.path()) else { return };
+    let itself = project(&sandbox, "itself", true);
+    let seen = project(&sandbox, "seen", false);
+    let linked = project(&sandbox, "linked", false);
+    let unlinked = project(&sandbox, "unlinked", false);
+    // What is only linked has been seen once, by this scan.
+    let all = [("itself", "linked"), ("linked", "linked"), ("seen", "linked"), ("unlinked", "linked")];
+    assert_eq!(states(&sandbox), pairs(&all));
+    // Of this one nothing will tell: no scan has seen it while it was there.
+    let unseen = project(&sandbox, "unseen", false);
+    for gone in [&itself, &seen, &unseen] {
+        std::fs::remove_dir_all(gone).unwrap();
+    }
+    std::fs::remove_file(unlinked.join(".venv")).unwrap();
+    let all = [
+        ("itself", "gone"),
+        ("linked", "linked"),
+        ("seen", "gone"),
+        ("unlinked", "there"),
+        ("unseen", "unknown"),
+    ];
+    assert_eq!(states(&sandbox), pairs(&all));
+    // Another scan, which finds no `.venv` of theirs, has not forgotten it.
+    assert_eq!(states(&sandbox), pairs(&all));
+
+    let dry = json(&sandbox, &["prune", "--orphaned-central", "--grace", "0h", "--dry-run"]);
+    let done = json(&sandbox, &PRUNE);
+    assert_eq!(done["plan"], dry["plan"]);
+    let steps = done["plan"]["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2, "{:#}", done["plan"]);
+    assert!(steps.iter().all(|step| step["action"] == "remove-environment"), "{steps:#?}");
+    assert_eq!(done["plan"]["kept"].as_array().unwrap().len(), 3, "{:#}", done["plan"]);
+    let left = [("linked", "linked"), ("unlinked", "there"), ("unseen", "unknown")];
+    assert_eq!(states(&sandbox), pairs(&left));
+    // What is left works, and uv makes the others anew once they are back.
+    ran(&mut sandbox.command(linked.join(".venv/bin/python")));
+    project(&sandbox, "seen", false);
+    assert!(seen.join(".venv/bin/python").exists());
+    sync(&sandbox, &linked);
+}
+
+#[test]
+fn a_project_that_was_moved_takes_its_environment_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(directory.path()) else { return };
+    let old = project(&sandbox, "app", true);
+    assert_eq!(states(&sandbox), pairs(&[("app", "linked")]));
+    std::fs::rename(&old, sandbox.roots().join("renamed")).unwrap();
+    assert_eq!(states(&sandbox), pairs(&[("app", "linked")]));
+    let done = json(&sandbox, &PRUNE);
+    assert_eq!(done["plan"]["steps"], serde_json::json!([]));
+}

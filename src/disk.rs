@@ -4,6 +4,7 @@
 //! cache must not hang a scan), and only regular files are read.
 
 pub mod attributes;
+mod canonical;
 pub mod error;
 pub mod extent;
 pub mod mounts;
@@ -15,5 +16,6 @@ pub mod temporary;
 pub mod volume;
 pub mod walk;
 
+pub use canonical::canonical;
 pub use error::Error;
 pub use stat::{Content, FileKind, FileStat, Time};

@@ -143,9 +143,55 @@ pub fn path(path: &Path, home: Option<&Path>) -> String {
     }
 }
 
+/// One word of a command that can be pasted into a shell of this system: a POSIX shell's, or what both shells of Windows
+/// read as one word.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    word_for(word, cfg!(windows))
+}
+
+fn word_for(word: &str, windows: bool) -> Cow<'_, str> {
+    let marks = if windows { r"-_./=+:@,~\" } else { "-_./=+:@%,~" };
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || marks.contains(character);
+    if !word.is_empty() && !word.starts_with('~') && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    if windows {
+        // Neither shell takes single quotes for what they are elsewhere; a backslash before the last quote would hide it.
+        let slashes = word.len() - word.trim_end_matches('\\').len();
+        return Cow::Owned(format!("\"{}{}\"", word.replace('"', "\\\""), "\\".repeat(slashes)));
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_quoted_as_the_shells_of_each_system_read_them() {
+        let posix = [
+            ("a/b-1.0", "a/b-1.0"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+            ("~x", "'~x'"),
+            (r"C:\x", r"'C:\x'"),
+        ];
+        for (word, expected) in posix {
+            assert_eq!(word_for(word, false), expected);
+        }
+        let windows = [
+            (r"C:\code\.venv", r"C:\code\.venv"),
+            (r"C:\my code", "\"C:\\my code\""),
+            (r"C:\my code\", "\"C:\\my code\\\\\""),
+            ("it's", "\"it's\""),
+            ("100%", "\"100%\""),
+            ("", "\"\""),
+        ];
+        for (word, expected) in windows {
+            assert_eq!(word_for(word, true), expected);
+        }
+    }
 
     #[test]
     fn sizes_and_counts_read_as_people_write_them() {

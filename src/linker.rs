@@ -28,5 +28,5 @@ pub use expand::{AcceptSharedWrites, ExpandRequest, Expanded, expand, link_direc
 pub use file::{create_directories, set_time, symlink, temporary_directory, write_new};
 pub use mode::{Outcome, Refusal, Refused, link};
 pub use place::{Missing, Place, Root};
-pub use pointer::{Existing, Form, write_pointer};
+pub use pointer::{Existing, Form, Wanted, write_pointer};
 pub use tree::{Expect, Item, Kind, TreeReport, TreeRequest, is_private, items_of, link_tree, link_trees};

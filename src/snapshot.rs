@@ -5,6 +5,7 @@
 //! environment's path. Bytes that can be given back are answered jointly for a whole selection
 //! ([`Snapshot::reclaimable`]) from [`Group`]s: sets of inodes or extents that have the same holders.
 
+pub mod damage;
 pub mod entry;
 pub mod environment;
 pub mod files;
@@ -18,6 +19,7 @@ pub mod query;
 pub mod reference;
 pub mod scope;
 
+pub use damage::{Damage, DamagedLink, link_beside};
 pub use entry::{
     Bucket, Cache, Doubt, Entry, EntryKind, EntryState, LastUse, LastUseEvidence, Links, Origin, Source,
     Space, TRASH,

@@ -11,7 +11,7 @@ use crate::linker::Root;
 /// ext4 and btrfs give blocks back when they commit, and xfs inodes a while later, in the background (Linux 6.1): what was
 /// deleted last may be missing. That the filesystem cannot be asked to write makes the answer less exact, and nothing else.
 pub fn settled(cache: &Path) -> Option<u64> {
-    let opened = std::fs::canonicalize(cache).ok().and_then(|real| Root::open(&real).ok());
+    let opened = crate::disk::canonical(cache).ok().and_then(|real| Root::open(&real).ok());
     drop(opened.map(|root| root.place().sync_filesystem()));
     volume::free(cache)
 }

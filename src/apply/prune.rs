@@ -97,7 +97,7 @@ pub fn prune(
         return Err(Error::new("apply the plan to", path, other()));
     }
     // The root may be a symlink; what lies beneath it is not followed.
-    let real = std::fs::canonicalize(path).map_err(|error| Error::new("find the cache", path, error))?;
+    let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
     let cache = Root::open(&real)?;
     let mut notes = Vec::new();
     let mut held = None;
@@ -137,7 +137,8 @@ pub fn prune(
 /// Whether two paths lead to one directory.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     one == other
-        || std::fs::canonicalize(one).is_ok_and(|one| std::fs::canonicalize(other).is_ok_and(|it| it == one))
+        || crate::disk::canonical(one)
+            .is_ok_and(|one| crate::disk::canonical(other).is_ok_and(|it| it == one))
 }
 
 fn has_no_room(error: &io::Error) -> bool {

@@ -29,7 +29,7 @@ pub struct Removed {
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
 pub fn purge(cache: &Path, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
     let mut errors = Vec::new();
-    let opened = std::fs::canonicalize(cache)
+    let opened = crate::disk::canonical(cache)
         .map_err(|error| Error::new("find the cache", cache, error))
         .and_then(|real| Root::open(&real))
         .and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));

@@ -244,7 +244,7 @@ fn expand_all(
         let path = root.join(directory);
         let Ok(text) = std::fs::read_link(&path) else { continue };
         let failed = |error| Trouble::failed("find where it leads", path.clone(), error);
-        let (entry, real) = (std::fs::canonicalize(&ready.entry), std::fs::canonicalize(&path));
+        let (entry, real) = (crate::disk::canonical(&ready.entry), crate::disk::canonical(&path));
         let (entry, real) = (entry.map_err(failed)?, real.map_err(failed)?);
         let Ok(inside) = real.strip_prefix(&entry) else {
             let shown = escape_os(path.as_os_str()).into_owned();

@@ -1,8 +1,9 @@
 //! Mends environments: links what is missing or leads nowhere from entries that have it.
 //!
 //! # Locking
-//! uv's order: the caches' locks together with others, so that nobody prunes them, then the environment's alone. uv is
-//! called ([`fetch`]) while no lock is held: it would wait for this process.
+//! uv's order: the caches' locks together with others, so that nobody prunes them, then the environment's alone. The
+//! cache's own links ([`restore_links`]) are written under its lock alone. uv is called ([`fetch`]) while no lock is held:
+//! it would wait for this process.
 //!
 //! # What is touched
 //! Only what the plan saw: a place where nothing is, or the very symlink that leads nowhere. Intact files stay. The content
@@ -12,6 +13,7 @@
 pub mod clear;
 pub mod fetch;
 mod report;
+pub mod restore_links;
 
 use std::path::{Component, Path};
 
@@ -30,7 +32,8 @@ use crate::uv::distribution::parse_dist_info;
 
 pub use clear::clear;
 pub use fetch::fetch;
-pub use report::{RepairOutcome, RepairReport};
+pub use report::{LinkOutcome, RepairOutcome, RepairReport};
+pub use restore_links::restore_links;
 
 /// Links the files of the steps that are about one environment. `progress` counts files and bytes.
 ///

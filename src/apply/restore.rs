@@ -56,7 +56,7 @@ impl Item {
 /// When the trash of the run is not there or cannot be read.
 pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error> {
     let path = lock.cache();
-    let real = std::fs::canonicalize(path).map_err(|error| Error::new("find the cache", path, error))?;
+    let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
     let cache = Root::open(&real)?;
     let _held = super::trash::hold(&cache)?;
     if run.is_purging() {

@@ -58,7 +58,7 @@ fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> 
     }
     // A project's `.venv` may lead to an environment in the cache, and any part of a path may be a symlink.
     for path in [path.clone(), path.join(".venv")] {
-        if let Some(found) = std::fs::canonicalize(path).ok().map(|path| snapshot.environments_at(&path))
+        if let Some(found) = crate::disk::canonical(&path).ok().map(|path| snapshot.environments_at(&path))
             && !found.is_empty()
         {
             return found;

@@ -169,7 +169,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 
 fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {
     let read = |path: &Path| {
-        let bytes = disk::read::small(&std::fs::canonicalize(path).ok()?, disk::read::SMALL).ok()?;
+        let bytes = disk::read::small(&crate::disk::canonical(path).ok()?, disk::read::SMALL).ok()?;
         String::from_utf8(bytes).ok()
     };
     root::resolve(&RootInputs {

@@ -22,11 +22,26 @@ impl Error {
     }
 }
 
-/// What the operating system answered, without its error number, as `Permission denied`.
+/// What the operating system answered, without its error number and, as Windows ends with one, without a full stop, as
+/// `Permission denied`.
 pub fn words(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+    let end = text.find(" (os error ").unwrap_or(text.len());
+    text[..end].trim_end().trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_neither_numbered_nor_a_whole_sentence() {
+        let said = |text: &str| words(&io::Error::other(text));
+        assert_eq!(said("Permission denied (os error 13)"), "Permission denied");
+        assert_eq!(
+            said("The system cannot find the file specified. (os error 2)"),
+            "The system cannot find the file specified"
+        );
+        assert_eq!(said("it is a symlink"), "it is a symlink");
     }
 }

@@ -20,7 +20,7 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     // A process may name a directory as the caller does, or by where it really is.
     let wanted: Vec<Vec<PathBuf>> = directories
         .iter()
-        .map(|path| std::iter::once(path.clone()).chain(std::fs::canonicalize(path).ok()).collect())
+        .map(|path| std::iter::once(path.clone()).chain(crate::disk::canonical(path).ok()).collect())
         .collect();
     let Ok(processes) = std::fs::read_dir("/proc") else { return found };
     let mut pids: Vec<u32> =
@@ -47,7 +47,7 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     }
     let wanted: Vec<Vec<PathBuf>> = directories
         .iter()
-        .map(|path| std::iter::once(path.clone()).chain(std::fs::canonicalize(path).ok()).collect())
+        .map(|path| std::iter::once(path.clone()).chain(crate::disk::canonical(path).ok()).collect())
         .collect();
     for process in crate::win32::process::all() {
         let Some(image) = crate::win32::process::image(process.pid) else { continue };

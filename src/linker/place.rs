@@ -280,6 +280,17 @@ impl Place {
         if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
     }
 
+    /// Reads a regular file of at most `limit` bytes.
+    pub fn read(&self, name: &OsStr, limit: u64) -> io::Result<Vec<u8>> {
+        use io::Read as _;
+        let mut bytes = Vec::new();
+        self.open_file(name)?.take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(io::Error::other(format!("larger than {limit} bytes")));
+        }
+        Ok(bytes)
+    }
+
     /// Links a file of this directory into another one.
     pub(super) fn hardlink(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         self.directory.hardlink(name, &to.directory, new)

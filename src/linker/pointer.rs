@@ -1,8 +1,9 @@
 //! Pointers in a cache: what leads from a wheel's or source distribution's place to its entry.
 //!
-//! On Unix a pointer is a relative symlink, as uv has written it since 0.11.17. On Windows, and where symlinks cannot be
-//! made, it is uv's link file, whose text is `archive-v0/<id>` without a newline. Whether symlinks can be made is found
-//! out by making one and looking at it. The caller holds the cache's lock exclusively.
+//! On Unix a pointer is a symlink: relative, as uv has written it since 0.11.17, or with a whole path, as before. On
+//! Windows, and where symlinks cannot be made, it is uv's link file, whose text is `archive-v0/<id>` without a newline. A
+//! cache that Windows wrote keeps its link files when it is looked at from elsewhere. Whether symlinks can be made is
+//! found out by making one and looking at it. The caller holds the cache's lock exclusively.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,13 +17,27 @@ use super::place::{Calls as _, Leads, Missing, Place, Root, directory_and_name};
 use super::tree::sweep;
 use crate::disk::FileKind;
 use crate::disk::temporary::temporary_name;
-use crate::snapshot::Mode;
+use crate::scan::print;
+use crate::snapshot::{FilePrint, Mode};
 use crate::uv::link_file::{self, ArchiveTarget, LinkFile};
+
+/// What a pointer is to be written as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A relative symlink, where one can be made; else uv's link file.
+    Fitting,
+    /// A relative symlink and nothing else: uv on Unix takes a link file for no link at all.
+    Relative,
+    /// A symlink with a whole path and nothing else: the cache's root as it is to be named.
+    Absolute(PathBuf),
+    /// uv's link file.
+    LinkFile,
+}
 
 /// What a pointer was written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A relative symlink.
+    /// A symlink.
     Symlink,
     /// uv's link file.
     LinkFile,
@@ -35,6 +50,8 @@ pub enum Existing {
     Keep,
     /// It is replaced, if it is a symlink or uv's link file; anything else stays, and is an error.
     Replace,
+    /// It is replaced if it is the very symlink or file that was seen; anything else stays, and is an error.
+    Seen(FilePrint),
 }
 
 /// Writes a pointer to an entry, at once: a reader sees what was there before, or the whole pointer.
@@ -45,6 +62,7 @@ pub fn write_pointer(
     cache: &Root,
     pointer: &Path,
     target: &ArchiveTarget,
+    wanted: &Wanted,
     existing: Existing,
 ) -> Result<Form, Error> {
     let failed = |error| Error::new("write the pointer", cache.place().path().join(pointer), error);
@@ -58,7 +76,7 @@ pub fn write_pointer(
     }
     let place = cache.directory(directory, Missing::Create)?;
     sweep(&place)?;
-    let (temporary, form) = stage(&place, directory, target, &text).map_err(failed)?;
+    let (temporary, form) = stage(&place, directory, target, wanted, &text).map_err(failed)?;
     let renamed = may_replace(&place, name, existing).and_then(|replace| {
         if replace {
             place.calls().rename(&temporary, name)
@@ -80,14 +98,24 @@ fn stage(
     place: &Place,
     directory: &Path,
     target: &ArchiveTarget,
+    wanted: &Wanted,
     text: &[u8],
 ) -> io::Result<(OsString, Form)> {
     let temporary = temporary_name();
-    // uv on Windows reads nothing but link files.
-    if !cfg!(windows) {
-        match symlink(place, &temporary, &relative(directory, target)) {
+    let leads_to = match wanted {
+        // uv on Windows reads nothing but link files.
+        Wanted::Relative | Wanted::Absolute(_) if cfg!(windows) => {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Wanted::Fitting if cfg!(windows) => None,
+        Wanted::Fitting | Wanted::Relative => Some(relative(directory, target)),
+        Wanted::Absolute(root) => Some(root.join(&target.bucket).join(&target.id)),
+        Wanted::LinkFile => None,
+    };
+    if let Some(leads_to) = leads_to {
+        match symlink(place, &temporary, &leads_to) {
             Ok(()) => return Ok((temporary, Form::Symlink)),
-            Err(error) if cannot_be_made(Mode::Symlink, &error) => {}
+            Err(error) if *wanted == Wanted::Fitting && cannot_be_made(Mode::Symlink, &error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -126,16 +154,17 @@ fn relative(directory: &Path, target: &ArchiveTarget) -> PathBuf {
 /// Whether there is something that is to be replaced; an error where something is that must stay.
 fn may_replace(place: &Place, name: &OsStr, existing: Existing) -> io::Result<bool> {
     let Some(found) = place.find(name)? else { return Ok(false) };
-    let is_pointer = match found.stat.kind {
-        FileKind::Symlink => true,
-        FileKind::File => is_link_file(place.open_file(name)?)?,
-        FileKind::Directory | FileKind::Other => false,
+    let kind = found.stat.kind;
+    let replace = match existing {
+        Existing::Keep => false,
+        Existing::Replace => {
+            kind == FileKind::Symlink || kind == FileKind::File && is_link_file(place.open_file(name)?)?
+        }
+        Existing::Seen(print) => {
+            matches!(kind, FileKind::Symlink | FileKind::File) && print::of(&found.stat) == print
+        }
     };
-    if existing == Existing::Replace && is_pointer {
-        Ok(true)
-    } else {
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
+    if replace { Ok(true) } else { Err(io::ErrorKind::AlreadyExists.into()) }
 }
 
 fn is_link_file(file: File) -> io::Result<bool> {

@@ -176,7 +176,7 @@ impl Answer {
 impl Ground {
     /// What `path` lies on.
     pub fn of(path: &Path, mounts: &[Mount]) -> Self {
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = crate::disk::canonical(path).unwrap_or_else(|_| path.to_owned());
         let stat = FileStat::of(&path).ok();
         let mount = mounts::of(mounts, &path);
         let filesystem =

@@ -61,7 +61,7 @@ impl Directory {
     pub fn open(path: &Path, sharing: Sharing) -> Result<Self, disk::Error> {
         let failed = |error| disk::Error::new("create the lock directory", path, error);
         create(path, sharing).map_err(failed)?;
-        let path = std::fs::canonicalize(path).map_err(failed)?;
+        let path = crate::disk::canonical(path).map_err(failed)?;
         check(&path)?;
         Ok(Self { path, sharing })
     }
@@ -177,7 +177,7 @@ pub fn resource_path(path: &Path) -> PathBuf {
             }
             part => {
                 resolved.push(part);
-                if let Ok(canonical) = std::fs::canonicalize(&resolved) {
+                if let Ok(canonical) = crate::disk::canonical(&resolved) {
                     resolved = canonical;
                 }
             }

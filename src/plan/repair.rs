@@ -5,19 +5,22 @@
 //! has. The same facts and the same request give the same plan.
 
 mod command;
+mod link;
 mod remedy;
 mod step;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use super::{At, SCHEMA_VERSION};
 use crate::scan::repair::{BrokenFile, DistributionFacts, EnvironmentFacts, Facts, Lies, Source, Way, Why};
 use crate::snapshot::{FilePrint, Mode};
 
 pub use command::Command;
+pub use link::{LinkForm, LinkStep, NamedBy};
 pub use remedy::{Cause, Left};
 pub use step::{DeadLink, DeadPointer, Fetch, RepairAction, RepairBytes, RepairFile, RepairStep};
 
@@ -33,10 +36,14 @@ pub struct RepairRequest {
     pub link_mode: Option<Mode>,
     /// Whether uv may be called to fetch what no cache has.
     pub with_uv: bool,
+    /// Whether the cache's own links are mended too.
+    pub links: bool,
 }
 
 /// What is to be mended, how, and what stays broken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// Written down, all steps are in one list, those about the cache's own links first.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairPlan {
     /// The version of this form.
     pub schema_version: u32,
@@ -44,7 +51,9 @@ pub struct RepairPlan {
     pub request: RepairRequest,
     /// The cache's root, absolute.
     pub cache: At,
-    /// What is to be done, in this order.
+    /// Links of the cache that are written anew, ordered by path; they come first.
+    pub links: Vec<LinkStep>,
+    /// What is to be done in environments, in this order.
     pub steps: Vec<RepairStep>,
     /// What stays broken.
     pub kept: Vec<Left>,
@@ -59,26 +68,55 @@ pub struct RepairPlan {
 pub struct RepairTotals {
     /// Steps.
     pub steps: u64,
+    /// Of those, links of the cache that are written anew.
+    pub links: u64,
     /// Distributions that are mended, by way of uv or not.
     pub distributions: u64,
     /// Of those, the ones that uv has to fetch.
     pub fetched: u64,
     /// What stays broken: rows of `kept`.
     pub kept: u64,
-    /// What is made.
+    /// What is made in environments.
     pub bytes: RepairBytes,
 }
 
 impl RepairPlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.links.is_empty() && self.steps.is_empty()
     }
 
     /// Takes out every step that somebody does not want.
-    pub fn retain(&mut self, wanted: impl FnMut(&RepairStep) -> bool) {
+    pub fn retain(
+        &mut self,
+        wanted_links: impl FnMut(&LinkStep) -> bool,
+        wanted: impl FnMut(&RepairStep) -> bool,
+    ) {
+        self.links.retain(wanted_links);
         self.steps.retain(wanted);
         self.totals = totals(self);
+    }
+}
+
+impl Serialize for RepairPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// A step of either kind; the action tells which.
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Any<'a> {
+            Link(&'a LinkStep),
+            Mend(&'a RepairStep),
+        }
+        let steps = self.links.iter().map(Any::Link).chain(self.steps.iter().map(Any::Mend));
+        let mut form = serializer.serialize_struct("RepairPlan", 7)?;
+        form.serialize_field("schema_version", &self.schema_version)?;
+        form.serialize_field("request", &self.request)?;
+        form.serialize_field("cache", &self.cache)?;
+        form.serialize_field("steps", &steps.collect::<Vec<_>>())?;
+        form.serialize_field("kept", &self.kept)?;
+        form.serialize_field("warnings", &self.warnings)?;
+        form.serialize_field("totals", &self.totals)?;
+        form.end()
     }
 }
 
@@ -88,11 +126,13 @@ pub fn repair(facts: &Facts, request: &RepairRequest) -> RepairPlan {
         schema_version: SCHEMA_VERSION,
         request: request.clone(),
         cache: At::new(&facts.cache),
+        links: Vec::new(),
         steps: Vec::new(),
         kept: Vec::new(),
         warnings: Vec::new(),
         totals: RepairTotals::default(),
     };
+    link::plan(facts, &mut plan);
     for environment in &facts.environments {
         let planning = Planning { facts, environment, request };
         for distribution in &environment.distributions {
@@ -283,7 +323,8 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
 
 fn totals(plan: &RepairPlan) -> RepairTotals {
     let mut totals = RepairTotals {
-        steps: plan.steps.len() as u64,
+        steps: (plan.links.len() + plan.steps.len()) as u64,
+        links: plan.links.len() as u64,
         kept: plan.kept.len() as u64,
         ..RepairTotals::default()
     };

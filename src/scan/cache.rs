@@ -72,7 +72,7 @@ impl Layout {
     /// Lists the cache root and its archive buckets.
     pub(super) fn read(root: &Path) -> Result<Self, super::Error> {
         let failed = |source| super::Error::Read(disk::Error::new("read the cache directory", root, source));
-        let canonical = std::fs::canonicalize(root).map_err(failed)?;
+        let canonical = crate::disk::canonical(root).map_err(failed)?;
         let mut layout = Self { canonical, ..Self::missing(root) };
         for item in std::fs::read_dir(root).map_err(failed)? {
             let item = item.map_err(failed)?;

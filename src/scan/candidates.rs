@@ -73,7 +73,7 @@ pub(super) fn candidates(
     search.absent.sort_unstable();
     search.absent.dedup();
     for path in &request.targets {
-        match std::fs::canonicalize(path) {
+        match crate::disk::canonical(path) {
             Ok(path) => {
                 let known = discover::at(&path, FoundBy::Root).ok().flatten();
                 let target = discover::Found { path, found_by: FoundBy::Root, target: true };
@@ -87,7 +87,7 @@ pub(super) fn candidates(
     }
     let mut kinds = FxHashMap::default();
     for (path, kind) in &harvest.environments {
-        match std::fs::canonicalize(path).and_then(|path| discover::at(&path, FoundBy::Cache)) {
+        match crate::disk::canonical(path).and_then(|path| discover::at(&path, FoundBy::Cache)) {
             Ok(Some(found)) => {
                 kinds.insert(found.path.clone(), *kind);
                 search.found.push(found);
@@ -98,7 +98,7 @@ pub(super) fn candidates(
     let mut entries = FxHashMap::default();
     for (number, facts) in (0_u32..).zip(&harvest.facts) {
         if facts.environment
-            && let Ok(path) = std::fs::canonicalize(layout.entry_path(&layout.keys[number as usize]))
+            && let Ok(path) = crate::disk::canonical(&layout.entry_path(&layout.keys[number as usize]))
         {
             entries.insert(path.clone(), number);
             search.found.push(discover::Found { path, found_by: FoundBy::Cache, target: false });
@@ -145,11 +145,11 @@ fn has_any(site: &Path, by_name: &ByName) -> std::io::Result<bool> {
 /// has its distributions in, which `uv pip install --system` fills by the same link modes.
 fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
     let at = |path: PathBuf| discover::at(&path, FoundBy::InterpreterRecord);
-    let answer = std::fs::canonicalize(&record.prefix).and_then(at);
+    let answer = crate::disk::canonical(&record.prefix).and_then(at);
     if !matches!(answer, Ok(Some(_))) {
         search.absent.push(record.prefix.clone());
         for site in &record.sites {
-            match std::fs::canonicalize(site) {
+            match crate::disk::canonical(site) {
                 Ok(path) if path.is_dir() => match has_any(&path, by_name) {
                     Ok(true) => {
                         let found_by = FoundBy::InterpreterRecord;

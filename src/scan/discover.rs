@@ -178,7 +178,7 @@ pub(super) fn search(
     progress: &Progress,
 ) -> Search {
     let mut search = Search::default();
-    let canonical = match std::fs::canonicalize(&place.path) {
+    let canonical = match crate::disk::canonical(&place.path) {
         Ok(canonical) => canonical,
         Err(error) => {
             if leads_nowhere(&place.path).is_some() {
@@ -236,11 +236,11 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
 pub(super) fn linked(path: &Path, found_by: FoundBy) -> io::Result<Option<Found>> {
     let metadata = std::fs::symlink_metadata(path)?;
     let target = if metadata.is_symlink() {
-        std::fs::canonicalize(path)?
+        crate::disk::canonical(path)?
     } else if metadata.is_file() {
         let bytes = disk::read::small(path, disk::read::SMALL)?;
         match (crate::uv::link_file::parse_venv_file(&bytes), path.parent()) {
-            (Ok(text), Some(parent)) => std::fs::canonicalize(parent.join(text))?,
+            (Ok(text), Some(parent)) => crate::disk::canonical(&parent.join(text))?,
             _ => return Ok(None),
         }
     } else {

@@ -5,6 +5,7 @@
 pub mod finding;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
@@ -67,7 +68,19 @@ pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
 
 fn pointers(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let of = |state: PointerState| snapshot.pointers.iter().filter(move |pointer| pointer.state == state);
+    // What a pointer file beside it says can be mended, and is another matter.
+    let mut damaged = snapshot.damaged_links();
+    damaged.retain(|link| !link.named_by.is_empty());
+    let links: &BTreeSet<&Path> = &damaged.iter().map(|link| link.path.as_path()).collect();
+    if let Some(first) = damaged.first() {
+        let path = snapshot.cache.path.join(&first.path);
+        findings.push(Finding { kind: FindingKind::DamagedLinks, path, count: damaged.len() as u64 });
+    }
+    let of = |state: PointerState| {
+        let pointers = snapshot.pointers.iter().filter(move |pointer| pointer.state == state);
+        pointers
+            .filter(move |pointer| state == PointerState::Foreign || !links.contains(pointer.path.as_path()))
+    };
     for state in [PointerState::Dangling, PointerState::Malformed] {
         let Some(first) = of(state).next() else { continue };
         let packages = packages(of(state));
@@ -161,7 +174,7 @@ fn root(snapshot: &Snapshot) -> Vec<Finding> {
 /// Buckets of entries on another mount, or another subvolume, than the root.
 fn elsewhere(snapshot: &Snapshot) -> Vec<Finding> {
     let ground = |path: &Path| {
-        let path = std::fs::canonicalize(path).ok()?;
+        let path = crate::disk::canonical(path).ok()?;
         Some((FileStat::of(&path).ok()?.device, volume::mount(&path)))
     };
     let root = ground(&snapshot.cache.path);
@@ -263,7 +276,7 @@ fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally) -> Vec<Finding>
 
 fn symlinks(request: &Request<'_>, cancel: &Cancel) -> Symlinks {
     let cache = &request.snapshot.cache.path;
-    let cache = std::fs::canonicalize(cache).unwrap_or_else(|_| cache.clone());
+    let cache = crate::disk::canonical(cache).unwrap_or_else(|_| cache.clone());
     let start = || Symlinks::new(&cache);
     let states = walk::each(request.environments, request.threads, start, |found, _, index| {
         walk::walk(&request.snapshot.environment(*index).path, cancel, found);

@@ -16,7 +16,8 @@ pub(super) struct Installed {
     pub(super) digest: Option<[u8; 32]>,
     /// Whether uv may write a changed copy instead of linking the file.
     pub(super) may_be_rewritten: bool,
-    /// Whether uv copies it in every link mode: a script that the wheel did not make executable (uv 0.13.8).
+    /// Whether uv copies it in every link mode: a script that the wheel did not make executable, but for environments of
+    /// Windows (uv 0.13.8).
     pub(super) always_copied: bool,
     /// Whether the entry's file is known to differ from its `RECORD`.
     pub(super) modified: bool,
@@ -51,7 +52,8 @@ pub(super) fn expected(entry: &Path, dist_info: &OsStr, site: &Path, scripts: &s
         expected.insert(
             path,
             Installed {
-                always_copied: may_be_rewritten && !is_executable(&entry.join(&source)),
+                // uv on Windows links them all, wherever they are looked at from.
+                always_copied: may_be_rewritten && scripts == "bin" && !is_executable(&entry.join(&source)),
                 source,
                 digest: row.digest,
                 may_be_rewritten,

@@ -42,7 +42,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     let layout = Layout::read(&request.cache.path).unwrap_or_else(|error| {
         let path = request.cache.path.clone();
         known.problems.push(Problem { path: path.clone(), message: error.to_string() });
-        Layout { canonical: std::fs::canonicalize(&path).unwrap_or(path), ..Layout::default() }
+        Layout { canonical: crate::disk::canonical(&path).unwrap_or(path), ..Layout::default() }
     });
     let progress = Progress::default();
     let records = (0..layout.parts.len()).filter(|part| layout.parts[*part].is(BucketKind::Interpreter));
@@ -64,7 +64,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
         known.problems.extend(state.harvest.problems);
         for record in state.harvest.recorded {
             let prefix = record.prefix;
-            let answer = std::fs::canonicalize(&prefix)
+            let answer = crate::disk::canonical(&prefix)
                 .and_then(|path| discover::at(&path, FoundBy::InterpreterRecord));
             search.take(&prefix, answer);
         }
@@ -79,7 +79,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
             registry::Today::Gone => {}
         }
     }
-    let targets = request.targets.iter().filter_map(|path| std::fs::canonicalize(path).ok());
+    let targets = request.targets.iter().filter_map(|path| crate::disk::canonical(path).ok());
     search.found.extend(targets.map(|path| discover::Found { path, found_by: FoundBy::Root, target: true }));
     let roots = discover::unique(search.found).into_iter().map(|found| found.path);
     known.environments = roots.filter(|root| !root.starts_with(&layout.canonical)).collect();

@@ -97,7 +97,7 @@ impl Resolver<'_> {
 
     fn is_this_cache(&mut self, prefix: PathBuf) -> bool {
         let canonical = &self.layout.canonical;
-        let resolved = |prefix: &PathBuf| std::fs::canonicalize(prefix).is_ok_and(|path| path == *canonical);
+        let resolved = |prefix: &PathBuf| crate::disk::canonical(prefix).is_ok_and(|path| path == *canonical);
         *self.known.entry(prefix).or_insert_with_key(resolved)
     }
 

@@ -61,7 +61,7 @@ pub fn bucket(cache: &Path, name: &OsStr) -> Option<TreePrint> {
     let path = cache.join(name);
     let kind = Bucket::parse(name)?.kind;
     let mut printer = Printer { environments: kind == BucketKind::Environments, ..Printer::default() };
-    walk::walk(&std::fs::canonicalize(path).ok()?, &Cancel::default(), &mut printer);
+    walk::walk(&crate::disk::canonical(&path).ok()?, &Cancel::default(), &mut printer);
     (printer.failed == 0 && printer.print.inode != 0).then_some(printer.print)
 }
 

@@ -192,7 +192,7 @@ pub(super) fn today(item: &Remembered) -> Today {
         }
         super::discover::at(&path, found_by)
     };
-    let answer = std::fs::canonicalize(&item.path).and_then(look);
+    let answer = crate::disk::canonical(&item.path).and_then(look);
     match answer {
         Ok(Some(found)) => Today::Found(found),
         Ok(None) => Today::Gone,

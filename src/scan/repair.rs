@@ -5,6 +5,7 @@
 //! but hashed; whoever links it hashes it once more, through the handle that is linked.
 
 mod distribution;
+pub mod links;
 mod store;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::uv::distribution::{DirectUrl, normalize};
 use crate::uv::shard::{self, Place};
 
 use distribution::Reading;
+use links::LinkFacts;
 use store::Store;
 
 /// What to look at.
@@ -34,6 +36,8 @@ pub struct Request<'a> {
     pub caches: &'a [PathBuf],
     /// `.venv` whose environments are gone, that somebody named or asked for.
     pub dead_links: &'a [PathBuf],
+    /// Whether to look at the cache's own links.
+    pub links: bool,
     /// How many threads to use.
     pub threads: usize,
 }
@@ -51,6 +55,8 @@ pub struct Facts {
     pub dead_links: Vec<(PathBuf, PathBuf)>,
     /// Pointer files that name an entry which is gone, by the package they belong to, with the link beside each.
     pub poison: BTreeMap<String, Vec<Poison>>,
+    /// The cache's own links that do not keep their entries, where they were to be looked at.
+    pub links: LinkFacts,
     /// Whether uv has to be told which cache is meant.
     pub named: bool,
 }
@@ -253,6 +259,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
             .filter_map(|path| Some((path.clone(), super::discover::leads_nowhere(path)?)))
             .collect(),
         poison: poison(snapshot),
+        links: if request.links { links::gather(snapshot) } else { LinkFacts::default() },
         named: snapshot.cache.found_by.contains("--cache-dir"),
     }
 }

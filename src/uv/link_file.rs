@@ -117,6 +117,14 @@ fn parse_text(bytes: &[u8]) -> Result<ArchiveTarget, LinkFileError> {
     }
 }
 
+/// What a file in the text form means although it is not exact: with white space or a byte order mark around it, or with
+/// a backslash, as editors and copying tools leave it. uv takes such a link for dead.
+pub fn meant(bytes: &[u8]) -> Option<ArchiveTarget> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+    let text = std::str::from_utf8(bytes).ok()?.replace('\\', "/");
+    parse_text(text.as_bytes()).ok()
+}
+
 fn is_archive_bucket(name: &OsStr) -> bool {
     Bucket::parse(name).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::host::Host;
 use crate::apply::State;
-use crate::apply::repair::{self as apply, RepairOutcome, RepairReport};
+use crate::apply::repair::{self as apply, LinkOutcome, RepairOutcome, RepairReport};
 use crate::disk::{error::words, walk};
 use crate::human;
 use crate::lock::{CacheShared, Refused};
@@ -27,6 +27,8 @@ pub struct Mending {
     pub caches: Vec<PathBuf>,
     /// `.venv` whose environments are gone.
     pub dead_links: Vec<PathBuf>,
+    /// Whether the cache's own links are mended.
+    pub links: bool,
     /// The program that fetches what no cache has, where it may.
     pub uv: OsString,
     /// Where the directory is made that it installs into, and that is thrown away.
@@ -57,6 +59,7 @@ pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
         environments: &mending.environments,
         caches: &mending.caches,
         dead_links: &mending.dead_links,
+        links: mending.links,
         threads: walk::threads(),
     };
     let facts = scan::gather(&request, host.cancel);
@@ -68,6 +71,7 @@ pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mende
     let mut work = Work { mending, host, refused: None, kept: Vec::new() };
     let (fetch, link): (Vec<_>, Vec<_>) =
         plan.steps.iter().cloned().partition(|step| step.action == RepairAction::Fetch);
+    let links = work.restore_links(plan);
     let mut outcomes = work.link(&link);
     if host.cancel.is_cancelled() {
         outcomes.extend(cancelled(&fetch));
@@ -78,7 +82,7 @@ pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mende
         }
     }
     let Work { refused, kept, .. } = work;
-    let mut report = RepairReport { outcomes: ordered(plan, outcomes), kept, notes: host.notes() };
+    let mut report = RepairReport { links, outcomes: ordered(plan, outcomes), kept, notes: host.notes() };
     host.journal(plan, &report);
     report.notes.extend(host.notes());
     Mended { report, refused }
@@ -92,19 +96,42 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Takes note of a lock that was not to be had: of several, the first that somebody else holds.
-    fn refuse<'step>(
-        &mut self,
-        refused: Refused,
-        steps: impl Iterator<Item = &'step RepairStep>,
-    ) -> Vec<RepairOutcome> {
+    /// Takes note of a lock that was not to be had: of several, the first that somebody else holds. Answers how whatever
+    /// needed it ends.
+    fn note(&mut self, refused: Refused) -> (State, Option<String>) {
         let is_stopped = matches!(refused, Refused::Cancelled { .. });
         let state = if is_stopped { State::Cancelled } else { State::Failed };
         let why = (!is_stopped).then(|| super::chain(&refused));
         if !is_stopped && self.refused.as_ref().is_none_or(|it| refused.is_busy() && !it.is_busy()) {
             self.refused = Some(refused);
         }
+        (state, why)
+    }
+
+    fn refuse<'step>(
+        &mut self,
+        refused: Refused,
+        steps: impl Iterator<Item = &'step RepairStep>,
+    ) -> Vec<RepairOutcome> {
+        let (state, why) = self.note(refused);
         steps.map(|step| RepairOutcome::ended(step, state, why.clone())).collect()
+    }
+
+    /// Writes the cache's own links anew, and gives its lock back before environments are touched.
+    fn restore_links(&mut self, plan: &RepairPlan) -> Vec<LinkOutcome> {
+        if plan.links.is_empty() {
+            return Vec::new();
+        }
+        match self.host.alone(&self.mending.caches[0]) {
+            Ok(lock) => {
+                self.host.working("writing links of the cache");
+                apply::restore_links(&plan.links, &lock, self.host.cancel, self.host.progress)
+            }
+            Err(refused) => {
+                let (state, why) = self.note(refused);
+                plan.links.iter().map(|step| LinkOutcome::ended(step, state, why.clone())).collect()
+            }
+        }
     }
 
     /// Links the files of steps, environment by environment.

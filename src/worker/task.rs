@@ -204,6 +204,7 @@ impl Working<'_> {
             environments: environments.filter_map(|at| self.snapshot.find_environment(&at.path())).collect(),
             caches: vec![self.ground.cache.clone()],
             dead_links: Vec::new(),
+            links: request.links,
             uv: self.ground.uv.clone(),
             temporary: self.ground.temporary.clone(),
         }

@@ -35,6 +35,8 @@ mod real_uv;
 #[cfg(unix)]
 mod relink;
 mod repair;
+#[cfg(unix)]
+mod same;
 mod samples;
 mod support;
 mod tui;
@@ -42,3 +44,5 @@ mod uv;
 #[cfg(unix)]
 mod verify;
 mod walk;
+#[cfg(target_os = "linux")]
+mod wine;

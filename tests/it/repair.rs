@@ -189,3 +189,37 @@ fn an_environment_that_is_an_entry_itself_is_left_to_uv() {
     assert!(plan.is_empty());
     assert_eq!(plan.kept[0].because, Cause::Stored);
 }
+
+#[test]
+fn links_of_the_cache_are_steps_of_the_same_list_and_what_nothing_names_is_left() {
+    let facts = crate::support::sample::damaged_links();
+    let plan = repair(&facts, &RepairRequest { links: true, ..RepairRequest::default() });
+    assert_eq!(plan, repair(&facts, &plan.request), "the same facts give the same plan");
+    let written = serde_json::to_value(&plan).unwrap();
+    let step = &written["steps"][0];
+    assert_eq!(step["action"], "restore-link");
+    assert_eq!(step["text"]["path"], "../../../../archive-v0/First67890123456");
+    assert_eq!((&step["form"], &step["replaces"]), (&"symlink".into(), &serde_json::Value::Null));
+    assert_eq!((written["steps"].as_array().unwrap().len(), &written["totals"]["links"]), (1, &1.into()));
+    let causes: Vec<Cause> = plan.kept.iter().map(|left| left.because).collect();
+    assert_eq!(causes, [Cause::NoEntry, Cause::NoEntry]);
+    assert_eq!(commands(&plan), ["uv cache clean gone"], "a link alone poisons nothing");
+    assert!(plan.kept[0].reason.contains("builds again"), "{}", plan.kept[0].reason);
+}
+
+#[test]
+fn a_link_is_written_as_its_neighbours_are() {
+    use cachetui::plan::repair::LinkForm;
+    use cachetui::scan::repair::links::Writing;
+    let forms = [
+        (Writing::Relative, LinkForm::Symlink, "../../../../archive-v0/First67890123456"),
+        (Writing::Absolute("/x/uv".into()), LinkForm::Symlink, "/x/uv/archive-v0/First67890123456"),
+        (Writing::LinkFile, LinkForm::LinkFile, "archive-v0/First67890123456"),
+    ];
+    for (writing, form, text) in forms {
+        let mut facts = crate::support::sample::damaged_links();
+        facts.links.damaged[1].writing = writing;
+        let plan = repair(&facts, &RepairRequest::default());
+        assert_eq!((plan.links[0].form, plan.links[0].text.text()), (form, text));
+    }
+}

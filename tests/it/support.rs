@@ -1,5 +1,7 @@
 //! What several tests need.
 
+#[cfg(unix)]
+pub(crate) mod comparable;
 pub(crate) mod fixture;
 #[cfg(target_os = "linux")]
 pub(crate) mod index;

@@ -21,7 +21,7 @@ use crate::uv::pointer::{self, Payload};
 /// Removes pointer files, each with the link beside it. Answers why those that stay do, as sentences. Not escaped.
 pub fn clear(pointers: &[DeadPointer], lock: &CacheExclusive) -> Vec<String> {
     let failed = |error: Error| format!("{error}: {}", words(&error.source));
-    let real = std::fs::canonicalize(lock.cache())
+    let real = crate::disk::canonical(lock.cache())
         .map_err(|error| Error::new("find the cache", lock.cache(), error))
         .and_then(|real| Root::open(&real));
     let cache = match real {

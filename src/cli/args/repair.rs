@@ -15,6 +15,12 @@ For each distribution with files that are missing or lead nowhere, in this order
   uv       with `--with-uv`: uv fetches it into the cache, by way of a directory that is thrown away
   else it is named, with the commands that a person can run
 
+With `--all`, or alone with `--links`: the links inside the cache that keep its entries from uv's prune. A link that is \
+lost, damaged or leads elsewhere is written anew, as uv writes it, from the pointer file beside it. Of what uv built from \
+a source distribution only the link itself names the entry: one that is lost or unreadable stays so, and uv builds again. \
+A link is never made to an entry that is not there or holds another package or version; what leads to one that is gone \
+is named, with the command that clears it away.
+
 Columns:
   AS    the link mode; where it is refused it becomes what uv falls back to, which is told
   BY    which of these ways
@@ -29,7 +35,8 @@ Examples:
   cachetui repair --all --dry-run             what is broken, and what could mend it
   cachetui repair ~/code/app                  one environment, after asking
   cachetui repair --all --from /mnt/old/uv    with what another cache has
-  cachetui repair ~/code/app --with-uv --yes  uv fetches what is in no cache";
+  cachetui repair ~/code/app --with-uv --yes  uv fetches what is in no cache
+  cachetui repair --links                     the links inside the cache, and nothing else";
 
 const MODES: [Mode; 4] = [Mode::Clone, Mode::Hardlink, Mode::Symlink, Mode::Copy];
 
@@ -40,9 +47,12 @@ pub struct RepairArguments {
     /// The environments to mend: a root, a project that holds one, or a tool's name
     #[arg(value_name = "ENV", conflicts_with = "all")]
     pub environments: Vec<PathBuf>,
-    /// Every environment that is found
+    /// Every environment that is found, and the links inside the cache
     #[arg(long)]
     pub all: bool,
+    /// The links inside the cache that keep its entries from uv's prune
+    #[arg(long)]
+    pub links: bool,
     /// Another cache that may have what is missing; repeatable
     #[arg(long, value_name = "CACHE", help_heading = "What to mend with")]
     pub from: Vec<PathBuf>,

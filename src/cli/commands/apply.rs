@@ -38,7 +38,7 @@ pub fn run(
         return Err(Failure::message(USAGE, text).hint("`cachetui prune … --save FILE` writes plans."));
     }
     let planned = saved.cache.path();
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let real = |path: &Path| crate::disk::canonical(path).ok();
     if planned != prepared.cache() && (real(&planned).is_none() || real(&planned) != real(prepared.cache())) {
         let (one, other) = (view.path(&planned), view.path(prepared.cache()));
         let text = format!("The plan is for the cache `{one}`, and this is `{other}`. Nothing was removed.");
@@ -88,7 +88,7 @@ fn read(path: &Path) -> Result<Plan, Failure> {
         schema_version: u32,
     }
     let shown = human::escape_os(path.as_os_str());
-    let bytes = std::fs::canonicalize(path).and_then(|real| disk::read::small(&real, LARGEST));
+    let bytes = crate::disk::canonical(path).and_then(|real| disk::read::small(&real, LARGEST));
     let bytes =
         bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the plan", path, error)))?;
     let misread = |error: serde_json::Error| {

@@ -73,7 +73,7 @@ fn keep(
             .hint("The sample is written to a new or empty directory only."));
     }
     let sample = make(&directory, surroundings, interrupted)?;
-    let quoted = |path: PathBuf| quote(&human::escape_os(path.as_os_str()));
+    let quoted = |path: PathBuf| human::shell_word(&human::escape_os(path.as_os_str())).into_owned();
     let options =
         format!("--cache-dir {} --root {} --no-remember", quoted(sample.cache()), quoted(sample.home()));
     if !view.quiet {
@@ -87,7 +87,7 @@ fn keep(
 }
 
 fn make(directory: &Path, surroundings: &Surroundings, interrupted: &Interrupted) -> Result<Sample, Failure> {
-    let root = std::fs::canonicalize(directory)
+    let root = crate::disk::canonical(directory)
         .map_err(|error| failed(disk::Error::new("resolve the directory", directory, error)))?;
     let started = (surroundings.now, surroundings.started);
     Sample::make(&root, started, &|| interrupted.happened()).map_err(|error| match error {
@@ -98,15 +98,6 @@ fn make(directory: &Path, surroundings: &Surroundings, interrupted: &Interrupted
 
 fn failed(error: impl Into<anyhow::Error>) -> Failure {
     Failure::new(FAILED, error.into().context("Failed to make the sample"))
-}
-
-/// A word as a shell takes it.
-fn quote(text: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%=,".contains(character);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The signals that ask the program to end; Windows makes a SIGINT of Ctrl-C.
@@ -136,17 +127,5 @@ impl Interrupted {
 
     fn check(&self) -> Result<(), Failure> {
         if self.happened() { Err(Failure::quiet(INTERRUPTED)) } else { Ok(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_with_spaces_or_quotes_is_one_word_of_a_shell() {
-        assert_eq!(quote("/tmp/sample"), "/tmp/sample");
-        assert_eq!(quote("/tmp/my sample"), "'/tmp/my sample'");
-        assert_eq!(quote("it's"), "'it'\\''s'");
     }
 }

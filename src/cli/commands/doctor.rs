@@ -92,7 +92,7 @@ struct Alike {
 
 fn try_all(snapshot: &Snapshot, environments: &[EnvironmentIndex], suspects: &[PathBuf]) -> Vec<Tried> {
     let cache = &snapshot.cache.path;
-    let canonical = std::fs::canonicalize(cache).unwrap_or_else(|_| cache.clone());
+    let canonical = crate::disk::canonical(cache).unwrap_or_else(|_| cache.clone());
     let mut groups: BTreeMap<Alike, (PathBuf, Vec<EnvironmentIndex>)> = BTreeMap::new();
     for index in environments {
         let inside_cache = snapshot.environment(*index).path.starts_with(&canonical)
@@ -102,7 +102,7 @@ fn try_all(snapshot: &Snapshot, environments: &[EnvironmentIndex], suspects: &[P
         }
         let directory = if inside_cache { canonical.clone() } else { site(snapshot, *index) };
         let Ok(stat) = FileStat::following(&directory) else { continue };
-        let directory = std::fs::canonicalize(&directory).unwrap_or(directory);
+        let directory = crate::disk::canonical(&directory).unwrap_or(directory);
         let alike = Alike {
             inside_cache,
             device: stat.device,

@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::summary::{self, Unseen};
 use crate::cli::args::LinksArguments;
 use crate::cli::failure::Failure;
-use crate::cli::print::json::pointers::PointerRow;
+use crate::cli::print::json::pointers::{DamagedRow, PointerRow};
 use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::pointers::sort;
 use crate::human;
-use crate::snapshot::{EntryIndex, Pointer, PointerIndex, PointerState, Snapshot, What};
+use crate::snapshot::{Damage, DamagedLink, EntryIndex, Pointer, PointerIndex, PointerState, Snapshot, What};
 
 /// Prints the pointers that the arguments ask for, in the order they ask for.
 pub fn run(
@@ -22,13 +22,16 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let rows = select(snapshot, arguments)?;
+    let damaged = snapshot.damaged_links();
     if arguments.json {
         #[derive(Serialize)]
-        struct Body<Pointers: Serialize> {
+        struct Body<Pointers: Serialize, Damaged: Serialize> {
             pointers: Pointers,
+            damaged: Damaged,
         }
         let pointers = Rows(|| rows.iter().map(|index| PointerRow::new(snapshot, *index)));
-        json::write(snapshot, Body { pointers }, view, writer)?;
+        let damaged = Rows(|| damaged.iter().map(|link| DamagedRow::new(snapshot, link)));
+        json::write(snapshot, Body { pointers, damaged }, view, writer)?;
         return Ok(());
     }
     if !rows.is_empty() {
@@ -38,7 +41,29 @@ pub fn run(
         }
     }
     summary::print(snapshot, &[headline(snapshot, &rows)], Unseen::Elsewhere, view, writer)?;
+    self::damaged(&damaged, view, writer)?;
     Ok(())
+}
+
+/// Says which links do not keep their entries, those that are lost by name: they have no row.
+fn damaged(damaged: &[DamagedLink], view: &View, writer: &mut dyn Write) -> std::io::Result<()> {
+    let can_be_mended: Vec<_> = damaged.iter().filter(|link| !link.named_by.is_empty()).collect();
+    if can_be_mended.is_empty() || view.quiet {
+        return Ok(());
+    }
+    for link in can_be_mended.iter().filter(|link| link.damage == Damage::Lost) {
+        let text = format!("There is no link `{}`.", human::escape_os(link.path.as_os_str()));
+        writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&text)))?;
+    }
+    let links = human::counted(
+        can_be_mended.len() as u64,
+        "link does not lead to the entry that the pointer beside it names",
+        "links do not lead to the entries that the pointers beside them name",
+    );
+    let text = format!(
+        "{links}: uv's next prune takes what no link leads to. `cachetui repair --links` writes links anew."
+    );
+    writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&text)))
 }
 
 fn select(snapshot: &Snapshot, arguments: &LinksArguments) -> Result<Vec<PointerIndex>, Failure> {

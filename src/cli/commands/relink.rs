@@ -93,7 +93,7 @@ fn chosen(
     surroundings: &Surroundings,
 ) -> Result<Vec<EnvironmentIndex>, Failure> {
     let chosen = if arguments.all {
-        let real: Vec<PathBuf> = under.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+        let real: Vec<PathBuf> = under.iter().filter_map(|path| crate::disk::canonical(path).ok()).collect();
         let within = |path: &Path| {
             under.is_empty() || under.iter().chain(&real).any(|directory| path.starts_with(directory))
         };

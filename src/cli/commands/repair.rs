@@ -29,9 +29,10 @@ pub fn run(
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    if arguments.environments.is_empty() && !arguments.all {
-        return Err(Failure::message(USAGE, "It is not said which environments to mend.")
-            .hint("Name them, or say `--all`; `cachetui envs` lists them with their health."));
+    if arguments.environments.is_empty() && !arguments.all && !arguments.links {
+        return Err(Failure::message(USAGE, "It is not said which environments to mend.").hint(
+            "Name them, or say `--all`; `cachetui envs` lists them with their health. `--links` mends the cache itself.",
+        ));
     }
     let from = from(arguments, surroundings)?;
     let mut prepared = request::prepare(places, Absent::Empty, surroundings)?;
@@ -52,6 +53,7 @@ pub fn run(
         environments: chosen.environments,
         caches: caches(prepared.cache(), from),
         dead_links: chosen.dead_links,
+        links: arguments.all || arguments.links,
         uv: surroundings.uv(),
         temporary: surroundings.temporary.clone(),
     };
@@ -63,6 +65,7 @@ pub fn run(
         from: mending.caches[1..].iter().map(|path| At::new(path)).collect(),
         link_mode: arguments.link_mode,
         with_uv: arguments.with_uv,
+        links: mending.links,
     };
     let plan = repair(&facts, &request);
     let answer = |report: Option<&RepairReport>, writer: &mut dyn Write| {
@@ -114,7 +117,7 @@ fn verdict(plan: &RepairPlan, done: Mended, interrupted: bool) -> Result<(), Fai
     let outcomes = done.report.outcomes.iter();
     let bad =
         |action| outcomes.clone().any(|outcome| outcome.action == action && outcome.state != State::Done);
-    if bad(RepairAction::Link) {
+    if bad(RepairAction::Link) || done.report.links.iter().any(|outcome| outcome.state != State::Done) {
         return Err(Failure::quiet(FAILED));
     }
     if bad(RepairAction::Fetch) || !done.report.kept.is_empty() {
@@ -142,7 +145,7 @@ fn from(arguments: &RepairArguments, surroundings: &Surroundings) -> Result<Vec<
 /// The caches to look through, each once, the present one first.
 fn caches(present: &Path, from: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut caches = vec![present.to_owned()];
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| crate::disk::canonical(path).unwrap_or_else(|_| path.to_owned());
     for path in from {
         if !caches.iter().any(|known| real(known) == real(&path)) {
             caches.push(path);
@@ -161,6 +164,9 @@ fn chosen(snapshot: &Snapshot, arguments: &RepairArguments, current_dir: &Path) 
     if arguments.all {
         let environments = snapshot.environments().map(|(index, _)| index).collect();
         return Ok(Chosen { environments, dead_links: snapshot.scope.dead_links.clone() });
+    }
+    if arguments.environments.is_empty() {
+        return Ok(Chosen { environments: Vec::new(), dead_links: Vec::new() });
     }
     let (mut named, mut dead_links) = (Vec::new(), Vec::new());
     for argument in &arguments.environments {

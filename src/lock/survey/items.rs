@@ -24,7 +24,7 @@ pub(super) fn add(cache: &Path, gather: &mut Gather) {
         let Some(bucket) = Bucket::parse(&name) else { continue };
         // A bucket that was moved is a symlink; nothing below it is followed.
         let path = cache.join(&name);
-        let path = if path.is_symlink() { std::fs::canonicalize(&path).unwrap_or(path) } else { path };
+        let path = if path.is_symlink() { crate::disk::canonical(&path).unwrap_or(path) } else { path };
         match bucket.kind {
             BucketKind::Wheels | BucketKind::Sdists | BucketKind::Environments => {
                 let mut visitor = ItemVisitor { kind: bucket.kind, name: &name, gather };

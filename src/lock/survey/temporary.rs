@@ -21,7 +21,7 @@ pub(super) fn add(temporary: &Path, request: &SurveyRequest, gather: &mut Gather
         .into_iter()
         .flat_map(|path| {
             // A project is known by its path as somebody named it, and as it is.
-            let canonical = std::fs::canonicalize(&path).ok().filter(|canonical| *canonical != path);
+            let canonical = crate::disk::canonical(&path).ok().filter(|canonical| *canonical != path);
             std::iter::once(path).chain(canonical)
         })
         .map(|path| (digest_of(&path), path))

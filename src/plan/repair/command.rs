@@ -1,8 +1,8 @@
 //! Commands that a person can run.
 
-use std::fmt::Write as _;
-
 use serde::{Serialize, Serializer};
+
+use crate::human;
 
 /// A command: a beginning, and what it is about. Two with the same beginning are one command about both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,19 +36,14 @@ impl Command {
         self.start.iter().chain(&self.about).map(String::as_str)
     }
 
-    /// The command for a POSIX shell. Not escaped.
+    /// The command for a shell of this system. Not escaped.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for word in self.words() {
             if !text.is_empty() {
                 text.push(' ');
             }
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=+:@%,~".contains(&byte);
-            if !word.is_empty() && !word.starts_with('~') && word.bytes().all(plain) {
-                text.push_str(word);
-            } else {
-                write!(text, "'{}'", word.replace('\'', "'\\''")).expect("writing to a string succeeds");
-            }
+            text.push_str(&human::shell_word(word));
         }
         text
     }
@@ -74,6 +69,7 @@ mod tests {
         let other = Command::new(["uv", "sync"], Vec::new());
         assert_eq!(command.join(other.clone()), Some(other));
         let quoted = Command::new(["x"], vec!["a @ b".to_owned(), "it's".to_owned(), String::new()]);
-        assert_eq!(quoted.text(), "x 'a @ b' 'it'\\''s' ''");
+        let expected = if cfg!(windows) { r#"x "a @ b" "it's" """# } else { r"x 'a @ b' 'it'\''s' ''" };
+        assert_eq!(quoted.text(), expected);
     }
 }

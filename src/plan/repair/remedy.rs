@@ -14,7 +14,8 @@ use crate::uv::distribution::DirectUrl;
 /// Something that stays broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
-    /// The environment's root, absolute; or the link to one that is gone.
+    /// The environment's root, absolute; the link to one that is gone; or the cache's root, for what is wrong in the cache
+    /// itself.
     #[serde(flatten)]
     pub at: At,
     /// The distribution's name.
@@ -25,7 +26,7 @@ pub struct Left {
     pub because: Cause,
     /// The same as a sentence. Not escaped.
     pub reason: String,
-    /// The files, relative to the environment's root.
+    /// The files, relative to that root.
     pub files: Vec<At>,
     /// What mends it, one after the other.
     pub commands: Vec<Command>,
@@ -59,6 +60,12 @@ pub enum Cause {
     NoEnvironment,
     /// It is an environment that uv keeps as an entry of the cache, and makes anew whenever it is needed.
     Stored,
+    /// What a pointer or a link of the cache leads to is gone.
+    NoEntry,
+    /// Nobody can tell which entry a pointer or a link of the cache is for.
+    Unclear,
+    /// Something that is no link lies where one should be.
+    Occupied,
 }
 
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).

@@ -14,6 +14,8 @@ pub enum RepairAction {
     Link,
     /// Has uv fetch a distribution into the cache, then links files from its entry.
     Fetch,
+    /// Writes a link of the cache anew.
+    RestoreLink,
 }
 
 /// One distribution of one environment, mended from one entry.
@@ -119,6 +121,7 @@ impl RepairAction {
         match self {
             Self::Link => "link",
             Self::Fetch => "fetch",
+            Self::RestoreLink => "restore-link",
         }
     }
 }

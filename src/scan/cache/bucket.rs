@@ -118,7 +118,7 @@ pub(in crate::scan) fn read(
     }
     if part.kind == FileKind::Directory {
         // A bucket that was moved is a symlink; nothing below it is followed.
-        walk::walk(&std::fs::canonicalize(&path).unwrap_or(path), cancel, &mut visitor);
+        walk::walk(&crate::disk::canonical(&path).unwrap_or(path), cancel, &mut visitor);
     } else if let Ok(stat) = FileStat::of(&path) {
         visitor.add(&stat);
         if stat.kind == FileKind::Other {

@@ -37,7 +37,7 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
 
 /// Where an interpreter really is, or what its link says where it is gone.
 fn resolved(path: PathBuf) -> PathBuf {
-    std::fs::canonicalize(&path).or_else(|_| std::fs::read_link(&path)).unwrap_or(path)
+    crate::disk::canonical(&path).or_else(|_| std::fs::read_link(&path)).unwrap_or(path)
 }
 
 fn kind(root: &Path, candidate: &Candidate) -> EnvironmentKind {

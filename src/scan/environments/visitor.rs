@@ -104,7 +104,7 @@ impl EnvironmentVisitor<'_> {
     /// A directory that is a symlink into an entry holds that entry as a whole.
     fn linked_directory(&mut self, parent: &Directory<'_>, name: &OsStr) {
         let path = parent.path().join(name);
-        let Ok(real) = std::fs::canonicalize(&path) else { return };
+        let Ok(real) = crate::disk::canonical(&path) else { return };
         let Ok(inside) = real.strip_prefix(self.against.cache) else {
             return self.outside(parent, name, &real);
         };
@@ -132,7 +132,7 @@ impl EnvironmentVisitor<'_> {
         let holds_distributions = name == "site-packages"
             || depth == 0 && (name == "lib" || name == "Lib" || name == "lib64")
             || depth == 1 && name.as_encoded_bytes().starts_with(b"python");
-        let within = std::fs::canonicalize(parent.path())
+        let within = crate::disk::canonical(&parent.path())
             .is_ok_and(|above| above.ancestors().nth(depth).is_some_and(|root| real.starts_with(root)));
         if holds_distributions && !within {
             self.collected.unread = true;

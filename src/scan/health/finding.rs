@@ -19,6 +19,8 @@ pub struct Finding {
 /// What a finding is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FindingKind {
+    /// Links are lost or lead elsewhere, while the pointer files beside them name entries.
+    DamagedLinks,
     /// Pointers lead to entries that are not there.
     DanglingPointers {
         /// The packages they belong to, the first few.
@@ -92,6 +94,7 @@ impl FindingKind {
     /// The word for it in JSON.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::DamagedLinks => "damaged-links",
             Self::DanglingPointers { .. } => "dangling-pointers",
             Self::MalformedPointers { .. } => "malformed-pointers",
             Self::ForeignPointers { .. } => "foreign-pointers",
@@ -142,6 +145,9 @@ impl Finding {
     /// What it costs, as a sentence.
     pub fn cost(&self) -> String {
         match &self.kind {
+            FindingKind::DamagedLinks => "The next `uv cache prune` takes their entries, and leaves pointers on which uv then \
+                fails."
+                .to_owned(),
             FindingKind::DanglingPointers { .. } => "uv fails to install these from a local path, a URL or `--find-links` \
                 (`failed to read directory`); with `--reinstall` it first removes what is installed."
                 .to_owned(),
@@ -187,6 +193,9 @@ impl Finding {
     /// What to do about it, as sentences.
     pub fn advice(&self) -> String {
         match &self.kind {
+            FindingKind::DamagedLinks => {
+                "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
+            }
             FindingKind::DanglingPointers { packages } => format!(
                 "{} removes them; uv then fetches or builds these packages anew. It removes their other versions too, which \
                  breaks environments that are linked to those by symlink: `cachetui why NAME` names them.{}",
@@ -261,36 +270,36 @@ impl Finding {
     fn counted(&self, one: &str, many: &str) -> String {
         human::counted(self.count, one, many)
     }
+
+    /// A finding about pointers as a sentence.
+    fn about_pointers(&self) -> String {
+        let leads = self.counted("pointer leads", "pointers lead");
+        match &self.kind {
+            FindingKind::DamagedLinks => {
+                let links =
+                    self.counted("link in the cache is gone or leads", "links in the cache are gone or lead");
+                format!("{links} elsewhere, although a pointer names the entry.")
+            }
+            FindingKind::MalformedPointers { .. } => {
+                format!("{} not be understood.", self.counted("pointer could", "pointers could"))
+            }
+            FindingKind::ForeignPointers { prefix: Some(prefix) } => {
+                format!("{leads} into another cache, {}.", quoted(prefix))
+            }
+            FindingKind::ForeignPointers { prefix: None } => format!("{leads} to no entry of any cache."),
+            _ if self.count == 1 => format!("{leads} to an entry that is not there."),
+            _ => format!("{leads} to entries that are not there."),
+        }
+    }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = self.count == 1;
         match &self.kind {
-            FindingKind::DanglingPointers { .. } => write!(
-                formatter,
-                "{} to {}.",
-                self.counted("pointer leads", "pointers lead"),
-                if one { "an entry that is not there" } else { "entries that are not there" }
-            ),
-            FindingKind::MalformedPointers { .. } => {
-                write!(formatter, "{} not be understood.", self.counted("pointer could", "pointers could"))
-            }
-            FindingKind::ForeignPointers { prefix: Some(prefix) } => {
-                write!(
-                    formatter,
-                    "{} into another cache, {}.",
-                    self.counted("pointer leads", "pointers lead"),
-                    quoted(prefix)
-                )
-            }
-            FindingKind::ForeignPointers { prefix: None } => {
-                write!(
-                    formatter,
-                    "{} to no entry of any cache.",
-                    self.counted("pointer leads", "pointers lead")
-                )
-            }
+            FindingKind::DamagedLinks
+            | FindingKind::DanglingPointers { .. }
+            | FindingKind::MalformedPointers { .. }
+            | FindingKind::ForeignPointers { .. } => formatter.write_str(&self.about_pointers()),
             FindingKind::EntriesWithoutPointers { .. } => write!(
                 formatter,
                 "{} that nothing in the cache leads to.",
@@ -370,7 +379,5 @@ impl fmt::Display for Finding {
 
 /// A path as one word of a shell's command, so that it can be pasted whatever it is called. Escaped.
 fn shell(path: &Path) -> String {
-    let text = human::escape_os(path.as_os_str());
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%,=".contains(character);
-    if text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    human::shell_word(&human::escape_os(path.as_os_str())).into_owned()
 }

@@ -185,7 +185,7 @@ impl Symlinks {
 
     fn is_this_cache(&mut self, prefix: &Path) -> bool {
         let cache = &self.cache;
-        let same = |prefix: &PathBuf| std::fs::canonicalize(prefix).is_ok_and(|path| path == *cache);
+        let same = |prefix: &PathBuf| crate::disk::canonical(prefix).is_ok_and(|path| path == *cache);
         *self.known.entry(prefix.to_owned()).or_insert_with_key(same)
     }
 }

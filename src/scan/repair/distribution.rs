@@ -150,7 +150,8 @@ fn directory_link(root: &Path, path: &Path, stores: &[Store]) -> Option<Why> {
         .into_iter()
         .find(|it| FileStat::of(&root.join(it)).is_ok_and(|stat| stat.kind == FileKind::Symlink))?;
     // `lib64`, which leads to `lib`, is no such thing.
-    if root.join(link).is_dir() && std::fs::canonicalize(root.join(link)).is_ok_and(|it| it.starts_with(root))
+    if root.join(link).is_dir()
+        && crate::disk::canonical(&root.join(link)).is_ok_and(|it| it.starts_with(root))
     {
         return None;
     }

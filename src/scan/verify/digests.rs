@@ -40,7 +40,7 @@ impl Digests {
         // Only what a symlink leads to is opened, and only if it is a regular file.
         let mut file = match read::open(path) {
             Ok(file) => file,
-            Err(_) => read::open(&std::fs::canonicalize(path)?)?,
+            Err(_) => read::open(&crate::disk::canonical(path)?)?,
         };
         let mut state = Sha256::new();
         let mut block = vec![0; BLOCK];

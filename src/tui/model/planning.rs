@@ -25,6 +25,8 @@ pub(in crate::tui) enum Row {
     Relink(usize),
     /// A distribution that is to be mended, by its place.
     Mend(usize),
+    /// A link of the cache that is to be written anew, by its place.
+    Link(usize),
     /// Something that is kept, by its place.
     Kept(usize),
     /// Something that stays broken, by its place.
@@ -177,7 +179,8 @@ impl Planning {
                 steps.chain(relinks).chain((0..plan.kept.len()).map(Row::Kept)).collect()
             }
             Some(Made::Repair(plan)) => {
-                let steps = (0..plan.steps.len()).map(Row::Mend);
+                let links = (0..plan.links.len()).map(Row::Link);
+                let steps = links.chain((0..plan.steps.len()).map(Row::Mend));
                 steps.chain((0..plan.kept.len()).map(Row::Left)).collect()
             }
             None => {
@@ -222,6 +225,7 @@ impl Planning {
                 let step = self.repair()?.steps.get(*step)?;
                 Planned::Distribution(step.at.clone(), step.dist_info.clone())
             }
+            Row::Link(step) => Planned::Thing(self.repair()?.links.get(*step)?.at.clone()),
             Row::Kept(place) => {
                 let Kept { at, .. } = self.changes()?.kept.get(*place)?;
                 match self.changes()?.request {
@@ -249,14 +253,17 @@ impl Planning {
                 Made::Changes(plan)
             }
             Made::Repair(mut plan) => {
-                plan.retain(|step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)));
+                plan.retain(
+                    |link| !self.excluded.contains(&Planned::Thing(link.at.clone())),
+                    |step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)),
+                );
                 Made::Repair(plan)
             }
         })
     }
 
     fn is_step(&self, row: usize) -> bool {
-        matches!(self.rows.get(row), Some(Row::Step(_) | Row::Relink(_) | Row::Mend(_)))
+        matches!(self.rows.get(row), Some(Row::Step(_) | Row::Relink(_) | Row::Mend(_) | Row::Link(_)))
     }
 
     /// Whether a row is a step that is in the plan.

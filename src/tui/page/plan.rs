@@ -14,7 +14,7 @@ pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static
     let (sign, stays) = match planning.rows.get(row) {
         Some(Row::Step(_)) => ("remove", "leave"),
         Some(Row::Relink(_)) => ("relink", "leave"),
-        Some(Row::Mend(_)) => ("repair", "leave"),
+        Some(Row::Mend(_) | Row::Link(_)) => ("repair", "leave"),
         Some(Row::Kept(_)) => return ("kept", Role::Held),
         Some(Row::Left(_)) => return ("stays", Role::Error),
         Some(Row::Run(_)) => return ("trash", Role::Unused),
@@ -43,6 +43,10 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
             let step = &plan.steps[*step];
             title(Some(&step.name), Some(&step.version), step.at.text())
         }),
+        Some(Row::Link(link)) => planning.repair().map(|plan| {
+            let link = &plan.links[*link];
+            title(link.name.as_deref(), link.version.as_deref(), link.at.text())
+        }),
         Some(Row::Kept(kept)) => planning.changes().map(|plan| {
             let Kept { name, version, at, .. } = &plan.kept[*kept];
             title(name.as_deref(), version.as_deref(), at.text())
@@ -62,7 +66,7 @@ pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u
         Row::Class(class) => Some(planning.classes[*class].0.bytes.reclaimable),
         Row::Step(step) => Some(planning.changes()?.steps[*step].bytes.reclaimable),
         Row::Relink(step) => Some(planning.changes()?.relinks[*step].bytes.reclaimable),
-        Row::Mend(_) | Row::Kept(_) | Row::Left(_) | Row::Run(_) => None,
+        Row::Mend(_) | Row::Link(_) | Row::Kept(_) | Row::Left(_) | Row::Run(_) => None,
     }
 }
 
@@ -99,6 +103,10 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
             let step = &plan.steps[*step];
             let files = human::counted(step.bytes.files, "file", "files");
             format!("{}: {files}{}", step.reason, inside(planning, &step.at))
+        }),
+        Some(Row::Link(link)) => planning.repair().map(|plan| {
+            let link = &plan.links[*link];
+            format!("{}: link {}", link.reason, link.at.text())
         }),
         Some(Row::Kept(kept)) => planning.changes().map(|plan| plan.kept[*kept].reason.clone()),
         Some(Row::Left(left)) => planning.repair().map(|plan| plan.kept[*left].reason.clone()),

@@ -173,9 +173,17 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
     let totals = plan.totals;
     let files = human::counted(totals.bytes.files, "file", "files");
     let distributions = human::counted(totals.distributions, "distribution", "distributions");
-    let words =
-        format!("Links {files} of {distributions} that are missing or lead nowhere. Whole files stay.");
-    paragraph(document, &words, Role::Text, width);
+    if totals.links > 0 {
+        let links = human::counted(totals.links, "link", "links");
+        let words =
+            format!("Writes {links} of the cache anew, so that uv's prune keeps what pointers beside name.");
+        paragraph(document, &words, Role::Text, width);
+    }
+    if !plan.steps.is_empty() {
+        let words =
+            format!("Links {files} of {distributions} that are missing or lead nowhere. Whole files stay.");
+        paragraph(document, &words, Role::Text, width);
+    }
     if totals.fetched > 0 {
         gap(document);
         let fetched = human::counted(totals.fetched, "distribution", "distributions");
@@ -186,7 +194,11 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
     }
     gap(document);
     let roots: BTreeSet<_> = plan.steps.iter().map(|step| &step.at).collect();
-    affected(model, document, &roots, "which is broken now", width);
+    if roots.is_empty() {
+        lock(model, document, width);
+    } else {
+        affected(model, document, &roots, "which is broken now", width);
+    }
     if !plan.kept.is_empty() {
         let words = human::counted(plan.kept.len() as u64, "thing stays broken", "things stay broken");
         fact(document, "left", &words, Role::Warning, width);
@@ -196,6 +208,13 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
         paragraph(document, &human::escape(warning), Role::Warning, width);
     }
     gap(document);
+    for step in &plan.links {
+        let path = human::escape(step.at.text()).into_owned();
+        push(
+            document,
+            vec![piece(format!(" {:>12}  ", step.form.word()), Role::Text), piece(path, Role::Strong)],
+        );
+    }
     for step in &plan.steps {
         let name = format!("{} {}", human::escape(&step.name), human::escape(&step.version));
         let files = human::counted(step.bytes.files, "file", "files");

@@ -172,10 +172,20 @@ fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
 fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
     let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
-    let whole = report.count(State::Done) == report.outcomes.len() && report.kept.is_empty();
-    let words = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
-    let place = within(report.outcomes.iter().map(|outcome| &outcome.at));
-    lines.push(said(&format!("{words}{place}."), if whole { Role::Good } else { Role::Warning }));
+    let role = if report.is_complete() { Role::Good } else { Role::Warning };
+    let written = report.links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
+    if written > 0 {
+        let links = human::counted(written, "link", "links");
+        lines.push(said(&format!("Wrote {links} of the cache anew."), role));
+    }
+    if written == 0 || !report.outcomes.is_empty() {
+        let words = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
+        let place = within(report.outcomes.iter().map(|outcome| &outcome.at));
+        lines.push(said(&format!("{words}{place}."), role));
+    }
+    for outcome in report.links.iter().filter(|outcome| outcome.state != State::Done) {
+        ended(outcome.state, outcome.at.text(), outcome.why.as_deref().unwrap_or("not reached"), lines);
+    }
     lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
     for outcome in &report.outcomes {
         let name = format!("{} {}", outcome.name, outcome.version);

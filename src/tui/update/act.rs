@@ -40,6 +40,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Plan => show(model, View::Plan),
         Action::Prune => task::prune(model),
         Action::Relink => environment::menu(model, Menu::Relink),
+        Action::Repair if model.view == View::Links => return environment::repair_links(model),
         Action::Repair => environment::menu(model, Menu::Repair),
         Action::Verify => return environment::verify(model),
         Action::Apply => task::apply(model),
@@ -107,6 +108,7 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
         }
         Action::Stop => model.scanning() || model.task.is_some(),
         Action::Apply => model.facts.planning.made().is_some(),
+        Action::Repair if model.view == View::Links => true,
         Action::Relink | Action::Repair => environment::any(model),
         Action::Verify => environment::any(model) || model.view == View::Entries && row,
         Action::ClearMarks => !model.marks.is_empty(),

@@ -69,6 +69,15 @@ pub(super) fn repair(model: &mut Model, environments: &[PathBuf], with_uv: bool)
     task::begin(model, "looking for what is broken", Task::PlanRepair(request))
 }
 
+/// Finds out how the cache's own links could be mended; the plan comes when that is done.
+pub(super) fn repair_links(model: &mut Model) -> Vec<Effect> {
+    if !ready(model) {
+        return Vec::new();
+    }
+    let request = RepairRequest { links: true, ..RepairRequest::default() };
+    task::begin(model, "looking at the cache's links", Task::PlanRepair(request))
+}
+
 /// Compares the contents of what is marked, or of what the cursor is on, with `RECORD`.
 pub(super) fn verify(model: &mut Model) -> Vec<Effect> {
     if !ready(model) {

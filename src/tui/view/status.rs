@@ -112,7 +112,13 @@ fn plan_sums(model: &Model) -> Option<Line> {
         }
         Made::Repair(plan) => {
             let files = human::counted(plan.totals.bytes.files, "file", "files");
-            (format!(" mends {files}"), plan.totals.steps, ("left", plan.kept.len() as u64))
+            let links = human::counted(plan.totals.links, "link", "links");
+            let words = match (plan.links.is_empty(), plan.steps.is_empty()) {
+                (true, _) => format!(" mends {files}"),
+                (false, true) => format!(" mends {links}"),
+                (false, false) => format!(" mends {links} and {files}"),
+            };
+            (words, plan.totals.steps, ("left", plan.kept.len() as u64))
         }
     };
     let mut line = vec![
@@ -235,6 +241,7 @@ fn shown(model: &Model, action: Action) -> bool {
     match action {
         Action::Back => !listed || model.pane == Pane::Detail,
         Action::Mark | Action::Why | Action::Sort | Action::Rescan => listed,
+        Action::Repair if model.view == View::Links => listed,
         Action::Relink | Action::Repair => listed && model.view == View::Environments,
         Action::Verify => listed && matches!(model.view, View::Entries | View::Environments),
         _ => true,

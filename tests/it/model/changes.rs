@@ -91,6 +91,7 @@ impl World {
             environments: &environments,
             caches: &[self.made.cache().to_owned()],
             dead_links: &[],
+            links: false,
             threads: 1,
         };
         let request = RepairRequest { link_mode: mode, ..RepairRequest::default() };

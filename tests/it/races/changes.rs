@@ -97,6 +97,7 @@ fn mends(rounds: Rounds) {
             environments: &environments,
             caches: &[ground.made.cache().to_owned()],
             dead_links: &[],
+            links: false,
             threads: 1,
         };
         plan_repair(&gather(&gathering, &Cancel::default()), &request(number))

@@ -3,6 +3,7 @@
 
 mod fetch;
 mod hand;
+mod links;
 mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};

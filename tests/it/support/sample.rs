@@ -607,3 +607,40 @@ pub(crate) fn vast(entries: usize) -> Snapshot {
     }
     snapshot
 }
+
+/// What is to be mended in a cache of which one link is lost, another is damaged beyond that, and a pointer is dead.
+pub(crate) fn damaged_links() -> cachetui::scan::repair::Facts {
+    use cachetui::scan::repair::links::{
+        DamagedFacts, DeadFacts, LinkFacts, LinkLies, LinkTarget, NoTarget, Writing,
+    };
+    use cachetui::snapshot::{Damage, FilePrint};
+    let link = |path: &str, damage, lies, target| DamagedFacts {
+        path: path.into(),
+        damage,
+        lies,
+        package: Some("demo".to_owned()),
+        target,
+        writing: Writing::Relative,
+    };
+    let key = "wheels-v7/index/0123456789abcdef/demo/1.0-py3-none-any";
+    let target = LinkTarget {
+        bucket: "archive-v0".to_owned(),
+        id: "First67890123456".to_owned(),
+        inode: (1, 2),
+        distribution: Some(("demo".to_owned(), "1.0".to_owned())),
+        named_by: Some((format!("{key}.rev").into(), FilePrint { inode: 3, ..FilePrint::default() })),
+    };
+    let built = "sdists-v10/path/0123456789abcdef/Revision90123456/demo-2.0-py3-none-any";
+    let dead = "wheels-v7/pypi/gone/1.0-py3-none-any.http";
+    cachetui::scan::repair::Facts {
+        cache: "/cache".into(),
+        links: LinkFacts {
+            damaged: vec![
+                link(built, Damage::Dangling, LinkLies::Nothing, Err(NoTarget::Unnamed)),
+                link(key, Damage::Lost, LinkLies::Nothing, Ok(target)),
+            ],
+            dead: vec![DeadFacts { path: dead.into(), package: Some("gone".to_owned()), malformed: None }],
+        },
+        ..cachetui::scan::repair::Facts::default()
+    }
+}

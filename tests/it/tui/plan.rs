@@ -169,3 +169,27 @@ fn the_trash_is_shown_and_can_be_put_back_or_emptied() {
     let purged = |effect: &Effect| matches!(effect, Effect::Begin(Task::Purge(runs)) if *runs == trash);
     assert!(screen.effects.iter().any(purged));
 }
+
+#[test]
+fn links_of_the_cache_are_planned_from_their_view_and_written_anew_after_a_question() {
+    use cachetui::plan::repair::repair;
+    let mut screen = presentable(120, 40);
+    screen.press("3R");
+    let asked = screen.effects.iter().find_map(|effect| match effect {
+        Effect::Begin(Task::PlanRepair(request)) => Some(request.clone()),
+        _ => None,
+    });
+    let request = asked.expect("the links are looked at");
+    assert!(request.links && request.environments.is_empty());
+    let plan = repair(&sample::damaged_links(), &request);
+    screen.event(Event::Task(TaskEvent::Finished(Done::RepairPlanned(Box::new(plan.clone())))));
+    insta::assert_snapshot!("plan_of_links", screen.text());
+    screen.press("D");
+    assert!(screen.text().contains("Writes 1 link of the cache anew"), "{}", screen.text());
+    screen.press("y");
+    let begun = screen.effects.iter().find_map(|effect| match effect {
+        Effect::Begin(Task::Repair(plan)) => Some(plan.clone()),
+        _ => None,
+    });
+    assert_eq!(*begun.expect("the answer was yes"), plan);
+}

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::apply::State;
-use crate::apply::repair::{RepairOutcome, RepairReport};
+use crate::apply::repair::{LinkOutcome, RepairOutcome, RepairReport};
 use crate::cli::print::plan::indented;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::human;
-use crate::plan::repair::{Cause, Command, Left, RepairAction, RepairPlan, RepairStep};
+use crate::plan::repair::{Cause, Command, Left, LinkStep, RepairAction, RepairPlan, RepairStep};
 use crate::scan::repair::{Facts, Way};
 use crate::snapshot::ModeCounts;
 
@@ -23,6 +23,7 @@ pub(super) fn review(
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    links(&facts.cache, &plan.links, view, writer)?;
     let mut environments: BTreeMap<PathBuf, Vec<&RepairStep>> = BTreeMap::new();
     for step in &plan.steps {
         environments.entry(step.at.path()).or_default().push(step);
@@ -46,6 +47,42 @@ pub(super) fn review(
         writeln!(writer, "{}", view.painted(Paint::Notice, &text))?;
     }
     writeln!(writer, "{}", view.wrapped(&headline(facts, plan)))
+}
+
+/// Prints the links of the cache that are written anew.
+fn links(cache: &Path, steps: &[LinkStep], view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let heading = format!("Links in {}", view.path(cache));
+    writeln!(writer, "{}", view.painted(Paint::Strong, &heading))?;
+    let mut table = Table::new(&[
+        Column::text("LINK").fit(Fit::Middle(40)),
+        Column::text("AS").spare(3),
+        Column::text("TO").fit(Fit::Middle(20)),
+        Column::text("OF").fit(Fit::End(16)).spare(2),
+        Column::text("BECAUSE").fit(Fit::End(20)).spare(1),
+    ])
+    .indented(2);
+    let shown = if view.verbose { steps.len() } else { steps.len().min(SHOWN) };
+    for step in &steps[..shown] {
+        let title: Vec<&str> =
+            [&step.name, &step.version].into_iter().filter_map(|it| it.as_deref()).collect();
+        let title = if title.is_empty() { "an environment".to_owned() } else { title.join(" ") };
+        table.push([
+            human::escape(step.at.text()).as_ref().into(),
+            step.form.word().into(),
+            human::escape(step.entry.text()).as_ref().into(),
+            human::escape(&title).as_ref().into(),
+            Cell::painted(Paint::Faint, human::escape(&step.reason)),
+        ]);
+    }
+    table.print(view, writer)?;
+    if steps.len() > shown {
+        let more = human::count((steps.len() - shown) as u64);
+        writeln!(writer, "  and {more} more; `-v` lists all")?;
+    }
+    writeln!(writer)
 }
 
 fn table(steps: &[&RepairStep], view: &View) -> Table {
@@ -137,8 +174,21 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
 
 fn headline(facts: &Facts, plan: &RepairPlan) -> String {
     let totals = plan.totals;
-    let looked = human::counted(facts.environments.len() as u64, "environment was", "environments were");
     if plan.is_empty() && plan.kept.is_empty() {
+        let looked = match (plan.request.links, facts.environments.len() as u64) {
+            (true, 0) => "the cache's links were".to_owned(),
+            (links, number) => {
+                let looked = human::counted(number, "environment", "environments");
+                let verb = if links {
+                    " and the cache's links were"
+                } else if number == 1 {
+                    " was"
+                } else {
+                    " were"
+                };
+                looked + verb
+            }
+        };
         return format!("Nothing is broken: {looked} looked at.");
     }
     if plan.is_empty() {
@@ -155,14 +205,24 @@ fn headline(facts: &Facts, plan: &RepairPlan) -> String {
         1 => "one thing stays broken".to_owned(),
         number => format!("{} things stay broken", human::count(number)),
     };
-    format!("{distributions} can be mended{fetched}: {files}; {kept}.")
+    let links = human::counted(totals.links, "link of the cache", "links of the cache");
+    match (totals.links, totals.distributions) {
+        (0, _) => format!("{distributions} can be mended{fetched}: {files}; {kept}."),
+        (_, 0) => format!("{links} can be mended; {kept}."),
+        _ => format!("{links} and {distributions} can be mended{fetched}: {files}; {kept}."),
+    }
 }
 
 /// What is asked before a plan is carried out.
 pub(super) fn question(plan: &RepairPlan) -> String {
     let files = human::counted(plan.totals.bytes.files, "file", "files");
+    let links = human::counted(plan.totals.links, "link", "links");
     let uv = if plan.totals.fetched > 0 { ", and let uv fetch what is missing" } else { "" };
-    format!("Link {files}{uv}?")
+    match (plan.links.is_empty(), plan.steps.is_empty()) {
+        (true, _) => format!("Link {files}{uv}?"),
+        (false, true) => format!("Write {links} of the cache anew?"),
+        (false, false) => format!("Write {links} of the cache anew, and link {files}{uv}?"),
+    }
 }
 
 /// Prints what became of it.
@@ -172,6 +232,9 @@ pub(super) fn report(
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    for outcome in report.links.iter().filter(|outcome| outcome.state != State::Done) {
+        link(outcome, view, writer)?;
+    }
     for outcome in &report.outcomes {
         one(outcome, view, writer)?;
     }
@@ -184,8 +247,16 @@ pub(super) fn report(
     }
     let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
-    let made = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
-    let (done, all) = (report.count(State::Done), plan.steps.len());
+    let links = report.links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
+    let written =
+        (links > 0).then(|| format!("Wrote {} of the cache anew", human::counted(links, "link", "links")));
+    let made = match (written, made.in_words()) {
+        (Some(written), Some(made)) => format!("{written}, and made {made}"),
+        (Some(written), None) => written,
+        (None, Some(made)) => format!("Made {made}"),
+        (None, None) => "No file was made".to_owned(),
+    };
+    let (done, all) = (report.count(State::Done), plan.links.len() + plan.steps.len());
     let left = if done < all {
         format!("{} of {} steps were done.", human::count(done as u64), human::count(all as u64))
     } else if plan.kept.is_empty() && report.kept.is_empty() {
@@ -194,6 +265,17 @@ pub(super) fn report(
         "What was named above stays broken.".to_owned()
     };
     writeln!(writer, "{}", view.wrapped(&format!("{made}. {left}")))
+}
+
+fn link(outcome: &LinkOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let word = match outcome.state {
+        State::Stale => "left",
+        State::Cancelled => "not reached",
+        State::Failed | State::Done => "failed",
+    };
+    let why = outcome.why.as_deref().map(|why| format!(": {}", human::escape(why))).unwrap_or_default();
+    let text = view.wrapped(&format!("{word} {}{why}", human::escape(outcome.at.text())));
+    writeln!(writer, "{}", view.painted(Paint::Bad, &text))
 }
 
 fn one(outcome: &RepairOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {

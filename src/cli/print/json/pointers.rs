@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::environments::EntryName;
 use super::text::{Bytes, lossless};
-use crate::snapshot::{Pointer, PointerIndex, Snapshot};
+use crate::snapshot::{DamagedLink, Pointer, PointerIndex, Snapshot};
 
 /// One of an entry's `pointers`.
 #[derive(Serialize)]
@@ -31,6 +31,34 @@ pub struct PointerRow<'a> {
     leads_to: EntryName<'a>,
     name: Option<&'a str>,
     version: Option<&'a str>,
+}
+
+/// One of `damaged` of `links`.
+#[derive(Serialize)]
+pub struct DamagedRow<'a> {
+    path: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Bytes<'a>>,
+    damage: &'static str,
+    /// The pointer files beside it that name entries which are there.
+    named_by: Vec<Cow<'a, str>>,
+    #[serde(flatten)]
+    entry: EntryName<'a>,
+}
+
+impl<'a> DamagedRow<'a> {
+    /// The row of a link that does not keep its entry.
+    pub fn new(snapshot: &'a Snapshot, link: &'a DamagedLink) -> Self {
+        let (path, path_bytes) = lossless(&link.path);
+        let named_by = link.named_by.iter().map(|index| lossless(&snapshot.pointer(*index).path).0);
+        Self {
+            path,
+            path_bytes,
+            damage: link.damage.word(),
+            named_by: named_by.collect(),
+            entry: EntryName::new(snapshot, link.entry(snapshot)),
+        }
+    }
 }
 
 impl<'a> PointerBrief<'a> {

@@ -1,7 +1,7 @@
 //! The details of the view of the plan.
 
 use crate::human;
-use crate::plan::repair::{Left, RepairStep};
+use crate::plan::repair::{Left, LinkStep, RepairStep};
 use crate::plan::{At, Class, Kept, KeptBecause, RelinkStep, Step};
 use crate::snapshot::Certainty;
 use crate::tui::model::Model;
@@ -44,6 +44,11 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
         Some(Row::Mend(step)) => {
             if let Some(plan) = planning.repair() {
                 of_mend(model, &mut document, &plan.steps[*step], width);
+            }
+        }
+        Some(Row::Link(link)) => {
+            if let Some(plan) = planning.repair() {
+                of_link(model, &mut document, &plan.links[*link], width);
             }
         }
         Some(Row::Kept(kept)) => {
@@ -187,6 +192,24 @@ fn of_mend(model: &Model, document: &mut Document, step: &RepairStep, width: usi
     for file in &step.files {
         let lies = if file.replaces.is_some() { "dangling" } else { "missing" };
         fact_path(model, document, lies, &human::escape(file.at.text()), width);
+    }
+}
+
+fn of_link(model: &Model, document: &mut Document, step: &LinkStep, width: usize) {
+    let does = format!("writes a {} of the cache anew", step.form.word().replace('-', " "));
+    fact(document, "does", &does, Role::Text, width);
+    fact_path(model, document, "link", &human::escape(step.at.text()), width);
+    fact_path(model, document, "to", &human::escape(step.entry.text()), width);
+    if let Some(named_by) = &step.named_by {
+        fact_path(model, document, "named by", &human::escape(named_by.at.text()), width);
+    }
+    fact(document, "because", &human::escape(&step.reason), Role::Text, width);
+    gap(document);
+    let words = "Without it uv's next prune takes the entry, and leaves the pointer that names it: uv would fail on that.";
+    paragraph(document, words, Role::Dim, width);
+    if let Some(subject) = entry_subject(model, &step.entry.path()) {
+        gap(document);
+        opens(model, document, "show the entry", Target::Go(subject));
     }
 }
 

@@ -63,6 +63,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
         environments: &environments,
         caches: &[sandbox.path("moved")],
         dead_links: &[],
+        links: false,
         threads: 1,
     };
     let plan = plan(&cachetui::scan::repair::gather(&asked, &cancel), &RepairRequest::default());

@@ -13,7 +13,7 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
     if !budget.is_some() {
         return Vec::new();
     }
-    let smaller = budget.max_size.map_or(0, |most| snapshot.cache.disk.saturating_sub(most));
+    let smaller = budget.max_size.map_or(0, |most| snapshot.cache.kept().saturating_sub(most));
     let available = snapshot.cache.space.map_or(0, |space| space.available);
     let freed = budget.keep_free.map_or(0, |least| least.saturating_sub(available));
     let mut order: Vec<usize> = (0..candidates.len()).collect();

@@ -66,7 +66,7 @@ pub struct Relink {
 /// was used longest ago first, and of that what is easiest to get back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
-    /// The most allocated bytes that the cache should have.
+    /// The most allocated bytes that the cache should have; what lies in the trash is given up already and does not count.
     pub max_size: Option<u64>,
     /// The least bytes that should be free on the cache's volume.
     pub keep_free: Option<u64>,

@@ -33,6 +33,18 @@ pub struct Cache {
     pub files: u64,
 }
 
+impl Cache {
+    /// The trash, if there is one.
+    pub fn trash(&self) -> Option<&Bucket> {
+        self.buckets.iter().find(|bucket| bucket.name == TRASH)
+    }
+
+    /// Allocated bytes of everything but the trash, which is given up already.
+    pub fn kept(&self) -> u64 {
+        self.disk.saturating_sub(self.trash().map_or(0, |trash| trash.disk))
+    }
+}
+
 /// The space of a volume, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Space {

@@ -85,7 +85,8 @@ pub struct LimitArguments {
     pub older_than: Option<Age>,
     /// No more than brings the cache down to this size, as `20G`; alone it is about all kinds
     ///
-    /// What was used longest ago goes first, and of that what is easiest to get back.
+    /// What was used longest ago goes first, and of that what is easiest to get back. What lies in the trash does not
+    /// count.
     #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
     pub max_size: Option<Bytes>,
     /// No more than leaves so much free on the cache's volume; alone it is about all kinds

@@ -20,7 +20,7 @@ use crate::human;
 use crate::lock::{self, State, holder};
 use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
 use crate::scan::Absent;
-use crate::snapshot::{Completeness, Snapshot, TRASH, What};
+use crate::snapshot::{Completeness, Snapshot, What};
 
 /// How long something stays after its last change when nobody says otherwise, in seconds.
 const GRACE: u64 = 24 * 60 * 60;
@@ -135,7 +135,7 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
 fn about_limit(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
     let Request::Prune(Prune { budget, .. }) = &plan.request else { return Vec::new() };
     let gone = &plan.totals.bytes;
-    let left = snapshot.cache.disk.saturating_sub(gone.disk);
+    let left = snapshot.cache.kept().saturating_sub(gone.disk);
     let free = snapshot.cache.space.map_or(0, |space| space.available).saturating_add(gone.reclaimable);
     let too_large = budget.max_size.is_some_and(|most| left > most);
     let too_full = budget.keep_free.is_some_and(|least| free < least);
@@ -147,10 +147,12 @@ fn about_limit(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
             human::bytes(free)
         ));
     }
-    let trash = snapshot.cache.buckets.iter().find(|bucket| bucket.name == TRASH);
+    let trash = snapshot.cache.trash();
     if let Some(trash) = trash.filter(|_| budget.is_some()) {
         let bytes = human::bytes(trash.disk);
-        texts.push(format!("Of the cache the trash takes {bytes}, which `cachetui trash purge` gives back."));
+        texts.push(format!(
+            "The trash takes {bytes} more, which a size leaves out and `cachetui trash purge` gives back."
+        ));
     }
     texts
 }

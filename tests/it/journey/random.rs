@@ -42,6 +42,16 @@ impl Random {
         (cells(columns, self), cells(rows, self))
     }
 
+    /// A size that is not the terminal's: the kernel tells nobody of one that it has already, and nothing is drawn.
+    fn other_size(&mut self, session: &Session) -> (u16, u16) {
+        loop {
+            let size = self.size();
+            if size != session.size() {
+                return size;
+            }
+        }
+    }
+
     /// One event. Whoever does not answer presses no key and clicks on nothing that would.
     fn event(&mut self, session: &mut Session, answers: bool) {
         match self.below(20) {
@@ -78,7 +88,7 @@ fn journey(seed: u64, events: usize, answers: bool) {
         random.event(&mut session, answers);
         if number % 8 == 7 {
             // Another size is always drawn: what came before it has been answered by then.
-            let (columns, rows) = random.size();
+            let (columns, rows) = random.other_size(&session);
             session.resize(columns, rows);
             session.wait_for_frame();
         }

@@ -90,9 +90,8 @@ impl World {
                 assert!(plan.totals.bytes.reclaimable == freed, "predicted and freed: {plan:#?}");
             }
         }
-        // What lies in the trash still counts to the size of the cache, so that a limit asks for more.
         let all_done = outcomes.iter().all(|outcome| outcome.state == State::Done);
-        if all_done && wish.percent.is_none() {
+        if all_done {
             let again = cachetui::plan::plan(&self.made.scan(), &request);
             assert!(again.is_empty(), "planned again, after {wish:?}: {:#?}", again.steps);
         }

@@ -9,6 +9,8 @@ use cachetui::scan::repair::{
 use cachetui::snapshot::{FilePrint, Identity, Mode, ModeCounts};
 use cachetui::uv::distribution::DirectUrl;
 
+use crate::support::told::told;
+
 fn file(name: &str, source: Result<Source, Why>) -> BrokenFile {
     let path = PathBuf::from(format!("lib/python3.12/site-packages/{name}"));
     BrokenFile { path, lies: Lies::Missing, digest: Some([7; 32]), size: 10, source }
@@ -198,7 +200,7 @@ fn links_of_the_cache_are_steps_of_the_same_list_and_what_nothing_names_is_left(
     let written = serde_json::to_value(&plan).unwrap();
     let step = &written["steps"][0];
     assert_eq!(step["action"], "restore-link");
-    assert_eq!(step["text"]["path"], "../../../../archive-v0/First67890123456");
+    assert_eq!(told(step["text"]["path"].as_str().unwrap()), "../../../../archive-v0/First67890123456");
     assert_eq!((&step["form"], &step["replaces"]), (&"symlink".into(), &serde_json::Value::Null));
     assert_eq!((written["steps"].as_array().unwrap().len(), &written["totals"]["links"]), (1, &1.into()));
     let causes: Vec<Cause> = plan.kept.iter().map(|left| left.because).collect();
@@ -220,6 +222,8 @@ fn a_link_is_written_as_its_neighbours_are() {
         let mut facts = crate::support::sample::damaged_links();
         facts.links.damaged[1].writing = writing;
         let plan = repair(&facts, &RepairRequest::default());
-        assert_eq!((plan.links[0].form, plan.links[0].text.text()), (form, text));
+        assert_eq!((plan.links[0].form, told(plan.links[0].text.text())), (form, text.to_owned()));
+        // The separators of a link file are uv's, those of a symlink the system's.
+        assert!(form == LinkForm::Symlink || plan.links[0].text.text() == text);
     }
 }

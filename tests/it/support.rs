@@ -17,6 +17,7 @@ pub(crate) mod stepper;
 pub(crate) mod svg;
 #[cfg(target_os = "linux")]
 pub(crate) mod swap;
+pub(crate) mod told;
 #[cfg(target_os = "linux")]
 pub(crate) mod uv;
 #[cfg(target_os = "linux")]

@@ -26,25 +26,21 @@ fn frames(name: &str, keys: &str) {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn entries_look_as_they_should_at_every_size() {
     frames("entries", "");
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn environments_look_as_they_should_at_every_size() {
     frames("environments", "2");
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn links_look_as_they_should_at_every_size() {
     frames("links", "3");
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn the_pages_look_as_they_should() {
     let pages = [
         ("map", "m"),
@@ -75,7 +71,6 @@ fn ascii_glyphs_leave_nothing_but_ascii_around_the_names() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn the_first_frame_needs_no_scan() {
     let mut screen = Screen::bare(80, 24, Glyphs::Unicode);
     screen.event(Event::ScanStarted);
@@ -230,7 +225,6 @@ fn a_filter_stays_visible_and_escape_clears_it() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn marks_survive_filters_orders_and_scans_and_are_summed_up_jointly() {
     let mut screen = Screen::new(120, 40);
     screen.press("<space>j<space>");
@@ -274,7 +268,6 @@ fn held_bytes_are_told_apart_from_those_an_environment_would_free() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn opening_goes_down_to_files_and_back() {
     let mut screen = Screen::new(80, 24);
     screen.press("<enter>");

@@ -23,7 +23,6 @@ fn begun(screen: &Screen) -> Vec<&Task> {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn the_mode_is_chosen_from_a_menu_and_the_plan_is_asked_for() {
     let mut screen = presentable(80, 24);
     screen.press("2/ml-env<enter>L");
@@ -58,7 +57,6 @@ fn the_answers_stay_in_sight_however_long_the_list_is() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn repairing_begins_with_finding_out_and_uv_is_called_only_when_chosen() {
     let mut screen = presentable(80, 24);
     screen.press("2/api<enter>R");

@@ -91,7 +91,6 @@ fn busy_screen(width: u16, height: u16) -> Screen {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn locks_look_as_they_should_at_every_size() {
     for (width, height) in [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5), (1, 1)] {
         let text = busy_screen(width, height).press("4").text();
@@ -100,7 +99,6 @@ fn locks_look_as_they_should_at_every_size() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn the_detail_of_a_lock_names_every_process_and_what_the_lock_is_worth() {
     insta::assert_snapshot!("locks_detail", busy_screen(100, 40).press("4<enter>").text());
 }

@@ -24,7 +24,6 @@ fn begun(screen: &Screen) -> Option<&cachetui::plan::Plan> {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn what_could_be_pruned_looks_as_it_should_at_every_size() {
     for (width, height) in [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5), (1, 1)] {
         insta::assert_snapshot!(
@@ -35,7 +34,6 @@ fn what_could_be_pruned_looks_as_it_should_at_every_size() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn a_plan_looks_as_it_should_at_every_size() {
     for (width, height) in [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5), (1, 1)] {
         let text = presentable(width, height).press("5j<enter>").text();
@@ -44,7 +42,6 @@ fn a_plan_looks_as_it_should_at_every_size() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn marked_entries_become_a_plan_that_is_asked_for_before_it_is_done() {
     let mut screen = presentable(120, 40);
     screen.press("/jaxlib<enter> <esc>/2.7.1<enter> p");
@@ -101,7 +98,6 @@ fn nothing_is_planned_before_the_scan_has_ended() {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
     let mut screen = presentable(120, 24);
     screen.press("5j<enter>Dy");

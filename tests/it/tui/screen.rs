@@ -13,6 +13,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use crate::support::sample;
+use crate::support::told::told;
 
 /// A screen without a terminal.
 pub(super) struct Screen {
@@ -99,7 +100,7 @@ impl Screen {
             text.push_str(line.trim_end());
             text.push('\n');
         }
-        text
+        told(&text)
     }
 
     pub(super) fn line(&mut self, containing: &str) -> String {

@@ -144,10 +144,10 @@ fn within_budget(work: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it counts the files of all samples, some of which have symlinks")]
 fn real_files_cut_at_every_byte_are_answered() {
     let files = real_files();
-    assert!(files.len() > 30, "{}", files.len());
+    // Not all samples can be unpacked where there are no symlinks.
+    assert!(files.len() > if cfg!(windows) { 4 } else { 30 }, "{}", files.len());
     within_budget(move || {
         for bytes in &files {
             for length in 0..bytes.len() {
@@ -205,17 +205,21 @@ proptest! {
     }
 
     #[test]
-    #[cfg_attr(windows, ignore = "its paths are those of Unix")]
     fn any_configuration_gives_an_absolute_root_or_an_error(texts in prop::collection::vec("[a-z=\\[\\]\" .\\-\n/*]{0,40}", 4), value in "\\PC{0,12}", platform in 0..3_usize) {
         let read = |path: &Path| texts.get(path.as_os_str().len() % 5).cloned();
         let variable = |name: &str| name.len().is_multiple_of(3).then(|| value.clone().into());
-        let inputs = RootInputs { flag: None, variable: &variable, read: &read, is_dir: &|_| true, current_dir: Path::new("/a/b/c"), home: None };
-        let platform = [Platform::Unix, Platform::MacOs, Platform::Windows][platform];
+        let inputs = RootInputs { flag: None, variable: &variable, read: &read, is_dir: &|_| true, current_dir: Path::new(HERE), home: None };
+        // What is absolute elsewhere is not so on Windows, and the other way round.
+        let platforms = if cfg!(windows) { [Platform::Windows; 3] } else { [Platform::Unix, Platform::MacOs, Platform::Windows] };
+        let platform = platforms[platform];
         if let Ok(root) = resolve_on(platform, &inputs) {
             prop_assert!(root.path.is_absolute() && !root.found_by.is_empty());
         }
     }
 }
+
+/// The current directory.
+const HERE: &str = if cfg!(windows) { r"C:\a\b\c" } else { "/a/b/c" };
 
 /// What hostile names are put together from.
 const PARTS: [&str; 28] = [

@@ -9,6 +9,8 @@ use cachetui::uv::link_file::{
 };
 use proptest::prelude::*;
 
+use crate::support::told::told;
+
 fn text(bucket: &str, id: &str) -> LinkFile {
     LinkFile::Text(ArchiveTarget { bucket: bucket.to_owned(), id: id.to_owned() })
 }
@@ -86,13 +88,12 @@ fn a_venv_file_holds_one_path() {
 
 /// A reading of a link text: prefix, id and rest.
 fn reading(link: &str) -> Option<(String, String, String)> {
-    let shown = |path: PathBuf| path.into_os_string().into_string().unwrap();
+    let shown = |path: PathBuf| told(path.to_str().unwrap());
     archive_target(Path::new(link))
         .map(|found| (shown(found.prefix), found.id.into_string().unwrap(), shown(found.rest)))
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "it is told with the separators of Unix")]
 fn a_link_text_is_taken_apart_at_the_bucket() {
     let cases = [
         ("../../../../archive-v0/0nJOCemYucK86cWR", "../../../..", "0nJOCemYucK86cWR", ""),

@@ -2,14 +2,17 @@
 //!
 //! This is the one place for them, and with the extent map of Linux the only one with unsafe code. It knows numbers,
 //! names and handles; what they mean is said above it. [`file`] and [`process`] read, [`relative`] also changes the disk
-//! and is used by `linker` alone, [`console`] listens for the end of the program.
+//! and is used by `linker` alone, [`console`] listens for the end of the program, [`screen`] draws and [`clipboard`] copies
+//! where there are no escape sequences for it.
 
 #![expect(unsafe_code, reason = "calls into the operating system, with pointers into buffers of this module")]
 
+pub(crate) mod clipboard;
 pub(crate) mod console;
 pub(crate) mod file;
 pub(crate) mod process;
 pub(crate) mod relative;
+pub(crate) mod screen;
 
 use std::fs::File;
 use std::io;

@@ -179,7 +179,12 @@ impl Shell {
                 let reply = (self.options.list_files)(request.clone());
                 self.files.push((request, reply));
             }
-            Effect::Copy(text) => Screen::copy(&text).context("Failed to write to the terminal")?,
+            Effect::Copy(text) => {
+                // Another program may have the clipboard open just now.
+                if let Err(error) = Screen::copy(&text) {
+                    self.event(Event::Notice(format!("Failed to copy: {error}")))?;
+                }
+            }
             Effect::Redraw => self.screen.forget().context("Failed to write to the terminal")?,
             Effect::Suspend => {
                 self.screen.suspend().context("Failed to suspend")?;

@@ -5,7 +5,13 @@
 //! signal asks the program to end.
 //!
 //! A frame is drawn into memory and written with one write, between the marks for a synchronized update, which terminals
-//! that do not know them ignore.
+//! that do not know them ignore. A Windows console that does not know escape sequences at all is drawn on by cells.
+
+#[cfg(any(windows, test))]
+mod cells;
+#[cfg(windows)]
+mod console;
+mod surface;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -16,14 +22,15 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{self as crossterm_event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    self as crossterm_terminal, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
 use ratatui::layout::Rect;
-use ratatui::{Frame, Terminal, prelude::CrosstermBackend};
+use ratatui::{Frame, Terminal};
 
 use super::event::{Event, Focus, Mouse, MouseKind};
 use super::key::{Code, Key};
+use surface::Surface;
 
 /// Whether a terminal is in the interface's hands, so that it is put back once and only then.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -53,26 +60,12 @@ pub(super) enum Taskbar {
 
 /// The terminal in the interface's hands.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Memory>>,
+    terminal: Terminal<Surface>,
     memory: Rc<RefCell<Vec<u8>>>,
     #[cfg(unix)]
     capture: Capture,
     panics: Arc<Mutex<Vec<String>>>,
     _hook: Hook,
-}
-
-/// Where a frame is collected before it is written.
-struct Memory(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Screen {
@@ -81,9 +74,8 @@ impl Screen {
         let memory = Rc::new(RefCell::new(Vec::new()));
         let panics = Arc::new(Mutex::new(Vec::new()));
         let hook = Hook::set(Arc::clone(&panics));
-        enter(capture)?;
-        let terminal =
-            Terminal::new(CrosstermBackend::new(Memory(Rc::clone(&memory)))).inspect_err(|_| leave())?;
+        let surface = enter(capture, &memory)?;
+        let terminal = Terminal::new(surface).inspect_err(|_| leave())?;
         Ok(Self {
             terminal,
             memory,
@@ -121,7 +113,7 @@ impl Screen {
         leave();
         // The whole foreground job stops, as the terminal driver would have it: a launcher such as `uvx` waits along.
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-        enter(self.capture)?;
+        drop(enter(self.capture, &self.memory)?);
         self.forget()
     }
 
@@ -134,6 +126,10 @@ impl Screen {
 
     /// Puts text on the clipboard (OSC 52).
     pub(super) fn copy(text: &str) -> io::Result<()> {
+        #[cfg(windows)]
+        if console::is_taken() {
+            return console::copy(text);
+        }
         let encoded = data_encoding::BASE64.encode(text.as_bytes());
         send(format!("\x1b]52;c;{encoded}\x07").as_bytes())
     }
@@ -164,15 +160,22 @@ impl Drop for Screen {
     }
 }
 
+/// Sends escape sequences, if there is somebody who understands them.
 fn send(bytes: &[u8]) -> io::Result<()> {
+    #[cfg(windows)]
+    if console::is_taken() {
+        return Ok(());
+    }
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
     out.flush()
 }
 
-fn enter(capture: Capture) -> io::Result<()> {
+/// Takes the terminal, and says how it is drawn on.
+fn enter(capture: Capture, memory: &Rc<RefCell<Vec<u8>>>) -> io::Result<Surface> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
+    let surface = Surface::take(memory).inspect_err(|_| leave())?;
     let mut start = Vec::new();
     queue!(
         start,
@@ -185,7 +188,7 @@ fn enter(capture: Capture) -> io::Result<()> {
     if capture == Capture::Mouse {
         execute!(io::stdout(), crossterm_event::EnableMouseCapture).inspect_err(|_| leave())?;
     }
-    Ok(())
+    Ok(surface)
 }
 
 /// Gives the terminal back. A terminal that is gone cannot be put back, so failures are not reported.
@@ -203,6 +206,8 @@ fn leave() {
     );
     let mouse = execute!(io::stdout(), crossterm_event::DisableMouseCapture);
     let sent = queued.and_then(|()| send(&end));
+    #[cfg(windows)]
+    console::leave();
     let cooked = disable_raw_mode();
     // There is nobody left to tell.
     drop((mouse, sent, cooked));
@@ -287,6 +292,11 @@ fn translate(event: crossterm_event::Event) -> Option<Event> {
             Some(Event::Mouse(Mouse { kind, column: mouse.column, row: mouse.row }))
         }
         From::Paste(text) => Some(Event::Paste(text)),
+        // A Windows console tells the size of everything that can be scrolled to, plus one.
+        From::Resize(width, height) if cfg!(windows) => {
+            let (width, height) = crossterm_terminal::size().unwrap_or((width, height));
+            Some(Event::Resize { width, height })
+        }
         From::Resize(width, height) => Some(Event::Resize { width, height }),
         From::FocusGained => Some(Event::Focus(Focus::Gained)),
         From::FocusLost => Some(Event::Focus(Focus::Lost)),

@@ -2,6 +2,7 @@
 //!
 //! What Wine 8 cannot show is not claimed: it makes no symlinks.
 
+mod interface;
 mod lab;
 mod same;
 

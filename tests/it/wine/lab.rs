@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::pty::{Session, Start};
 use crate::support::uv::{VERSION, not_run, ran};
 use crate::support::wheel::Wheel;
 
@@ -188,6 +189,26 @@ impl Lab {
         command.args(arguments).arg("--no-remember").args(["--cache-dir", &self.windows(cache)]);
         command.args(["--root", &self.windows("envs"), "--lock-dir", &self.windows("locks")]);
         command
+    }
+
+    /// cachetui.exe's interface, in a console of Wine's that is shown in a terminal of so many columns and rows.
+    pub(super) fn interface(&self, size: (u16, u16)) -> Session {
+        let mut command = self.cachetui(&["tui"]);
+        if let Some(prefix) = std::env::var_os("WINEPREFIX") {
+            command.env("WINEPREFIX", prefix);
+        }
+        let variables: Vec<(&str, &str)> = command
+            .get_envs()
+            .filter(|(name, _)| *name != "NO_COLOR")
+            .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)))
+            .collect();
+        Session::start(&Start {
+            program: command.get_program(),
+            arguments: command.get_args().collect(),
+            home: &self.path("envs"),
+            variables: &variables,
+            size,
+        })
     }
 
     /// The same program built for this system, looking at the same cache.

@@ -1,0 +1,78 @@
+//! The interface of the Windows program in a console of Wine's, which shows it in a pseudo-terminal.
+//!
+//! What is looked for is what the console shows in the end: it says nothing of where a frame begins.
+
+use crate::support::pty::{Session, renditions};
+
+use super::lab::Lab;
+
+/// Types, then waits until the screen shows all of some texts.
+fn shows(session: &mut Session, keys: &str, texts: &[&str]) -> String {
+    session.send(keys);
+    let has_all = |contents: &str| texts.iter().all(|text| contents.contains(text));
+    session.wait(&format!("{texts:?} after {keys:?}"), |screen| has_all(&screen.contents()))
+}
+
+#[test]
+fn all_views_are_drawn_and_keys_are_answered() {
+    let Some(lab) = Lab::new() else { return };
+    lab.install("app", "hardlink", &["demo-a==1.0", "demo-b"]);
+    lab.install("copied", "copy", &["demo-a==1.0"]);
+    let all = lab.entries();
+    let mut session = lab.interface((120, 40));
+    let first = shows(&mut session, "", &["scanned in", "demo-a", "demo-b", "used", "q quit"]);
+    assert_eq!(first.lines().count(), 40, "it fills the screen:\n{first}");
+    assert!(first.lines().next().unwrap().starts_with(" cachetui "), "{first}");
+    // Escape alone: with a key behind it it is that key with Alt.
+    let views: [(&str, &[&str]); 18] = [
+        ("2", &["environments 2", r"app\.venv", r"copied\.venv", "3.11.7", "could share"]),
+        ("3", &["links 4", "link-file", r"wheels-v7\index\", "demo-b 1.0", "live"]),
+        ("4", &["locks ", "GUARDS", "the cache", "free"]),
+        ("5", &["what could go", "unreferenced", "superseded", "crash leftovers"]),
+        ("?", &["help", "go down one row", "Ctrl-d"]),
+        ("\x1b", &["what could go"]),
+        ("1", &["entries 2"]),
+        ("m", &["what fills the cache", "demo-a"]),
+        ("m", &["what fills the cache", "▒▒▒"]),
+        ("m", &["entries 2"]),
+        ("w", &["why demo-", "Kept: "]),
+        ("\x1b", &["entries 2"]),
+        ("!", &["scope and problems", "searched for environments", r"\envs"]),
+        ("\x1b", &["entries 2"]),
+        ("s", &["order"]),
+        ("\x1b", &["entries 2"]),
+        ("/demo-b\r", &["entries 1 of 2", "/demo-b"]),
+        ("\r\r", &["demo_b", "RECORD"]),
+    ];
+    for (keys, texts) in views {
+        shows(&mut session, keys, texts);
+    }
+    session.send("q");
+    let end = session.end();
+    assert_eq!((end.code, end.cooked), (0, true));
+    assert!(renditions(&end.raw).iter().any(|parameters| parameters.contains(&32)), "in colours");
+    assert!(!end.screen.contents().contains("demo-a"), "what was there before is shown again");
+    assert_eq!(lab.entries(), all);
+}
+
+#[test]
+fn an_entry_is_removed_and_put_back() {
+    let Some(lab) = Lab::new() else { return };
+    lab.install("app", "hardlink", &["demo-a==1.0", "demo-b"]);
+    let (all, links) = (lab.entries(), lab.link_files());
+    let mut session = lab.interface((80, 24));
+    shows(&mut session, "", &["scanned in", "demo-b"]);
+    shows(&mut session, "/demo-b\r", &["entries 1 of 2"]);
+    shows(&mut session, " ", &["1 marked"]);
+    shows(&mut session, "p", &["plan to prune 1", "remove", "demo-b"]);
+    shows(&mut session, "D", &["no, leave everything as it is"]);
+    assert_eq!(lab.entries(), all, "nothing happens before the answer");
+    shows(&mut session, "y", &["removed"]);
+    assert_eq!((lab.entries().len(), lab.link_files().len()), (1, 1));
+    shows(&mut session, "\x1b", &["can be put back"]);
+    shows(&mut session, "z", &["no, leave everything as it is"]);
+    shows(&mut session, "y", &["what was put back"]);
+    assert_eq!((lab.entries(), lab.link_files()), (all, links));
+    session.send("q");
+    assert_eq!(session.end().code, 0);
+}

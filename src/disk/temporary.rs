@@ -11,6 +11,9 @@ const PREFIX: &str = ".cachetui-";
 const SUFFIX: &str = ".tmp";
 /// Ends the name of what was moved away to make room; it holds something that exists nowhere else, and is never swept.
 const KEPT: &str = ".kept";
+/// Ends the name of a file that was moved aside so that another can take its place. It holds the name it had, and goes
+/// back there if nothing did.
+const ASIDE: &str = ".aside";
 /// Process id, counter and randomness.
 const DIGITS: usize = 8 + 8 + 16;
 
@@ -43,6 +46,20 @@ pub fn is_kept(name: &OsStr) -> bool {
     is_ours(name, KEPT)
 }
 
+/// A name for a file that is moved aside until its successor stands, as `.cachetui-<32 hex digits>-<its name>.aside`.
+///
+/// There is none for a name that is not valid Unicode.
+pub fn aside_name(original: &OsStr) -> Option<OsString> {
+    Some(name(&format!("-{}{ASIDE}", original.to_str()?)))
+}
+
+/// The name that a file had before it was moved aside, if the name is one of [`aside_name`]'s.
+pub fn original_of(aside: &OsStr) -> Option<&OsStr> {
+    let (digits, original) = aside.to_str()?.strip_prefix(PREFIX)?.strip_suffix(ASIDE)?.split_once('-')?;
+    let is_name = !original.is_empty() && ![".", ".."].contains(&original) && !original.starts_with(PREFIX);
+    (are_digits(digits) && is_name).then_some(OsStr::new(original))
+}
+
 fn name(suffix: &str) -> OsString {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -53,9 +70,11 @@ fn name(suffix: &str) -> OsString {
 
 fn is_ours(name: &OsStr, suffix: &str) -> bool {
     let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(suffix));
-    digits.is_some_and(|digits| {
-        digits.len() == DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    digits.is_some_and(are_digits)
+}
+
+fn are_digits(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -69,6 +88,20 @@ mod tests {
         assert!(is_temporary(&first) && is_temporary(&second) && !is_kept(&first));
         assert!(is_kept(&kept_name()) && !is_temporary(&kept_name()));
         assert_eq!((process_of(&first), process_of(&kept_name())), (Some(std::process::id()), None));
+    }
+
+    #[test]
+    fn what_was_moved_aside_knows_where_it_was() {
+        for original in ["__init__.py", "a-b.pyd", "größe", ".hidden", "x.aside"] {
+            let aside = aside_name(OsStr::new(original)).unwrap();
+            assert_eq!(original_of(&aside), Some(OsStr::new(original)));
+            assert!(!is_temporary(&aside) && !is_kept(&aside), "{original}");
+        }
+        let digits = "0123456789abcdef0123456789abcdef";
+        for name in ["", ".", "..", &format!(".cachetui-{digits}.tmp")] {
+            assert_eq!(original_of(OsStr::new(&format!(".cachetui-{digits}-{name}.aside"))), None, "{name}");
+        }
+        assert_eq!(original_of(OsStr::new(".cachetui-0123-x.aside")), None);
     }
 
     #[test]

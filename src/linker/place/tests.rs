@@ -186,6 +186,21 @@ mod windows {
     }
 
     #[test]
+    fn a_file_is_moved_aside_and_back_when_nothing_takes_its_place() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::open(temporary.path()).unwrap();
+        let name = OsStr::new;
+        write(&directory, "module.pyd", "old");
+        write(&directory, "new", "new");
+        directory.rename_beside(name("gone"), name("module.pyd")).unwrap_err();
+        assert_eq!(names(&directory), [name("module.pyd"), name("new")]);
+        assert_eq!(std::fs::read(temporary.path().join("module.pyd")).unwrap(), b"old");
+        directory.rename_beside(name("new"), name("module.pyd")).unwrap();
+        assert_eq!(names(&directory), [name("module.pyd")]);
+        assert_eq!(std::fs::read(temporary.path().join("module.pyd")).unwrap(), b"new");
+    }
+
+    #[test]
     fn names_that_the_win32_layer_reserves_or_shortens_are_plain_names() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::open(temporary.path()).unwrap();

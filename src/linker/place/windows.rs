@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::{Calls, Found, Leads};
-use crate::disk::temporary::{kept_name, temporary_name};
+use crate::disk::temporary::{aside_name, temporary_name};
 use crate::disk::{FileKind, FileStat, attributes};
 use crate::win32::file::{self, Follow, Look};
 use crate::win32::process;
@@ -46,17 +46,18 @@ impl Directory {
     }
 
     /// Renames over a file that is in use or read-only, where the system does not do that in one step: the old file is
-    /// moved aside first, and back if the new one cannot take its place.
-    fn rename_beside(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        let kept = kept_name();
-        self.move_with(to, self, &kept, Replace::No)?;
+    /// moved aside first, and back if the new one cannot take its place. If the program is killed between the two, the
+    /// next run over the directory moves it back.
+    pub(super) fn rename_beside(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let aside = aside_name(to).ok_or(io::ErrorKind::InvalidFilename)?;
+        self.move_with(to, self, &aside, Replace::No)?;
         if let Err(error) = self.move_with(from, self, to, Replace::No) {
-            self.move_with(&kept, self, to, Replace::No)?;
+            self.move_with(&aside, self, to, Replace::No)?;
             return Err(error);
         }
         // Whoever uses it goes on doing so; under this name the next run takes it away.
-        if self.remove_file(&kept).is_err() {
-            drop(self.move_with(&kept, self, &temporary_name(), Replace::No));
+        if self.remove_file(&aside).is_err() {
+            drop(self.move_with(&aside, self, &temporary_name(), Replace::No));
         }
         Ok(())
     }

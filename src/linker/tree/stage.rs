@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::already::{Answer, Destination};
 use super::{Error, Item, Kind, TreeReport, TreeRequest, content};
 use crate::control::{Cancel, Progress};
-use crate::disk::temporary::{is_temporary, temporary_name};
+use crate::disk::temporary::{is_temporary, original_of, temporary_name};
 use crate::disk::{FileKind, FileStat};
 use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation};
 use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name};
@@ -285,18 +285,62 @@ pub(super) fn sweep_before(root: &Root, requests: &[TreeRequest]) -> (LinkChange
     (changes, reports)
 }
 
-/// Removes the temporary names in a directory that are files or symlinks, and tells what they were.
+/// Removes the temporary names in a directory that are files or symlinks, and tells what they were. A file that was
+/// moved aside goes back first, unless another has taken its place.
 pub(in crate::linker) fn sweep(place: &Place) -> Result<Vec<FileStat>, Error> {
     let names =
         place.calls().names().map_err(|error| Error::new("read the directory", place.path(), error))?;
     let mut swept = Vec::new();
-    for name in names.iter().filter(|name| is_temporary(name)) {
+    for name in &names {
+        let original = original_of(name);
+        if original.is_none() && !is_temporary(name) {
+            continue;
+        }
         let failed = |error| Error::new("remove the temporary file", place.join(name), error);
         let Some(found) = place.find(name).map_err(failed)? else { continue };
-        if matches!(found.stat.kind, FileKind::File | FileKind::Symlink) {
+        let is_ours = matches!(found.stat.kind, FileKind::File | FileKind::Symlink);
+        if let Some(original) = original.filter(|_| is_ours) {
+            match place.calls().rename_new(name, original) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                moved => {
+                    moved.map_err(|error| Error::new("put back the file", place.join(name), error))?;
+                    continue;
+                }
+            }
+        }
+        if is_ours {
             place.calls().remove_file(name).map_err(failed)?;
             swept.push(found.stat);
         }
     }
     Ok(swept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::temporary::aside_name;
+    use crate::linker::write_new;
+
+    #[test]
+    fn a_file_that_a_killed_run_moved_aside_goes_back_unless_its_successor_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let aside = |name: &str, text: &[u8]| {
+            write_new(&path.join(aside_name(OsStr::new(name)).unwrap()), text, 0o644).unwrap();
+        };
+        // Killed before the successor came, and after.
+        aside("module.pyd", b"old");
+        write_new(&path.join("other.py"), b"new", 0o644).unwrap();
+        aside("other.py", b"old");
+        write_new(&path.join(temporary_name()), b"half", 0o644).unwrap();
+        let root = Root::open(path).unwrap();
+        assert_eq!(sweep(root.place()).unwrap().len(), 2, "what went for good");
+        let mut names = root.place().calls().names().unwrap();
+        names.sort();
+        assert_eq!(names, ["module.pyd", "other.py"]);
+        assert_eq!(std::fs::read(path.join("module.pyd")).unwrap(), b"old");
+        assert_eq!(std::fs::read(path.join("other.py")).unwrap(), b"new");
+        assert_eq!(sweep(root.place()).unwrap().len(), 0);
+    }
 }

@@ -7,6 +7,7 @@ pub mod attributes;
 mod canonical;
 pub mod error;
 pub mod extent;
+pub mod file_number;
 pub mod mounts;
 pub mod processes;
 pub mod read;

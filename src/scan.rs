@@ -12,6 +12,7 @@
 //! # Cost
 //! One `stat` per file, some 60 bytes of memory per file of the cache at the peak.
 
+mod away;
 mod cache;
 mod candidates;
 mod central;
@@ -156,7 +157,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     progress.enter(Phase::Cache);
     let layout = if missing { Layout::missing(root) } else { Layout::read(root)? };
     let filesystem = volume::filesystem(root);
-    let reflinks = filesystem.reflinks == Reflinks::Possible && has_extent_map(root);
+    let reflinks = filesystem.reflinks == Reflinks::Possible && tells_of_sharing(root);
     let mut snapshot = Snapshot {
         cache: Cache {
             path: root.clone(),
@@ -437,12 +438,14 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
     buckets
 }
 
-/// Whether the filesystem at `root` tells where files lie; asked of a file that every cache has.
-fn has_extent_map(root: &Path) -> bool {
+/// Whether the filesystem at `root` tells where files lie, or what they share; asked of a file that every cache has.
+fn tells_of_sharing(root: &Path) -> bool {
     ["CACHEDIR.TAG", ".gitignore", ".lock"]
         .iter()
         .find_map(|name| disk::read::open(&root.join(name)).ok())
-        .is_some_and(|file| disk::extent::extents(&file).is_ok())
+        .is_some_and(|file| {
+            disk::extent::extents(&file).is_ok() || disk::extent::private_bytes(&file).is_some()
+        })
 }
 
 /// A problem from an error of the operating system.

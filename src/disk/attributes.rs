@@ -94,17 +94,6 @@ pub fn mode_bits(attributes: u32) -> u32 {
     if attributes & READ_ONLY == 0 { 0o644 } else { 0o444 }
 }
 
-/// Folds a file id of 128 bits into the 64 that identify a file here.
-///
-/// NTFS has 64 bits and leaves the upper half at zero, which keeps its ids as they are. `ReFS` has both halves: the
-/// directory's number and that of the file in it. They are mixed so that small numbers do not meet.
-pub fn file_number(id: u128) -> u64 {
-    let bytes = id.to_le_bytes();
-    let (low, high) = bytes.split_at(8);
-    let half = |half: &[u8]| half.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    if half(high) == 0 { half(low) } else { seahash::hash(&bytes) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,16 +165,5 @@ mod tests {
             }
         }
         assert_eq!(target(&reparse(APP_EXECUTION_ALIAS, "python")), None);
-    }
-
-    #[test]
-    fn ids_of_64_bits_stay_and_those_of_128_do_not_meet() {
-        assert_eq!(file_number(0x0001_0000_0000_0203), 0x0001_0000_0000_0203);
-        let mut seen = std::collections::HashSet::new();
-        for directory in 1..64_u128 {
-            for file in 0..64_u128 {
-                assert!(seen.insert(file_number(directory << 64 | file)));
-            }
-        }
     }
 }

@@ -43,6 +43,88 @@ pub fn extents(_file: &File) -> io::Result<Vec<Extent>> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
+/// The bytes that only this file has, so that removing it gives them back, where the system tells (macOS).
+///
+/// With whom it shares the rest is not told.
+#[cfg(target_os = "macos")]
+pub fn private_bytes(file: &File) -> Option<u64> {
+    macos::private_bytes(file)
+}
+
+/// The bytes that only this file has; not told here.
+#[cfg(not(target_os = "macos"))]
+pub fn private_bytes(_file: &File) -> Option<u64> {
+    None
+}
+
+#[cfg(target_os = "macos")]
+mod macos {
+    use std::ffi::{c_int, c_void};
+    use std::fs::File;
+    use std::os::fd::AsRawFd as _;
+
+    /// `ATTR_BIT_MAP_COUNT`.
+    const BITMAPS: u16 = 5;
+    /// `ATTR_CMNEXT_PRIVATESIZE`, asked for in place of attributes of forks.
+    const PRIVATE_SIZE: u32 = 0x8;
+    /// `FSOPT_ATTR_CMN_EXTENDED`.
+    const EXTENDED: u32 = 0x20;
+    /// The answer's own length, then the number, without a gap.
+    const ANSWER: usize = 12;
+
+    /// `struct attrlist` of `sys/attr.h`.
+    #[repr(C)]
+    struct Wanted {
+        bitmaps: u16,
+        reserved: u16,
+        common: u32,
+        volume: u32,
+        directory: u32,
+        file: u32,
+        extended: u32,
+    }
+
+    #[expect(unsafe_code, reason = "the call is not in the standard library")]
+    // SAFETY: this is the declaration in `unistd.h`.
+    unsafe extern "C" {
+        fn fgetattrlist(
+            file: c_int,
+            wanted: *const Wanted,
+            answer: *mut c_void,
+            size: usize,
+            options: u32,
+        ) -> c_int;
+    }
+
+    pub(super) fn private_bytes(file: &File) -> Option<u64> {
+        let wanted = Wanted {
+            bitmaps: BITMAPS,
+            reserved: 0,
+            common: 0,
+            volume: 0,
+            directory: 0,
+            file: 0,
+            extended: PRIVATE_SIZE,
+        };
+        let mut answer = [0_u8; ANSWER];
+        #[expect(unsafe_code, reason = "the call writes through a pointer")]
+        // SAFETY: the descriptor is open while `file` is borrowed, and at most as many bytes are written as there are.
+        let done = unsafe {
+            fgetattrlist(
+                file.as_raw_fd(),
+                &raw const wanted,
+                answer.as_mut_ptr().cast(),
+                answer.len(),
+                EXTENDED,
+            )
+        };
+        let (length, number) = answer.split_first_chunk::<4>()?;
+        let whole = u32::from_ne_bytes(*length) as usize == ANSWER;
+        let number = i64::from_ne_bytes(number.try_into().ok()?);
+        if done == 0 && whole { u64::try_from(number).ok() } else { None }
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::ffi::c_void;

@@ -3,9 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+#[cfg(windows)]
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 #[cfg(windows)]
 use crate::disk::attributes;
+#[cfg(windows)]
+use crate::disk::file_number::{self, FileNumbers};
 #[cfg(windows)]
 use crate::win32::file::{self, Follow, Look, Told};
 
@@ -124,7 +128,7 @@ impl FileStat {
             kind: attributes::kind(told.attributes, told.tag),
             content: attributes::content(told.attributes),
             device: told.volume,
-            inode: attributes::file_number(told.id),
+            inode: number(told),
             size: u64::try_from(told.size).unwrap_or(0),
             disk: u64::try_from(disk).unwrap_or(0),
             links: u64::from(told.links),
@@ -191,6 +195,17 @@ impl FileStat {
         }
         (self.content == Content::Elsewhere).then(|| io::Error::other(ELSEWHERE))
     }
+}
+
+/// The number that a file goes by.
+#[cfg(windows)]
+fn number(told: &Told) -> u64 {
+    static NUMBERS: LazyLock<Mutex<FileNumbers>> = LazyLock::new(Mutex::default);
+    let given = || {
+        let mut numbers = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.of(told.volume, told.id)
+    };
+    file_number::short(told.id).unwrap_or_else(given)
 }
 
 /// What is said of a file whose content would have to be fetched.

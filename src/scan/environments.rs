@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use super::away::Away;
 use super::candidates::ById;
 use super::discover::Found;
 use super::index::{FileId, FileTable};
@@ -228,9 +229,11 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         device: None,
         target: candidate.found.target,
         seen: rustc_hash::FxHashSet::default(),
+        away: Away::default(),
     };
     walk::walk(root, against.cancel, &mut visitor);
     let mut collected = visitor.collected;
+    collected.problems.extend(visitor.away.problem(root));
     let mut environment = kind::describe(candidate);
     let uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
     environment.print = collected.print;

@@ -9,7 +9,7 @@ use std::io;
 use rustc_hash::FxHashMap;
 
 use crate::disk::FileStat;
-use crate::disk::extent::{ExtentState, extents};
+use crate::disk::extent::{ExtentState, extents, private_bytes};
 
 /// One extent that is shared, or cannot be compared, of one inode.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +62,13 @@ pub(super) fn note(notes: &mut Vec<SharedExtent>, stat: &FileStat, file: io::Res
         kind,
         encoded,
     };
-    let Ok(map) = file.and_then(|file| extents(&file)) else {
-        notes.push(of(0, stat.disk, ExtentKind::Opaque, false));
+    let (map, private) = match file {
+        Ok(file) => (extents(&file), private_bytes(&file)),
+        Err(error) => (Err(error), None),
+    };
+    let Ok(map) = map else {
+        let Some(length) = unclear(stat.disk, private) else { return Map::Exclusive };
+        notes.push(of(0, length, ExtentKind::Opaque, false));
         return Map::Opaque;
     };
     let mut answer = Map::Exclusive;
@@ -96,6 +101,12 @@ pub(super) fn note(notes: &mut Vec<SharedExtent>, stat: &FileStat, file: io::Res
         notes.push(of(0, stat.disk.saturating_sub(known), ExtentKind::Opaque, false));
     }
     answer
+}
+
+/// The bytes of a file without an extent map of which nobody says whose they are; none where all are known to be its own.
+fn unclear(disk: u64, private: Option<u64>) -> Option<u64> {
+    let private = private.unwrap_or(0);
+    (private == 0 || private < disk).then(|| disk.saturating_sub(private))
 }
 
 impl Sharing {
@@ -175,6 +186,14 @@ mod tests {
 
     fn extent(inode: u64, physical: u64, length: u64) -> SharedExtent {
         SharedExtent { device: 1, inode, physical, length, kind: ExtentKind::First, encoded: false }
+    }
+
+    #[test]
+    fn of_a_file_without_an_extent_map_what_is_private_is_its_own() {
+        assert_eq!(unclear(8192, None), Some(8192));
+        assert_eq!(unclear(8192, Some(0)), Some(8192), "a clone of something");
+        assert_eq!(unclear(8192, Some(4096)), Some(4096));
+        assert_eq!(unclear(8192, Some(8192)), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 
+use super::super::away::Away;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
@@ -80,6 +81,7 @@ struct BucketVisitor<'a> {
     pointers_unread: &'a mut bool,
     linked: FxHashSet<(u64, u64)>,
     device: Option<u64>,
+    away: Away,
 }
 
 /// Reads one part of the cache root into a thread's harvest.
@@ -110,6 +112,7 @@ pub(in crate::scan) fn read(
         pointers_unread: &mut harvest.pointers_unread,
         linked: FxHashSet::default(),
         device: None,
+        away: Away::default(),
     };
     // What a newer uv writes may lead to entries in ways nobody here can read.
     let known = part.bucket.is_none_or(crate::uv::bucket::Bucket::is_known);
@@ -118,13 +121,15 @@ pub(in crate::scan) fn read(
     }
     if part.kind == FileKind::Directory {
         // A bucket that was moved is a symlink; nothing below it is followed.
-        walk::walk(&crate::disk::canonical(&path).unwrap_or(path), cancel, &mut visitor);
+        let real = crate::disk::canonical(&path).unwrap_or_else(|_| path.clone());
+        walk::walk(&real, cancel, &mut visitor);
     } else if let Ok(stat) = FileStat::of(&path) {
         visitor.add(&stat);
         if stat.kind == FileKind::Other {
             visitor.problems.push(super::super::odd(path));
         }
     }
+    visitor.problems.extend(visitor.away.problem(&root.join(&part.name)));
     let sums = visitor.sums;
     progress.add_files(sums.files, sums.logical);
     harvest.parts.push((number, sums));
@@ -133,6 +138,7 @@ pub(in crate::scan) fn read(
 impl BucketVisitor<'_> {
     fn add(&mut self, stat: &FileStat) {
         self.sums.files += 1;
+        self.away.add(stat);
         print::file(&mut self.sums.print, stat);
         if stat.kind == FileKind::File {
             self.sums.logical += stat.size;

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::away::Away;
 use super::super::index::{ByShard, FileRecord, Place, Records};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
@@ -62,6 +63,7 @@ struct EntryVisitor<'a> {
     /// The records of `device`, taken out of the map for the time of the walk.
     own: ByShard,
     within: Within,
+    away: Away,
 }
 
 /// Files of a `.dist-info` that uv writes anew in each environment, should a wheel bring them along.
@@ -120,8 +122,10 @@ pub(in crate::scan) fn read(path: &Path, number: usize, reading: &Reading<'_>, h
         device: 0,
         own: ByShard::default(),
         within: Within::Root,
+        away: Away::default(),
     };
     walk::walk(path, reading.cancel, &mut visitor);
+    visitor.problems.extend(visitor.away.problem(path));
     visitor.keep_records();
     if facts.record.is_some_and(|record| facts.newest_content > record) {
         find_modified(path, &mut facts);
@@ -207,6 +211,7 @@ impl Visitor for EntryVisitor<'_> {
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         let facts = &mut *self.facts;
         facts.files += 1;
+        self.away.add(stat);
         facts.disk += stat.disk;
         print::file(&mut facts.print, stat);
         facts.owners.add(stat.owner);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, Way};
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, temporary};
+use crate::scan::away::Away;
 use crate::scan::index::{ELSEWHERE, FileId, STORE};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
@@ -26,6 +27,7 @@ pub(super) struct EnvironmentVisitor<'a> {
     /// A `--target` or `--prefix` directory.
     pub(super) target: bool,
     pub(super) seen: rustc_hash::FxHashSet<(u64, u64)>,
+    pub(super) away: Away,
 }
 
 impl EnvironmentVisitor<'_> {
@@ -242,6 +244,7 @@ impl Visitor for EnvironmentVisitor<'_> {
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         self.collected.files += 1;
+        self.away.add(stat);
         print::file(&mut self.collected.print, stat);
         if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
             self.collected.disk += stat.disk;

@@ -23,7 +23,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let base = directory.path().canonicalize().unwrap();
+        let base = cachetui::disk::canonical(directory.path()).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -38,7 +38,8 @@ impl Scene {
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
-        self.base.join(relative)
+        // With the separators of the system.
+        self.base.join(relative).components().collect()
     }
 
     pub(crate) fn cache(&self) -> PathBuf {

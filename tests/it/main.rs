@@ -19,7 +19,6 @@ mod dry_run;
 mod journey;
 #[cfg(target_os = "linux")]
 mod linker;
-#[cfg(unix)]
 mod lock;
 #[cfg(target_os = "linux")]
 mod model;
@@ -32,7 +31,6 @@ mod races;
 mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;
-#[cfg(unix)]
 mod relink;
 mod repair;
 #[cfg(unix)]
@@ -41,7 +39,6 @@ mod samples;
 mod support;
 mod tui;
 mod uv;
-#[cfg(unix)]
 mod verify;
 mod walk;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cachetui::apply::relink::{RelinkOutcome, relink};
 use cachetui::apply::report::State;
 use cachetui::control::{Cancel, Progress};
+use cachetui::disk::FileStat;
 use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
 use cachetui::plan::{At, KeptBecause, Plan, Relink, RelinkStep, Request, plan};
 use cachetui::scan::{self, Live, discover};
@@ -13,7 +14,7 @@ use cachetui::snapshot::{
 };
 use cachetui::uv::root::Root;
 
-use crate::support::fixture::Fixture;
+use crate::support::fixture::{Fixture, HERE};
 use crate::support::sample;
 
 fn requested(snapshot: &Snapshot, mode: Mode, packages: &[&str]) -> Plan {
@@ -133,6 +134,12 @@ fn a_plan_comes_back_as_it_was_written() {
     assert_eq!(serde_json::to_string(&back).unwrap(), text);
 }
 
+const SITE: &str = if cfg!(windows) { "Lib/site-packages" } else { "lib/python3.11/site-packages" };
+
+/// A distribution in the sample of this system, and one of its modules.
+const DIST_INFO: &str = if cfg!(windows) { "demo_a-1.0.dist-info" } else { "demo_c-1.0.dist-info" };
+const MODULE: &str = if cfg!(windows) { "demo_a/core.py" } else { "demo_ns/c/more.py" };
+
 /// A cache of uv's with an environment that has a copy of one of its distributions.
 struct Ground {
     fixture: Fixture,
@@ -140,7 +147,7 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
-        let fixture = Fixture::unpack("uv-0.13.8-cache");
+        let fixture = Fixture::unpack(HERE);
         let ground = Self { fixture };
         let site = ground.site();
         let entry = ground.entry();
@@ -161,12 +168,15 @@ impl Ground {
     }
 
     fn site(&self) -> PathBuf {
-        self.root().join("lib/python3.11/site-packages")
+        self.root().join(SITE)
     }
 
-    /// The entry of demo-c 1.0.
+    /// The entry of the distribution.
     fn entry(&self) -> PathBuf {
-        self.fixture.cache().join("archive-v0/S-OK9lY4v3cWBBoK")
+        let archive = self.fixture.cache().join("archive-v0");
+        let entries = self.fixture.entries().into_iter().map(|id| archive.join(id));
+        let mut fits = entries.filter(|entry| entry.join(DIST_INFO).is_dir());
+        fits.next().expect("the sample has it")
     }
 
     fn plan(&self) -> Plan {
@@ -202,10 +212,9 @@ impl Ground {
 
     /// Inodes of everything in the environment but its lock.
     fn inodes(&self) -> Vec<(PathBuf, u64)> {
-        use std::os::unix::fs::MetadataExt as _;
         let walk = walkdir::WalkDir::new(self.root()).sort_by_file_name().into_iter().map(Result::unwrap);
         let files = walk.filter(|item| item.file_name() != ".lock");
-        files.map(|item| (item.path().to_owned(), item.metadata().unwrap().ino())).collect()
+        files.map(|item| (item.path().to_owned(), FileStat::of(item.path()).unwrap().inode)).collect()
     }
 }
 
@@ -213,10 +222,11 @@ impl Ground {
 fn a_plan_is_carried_out_and_what_was_edited_since_is_told() {
     let ground = Ground::new();
     let plan = ground.plan();
-    let edited = ground.site().join("demo_ns/c/more.py");
+    let edited = ground.site().join(MODULE);
     std::fs::write(&edited, "edited = True\n").unwrap();
     let outcome = ground.apply(&plan);
-    assert_eq!((outcome.state, outcome.modified), (State::Stale, vec![At::new(&edited)]));
+    let modified: Vec<PathBuf> = outcome.modified.iter().map(At::path).collect();
+    assert_eq!((outcome.state, modified), (State::Stale, vec![edited.clone()]));
     assert!(outcome.made.hardlink > 0);
     assert_eq!(std::fs::read_to_string(&edited).unwrap(), "edited = True\n");
 }
@@ -226,13 +236,12 @@ fn what_was_installed_or_unpacked_anew_since_is_stale() {
     let ground = Ground::new();
     let plan = ground.plan();
     let before = ground.inodes();
-    let record = ground.site().join("demo_c-1.0.dist-info/RECORD");
+    let record = ground.site().join(DIST_INFO).join("RECORD");
     let text = std::fs::read(&record).unwrap();
     std::fs::write(&record, &text).unwrap();
     assert_eq!(ground.apply(&plan).state, State::Stale);
     let plan = ground.plan();
-    std::fs::write(ground.entry().join("demo_ns/c/more.py"), "longer than before, and never equal\n")
-        .unwrap();
+    std::fs::write(ground.entry().join(MODULE), "longer than before, and never equal\n").unwrap();
     assert_eq!(ground.apply(&plan).state, State::Stale);
     assert_eq!(ground.inodes(), before);
 }
@@ -242,7 +251,7 @@ fn hardlinks_that_others_make_meanwhile_do_not_make_a_plan_stale() {
     let ground = Ground::new();
     let plan = ground.plan();
     let other = ground.fixture.root().join("other.py");
-    std::fs::hard_link(ground.entry().join("demo_ns/c/more.py"), other).unwrap();
+    std::fs::hard_link(ground.entry().join(MODULE), other).unwrap();
     assert_eq!(ground.apply(&plan).state, State::Done);
 }
 
@@ -250,16 +259,16 @@ fn hardlinks_that_others_make_meanwhile_do_not_make_a_plan_stale() {
 fn a_plan_that_somebody_has_changed_reaches_nothing_else() {
     let ground = Ground::new();
     let victim = ground.fixture.root().join("victim");
-    std::fs::create_dir_all(victim.join("demo_c-1.0.dist-info")).unwrap();
-    std::fs::write(victim.join("demo_c-1.0.dist-info/RECORD"), "x\n").unwrap();
+    std::fs::create_dir_all(victim.join(DIST_INFO)).unwrap();
+    std::fs::write(victim.join(DIST_INFO).join("RECORD"), "x\n").unwrap();
     let before = ground.inodes();
     let good = ground.plan();
     let at = |text: &str| At::new(Path::new(text));
-    let victim = victim.join("demo_c-1.0.dist-info");
+    let victim = victim.join(DIST_INFO);
     let changes: [&dyn Fn(&mut RelinkStep); 8] = [
-        &|step| step.dist_info = at("../../victim/demo_c-1.0.dist-info"),
+        &|step| step.dist_info = at(&format!("../../victim/{DIST_INFO}")),
         &|step| step.dist_info = At::new(&victim),
-        &|step| step.dist_info = at("lib/python3.11/site-packages/demo_ns"),
+        &|step| step.dist_info = At::new(&Path::new(SITE).join(MODULE.split_once('/').unwrap().0)),
         &|step| step.entry = at("archive-v0/../../victim"),
         &|step| step.entry = At::new(&victim),
         &|step| step.entry = at("wheels-v7/S-OK9lY4v3cWBBoK"),
@@ -280,11 +289,12 @@ fn a_plan_that_somebody_has_changed_reaches_nothing_else() {
     assert_ne!(ground.inodes(), before);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_that_was_given_other_permissions_keeps_them() {
     use std::os::unix::fs::PermissionsExt as _;
     let ground = Ground::new();
-    let file = ground.site().join("demo_ns/c/more.py");
+    let file = ground.site().join(MODULE);
     let bits = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o711)).unwrap();
     let outcome = ground.apply(&ground.plan());

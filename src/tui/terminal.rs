@@ -334,3 +334,49 @@ fn translate_key(key: crossterm_event::KeyEvent) -> Option<Key> {
     let both = ctrl && alt && matches!(code, Code::Char(_));
     Some(Key { code, ctrl: ctrl && !both, alt: alt && !both })
 }
+
+#[cfg(test)]
+mod tests {
+    use ratatui::crossterm::event::{KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
+
+    use super::*;
+
+    fn key(code: KeyCode, modifiers: KeyModifiers, kind: KeyEventKind) -> Option<Key> {
+        let event = crossterm_event::Event::Key(KeyEvent::new_with_kind(code, modifiers, kind));
+        match translate(event) {
+            Some(Event::Key(key)) => Some(key),
+            None => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_key_counts_when_it_goes_down_or_repeats_and_not_when_it_comes_up() {
+        let pressed = |kind| key(KeyCode::Char('j'), KeyModifiers::NONE, kind);
+        assert_eq!(pressed(KeyEventKind::Press), Some(Key::plain(Code::Char('j'))));
+        assert_eq!(pressed(KeyEventKind::Repeat), pressed(KeyEventKind::Press));
+        assert_eq!(pressed(KeyEventKind::Release), None);
+    }
+
+    #[test]
+    fn a_character_written_with_alt_gr_is_that_character() {
+        let both = KeyModifiers::CONTROL | KeyModifiers::ALT;
+        assert_eq!(key(KeyCode::Char('@'), both, KeyEventKind::Press), Some(Key::plain(Code::Char('@'))));
+        let control = key(KeyCode::Char('d'), KeyModifiers::CONTROL, KeyEventKind::Press).unwrap();
+        assert!(control.ctrl && !control.alt);
+    }
+
+    #[test]
+    fn of_the_mouse_clicks_and_the_wheel_count() {
+        let used = |kind| {
+            let event = MouseEvent { kind, column: 7, row: 3, modifiers: KeyModifiers::NONE };
+            translate(crossterm_event::Event::Mouse(event))
+        };
+        let wheel = used(MouseEventKind::ScrollDown);
+        assert!(matches!(
+            wheel,
+            Some(Event::Mouse(Mouse { kind: MouseKind::ScrollDown, column: 7, row: 3 }))
+        ));
+        assert!(used(MouseEventKind::Moved).is_none());
+    }
+}

@@ -79,11 +79,22 @@ pub(crate) fn obeys_sequences(buffer: &File) -> io::Result<bool> {
     Ok(told(buffer)?.cursor == before)
 }
 
-/// Wants to be told, among the keys, when the window gets another size.
-pub(crate) fn hear_sizes() -> io::Result<()> {
-    let input = OpenOptions::new().access_mode(ACCESS).share_mode(SHARE).open("CONIN$")?;
+/// Wants to be told, among the keys, when the window gets another size. Answers with what was wanted before.
+pub(crate) fn hear_sizes() -> io::Result<u32> {
+    let before = mode(&input()?)?;
+    want(before | ENABLE_WINDOW_INPUT)?;
+    Ok(before)
+}
+
+/// Says what is wanted from the keyboard.
+pub(crate) fn want(mode: u32) -> io::Result<()> {
+    let input = input()?;
     // SAFETY: the handle is open while `input` lives.
-    answer(unsafe { SetConsoleMode(handle(&input), mode(&input)? | ENABLE_WINDOW_INPUT) })
+    answer(unsafe { SetConsoleMode(handle(&input), mode) })
+}
+
+fn input() -> io::Result<File> {
+    OpenOptions::new().access_mode(ACCESS).share_mode(SHARE).open("CONIN$")
 }
 
 fn mode(file: &File) -> io::Result<u32> {

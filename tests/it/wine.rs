@@ -282,3 +282,15 @@ fn every_command_answers_in_paths_that_people_use() {
         assert!(!said.contains(r"\\?\"), "{arguments:?}: {said}");
     }
 }
+
+#[test]
+fn without_standard_handles_it_does_its_work_and_says_nothing() {
+    let Some(lab) = Lab::new() else { return };
+    lab.install("app", "hardlink", &["demo-a==1.0", "demo-b"]);
+    for arguments in [&["list"][..], &["envs", "--json"]] {
+        assert_eq!(ends(&mut lab.bare(arguments), 0), "", "{arguments:?}");
+    }
+    ends(&mut lab.bare(&["prune", "demo-b", "--yes"]), 0);
+    assert_eq!(lab.entries().len(), 1);
+    ends(&mut lab.bare(&["tui"]), 2);
+}

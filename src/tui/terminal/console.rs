@@ -20,6 +20,9 @@ use crate::win32::screen;
 /// Whoever puts the terminal back need not have the screen: a panic's hook has not.
 static TAKEN: Mutex<Option<(File, Arc<File>)>> = Mutex::new(None);
 
+/// What was wanted from the keyboard before, while the interface has the console.
+static WANTED: Mutex<Option<u32>> = Mutex::new(None);
+
 /// The console, with what is to be seen on it.
 #[derive(Debug)]
 pub(super) struct Console {
@@ -35,6 +38,8 @@ pub(super) struct Console {
 impl Console {
     /// Takes the console if it does not obey escape sequences; none where it does, or where there is none.
     pub(super) fn take() -> io::Result<Option<Self>> {
+        // Without the mouse nobody would tell that the window got another size.
+        *WANTED.lock().unwrap_or_else(PoisonError::into_inner) = screen::hear_sizes().ok();
         let (Ok(before), Ok(buffer)) = (screen::shown(), screen::create()) else { return Ok(None) };
         if screen::obeys_sequences(&buffer).unwrap_or(true) {
             return Ok(None);
@@ -56,7 +61,6 @@ impl Console {
 
     fn start(&mut self) -> io::Result<()> {
         screen::show_cursor(&self.buffer, false)?;
-        screen::hear_sizes()?;
         self.clear()?;
         self.flush()
     }
@@ -169,11 +173,14 @@ pub(super) fn is_taken() -> bool {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner).is_some()
 }
 
-/// Shows again what was shown before, if the console was taken.
+/// Puts back what was wanted from the keyboard, and shows again what was shown before, if the console was taken.
 pub(super) fn leave() {
+    if let Some(mode) = WANTED.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // There is nobody left to tell.
+        drop(screen::want(mode));
+    }
     let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((before, _)) = taken {
-        // There is nobody left to tell.
         drop(screen::show(&before));
     }
 }

@@ -22,6 +22,7 @@ struct Programs {
     uv: PathBuf,
     python: PathBuf,
     hold: PathBuf,
+    bare: PathBuf,
     /// Drive C, as it is seen from here.
     drive: PathBuf,
 }
@@ -68,13 +69,13 @@ fn prepare(cachetui: PathBuf) -> Result<Programs, String> {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok::<PathBuf, String>(program)
     };
-    let (python, hold) = (compiled("python")?, compiled("hold")?);
+    let (python, hold, bare) = (compiled("python")?, compiled("hold")?, compiled("bare")?);
     let uv = windows_uv(&built).ok_or(format!("uv {VERSION} for Windows could not be fetched with pip"))?;
     // The first call makes the prefix.
     ran(wine(&python).arg("-V"));
     let prefix =
         std::env::var_os("WINEPREFIX").map_or_else(|| project().join("target/wine/prefix"), PathBuf::from);
-    Ok(Programs { cachetui, uv, python, hold, drive: prefix.join("drive_c") })
+    Ok(Programs { cachetui, uv, python, hold, bare, drive: prefix.join("drive_c") })
 }
 
 /// The real uv for Windows, from its wheel.
@@ -188,6 +189,14 @@ impl Lab {
         let mut command = self.run(&self.programs.cachetui);
         command.args(arguments).arg("--no-remember").args(["--cache-dir", &self.windows(cache)]);
         command.args(["--root", &self.windows("envs"), "--lock-dir", &self.windows("locks")]);
+        command
+    }
+
+    /// cachetui.exe without standard handles and without a console, looking at the lab's cache.
+    pub(super) fn bare(&self, arguments: &[&str]) -> Command {
+        let mut command = self.run(&self.programs.bare);
+        command.arg(&self.programs.cachetui).args(arguments);
+        command.args(["--no-remember", "--cache-dir", &self.windows("cache")]);
         command
     }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod frames;
+#[cfg(target_os = "linux")]
 mod random;
 mod redact;
 

@@ -139,6 +139,7 @@ impl Session {
     }
 
     /// The terminal's columns and rows.
+    #[cfg(target_os = "linux")]
     pub(crate) fn size(&self) -> (u16, u16) {
         let (rows, columns) = self.parser.screen().size();
         (columns.get(), rows.get())
@@ -173,6 +174,7 @@ impl Session {
     }
 
     /// Waits until the program has written another frame to its end.
+    #[cfg(target_os = "linux")]
     pub(crate) fn wait_for_frame(&mut self) {
         let length = self.raw.len();
         while first_frame(&self.raw[length..]).is_none() {

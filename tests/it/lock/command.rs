@@ -13,6 +13,8 @@ fn cachetui(scene: &Scene, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cachetui"));
     let home = scene.path("home");
     command.env_clear().env("HOME", &home).env("XDG_STATE_HOME", home.join("state")).env("LANG", "C.UTF-8");
+    // Where Windows keeps it.
+    command.env("LOCALAPPDATA", home.join("state"));
     command.env("TMPDIR", scene.path("home")).env("PATH", std::env::var_os("PATH").unwrap());
     command.args(arguments).arg("--cache-dir").arg(scene.cache()).arg("--root").arg(scene.path("roots"));
     command.arg("--no-remember").current_dir(home);

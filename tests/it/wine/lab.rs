@@ -197,6 +197,7 @@ impl Lab {
         let mut command = self.run(&self.programs.bare);
         command.arg(&self.programs.cachetui).args(arguments);
         command.args(["--no-remember", "--cache-dir", &self.windows("cache")]);
+        command.args(["--root", &self.windows("envs"), "--lock-dir", &self.windows("locks")]);
         command
     }
 

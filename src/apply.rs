@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod detach;
+mod ground;
 pub mod journal;
 pub mod measure;
 pub mod prune;

@@ -23,6 +23,7 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
                 FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects)
             }
             WatchedAs::Absent => !path.join("pyvenv.cfg").exists() && !path.join("conda-meta").exists(),
+            WatchedAs::Bare => !has_site(&path),
             WatchedAs::Bucket { print: expects } => {
                 watched.push(path.clone());
                 print::bucket(cache, path.as_os_str()) == Some(expects)
@@ -42,6 +43,18 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
         }
     }
     changed
+}
+
+/// Whether an environment has a directory of distributions, at one of the places where they are.
+fn has_site(root: &Path) -> bool {
+    if root.join("Lib").join("site-packages").is_dir() {
+        return true;
+    }
+    let libraries = ["lib", "lib64"].map(|name| std::fs::read_dir(root.join(name)));
+    let mut versions = libraries.into_iter().flatten().flatten().flatten();
+    let is_site =
+        |path: &Path| ["site-packages", "dist-packages"].iter().any(|name| path.join(name).is_dir());
+    versions.any(|version| is_site(&version.path()))
 }
 
 /// The directory and the name of a step's target, when it is one that such a step may have: a plan that was saved may have

@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::ground;
 use super::prune::Trouble;
 use super::report::State;
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
-use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
+use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree_in};
 use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::{At, DetachPlan, DetachStep};
 use crate::scan::print;
@@ -68,11 +69,8 @@ pub fn detach(
             Err(Trouble::Stale("a lock file was replaced".to_owned()))
         };
         if let Err(trouble) = done {
-            (outcome.state, outcome.why) = match trouble {
-                Trouble::Stale(why) => (State::Stale, Some(why)),
-                Trouble::Refused(why) => (State::Failed, Some(why)),
-                Trouble::Failed(error) => (State::Failed, Some(format!("{error}: {}", words(&error.source)))),
-            };
+            let (state, why) = trouble.told();
+            (outcome.state, outcome.why) = (state, Some(why));
         }
         outcomes.push(outcome);
     }
@@ -131,7 +129,8 @@ impl Work<'_> {
                 return Err(Trouble::Stale("the cache's file was replaced meanwhile".to_owned()));
             }
             let item = item(&good.1, &source, Expect::Stat(now), Some(step.recorded));
-            one(&self.link(&good.0, None, &entry, Mode::Copy, item))?;
+            let opened = Root::open_as(&entry, Some(step.entry_is))?;
+            self.link_in(&opened, &good.0, None, Mode::Copy, item)?;
             outcome.restored.push(At::new(&cached));
         }
         self.others(&others, (&entry, &source, Some(step.entry_is)), Mode::Hardlink)?;
@@ -157,7 +156,7 @@ impl Work<'_> {
             return Ok(false);
         }
         let item = item(&source, &own, Expect::SameContent, None);
-        one(&self.link(entry, Some(step.entry_is), root, mode, item))?;
+        self.link(entry, Some(step.entry_is), root, mode, item)?;
         Ok(same(&look(&root.join(own))?, edited))
     }
 
@@ -171,11 +170,12 @@ impl Work<'_> {
         for (root, relative) in others.files {
             let seen = Expect::Stat(look(&root.join(relative))?);
             let item = item(good.1, relative, seen, Some(others.recorded));
-            one(&self.link(good.0, good.2, root, mode, item))?;
+            self.link(good.0, good.2, root, mode, item)?;
         }
         Ok(())
     }
 
+    /// Links one file into an environment that is locked.
     fn link(
         &self,
         entry: &Path,
@@ -183,16 +183,30 @@ impl Work<'_> {
         root: &Path,
         mode: Mode,
         item: Item,
-    ) -> TreeReport {
+    ) -> Result<(), Trouble> {
+        let lock = self.environments.iter().find(|lock| lock.root() == root);
+        let lock = lock.ok_or_else(|| Trouble::Refused("the environment is not locked".to_owned()))?;
+        self.link_in(&ground::open(lock)?, entry, identity, mode, item)
+    }
+
+    /// Links one file into a directory that is held open.
+    fn link_in(
+        &self,
+        root: &Root,
+        entry: &Path,
+        identity: Option<Identity>,
+        mode: Mode,
+        item: Item,
+    ) -> Result<(), Trouble> {
         let request = TreeRequest {
             entry: entry.to_owned(),
             identity,
-            root: root.to_owned(),
+            root: root.place().path().to_owned(),
             mode,
             items: vec![item],
             touch: Vec::new(),
         };
-        link_tree(&request, self.cancel, self.progress)
+        one(&link_tree_in(root, &request, self.cancel, self.progress))
     }
 }
 

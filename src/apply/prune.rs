@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::report::{Outcome, State};
 use super::{check, purge, trash};
 use crate::control::{Cancel, Progress};
-use crate::disk::{FileKind, processes, temporary};
+use crate::disk::{FileKind, error::words, processes, temporary};
 use crate::linker::{Error, Missing, Place, Root};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::{Action, Plan, Step};
@@ -43,6 +43,15 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn failed(operation: &'static str, path: PathBuf, error: io::Error) -> Self {
         Self::Failed(Error::new(operation, path, error))
+    }
+
+    /// How a step ended, and why.
+    pub(super) fn told(self) -> (State, String) {
+        match self {
+            Self::Stale(why) => (State::Stale, why),
+            Self::Refused(why) => (State::Failed, why),
+            Self::Failed(error) => (State::Failed, format!("{error}: {}", words(&error.source))),
+        }
     }
 }
 

@@ -19,13 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::check;
+use super::ground;
 use super::prune::{Trouble, is_same};
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
 use crate::human::escape_os;
 use crate::linker::expand::{ExpandRequest, Expanded, expand};
-use crate::linker::{Expect, Item, Kind, TreeReport, TreeRequest, link_tree};
+use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree_in};
 use crate::lock::{EnvironmentExclusive, HoldsCache};
 use crate::plan::{Action, At, Plan, RelinkStep};
 use crate::scan::linkable::{self, Linkable};
@@ -60,8 +61,16 @@ pub fn relink(
         let why = || Some("the plan is for another cache".to_owned());
         return steps.into_iter().map(|step| RelinkOutcome::ended(step, State::Failed, why())).collect();
     }
+    let opened = match ground::open(environment) {
+        Ok(opened) => opened,
+        Err(trouble) => {
+            let (state, why) = trouble.told();
+            let ended = |step| RelinkOutcome::ended(step, state, Some(why.clone()));
+            return steps.into_iter().map(ended).collect();
+        }
+    };
     let mut ready: Vec<Result<Ready<'_>, Trouble>> =
-        steps.iter().map(|step| prepare(step, cache.cache(), root)).collect();
+        steps.iter().map(|step| prepare(step, cache.cache(), &opened)).collect();
     settle(root, &mut ready);
     let mut outcomes = Vec::new();
     for (step, ready) in steps.into_iter().zip(ready) {
@@ -70,7 +79,7 @@ pub fn relink(
             Ok(_) if !(environment.still_valid() && cache.still_valid()) => {
                 Err(Trouble::Stale("a lock file was replaced".to_owned()))
             }
-            Ok(ready) => Ok(carry_out(root, &ready, cancel, progress)),
+            Ok(ready) => Ok(carry_out(&opened, &ready, cancel, progress)),
             Err(trouble) => Err(trouble),
         };
         outcomes.push(done.unwrap_or_else(|trouble| ended(step, trouble)));
@@ -79,16 +88,13 @@ pub fn relink(
 }
 
 fn ended(step: &RelinkStep, trouble: Trouble) -> RelinkOutcome {
-    let (state, why) = match trouble {
-        Trouble::Stale(why) => (State::Stale, why),
-        Trouble::Refused(why) => (State::Failed, why),
-        Trouble::Failed(error) => (State::Failed, format!("{error}: {}", words(&error.source))),
-    };
+    let (state, why) = trouble.told();
     RelinkOutcome::ended(step, state, Some(why))
 }
 
 /// Proves that a step is one that a plan may have, and that what it is about is as it expects.
-fn prepare<'a>(step: &'a RelinkStep, cache: &Path, root: &Path) -> Result<Ready<'a>, Trouble> {
+fn prepare<'a>(step: &'a RelinkStep, cache: &Path, opened: &Root) -> Result<Ready<'a>, Trouble> {
+    let root = opened.place().path();
     let (entry, dist_info) = (step.entry.path(), step.dist_info.path());
     let is_entry = check::plain(&entry).is_some_and(|names| {
         names.len() == 2 && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
@@ -98,10 +104,8 @@ fn prepare<'a>(step: &'a RelinkStep, cache: &Path, root: &Path) -> Result<Ready<
     if step.action != Action::Relink || !is_entry || !is_dist_info || !root.is_absolute() {
         return Err(Trouble::Refused(format!("a plan cannot relink `{}`", step.dist_info.text())));
     }
-    let record = root.join(&dist_info).join("RECORD");
-    match FileStat::of(&record) {
-        Ok(stat) if print::of(&stat) == step.expects.record => {}
-        _ => return Err(Trouble::Stale("it has been installed anew or removed since the scan".to_owned())),
+    if !ground::has_record(opened, &dist_info, &step.expects.record) {
+        return Err(Trouble::Stale("it has been installed anew or removed since the scan".to_owned()));
     }
     let entry = cache.join(entry);
     let expects = step.expects.entry;
@@ -146,10 +150,10 @@ fn settle(root: &Path, ready: &mut [Result<Ready<'_>, Trouble>]) {
     }
 }
 
-fn carry_out(root: &Path, ready: &Ready<'_>, cancel: &Cancel, progress: &Progress) -> RelinkOutcome {
-    let step = ready.step;
+fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progress) -> RelinkOutcome {
+    let (step, root) = (ready.step, opened.place().path());
     let mut outcome = RelinkOutcome::ended(step, State::Done, None);
-    if let Err(trouble) = expand_all(root, ready, cancel, progress, &mut outcome) {
+    if let Err(trouble) = expand_all(opened, ready, cancel, progress, &mut outcome) {
         return RelinkOutcome { made: outcome.made, ..ended(step, trouble) };
     }
     // A link has the bits of the cache's file: one that was given others keeps them, and stays as it is.
@@ -176,7 +180,7 @@ fn carry_out(root: &Path, ready: &Ready<'_>, cancel: &Cancel, progress: &Progres
         touch: dist_info.parent().map(Path::to_owned).into_iter().collect(),
     };
     let expanded = outcome.made.total();
-    fill(&mut outcome, link_tree(&request, cancel, progress));
+    fill(&mut outcome, link_tree_in(opened, &request, cancel, progress));
     // What was just made in a directory that was a symlink was found to be as wanted.
     outcome.already = outcome.already.saturating_sub(expanded);
     conclude(&mut outcome, step);
@@ -228,7 +232,7 @@ fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
 
 /// Makes real directories of those on the way to the files that are symlinks into the entry.
 fn expand_all(
-    root: &Path,
+    opened: &Root,
     ready: &Ready<'_>,
     cancel: &Cancel,
     progress: &Progress,
@@ -241,7 +245,7 @@ fn expand_all(
     }
     // Parents come before what is in them, and are directories by then.
     for directory in directories {
-        let path = root.join(directory);
+        let path = opened.place().path().join(directory);
         let Ok(text) = std::fs::read_link(&path) else { continue };
         let failed = |error| Trouble::failed("find where it leads", path.clone(), error);
         let (entry, real) = (crate::disk::canonical(&ready.entry), crate::disk::canonical(&path));
@@ -251,7 +255,6 @@ fn expand_all(
             return Err(Trouble::Stale(format!("`{shown}` is a symlink that does not lead into the entry")));
         };
         let request = ExpandRequest {
-            root: root.to_owned(),
             link: directory.to_owned(),
             text,
             entry: ready.entry.clone(),
@@ -259,7 +262,7 @@ fn expand_all(
             inside: inside.to_owned(),
             mode: ready.step.mode,
         };
-        if let Expanded::Done(report) = expand(&request, cancel, progress)? {
+        if let Expanded::Done(report) = expand(opened, &request, cancel, progress)? {
             fill(outcome, report);
         }
     }

@@ -17,6 +17,7 @@ pub mod restore_links;
 
 use std::path::{Component, Path};
 
+use super::ground;
 use super::prune::Trouble;
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
@@ -25,7 +26,6 @@ use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree
 use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::At;
 use crate::plan::repair::{RepairFile, RepairStep};
-use crate::scan::print;
 use crate::snapshot::FilePrint;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::parse_dist_info;
@@ -53,18 +53,18 @@ pub fn link(
     if cancel.is_cancelled() {
         return here.into_iter().map(|step| RepairOutcome::ended(step, State::Cancelled, None)).collect();
     }
-    let opened = match Root::open(root) {
+    let opened = match ground::open(environment) {
         Ok(opened) => opened,
-        Err(error) => {
-            let why = format!("{error}: {}", words(&error.source));
-            let ended = |step| RepairOutcome::ended(step, State::Failed, Some(why.clone()));
+        Err(trouble) => {
+            let (state, why) = trouble.told();
+            let ended = |step| RepairOutcome::ended(step, state, Some(why.clone()));
             return here.into_iter().map(ended).collect();
         }
     };
     let mut requests = Vec::new();
     let mut outcomes: Vec<Option<RepairOutcome>> = Vec::new();
     for step in &here {
-        match prepare(step, environment, caches) {
+        match prepare(step, &opened, environment, caches) {
             Ok(request) => {
                 requests.push(request);
                 outcomes.push(None);
@@ -79,17 +79,14 @@ pub fn link(
 }
 
 fn ended(step: &RepairStep, trouble: Trouble) -> RepairOutcome {
-    let (state, why) = match trouble {
-        Trouble::Stale(why) => (State::Stale, why),
-        Trouble::Refused(why) => (State::Failed, why),
-        Trouble::Failed(error) => (State::Failed, format!("{error}: {}", words(&error.source))),
-    };
+    let (state, why) = trouble.told();
     RepairOutcome::ended(step, state, Some(why))
 }
 
 /// Proves that a step is one that a plan may have, and that the distribution is the one it was.
 fn prepare(
     step: &RepairStep,
+    opened: &Root,
     environment: &EnvironmentExclusive<'_>,
     caches: &[CacheShared],
 ) -> Result<TreeRequest, Trouble> {
@@ -112,9 +109,8 @@ fn prepare(
     if !environment.still_valid() || !lock.still_valid() {
         return Err(Trouble::Stale("a lock file was replaced".to_owned()));
     }
-    match FileStat::of(&root.join(&dist_info).join("RECORD")) {
-        Ok(stat) if print::of(&stat) == step.expects => {}
-        _ => return Err(Trouble::Stale("it was installed anew or removed meanwhile".to_owned())),
+    if !ground::has_record(opened, &dist_info, &step.expects) {
+        return Err(Trouble::Stale("it was installed anew or removed meanwhile".to_owned()));
     }
     Ok(TreeRequest {
         entry: cache.join(entry),

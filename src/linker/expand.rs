@@ -18,8 +18,6 @@ use crate::snapshot::{Identity, Mode};
 /// A symlink that is to become a directory.
 #[derive(Clone, Debug)]
 pub struct ExpandRequest {
-    /// The directory that nothing leaves: the environment's root.
-    pub root: PathBuf,
     /// The symlink, relative to the root.
     pub link: PathBuf,
     /// Its text, as it was seen when the plan was made.
@@ -48,10 +46,14 @@ pub enum Expanded {
 /// The directory is made whole beside the symlink, then the two change places at once, where the system can do that. Where
 /// it cannot, the symlink is moved away first, and the next call puts it back if this one is killed right then. After an
 /// error the symlink is as it was. A symlink with another text, or one that leads elsewhere, is left alone.
-pub fn expand(request: &ExpandRequest, cancel: &Cancel, progress: &Progress) -> Result<Expanded, Error> {
-    let path = request.root.join(&request.link);
+pub fn expand(
+    root: &Root,
+    request: &ExpandRequest,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Result<Expanded, Error> {
+    let path = root.place().path().join(&request.link);
     let failed = |error| Error::new("expand the symlink", &path, error);
-    let root = Root::open(&request.root)?;
     let (directory, name) = directory_and_name(&request.link).map_err(failed)?;
     let place = root.directory(directory, Missing::Fail)?;
     sweep(&place)?;

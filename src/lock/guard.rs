@@ -20,7 +20,7 @@ use super::directory::{Directory, OwnLock};
 use super::file::{Access, Held};
 use super::holder::Share;
 use super::waiting::{self, Waiting};
-use crate::disk;
+use crate::disk::{self, FileStat};
 use crate::human::escape_os;
 use crate::uv::bucket;
 
@@ -160,6 +160,12 @@ impl<'cache> EnvironmentExclusive<'cache> {
     /// Whether the lock still is the one that others would take.
     pub fn still_valid(&self) -> bool {
         self.0.still_valid()
+    }
+
+    /// What `stat` says about the lock file in its root, which is held open: what lies beside that file is what is locked.
+    pub fn lock_file(&self) -> std::io::Result<FileStat> {
+        let own = self.0.uv.last().ok_or(std::io::ErrorKind::NotFound)?;
+        FileStat::of_file(own.file())
     }
 
     /// What to tell about the locks that were taken, as sentences.

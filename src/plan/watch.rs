@@ -35,6 +35,8 @@ pub enum WatchedAs {
     },
     /// Nothing that is an environment: one was there once.
     Absent,
+    /// An environment without a directory of distributions.
+    Bare,
     /// A bucket with everything in it.
     Bucket {
         /// What identifies it.
@@ -52,6 +54,10 @@ pub(super) fn watched(snapshot: &Snapshot) -> Vec<Watched> {
                 expects: WatchedAs::Site { print: *print },
             });
         }
+    }
+    // One that is just being made, or was moved out of its place while the scan passed, may have some the next moment.
+    for environment in snapshot.environments.iter().filter(|it| it.sites.is_empty()) {
+        watched.push(Watched { at: At::new(&environment.path), expects: WatchedAs::Bare });
     }
     for (path, print) in &snapshot.scope.bystanders {
         watched.push(Watched { at: At::new(path), expects: WatchedAs::Site { print: *print } });

@@ -73,7 +73,11 @@ impl EnvironmentVisitor<'_> {
                 return self.linked_directory(parent, name);
             }
         }
-        let Ok(text) = parent.read_link(name) else { return };
+        let text = match parent.read_link(name) {
+            Ok(text) => text,
+            // A directory may have come back into its place, whose content was then not looked at.
+            Err(error) => return self.failed(parent.path().join(name), "read the link", error),
+        };
         if link::archive_target(&text).is_some() {
             let dangling = target.is_err();
             self.collected.dangling += u64::from(dangling);
@@ -106,7 +110,13 @@ impl EnvironmentVisitor<'_> {
     /// A directory that is a symlink into an entry holds that entry as a whole.
     fn linked_directory(&mut self, parent: &Directory<'_>, name: &OsStr) {
         let path = parent.path().join(name);
-        let Ok(real) = crate::disk::canonical(&path) else { return };
+        let real = match crate::disk::canonical(&path) {
+            Ok(real) => real,
+            Err(error) => return self.failed(path, "find where it leads", error),
+        };
+        if !path.is_symlink() {
+            return self.failed(path, "look at", io::Error::other("it changed while it was looked at"));
+        }
         let Ok(inside) = real.strip_prefix(self.against.cache) else {
             return self.outside(parent, name, &real);
         };

@@ -20,7 +20,6 @@ fn scene() -> (Scene, ExpandRequest) {
     let text = scene.entry().join("demo");
     symlink(&text, scene.environment().join("lib/demo")).unwrap();
     let request = ExpandRequest {
-        root: scene.environment(),
         link: "lib/demo".into(),
         text,
         identity: None,
@@ -31,8 +30,8 @@ fn scene() -> (Scene, ExpandRequest) {
     (scene, request)
 }
 
-fn expanded(request: &ExpandRequest) -> Result<Expanded, Error> {
-    expand(request, &Cancel::default(), &Progress::default())
+fn expanded(scene: &Scene, request: &ExpandRequest) -> Result<Expanded, Error> {
+    expand(&Root::open(&scene.environment()).unwrap(), request, &Cancel::default(), &Progress::default())
 }
 
 /// The names beside the package.
@@ -47,7 +46,9 @@ fn a_symlink_becomes_a_directory_of_file_links() {
         let (scene, mut request) = scene();
         request.mode = mode;
         let before = content(&scene.entry());
-        let Expanded::Done(report) = expanded(&request).unwrap() else { panic!("there was a symlink") };
+        let Expanded::Done(report) = expanded(&scene, &request).unwrap() else {
+            panic!("there was a symlink")
+        };
         assert_eq!(report.made.total(), 2);
         let package = scene.environment().join("lib/demo");
         assert!(!package.is_symlink() && package.join("inner").is_dir());
@@ -56,7 +57,7 @@ fn a_symlink_becomes_a_directory_of_file_links() {
         assert_eq!(std::fs::read_link(&to).ok(), (mode == Mode::Symlink).then_some(from));
         assert_eq!(content(&scene.entry()), before);
         assert_eq!(beside(&scene), ["demo"]);
-        assert!(matches!(expanded(&request).unwrap(), Expanded::Already));
+        assert!(matches!(expanded(&scene, &request).unwrap(), Expanded::Already));
     }
 }
 
@@ -67,7 +68,7 @@ fn a_relative_symlink_is_expanded_too() {
     std::fs::remove_file(&link).unwrap();
     request.text = Path::new("../../cache/archive-v0/Entry67890123456/demo").to_owned();
     symlink(&request.text, &link).unwrap();
-    assert!(matches!(expanded(&request).unwrap(), Expanded::Done(_)));
+    assert!(matches!(expanded(&scene, &request).unwrap(), Expanded::Done(_)));
     assert_eq!(std::fs::read(link.join("core.py")).unwrap(), b"core = 1\n");
 }
 
@@ -79,18 +80,18 @@ fn another_symlink_than_the_expected_one_stays() {
     let link = scene.environment().join("lib/demo");
     std::fs::remove_file(&link).unwrap();
     symlink(&victim, &link).unwrap();
-    let error = expanded(&request).unwrap_err();
+    let error = expanded(&scene, &request).unwrap_err();
     assert_eq!(
         (error.path, error.source.to_string().as_str()),
         (link.clone(), "its text is not the expected one")
     );
     let wrong = ExpandRequest { text: victim.clone(), ..request.clone() };
-    let error = expanded(&wrong).unwrap_err();
+    let error = expanded(&scene, &wrong).unwrap_err();
     assert_eq!(error.source.to_string(), "it leads elsewhere");
     assert_eq!(std::fs::read_link(&link).unwrap(), victim);
     std::fs::remove_file(&link).unwrap();
     std::fs::write(&link, "a file").unwrap();
-    assert_eq!(expanded(&request).unwrap_err().source.to_string(), "it is no symlink");
+    assert_eq!(expanded(&scene, &request).unwrap_err().source.to_string(), "it is no symlink");
     assert_eq!(std::fs::read(&link).unwrap(), b"a file");
     assert_eq!(beside(&scene), ["demo"]);
 }
@@ -99,12 +100,14 @@ fn another_symlink_than_the_expected_one_stays() {
 fn a_directory_that_cannot_be_filled_leaves_the_symlink() {
     let (scene, request) = scene();
     symlink("nowhere", scene.entry().join("demo/inner/dangling")).unwrap();
-    let error = expanded(&request).unwrap_err();
+    let error = expanded(&scene, &request).unwrap_err();
     assert_eq!(error.path, scene.entry().join("demo/inner/dangling"));
     assert_eq!(std::fs::read_link(scene.environment().join("lib/demo")).unwrap(), request.text);
     let cancel = Cancel::default();
     cancel.cancel();
-    assert!(expand(&request, &cancel, &Progress::default()).is_err());
+    assert!(
+        expand(&Root::open(&scene.environment()).unwrap(), &request, &cancel, &Progress::default()).is_err()
+    );
     assert_eq!(beside(&scene), ["demo"], "nothing half made is left");
 }
 
@@ -121,7 +124,7 @@ fn what_a_killed_call_left_is_cleared_or_put_back() {
     std::fs::rename(library.join("demo"), &kept).unwrap();
     let foreign = library.join(format!(".cachetui-{}.kept", "2".repeat(32)));
     symlink("somewhere else", &foreign).unwrap();
-    assert!(matches!(expanded(&request).unwrap(), Expanded::Done(_)));
+    assert!(matches!(expanded(&scene, &request).unwrap(), Expanded::Done(_)));
     assert!(library.join("demo/core.py").is_file() && !half.exists() && !kept.is_symlink());
     assert_eq!(std::fs::read_link(&foreign).unwrap(), Path::new("somewhere else"));
     assert_eq!(std::fs::read(victim.join("core.py")).unwrap(), b"victim");
@@ -139,7 +142,7 @@ fn a_tree_is_never_linked_through_a_directory_that_is_the_caches_own() {
     let report = super::run(&tree);
     assert_eq!((report.made.copy, report.unmade), (1, 2), "only RECORD: {report:#?}");
     assert_eq!((content(&scene.entry()), inode(&scene.entry().join("demo/core.py"))), before);
-    expanded(&request).unwrap();
+    expanded(&scene, &request).unwrap();
     assert!(super::run(&tree).is_complete());
     assert_eq!((content(&scene.entry()), inode(&scene.entry().join("demo/core.py"))), before);
 }

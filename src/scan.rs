@@ -161,6 +161,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let mut snapshot = Snapshot {
         cache: Cache {
             path: root.clone(),
+            canonical: layout.canonical.clone(),
             found_by: request.cache.found_by.clone(),
             filesystem: Some(filesystem.name.to_owned()),
             reflinks,

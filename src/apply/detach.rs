@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::ground;
 use super::prune::Trouble;
-use super::report::State;
+use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree_in};
@@ -39,6 +39,10 @@ pub struct DetachOutcome {
     pub restored: Vec<At>,
     /// Names of the file that nobody knows, and that still have the edit.
     pub unknown: u64,
+    /// Modes that were refused, so that a file is a copy that was to be a hardlink.
+    pub refused: Vec<RefusedMode>,
+    /// Files that are copies because the file they were to be linked to can have no more links.
+    pub link_limit: Vec<At>,
 }
 
 /// Carries a plan out. `environments` are the locks of every environment that it names.
@@ -57,6 +61,8 @@ pub fn detach(
             why: None,
             restored: Vec::new(),
             unknown: 0,
+            refused: Vec::new(),
+            link_limit: Vec::new(),
         };
         let valid = cache.still_valid() && environments.iter().all(EnvironmentExclusive::still_valid);
         let work = Work { cache: cache.cache(), environments, cancel, progress };
@@ -119,10 +125,10 @@ impl Work<'_> {
         outcome.unknown = edited.links.saturating_sub(known);
         let others = Others { files: &sharing, recorded: step.recorded };
         if step.in_cache {
-            let shares = self.keep(root, step, &entry, &edited, outcome.unknown)?;
+            let shares = self.keep(root, step, &entry, &edited, outcome)?;
             let good = (step.good.root.path(), step.good.at.path());
             if !shares {
-                self.others(&others, (&good.0, &good.1, None), Mode::Copy)?;
+                self.others(&others, (&good.0, &good.1, None), Mode::Copy, outcome)?;
             }
             let now = look(&cached)?;
             if (now.device, now.inode) != (step.expects.device, step.expects.inode) {
@@ -130,10 +136,10 @@ impl Work<'_> {
             }
             let item = item(&good.1, &source, Expect::Stat(now), Some(step.recorded));
             let opened = Root::open_as(&entry, Some(step.entry_is))?;
-            self.link_in(&opened, &good.0, None, Mode::Copy, item)?;
+            self.link_in(&opened, (&good.0, None), Mode::Copy, item, outcome)?;
             outcome.restored.push(At::new(&cached));
         }
-        self.others(&others, (&entry, &source, Some(step.entry_is)), Mode::Hardlink)?;
+        self.others(&others, (&entry, &source, Some(step.entry_is)), Mode::Hardlink, outcome)?;
         outcome.restored.extend(step.others.iter().map(|it| At::new(&it.root.path().join(it.at.path()))));
         Ok(())
     }
@@ -146,17 +152,17 @@ impl Work<'_> {
         step: &DetachStep,
         entry: &Path,
         edited: &FileStat,
-        unknown: u64,
+        outcome: &mut DetachOutcome,
     ) -> Result<bool, Trouble> {
         let (source, own) = (step.source.path(), step.at.path());
         // A file that somebody else has too, whom nobody knows, is not the environment's own.
-        let mode = if unknown == 0 { Mode::Hardlink } else { Mode::Copy };
+        let mode = if outcome.unknown == 0 { Mode::Hardlink } else { Mode::Copy };
         let is_own = look(&root.join(&own))?;
         if is_own.kind == FileKind::File && is_own.links == 1 {
             return Ok(false);
         }
         let item = item(&source, &own, Expect::SameContent, None);
-        self.link(entry, Some(step.entry_is), root, mode, item)?;
+        self.link((entry, Some(step.entry_is)), root, mode, item, outcome)?;
         Ok(same(&look(&root.join(own))?, edited))
     }
 
@@ -166,11 +172,12 @@ impl Work<'_> {
         others: &Others<'_>,
         good: (&Path, &Path, Option<Identity>),
         mode: Mode,
+        outcome: &mut DetachOutcome,
     ) -> Result<(), Trouble> {
         for (root, relative) in others.files {
             let seen = Expect::Stat(look(&root.join(relative))?);
             let item = item(good.1, relative, seen, Some(others.recorded));
-            self.link(good.0, good.2, root, mode, item)?;
+            self.link((good.0, good.2), root, mode, item, outcome)?;
         }
         Ok(())
     }
@@ -178,25 +185,25 @@ impl Work<'_> {
     /// Links one file into an environment that is locked.
     fn link(
         &self,
-        entry: &Path,
-        identity: Option<Identity>,
+        entry: (&Path, Option<Identity>),
         root: &Path,
         mode: Mode,
         item: Item,
+        outcome: &mut DetachOutcome,
     ) -> Result<(), Trouble> {
         let lock = self.environments.iter().find(|lock| lock.root() == root);
         let lock = lock.ok_or_else(|| Trouble::Refused("the environment is not locked".to_owned()))?;
-        self.link_in(&ground::open(lock)?, entry, identity, mode, item)
+        self.link_in(&ground::open(lock)?, entry, mode, item, outcome)
     }
 
     /// Links one file into a directory that is held open.
     fn link_in(
         &self,
         root: &Root,
-        entry: &Path,
-        identity: Option<Identity>,
+        (entry, identity): (&Path, Option<Identity>),
         mode: Mode,
         item: Item,
+        outcome: &mut DetachOutcome,
     ) -> Result<(), Trouble> {
         let request = TreeRequest {
             entry: entry.to_owned(),
@@ -206,7 +213,10 @@ impl Work<'_> {
             items: vec![item],
             touch: Vec::new(),
         };
-        one(&link_tree_in(root, &request, self.cancel, self.progress))
+        let report = link_tree_in(root, &request, self.cancel, self.progress);
+        outcome.refused.extend(report.refused.iter().map(RefusedMode::new));
+        outcome.link_limit.extend(report.link_limit.iter().map(|path| At::new(path)));
+        one(&report)
     }
 }
 

@@ -327,7 +327,7 @@ impl<'a> Chooser<'a> {
             if !self.wants(class) || environment.entry.is_some() {
                 continue;
             }
-            let Ok(path) = environment.path.strip_prefix(&self.snapshot.cache.path) else { continue };
+            let Some(path) = self.snapshot.cache.relative(&environment.path) else { continue };
             match self.against_environment(environment) {
                 None => candidates.push(stored(index, environment, path, class)),
                 Some(because) => plan.kept.push(Kept {

@@ -1,6 +1,6 @@
 //! The cache, its buckets and its entries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -15,6 +15,8 @@ pub const TRASH: &str = ".cachetui-trash";
 pub struct Cache {
     /// Its root, absolute.
     pub path: PathBuf,
+    /// Its root without symlinks, under which what lies in it was found; as [`Self::path`] where nothing is there.
+    pub canonical: PathBuf,
     /// How the root was found, as `--cache-dir` or `the default`.
     pub found_by: String,
     /// The type of the filesystem it lies on, as `ext4`, where known.
@@ -34,6 +36,13 @@ pub struct Cache {
 }
 
 impl Cache {
+    /// A path in the cache relative to its root, however the cache was named.
+    pub fn relative<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        let below =
+            |root: &Path| (!root.as_os_str().is_empty()).then(|| path.strip_prefix(root).ok()).flatten();
+        below(&self.canonical).or_else(|| below(&self.path))
+    }
+
     /// The trash, if there is one.
     pub fn trash(&self) -> Option<&Bucket> {
         self.buckets.iter().find(|bucket| bucket.name == TRASH)

@@ -121,6 +121,9 @@ fn ended(state: State, what: &str, why: &str, lines: &mut Vec<ReportLine>) {
 }
 
 /// Files that were left alone, as far as there is room to name them.
+/// What is said of files that could not be hardlinks.
+const NO_MORE_LINKS: &str = "no hardlink: the cache's file can have no more";
+
 fn left_alone(paths: &[At], what: &str, lines: &mut Vec<ReportLine>) {
     for at in paths.iter().take(NAMED) {
         lines.push(said(&format!("{what}: {}", at.text()), Role::Warning));
@@ -165,7 +168,7 @@ fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
         refused(&name, &outcome.refused, lines);
         left_alone(&outcome.modified, "edited or given other permissions, left alone", lines);
         left_alone(&outcome.stale, "gone or replaced meanwhile, left alone", lines);
-        left_alone(&outcome.link_limit, "no hardlink: the cache's file can have no more", lines);
+        left_alone(&outcome.link_limit, NO_MORE_LINKS, lines);
     }
 }
 
@@ -278,6 +281,8 @@ fn detached(plan: &DetachPlan, outcomes: &[DetachOutcome], notes: &[String], lin
             let why = outcome.why.as_deref().unwrap_or("not reached");
             ended(outcome.state, outcome.at.text(), why, lines);
         }
+        refused(outcome.at.text(), &outcome.refused, lines);
+        left_alone(&outcome.link_limit, NO_MORE_LINKS, lines);
         if outcome.unknown > 0 {
             let names = human::counted(outcome.unknown, "name", "names");
             let text =

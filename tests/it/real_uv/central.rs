@@ -90,6 +90,15 @@ fn environments_in_the_cache_go_with_the_projects_that_are_known_to_be_gone() {
     assert_eq!(states(&sandbox), pairs(&all));
 
     let dry = json(&sandbox, &["prune", "--orphaned-central", "--grace", "0h", "--dry-run"]);
+    // The same when the cache is named through a symlink.
+    let link = sandbox.path("link-to-cache");
+    std::os::unix::fs::symlink(sandbox.cache(), &link).unwrap();
+    let mut through = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+    through.args(["prune", "--orphaned-central", "--grace", "0h", "--dry-run", "--json", "--cache-dir"]);
+    through.arg(&link).arg("--root").arg(sandbox.roots()).env("XDG_STATE_HOME", sandbox.path("state"));
+    let through: Value = serde_json::from_slice(&ran(&mut through).stdout).unwrap();
+    assert_eq!(through["plan"]["steps"], dry["plan"]["steps"]);
+    assert_eq!(through["plan"]["kept"], dry["plan"]["kept"]);
     let done = json(&sandbox, &PRUNE);
     assert_eq!(done["plan"], dry["plan"]);
     let steps = done["plan"]["steps"].as_array().unwrap();

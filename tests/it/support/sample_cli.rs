@@ -293,6 +293,7 @@ pub(crate) fn sample() -> Snapshot {
         objects: Vec::new(),
         cache: Cache {
             path: PathBuf::from("/home/ada/.cache/uv"),
+            canonical: PathBuf::from("/home/ada/.cache/uv"),
             found_by: "the default".to_owned(),
             reflinks: false,
             filesystem: Some("ext4".to_owned()),

@@ -113,6 +113,15 @@ fn report(outcomes: &[DetachOutcome], view: &View, writer: &mut dyn Write) -> st
             let line = format!("{} {path}: {}", outcome.state.word(), human::escape(why));
             writeln!(writer, "{}", view.painted(Paint::Bad, &line))?;
         }
+        for refused in &outcome.refused {
+            let (mode, reason) = (refused.mode, human::escape(&refused.reason));
+            let line = format!("{path}: {mode} was refused ({reason}); a copy takes its place");
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&line)))?;
+        }
+        for at in &outcome.link_limit {
+            let path = view.path(&at.path());
+            writeln!(writer, "no hardlink: the cache's file can have no more links: {path}")?;
+        }
         if outcome.unknown > 0 {
             let names = human::counted(outcome.unknown, "name", "names");
             let line = format!("{path} has {names} more that nobody knows, and that keep the edit.");

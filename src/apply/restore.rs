@@ -37,6 +37,8 @@ struct Item {
     name: OsString,
     /// The id of the entry that a pointer leads to.
     leads_to: Option<OsString>,
+    /// Where a symlink leads by its absolute text, as links in caches of old releases do: the cache may have been moved.
+    absolute: Option<PathBuf>,
 }
 
 impl Item {
@@ -73,14 +75,14 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     let mut pointers = Vec::new();
     for name in names(&top)? {
         let bucket = Bucket::parse(&name);
-        let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: None };
+        let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: None, absolute: None };
         match bucket.map(|bucket| bucket.kind) {
             Some(BucketKind::Archive) => {
                 let place = top.directory(&name);
                 let place =
                     place.map_err(|error| Error::new("open the directory", top.join(&name), error))?;
                 let directory = PathBuf::from(&name);
-                let item = |name| Item { directory: directory.clone(), name, leads_to: None };
+                let item = |name| Item { directory: directory.clone(), name, leads_to: None, absolute: None };
                 entries.extend(names(&place)?.into_iter().map(item));
             }
             Some(BucketKind::Files) => collect(&top, &name, Path::new(&name), &mut others)?,
@@ -134,7 +136,9 @@ impl Restoring<'_> {
             }
             let there = pointer.leads_to.as_ref().is_some_and(|id| self.has_entry(id));
             // What leads nowhere that can be told, as the environment of a script, is put back as it was.
-            if there || pointer.leads_to.is_none() {
+            if pointer.absolute.as_ref().is_some_and(|path| !path.exists()) {
+                self.stays(pointer, "it leads to where the cache no longer is");
+            } else if there || pointer.leads_to.is_none() {
                 self.item(pointer);
             } else {
                 self.stays(pointer, "the entry it leads to is not there");
@@ -204,7 +208,9 @@ fn collect(place: &Place, name: &OsStr, relative: &Path, items: &mut Vec<Item>) 
             collect(&directory, &name, &relative.join(&name), items)?;
         } else {
             let leads_to = leads_to(&directory, &name, found.stat.kind);
-            items.push(Item { directory: relative.to_owned(), name, leads_to });
+            let text = directory.read_link(&name).ok().filter(|_| leads_to.is_some());
+            let absolute = text.filter(|text| text.is_absolute());
+            items.push(Item { directory: relative.to_owned(), name, leads_to, absolute });
         }
     }
     Ok(())

@@ -52,3 +52,18 @@ fn whatever_happens_no_environment_loses_anything_and_nothing_dangles() {
 fn whatever_happens_no_environment_loses_anything_and_nothing_dangles_at_length() {
     runs(300);
 }
+
+#[test]
+fn a_link_into_where_the_cache_was_does_not_come_back() {
+    use crate::support::made::Form;
+    use cachetui::plan::Class;
+    let forms = vec![Form::Absolute];
+    let wish = acts::Wish { classes: vec![Class::Unused], named: Vec::new(), percent: None, grace: false };
+    run(&[
+        Act::Unpack { name: 0, version: 0, forms, bucket: 5, shares: false, young: false },
+        Act::Prune { wish, how: acts::How::Whole },
+        Act::MoveCache,
+        // Nothing may dangle afterwards that did not before.
+        Act::Undo,
+    ]);
+}

@@ -1,6 +1,7 @@
 //! Looks again whether things are as a plan expects, under the lock.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::disk::FileStat;
@@ -10,6 +11,9 @@ use crate::scan::print;
 use crate::uv::bucket::{Bucket, BucketKind, is_object};
 
 use super::prune::Trouble;
+
+/// Names of directories of distributions.
+const SITES: [&str; 2] = ["site-packages", "dist-packages"];
 
 /// What has changed since the plan was made, of what shows that somebody has begun to use something. Empty when the plan
 /// can be carried out.
@@ -45,16 +49,17 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
     changed
 }
 
-/// Whether an environment has a directory of distributions, at one of the places where they are.
+/// Whether an environment has a directory of distributions, at one of the places where they are, or may have one.
 fn has_site(root: &Path) -> bool {
-    if root.join("Lib").join("site-packages").is_dir() {
-        return true;
-    }
-    let libraries = ["lib", "lib64"].map(|name| std::fs::read_dir(root.join(name)));
-    let mut versions = libraries.into_iter().flatten().flatten().flatten();
-    let is_site =
-        |path: &Path| ["site-packages", "dist-packages"].iter().any(|name| path.join(name).is_dir());
-    versions.any(|version| is_site(&version.path()))
+    let has = |path: &Path| SITES.iter().any(|name| path.join(name).is_dir());
+    ["lib", "lib64", "Lib"].iter().any(|library| {
+        let library = root.join(library);
+        match std::fs::read_dir(&library) {
+            Ok(mut versions) => has(&library) || versions.any(|it| it.is_ok_and(|it| has(&it.path()))),
+            // What cannot be read may hold anything.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    })
 }
 
 /// The directory and the name of a step's target, when it is one that such a step may have: a plan that was saved may have

@@ -19,7 +19,7 @@ use super::prune::Trouble;
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
-use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree_in};
+use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree};
 use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::{At, DetachPlan, DetachStep};
 use crate::scan::print;
@@ -213,7 +213,7 @@ impl Work<'_> {
             items: vec![item],
             touch: Vec::new(),
         };
-        let report = link_tree_in(root, &request, self.cancel, self.progress);
+        let report = link_tree(root, &request, self.cancel, self.progress);
         outcome.refused.extend(report.refused.iter().map(RefusedMode::new));
         outcome.link_limit.extend(report.link_limit.iter().map(|path| At::new(path)));
         one(&report)

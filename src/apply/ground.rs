@@ -5,11 +5,10 @@
 //! what is changed therefore lie beneath one handle, and that handle is the directory whose lock is held.
 
 use std::ffi::OsStr;
-use std::io;
 use std::path::Path;
 
 use super::prune::Trouble;
-use crate::disk::FileStat;
+use crate::disk::{FileKind, FileStat};
 use crate::linker::{Missing, Root};
 use crate::lock::EnvironmentExclusive;
 use crate::scan::print;
@@ -29,20 +28,20 @@ pub(super) fn open(environment: &EnvironmentExclusive<'_>) -> Result<Root, Troub
 
 /// Whether the `RECORD` of a distribution, by the path of its directory beneath the root, is the one that was seen.
 ///
-/// Of a `.dist-info` that is a symlink the `RECORD` lies outside, in the entry, and is looked at there: beneath the root it
-/// is the symlink that has to be proven.
+/// Of a `.dist-info` that is a symlink the `RECORD` lies in the entry, and is looked at where the symlink beneath the root
+/// says.
 pub(super) fn has_record(root: &Root, dist_info: &Path, seen: &FilePrint) -> bool {
-    let record = OsStr::new("RECORD");
-    let stat = match root.directory(dist_info, Missing::Fail) {
-        Ok(directory) => directory.find(record).and_then(|found| found.map(|it| it.stat).ok_or_else(gone)),
-        Err(error) if error.source.kind() == io::ErrorKind::NotADirectory => {
-            FileStat::of(&root.place().path().join(dist_info).join(record))
-        }
-        Err(error) => Err(error.source),
-    };
-    stat.is_ok_and(|stat| print::of(&stat) == *seen)
+    record(root, dist_info).is_some_and(|stat| print::of(&stat) == *seen)
 }
 
-fn gone() -> io::Error {
-    io::ErrorKind::NotFound.into()
+fn record(root: &Root, dist_info: &Path) -> Option<FileStat> {
+    let (above, name) = (dist_info.parent()?, dist_info.file_name()?);
+    let site = root.directory(above, Missing::Fail).ok()?;
+    match site.find(name).ok()??.stat.kind {
+        FileKind::Symlink => {
+            let text = site.read_link(name).ok()?;
+            FileStat::of(&site.path().join(text).join("RECORD")).ok()
+        }
+        _ => Some(site.directory(name).ok()?.find(OsStr::new("RECORD")).ok()??.stat),
+    }
 }

@@ -26,7 +26,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
 use crate::human::escape_os;
 use crate::linker::expand::{ExpandRequest, Expanded, expand};
-use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree_in};
+use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree};
 use crate::lock::{EnvironmentExclusive, HoldsCache};
 use crate::plan::{Action, At, Plan, RelinkStep};
 use crate::scan::linkable::{self, Linkable};
@@ -180,7 +180,7 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
         touch: dist_info.parent().map(Path::to_owned).into_iter().collect(),
     };
     let expanded = outcome.made.total();
-    fill(&mut outcome, link_tree_in(opened, &request, cancel, progress));
+    fill(&mut outcome, link_tree(opened, &request, cancel, progress));
     // What was just made in a directory that was a symlink was found to be as wanted.
     outcome.already = outcome.already.saturating_sub(expanded);
     conclude(&mut outcome, step);

@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 use super::purge;
 use super::report::State;
 use super::trash::Run;
-use crate::disk::{FileKind, read};
+use crate::disk::{FileKind, FileStat, error::words};
 use crate::linker::{Error, Missing, Place, Root};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::pointer::{self, Payload};
 use crate::uv::{link, link_file};
+
+/// The most bytes of a pointer that is a file.
+const LONGEST: u64 = pointer::LONGEST_FILE as u64;
 
 /// What became of one thing in the trash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +38,29 @@ struct Item {
     /// The directory it lay in, relative to the cache's root.
     directory: PathBuf,
     name: OsString,
-    /// The id of the entry that a pointer leads to.
-    leads_to: Option<OsString>,
-    /// Where a symlink leads by its absolute text, as links in caches of old releases do: the cache may have been moved.
+    /// What a pointer leads to, as far as that could be read.
+    leads_to: io::Result<Option<Target>>,
+}
+
+/// What a pointer leads to.
+struct Target {
+    /// The id of the entry.
+    id: OsString,
+    /// The path that a link of an old release or of Windows says, where it is absolute: the cache may have been moved.
     absolute: Option<PathBuf>,
+}
+
+impl Target {
+    /// What a link with this text leads to, if it is an entry.
+    fn of(text: &Path) -> Option<Self> {
+        let id = link::archive_target(text)?.id;
+        Some(Self { id, absolute: text.is_absolute().then(|| text.to_owned()) })
+    }
+
+    /// What a pointer leads to that says only the id.
+    fn by_id(id: &str) -> Self {
+        Self { id: id.into(), absolute: None }
+    }
 }
 
 impl Item {
@@ -75,14 +97,14 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     let mut pointers = Vec::new();
     for name in names(&top)? {
         let bucket = Bucket::parse(&name);
-        let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: None, absolute: None };
+        let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: Ok(None) };
         match bucket.map(|bucket| bucket.kind) {
             Some(BucketKind::Archive) => {
                 let place = top.directory(&name);
                 let place =
                     place.map_err(|error| Error::new("open the directory", top.join(&name), error))?;
                 let directory = PathBuf::from(&name);
-                let item = |name| Item { directory: directory.clone(), name, leads_to: None, absolute: None };
+                let item = |name| Item { directory: directory.clone(), name, leads_to: Ok(None) };
                 entries.extend(names(&place)?.into_iter().map(item));
             }
             Some(BucketKind::Files) => collect(&top, &name, Path::new(&name), &mut others)?,
@@ -111,8 +133,8 @@ impl Restoring<'_> {
     fn run(&mut self, entries: Vec<Item>, pointers: &[Item], others: &[Item]) {
         let mut leading: BTreeMap<&OsStr, Vec<&Item>> = BTreeMap::new();
         for pointer in pointers {
-            if let Some(id) = &pointer.leads_to {
-                leading.entry(id).or_default().push(pointer);
+            if let Ok(Some(target)) = &pointer.leads_to {
+                leading.entry(&target.id).or_default().push(pointer);
             }
         }
         for entry in entries {
@@ -134,14 +156,20 @@ impl Restoring<'_> {
                 self.stays(pointer, "uv has written it again");
                 continue;
             }
-            let there = pointer.leads_to.as_ref().is_some_and(|id| self.has_entry(id));
-            // What leads nowhere that can be told, as the environment of a script, is put back as it was.
-            if pointer.absolute.as_ref().is_some_and(|path| !path.exists()) {
-                self.stays(pointer, "it leads to where the cache no longer is");
-            } else if there || pointer.leads_to.is_none() {
-                self.item(pointer);
-            } else {
-                self.stays(pointer, "the entry it leads to is not there");
+            match &pointer.leads_to {
+                // Nobody knows whether that is there.
+                Err(error) => {
+                    let why = format!("what it leads to could not be read: {}", words(error));
+                    self.failed(pointer, why);
+                }
+                Ok(Some(target)) if !self.has_entry(&target.id) => {
+                    self.stays(pointer, "the entry it leads to is not there");
+                }
+                Ok(Some(Target { absolute: Some(path), .. })) if !path.exists() => {
+                    self.stays(pointer, "it leads to where the cache no longer is");
+                }
+                // What leads nowhere that can be told, as the environment of a script, is put back as it was.
+                Ok(_) => self.item(pointer),
             }
         }
     }
@@ -173,11 +201,13 @@ impl Restoring<'_> {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
                 self.stays(item, "something lies there now");
             }
-            Err(error) => {
-                let why = format!("{error}: {}", crate::disk::error::words(&error.source));
-                self.restored.push(Restored { path, state: State::Failed, why: Some(why) });
-            }
+            Err(error) => self.failed(item, format!("{error}: {}", words(&error.source))),
         }
+    }
+
+    fn failed(&mut self, item: &Item, why: String) {
+        let path = item.directory.join(&item.name);
+        self.restored.push(Restored { path, state: State::Failed, why: Some(why) });
     }
 
     fn stays(&mut self, item: &Item, why: &str) {
@@ -207,37 +237,35 @@ fn collect(place: &Place, name: &OsStr, relative: &Path, items: &mut Vec<Item>) 
         if found.stat.kind == FileKind::Directory && !is_environment {
             collect(&directory, &name, &relative.join(&name), items)?;
         } else {
-            let leads_to = leads_to(&directory, &name, found.stat.kind);
-            let text = directory.read_link(&name).ok().filter(|_| leads_to.is_some());
-            let absolute = text.filter(|text| text.is_absolute());
-            items.push(Item { directory: relative.to_owned(), name, leads_to, absolute });
+            let leads_to = leads_to(&directory, &name, &found.stat);
+            items.push(Item { directory: relative.to_owned(), name, leads_to });
         }
     }
     Ok(())
 }
 
-/// The id of the entry that a pointer leads to.
-fn leads_to(place: &Place, name: &OsStr, kind: FileKind) -> Option<OsString> {
-    match kind {
-        FileKind::Symlink => Some(link::archive_target(&place.read_link(name).ok()?)?.id),
-        FileKind::File => {
-            let bytes = read::small(&place.join(name), pointer::LONGEST_FILE as u64).ok()?;
-            let payload = match Path::new(name).extension().and_then(OsStr::to_str) {
-                Some("http") => pointer::parse_http(&bytes).ok(),
-                Some("rev") => pointer::parse_rev(&bytes).ok(),
-                _ => None,
-            };
-            match payload {
-                Some(Payload::Archive(archive)) => Some(archive.id.into()),
-                Some(Payload::Revision { .. }) => None,
-                None => match link_file::parse(&bytes).ok()? {
-                    link_file::LinkFile::Text(target) => Some(target.id.into()),
-                    link_file::LinkFile::Wide(units) => {
-                        Some(link::archive_target(&link_file::wide_to_path(&units))?.id)
-                    }
-                },
-            }
-        }
-        FileKind::Directory | FileKind::Other => None,
+/// What a pointer leads to, if it is an entry.
+fn leads_to(place: &Place, name: &OsStr, stat: &FileStat) -> io::Result<Option<Target>> {
+    match stat.kind {
+        FileKind::Symlink => Ok(Target::of(&place.read_link(name)?)),
+        FileKind::File if stat.size <= LONGEST => Ok(says(name, &place.read(name, LONGEST)?)),
+        FileKind::File | FileKind::Directory | FileKind::Other => Ok(None),
+    }
+}
+
+/// What a pointer that is a file leads to.
+fn says(name: &OsStr, bytes: &[u8]) -> Option<Target> {
+    let payload = match Path::new(name).extension().and_then(OsStr::to_str) {
+        Some("http") => pointer::parse_http(bytes).ok(),
+        Some("rev") => pointer::parse_rev(bytes).ok(),
+        _ => None,
+    };
+    match payload {
+        Some(Payload::Archive(archive)) => Some(Target::by_id(&archive.id)),
+        Some(Payload::Revision { .. }) => None,
+        None => match link_file::parse(bytes).ok()? {
+            link_file::LinkFile::Text(target) => Some(Target::by_id(&target.id)),
+            link_file::LinkFile::Wide(units) => Target::of(&link_file::wide_to_path(&units)),
+        },
     }
 }

@@ -150,15 +150,9 @@ impl TreeReport {
 ///
 /// One file that fails does not stop the others. A request that wants what is there already changes nothing, not even a
 /// time. `progress` counts each file that has been staged or found to be as wanted, and its bytes.
-pub fn link_tree(request: &TreeRequest, cancel: &Cancel, progress: &Progress) -> TreeReport {
-    match Root::open(&request.root) {
-        Ok(root) => link_tree_in(&root, request, cancel, progress),
-        Err(error) => TreeReport::unopened(error, request),
-    }
-}
-
-/// Does the same in a root that is open already.
-pub fn link_tree_in(root: &Root, request: &TreeRequest, cancel: &Cancel, progress: &Progress) -> TreeReport {
+///
+/// `root` is held open, because its path may lead elsewhere by now; the request's own path of it only appears in texts.
+pub fn link_tree(root: &Root, request: &TreeRequest, cancel: &Cancel, progress: &Progress) -> TreeReport {
     match Root::open_as(&request.entry, request.identity) {
         Ok(entry) => link_beneath(&entry, root, request, cancel, progress),
         Err(error) => TreeReport::unopened(error, request),

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use cachetui::control::{Cancel, Progress};
 use cachetui::disk::FileStat;
-use cachetui::linker::{Expect, TreeReport, TreeRequest, is_temporary, items_of, link_tree};
+use cachetui::linker::{Expect, Root, TreeReport, TreeRequest, is_temporary, items_of};
 use cachetui::snapshot::Mode;
 use tempfile::TempDir;
 
@@ -93,6 +93,16 @@ fn request(entry: &Path, root: &Path, mode: Mode, expect: Expect) -> TreeRequest
         mode,
         items,
         touch: Vec::new(),
+    }
+}
+
+/// Links into the root that the request names; one that cannot be opened is told as the linker tells an entry.
+pub(crate) fn link_tree(request: &TreeRequest, cancel: &Cancel, progress: &Progress) -> TreeReport {
+    match Root::open(&request.root) {
+        Ok(root) => cachetui::linker::link_tree(&root, request, cancel, progress),
+        Err(error) => {
+            TreeReport { failed: vec![error], unmade: request.items.len() as u64, ..TreeReport::default() }
+        }
     }
 }
 

@@ -25,6 +25,9 @@ use super::{gap, paragraph};
 /// The most files that are named one by one for one distribution.
 const NAMED: usize = 20;
 
+/// What is said of files that could not be hardlinks.
+const NO_MORE_LINKS: &str = "no hardlink: the cache's file can have no more";
+
 /// A line of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::tui) struct ReportLine {
@@ -121,9 +124,6 @@ fn ended(state: State, what: &str, why: &str, lines: &mut Vec<ReportLine>) {
 }
 
 /// Files that were left alone, as far as there is room to name them.
-/// What is said of files that could not be hardlinks.
-const NO_MORE_LINKS: &str = "no hardlink: the cache's file can have no more";
-
 fn left_alone(paths: &[At], what: &str, lines: &mut Vec<ReportLine>) {
     for at in paths.iter().take(NAMED) {
         lines.push(said(&format!("{what}: {}", at.text()), Role::Warning));

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cachetui::control::{Cancel, Progress};
-use cachetui::linker::{Expect, link_tree};
+use cachetui::linker::Expect;
 use cachetui::snapshot::Mode;
 
-use super::request;
+use super::{link_tree, request};
 
 const TOLD: [&str; 3] = ["LINKER_TEST_ENTRY", "LINKER_TEST_ROOT", "LINKER_TEST_MODE"];
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use cachetui::control::{Cancel, Progress};
-use cachetui::linker::{Expect, link_tree};
+use cachetui::linker::Expect;
 use cachetui::snapshot::Mode;
 
-use super::{Scene, content, temporaries};
+use super::{Scene, content, link_tree, temporaries};
 use crate::support::swap::{self, Pair};
 
 const FILES: usize = 12;

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use cachetui::control::{Cancel, Progress};
 use cachetui::disk::{FileStat, Time};
-use cachetui::linker::{Expect, Kind, link_tree, set_time};
+use cachetui::linker::{Expect, Kind, set_time};
 use cachetui::snapshot::{Mode, ModeCounts};
 use sha2::{Digest as _, Sha256};
 
-use super::{Scene, bits, content, inode, run, temporaries};
+use super::{Scene, bits, content, inode, link_tree, run, temporaries};
 use crate::support::loopdev::Mounted;
 
 /// A small wheel with a program, a namespace and what uv keeps private.

@@ -4,12 +4,12 @@ use cachetui::apply::{State, relink, repair as mend};
 use cachetui::control::{Cancel, Progress};
 use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
 use cachetui::plan::repair::{RepairRequest, repair as plan_repair};
-use cachetui::plan::{At, Plan, Relink, Request, plan};
+use cachetui::plan::{At, Class, Plan, Prune, Relink, Request, plan};
 use cachetui::scan::repair::{Request as Gathering, gather};
 use cachetui::snapshot::Mode;
 
 use super::{Arena, FEW, Ground, MANY, Rounds, USED, in_cache, same, unpacked};
-use crate::support::made::SITE;
+use crate::support::made::{Made, SITE};
 
 /// Directories on the way to the files of the environment, and to those of its entry.
 fn places() -> Vec<(std::path::PathBuf, std::path::PathBuf)> {
@@ -149,10 +149,7 @@ fn scans(rounds: Rounds) {
     let check = |ground: &Ground, (): &(), when: &str| {
         let snapshot = seen.take().unwrap();
         let before = ground.inodes();
-        let request = cachetui::plan::Prune {
-            classes: [cachetui::plan::Class::Unused, cachetui::plan::Class::Unreferenced].into(),
-            ..cachetui::plan::Prune::default()
-        };
+        let request = Prune { classes: [Class::Unused, Class::Unreferenced].into(), ..Prune::default() };
         let plan = plan(&snapshot, &Request::Prune(request));
         let lock = ground.lock();
         let changed = cachetui::apply::check::changed(ground.made.cache(), &plan);
@@ -185,6 +182,27 @@ fn mending_touches_nothing_behind_a_symlink() {
 #[test]
 fn a_scan_that_is_led_astray_leads_to_no_harm() {
     scans(FEW);
+}
+
+/// The same as a swap at the worst moment, without a race: the environment is bare for the scan alone.
+#[test]
+fn an_environment_whose_distributions_come_back_after_the_scan_keeps_what_it_uses() {
+    let base = tempfile::tempdir().unwrap();
+    let made = Made::new(&base.path().join("ground"));
+    let used = unpacked(USED[0]);
+    made.unpack(&used);
+    let root = made.venv("app");
+    made.install("app", &used, Mode::Symlink);
+    let (lib, away) = (root.join("lib"), base.path().join("away"));
+    std::fs::rename(&lib, &away).unwrap();
+    let request = Prune { classes: [Class::Unused, Class::Unreferenced].into(), ..Prune::default() };
+    let plan = plan(&made.scan(), &Request::Prune(request));
+    let planned = plan.steps.iter().any(|step| step.at.text().ends_with(&used.id));
+    assert!(planned, "nobody is seen to use it: {plan:#?}");
+    let changed = || cachetui::apply::check::changed(made.cache(), &plan);
+    assert_eq!(changed(), Vec::<std::path::PathBuf>::new());
+    std::fs::rename(&away, &lib).unwrap();
+    assert_eq!(changed(), [root]);
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cachetui::control::{Cancel, Progress};
-use cachetui::linker::{Expect, Item, Kind, TreeReport, TreeRequest, items_of, link_tree};
+use cachetui::linker::{Expect, Item, Kind, TreeReport, TreeRequest, items_of};
 use cachetui::snapshot::Mode;
 
+use crate::linker::link_tree;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 

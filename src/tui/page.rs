@@ -153,6 +153,7 @@ fn fact_path(model: &Model, document: &mut Document, label: &str, value: &str, w
 
 /// Adds a label and what it is the label of, broken into lines beside it.
 fn fact(document: &mut Document, label: &str, value: &str, role: Role, width: usize) {
+    debug_assert!(text::width(label) < LABEL, "`{label}` would touch what it is the label of");
     let room = width.saturating_sub(LABEL + 2).max(8);
     for (number, line) in text::wrap(value, room).into_iter().enumerate() {
         let label = if number == 0 { label } else { "" };

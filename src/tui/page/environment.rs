@@ -119,7 +119,7 @@ fn bytes(model: &Model, document: &mut Document, index: EnvironmentIndex, width:
     }
     if environment.copied > 0 {
         let copied = format!("{}: copies of what the cache has", human::bytes(environment.copied));
-        fact(document, "could share", &copied, Role::Warning, width);
+        fact(document, "shareable", &copied, Role::Warning, width);
     }
     let modes: Vec<String> = crate::tui::glyphs::by_mode(environment.modes)
         .into_iter()

@@ -1,5 +1,7 @@
 //! `prune`, `apply`, `undo` and `trash` as a person or a program calls them, on a small cache.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod emptying;
 mod hostile;
 mod places;
 mod stale;

@@ -22,7 +22,7 @@ mod request;
 mod step;
 mod watch;
 
-pub use advice::{Advice, advice};
+pub use advice::{Advice, advice, relink_first};
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};

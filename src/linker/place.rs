@@ -24,6 +24,15 @@ use handles::Directory;
 #[cfg(windows)]
 use windows::Directory;
 
+/// Whether a file may have been kept from removal because somebody uses it, as only Windows does.
+#[cfg(windows)]
+pub(super) use windows::is_in_the_way as is_in_use;
+/// Whether a file may have been kept from removal because somebody uses it, as only Windows does.
+#[cfg(unix)]
+pub(super) fn is_in_use(_: &io::Error) -> bool {
+    false
+}
+
 /// What to do where a directory is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {

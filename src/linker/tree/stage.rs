@@ -11,7 +11,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::temporary::{is_temporary, original_of, temporary_name};
 use crate::disk::{FileKind, FileStat};
 use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation};
-use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name};
+use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name, is_in_use};
 use crate::snapshot::Mode;
 
 /// What has been staged, for the commit.
@@ -309,7 +309,11 @@ pub(in crate::linker) fn sweep(place: &Place) -> Result<Vec<FileStat>, Error> {
             }
         }
         if is_ours {
-            place.calls().remove_file(name).map_err(failed)?;
+            match place.calls().remove_file(name) {
+                // A later run takes it away, when the program that runs from it has ended.
+                Err(error) if is_in_use(&error) => continue,
+                removed => removed.map_err(failed)?,
+            }
             swept.push(found.stat);
         }
     }
@@ -321,6 +325,22 @@ mod tests {
     use super::*;
     use crate::disk::temporary::aside_name;
     use crate::linker::write_new;
+
+    #[cfg(windows)]
+    #[test]
+    fn what_somebody_uses_is_left_to_a_later_run() {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(temporary_name());
+        write_new(&path, b"moved aside", 0o644).unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        // As what runs is open: others may read it, and not remove it.
+        let user = std::fs::OpenOptions::new().read(true).share_mode(1).open(&path).unwrap();
+        assert_eq!(sweep(root.place()).unwrap().len(), 0);
+        drop(user);
+        assert_eq!(sweep(root.place()).unwrap().len(), 1);
+        assert!(!path.exists());
+    }
 
     #[test]
     fn a_file_that_a_killed_run_moved_aside_goes_back_unless_its_successor_stands() {

@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 /// The version whose facts the tests rest on.
 pub(crate) const VERSION: &str = "0.13.8";
 
+/// The releases whose caches are pruned and whose environments are mended: each has pointers and buckets of its own.
+pub(crate) const RELEASES: [&str; 3] = [VERSION, "0.12.5", "0.9.30"];
+
 /// The programs a sandbox runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
@@ -59,8 +62,11 @@ fn find() -> Option<Programs> {
     Some(Programs { uv, python: PathBuf::from(python) })
 }
 
-/// Another release of uv, installed with pip into `target/`; `None` when that is not possible, which has been said.
+/// A release of uv, another one installed with pip into `target/`; `None` when that is not possible, which has been said.
 pub(crate) fn release(version: &str) -> Option<PathBuf> {
+    if version == VERSION {
+        return Some(programs()?.uv.clone());
+    }
     let provisioned = place_of(version);
     let found = fits(&provisioned, version).then_some(provisioned);
     let found = found.or_else(|| provision(programs()?.python.to_str()?, version));
@@ -106,6 +112,8 @@ fn path_variable() -> std::ffi::OsString {
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     programs: &'static Programs,
+    /// The uv that it runs.
+    uv: PathBuf,
     base: PathBuf,
     /// uv's preview features, as `--preview-features` takes them; empty for none.
     pub(crate) preview: &'static str,
@@ -119,7 +127,13 @@ impl Sandbox {
         for name in ["home", "tmp", "roots"] {
             std::fs::create_dir_all(base.join(name)).unwrap();
         }
-        Some(Self { programs, base, preview: "" })
+        Some(Self { programs, uv: programs.uv.clone(), base, preview: "" })
+    }
+
+    /// Runs another release of uv from now on; `None` when that cannot be had, which has been said.
+    pub(crate) fn use_release(&mut self, version: &str) -> Option<()> {
+        self.uv = release(version)?;
+        Some(())
     }
 
     /// A path in it.
@@ -160,7 +174,7 @@ impl Sandbox {
 
     /// uv with some arguments, on this sandbox's cache.
     pub(crate) fn uv(&self, arguments: &[&str]) -> Command {
-        self.uv_at(&self.programs.uv, arguments)
+        self.uv_at(&self.uv, arguments)
     }
 
     /// A certain uv with some arguments, on this sandbox's cache.
@@ -176,6 +190,12 @@ impl Sandbox {
             command.env("UV_PREVIEW_FEATURES", self.preview);
         }
         command
+    }
+
+    /// Whether a certain release made an environment.
+    pub(crate) fn was_made_by(environment: &Path, version: &str) -> bool {
+        let text = std::fs::read_to_string(environment.join("pyvenv.cfg")).unwrap();
+        text.lines().any(|line| line == format!("uv = {version}"))
     }
 
     /// Runs uv, which has to succeed.

@@ -1,12 +1,13 @@
 //! With uv: it fetches exactly what no cache has, into the cache and nowhere else.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::{
     dangling, ends, hand, is_settled, is_whole, json, listing, repair, site, symlinked, symlinked_by,
     with_each_release,
 };
-use crate::support::uv::{RELEASES, Sandbox, VERSION};
+use crate::support::uv::{RELEASES, Sandbox, VERSION, ran};
 
 /// `repair --with-uv`, with the uv and the Python of the tests.
 fn with_uv(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Command {
@@ -175,4 +176,37 @@ fn a_cache_whose_directory_is_gone_is_made_anew_by_uv_or_replaced_by_one_that_is
         std::fs::remove_dir_all(&other).unwrap();
         mends_all_but_directories(sandbox, environment);
     });
+}
+
+#[test]
+fn a_run_that_was_killed_leaves_a_directory_which_goes_when_its_uv_has_ended_too() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((lab, environment)) = symlinked(base.path()) else { return };
+    let sandbox = &lab.sandbox;
+    sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    let env = environment.to_str().unwrap();
+    // A uv that says that it runs, and goes on and on.
+    let (pipe, slow) = (sandbox.path("pipe"), sandbox.path("slow-uv"));
+    ran(sandbox.command("mkfifo").arg(&pipe));
+    std::fs::write(&slow, format!("#!/bin/sh\necho $$ > {}\nexec sleep 600\n", pipe.display())).unwrap();
+    std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = with_uv(sandbox, &[env, "--yes"]);
+    command.env("UV", &slow).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut killed = command.spawn().unwrap();
+    let uv: i32 = std::fs::read_to_string(&pipe).unwrap().trim().parse().unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let left = left_behind(sandbox);
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    // That uv works there still.
+    ends(&mut with_uv(sandbox, &[env, "--yes"]), 3);
+    assert_eq!(left_behind(sandbox), left);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(uv), nix::sys::signal::Signal::SIGKILL).unwrap();
+    std::fs::File::open(left[0].join("lock")).unwrap().lock().unwrap();
+    std::fs::remove_file(site(&environment).join("demo_a/__init__.py")).unwrap();
+    // Nothing has to be fetched for that.
+    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
+    assert!(said.contains("demo-a"), "{said}");
+    assert_eq!(left_behind(sandbox), [] as [PathBuf; 0]);
 }

@@ -66,7 +66,10 @@ pub(super) fn candidates(
     for item in request.remembered.iter().filter(|item| item.project.is_none()) {
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
-            registry::Today::OutOfReach => search.unreached.push(item.path.clone()),
+            registry::Today::OutOfReach(error) => match error {
+                Some(error) => search.unreached(&item.path, "look for an environment", &error),
+                None => search.unreached.push(item.path.clone()),
+            },
             registry::Today::Gone => search.absent.push(item.path.clone()),
         }
     }
@@ -81,7 +84,7 @@ pub(super) fn candidates(
             }
             Err(error) => {
                 search.problems.push(super::problem(path.clone(), "read the directory", &error));
-                search.unreached.push(path.clone());
+                search.unreached(path, "read the directory", &error);
             }
         }
     }
@@ -97,11 +100,16 @@ pub(super) fn candidates(
     }
     let mut entries = FxHashMap::default();
     for (number, facts) in (0_u32..).zip(&harvest.facts) {
-        if facts.environment
-            && let Ok(path) = crate::disk::canonical(&layout.entry_path(&layout.keys[number as usize]))
-        {
-            entries.insert(path.clone(), number);
-            search.found.push(discover::Found { path, found_by: FoundBy::Cache, target: false });
+        if !facts.environment {
+            continue;
+        }
+        let path = layout.entry_path(&layout.keys[number as usize]);
+        match crate::disk::canonical(&path) {
+            Ok(path) => {
+                entries.insert(path.clone(), number);
+                search.found.push(discover::Found { path, found_by: FoundBy::Cache, target: false });
+            }
+            Err(error) => search.take(&path, Err(error)),
         }
     }
     let found = discover::unique(std::mem::take(&mut search.found));
@@ -150,7 +158,7 @@ fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
         search.absent.push(record.prefix.clone());
         for site in &record.sites {
             match crate::disk::canonical(site) {
-                Ok(path) if path.is_dir() => match has_any(&path, by_name) {
+                Ok(path) => match has_any(&path, by_name) {
                     Ok(true) => {
                         let found_by = FoundBy::InterpreterRecord;
                         search.found.push(discover::Found { path, found_by, target: true });
@@ -159,10 +167,13 @@ fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
                         let stat = FileStat::of(&path).map(|stat| super::print::of(&stat));
                         search.bystanders.extend(stat.ok().map(|print| (path, print)));
                     }
-                    Err(_) => search.unreached.push(path),
+                    Err(error) if discover::is_absence(&error) => {}
+                    Err(error) => search.unreached(&path, "read the directory", &error),
                 },
-                Err(error) if !discover::is_absence(&error) => search.unreached.push(site.clone()),
-                Ok(_) | Err(_) => {}
+                Err(error) if !discover::is_absence(&error) => {
+                    search.unreached(site, "look for distributions", &error);
+                }
+                Err(_) => {}
             }
         }
     }

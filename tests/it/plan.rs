@@ -333,3 +333,29 @@ fn entries_of_a_bucket_that_was_moved_and_of_an_unknown_layout_are_kept() {
     entry(&mut snapshot, "jaxlib").key.bucket = "archive-v9".into();
     assert_eq!(*because(&prune(&snapshot, all()), "jaxlib"), KeptBecause::Unknown);
 }
+
+#[test]
+fn what_an_error_kept_from_being_read_is_kept_for_that_and_what_is_merely_not_seen_is_in_doubt() {
+    use cachetui::snapshot::{Doubt, Problem};
+    let mut snapshot = sample::presentable();
+    entry(&mut snapshot, "leftover").doubt = Some(Doubt::Environment);
+    entry(&mut snapshot, "jaxlib").unclear = true;
+    let plan = prune(&snapshot, only(Class::Unused));
+    assert_eq!(*because(&plan, "leftover"), KeptBecause::Doubt);
+    assert_eq!(*because(&plan, "jaxlib"), KeptBecause::UnclearPointer);
+    assert_eq!((plan.unread().count(), plan.scope.failed.len()), (0, 0));
+
+    let message = "Failed to read the directory: Input/output error".to_owned();
+    let bucket = snapshot.cache.path.join("archive-v0");
+    snapshot.scope.failed = vec![Problem { path: bucket, message: message.clone() }];
+    let plan = prune(&snapshot, only(Class::Unused));
+    for name in ["leftover", "jaxlib"] {
+        assert_eq!(*because(&plan, name), KeptBecause::ReadFailed, "{name}");
+    }
+    assert_eq!(plan.scope.failed[0].message, message);
+    // Of a bucket that could not be listed nobody knows what is in it.
+    let unlisted = plan.unread().find(|kept| kept.at == At::new("archive-v0".as_ref()));
+    assert!(unlisted.is_some(), "{:#?}", plan.kept);
+    let named = prune(&snapshot, named(&["torch"]));
+    assert_eq!(named.unread().count(), 0, "that was not asked for");
+}

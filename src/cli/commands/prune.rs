@@ -234,7 +234,8 @@ pub(super) fn decide(
     } else if !plan.is_empty() {
         shown::report(plan, &done.report, ground.view, writer)?;
     }
-    done.verdict()
+    done.verdict()?;
+    act::unread(plan).map_or(Ok(()), Err)
 }
 
 /// The plan of one kind of things, with what else was asked for.

@@ -33,6 +33,11 @@ pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -
     kept(&plan.kept, view, writer)?;
     totals(plan, view, writer)?;
     writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
+    let failed = &plan.scope.failed;
+    for unread in &failed[..if view.verbose { failed.len() } else { failed.len().min(NAMES) }] {
+        let text = format!("`{}`: {}.", view.path(&unread.at.path()), human::escape(&unread.message));
+        writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&text)))?;
+    }
     for caution in &plan.cautions {
         let allowed = plan.request.allows().contains(&caution.allowance);
         let text = human::escape(&caution.text);
@@ -116,6 +121,11 @@ fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
         KeptBecause::UnclearPointer => (3, "in doubt: a pointer could not be understood", "in doubt"),
         KeptBecause::Unknown => (5, "of a kind that nobody knows", "of unknown kind"),
         KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too", "too young"),
+        KeptBecause::ReadFailed => (
+            3,
+            "in doubt: an error kept them, or something that may use them or lead to them, from being read",
+            "in doubt",
+        ),
         KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says", "used recently"),
         KeptBecause::Pinned => (8, "needed by a lock file", "locked"),
         KeptBecause::Running { .. } => (9, "in use by running processes", "running"),

@@ -8,6 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use rustc_hash::FxHashSet;
 
 use super::super::away::Away;
+use super::super::discover::is_absence;
+use super::super::failed::Failed;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
@@ -61,6 +63,8 @@ pub(in crate::scan) enum Target {
     Elsewhere(PathBuf),
     /// Nothing that could be understood, and why.
     Malformed(String),
+    /// What an error kept from being read.
+    Unread(String),
 }
 
 struct BucketVisitor<'a> {
@@ -79,6 +83,8 @@ struct BucketVisitor<'a> {
     environments: &'a mut Vec<(PathBuf, EnvironmentKind)>,
     problems: &'a mut Vec<Problem>,
     pointers_unread: &'a mut bool,
+    unreached: &'a mut Vec<PathBuf>,
+    failed: &'a mut Vec<Failed>,
     linked: FxHashSet<(u64, u64)>,
     device: Option<u64>,
     away: Away,
@@ -110,6 +116,8 @@ pub(in crate::scan) fn read(
         environments: &mut harvest.environments,
         problems: &mut harvest.problems,
         pointers_unread: &mut harvest.pointers_unread,
+        unreached: &mut harvest.unreached,
+        failed: &mut harvest.failed,
         linked: FxHashSet::default(),
         device: None,
         away: Away::default(),
@@ -168,18 +176,28 @@ impl BucketVisitor<'_> {
         let (form, target) = match stat.kind {
             FileKind::Symlink => match (&place, symlink(parent, name)) {
                 // Wherever it lies: what leads into an entry is a pointer.
-                (Place::Other, target @ Target::Path(..)) => (PointerForm::Symlink, target),
-                (Place::Other, _) => return,
-                (_, target) => (PointerForm::Symlink, target),
+                (Place::Other, Ok(target @ Target::Path(..))) => (PointerForm::Symlink, target),
+                (Place::Other, Ok(_)) => return,
+                (Place::Other, Err(error)) => {
+                    *self.pointers_unread |= !is_absence(&error);
+                    self.failed.extend(Failed::of(&parent.path().join(name), "read the link", &error));
+                    return;
+                }
+                (_, target) => (PointerForm::Symlink, self.target(parent, name, "read the link", target)),
             },
             FileKind::File => match (&place, extension(name)) {
                 (Place::Wheel { .. }, Some("http")) => {
-                    (PointerForm::Http, archive(parent, name, pointer::parse_http))
+                    let target = archive(parent, name, pointer::parse_http);
+                    (PointerForm::Http, self.target(parent, name, "read the file", target))
                 }
                 (Place::Wheel { .. }, Some("rev")) => {
-                    (PointerForm::Rev, archive(parent, name, pointer::parse_rev))
+                    let target = archive(parent, name, pointer::parse_rev);
+                    (PointerForm::Rev, self.target(parent, name, "read the file", target))
                 }
-                _ if is_link_place(&place, name) => (PointerForm::LinkFile, link_file(parent, name)),
+                _ if is_link_place(&place, name) => {
+                    let target = link_file(parent, name);
+                    (PointerForm::LinkFile, self.target(parent, name, "read the file", target))
+                }
                 (Place::Other, Some("http" | "rev")) if !is_revision(name) => {
                     // A layout that nobody here knows: what it leads to is not known either.
                     *self.pointers_unread = true;
@@ -190,6 +208,31 @@ impl BucketVisitor<'_> {
             _ => return,
         };
         self.pointers.push(RawPointer { path: relative, form, stat: *stat, target, place });
+    }
+
+    /// What a pointer says, or why nobody can tell.
+    fn target(
+        &mut self,
+        parent: &Directory<'_>,
+        name: &OsStr,
+        operation: &'static str,
+        read: io::Result<Target>,
+    ) -> Target {
+        read.unwrap_or_else(|error| {
+            let why = format!("Failed to {operation}: {}", crate::disk::error::words(&error));
+            match Failed::of(&parent.path().join(name), operation, &error) {
+                Some(failed) => {
+                    self.failed.push(failed);
+                    Target::Unread(why)
+                }
+                None => Target::Malformed(why),
+            }
+        })
+    }
+
+    /// Whether pointers to entries may lie here.
+    fn may_hold_pointers(&self) -> bool {
+        self.kind.map_or(self.is_shaped, BucketKind::holds_pointers)
     }
 
     fn interpreter(&mut self, parent: &Directory<'_>, name: &OsStr) {
@@ -204,9 +247,18 @@ impl BucketVisitor<'_> {
                 message: format!("Failed to understand the record of an interpreter: {error}"),
             }),
             Err(error) => {
-                self.problems.push(super::super::problem(parent.path().join(name), "read the file", &error));
+                self.unread_record(parent.path().join(name), "read the file", &error);
             }
         }
+    }
+
+    /// Takes note of a record of which nobody knows which environment it names.
+    fn unread_record(&mut self, path: PathBuf, operation: &'static str, error: &io::Error) {
+        self.failed.extend(Failed::of(&path, operation, error));
+        if !is_absence(error) {
+            self.unreached.push(path.clone());
+        }
+        self.problems.push(super::super::problem(path, operation, error));
     }
 
     /// An environment that lies in a bucket of its own is walked later, as an environment.
@@ -240,7 +292,7 @@ impl Visitor for BucketVisitor<'_> {
                 path: directory.path(),
                 message: "Another filesystem is mounted here; it was not entered".to_owned(),
             });
-            *self.pointers_unread |= self.kind.is_none_or(BucketKind::holds_pointers);
+            *self.pointers_unread |= self.may_hold_pointers();
             return Descend::No;
         }
         self.sums.single += stat.disk;
@@ -279,7 +331,13 @@ impl Visitor for BucketVisitor<'_> {
     }
 
     fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
-        *self.pointers_unread |= self.kind.is_none_or(BucketKind::holds_pointers);
+        if self.kind == Some(BucketKind::Interpreter) {
+            return self.unread_record(path, operation, &error);
+        }
+        if self.may_hold_pointers() {
+            *self.pointers_unread = true;
+            self.failed.extend(Failed::of(&path, operation, &error));
+        }
         self.problems.push(super::super::problem(path, operation, &error));
     }
 }
@@ -308,29 +366,17 @@ fn is_link_place(place: &Place, name: &OsStr) -> bool {
         }
 }
 
-fn symlink(parent: &Directory<'_>, name: &OsStr) -> Target {
-    match parent.read_link(name) {
-        Ok(text) => match link::archive_target(&text) {
-            Some(path) => Target::Path(path, text),
-            None => Target::Elsewhere(text),
-        },
-        Err(error) => {
-            Target::Malformed(format!("Failed to read the link: {}", crate::disk::error::words(&error)))
-        }
-    }
+fn symlink(parent: &Directory<'_>, name: &OsStr) -> io::Result<Target> {
+    let text = parent.read_link(name)?;
+    Ok(match link::archive_target(&text) {
+        Some(path) => Target::Path(path, text),
+        None => Target::Elsewhere(text),
+    })
 }
 
-fn link_file(parent: &Directory<'_>, name: &OsStr) -> Target {
-    let bytes = match parent.read(name, link_file::LONGEST_FILE as u64) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            return Target::Malformed(format!(
-                "Failed to read the file: {}",
-                crate::disk::error::words(&error)
-            ));
-        }
-    };
-    match link_file::parse(&bytes) {
+fn link_file(parent: &Directory<'_>, name: &OsStr) -> io::Result<Target> {
+    let bytes = parent.read(name, link_file::LONGEST_FILE as u64)?;
+    Ok(match link_file::parse(&bytes) {
         Ok(LinkFile::Text(target)) => Target::Entry { bucket: target.bucket, id: target.id },
         Ok(LinkFile::Wide(units)) => {
             let text = link_file::wide_to_path(&units);
@@ -342,24 +388,21 @@ fn link_file(parent: &Directory<'_>, name: &OsStr) -> Target {
             }
         }
         Err(error) => Target::Malformed(error.to_string()),
-    }
+    })
 }
 
 fn archive(
     parent: &Directory<'_>,
     name: &OsStr,
     parse: impl Fn(&[u8]) -> Result<Payload, pointer::PointerError>,
-) -> Target {
-    match parent.read(name, pointer::LONGEST_FILE as u64).map(|bytes| parse(&bytes)) {
-        Ok(Ok(Payload::Archive(archive))) => Target::Id(archive),
-        Ok(Ok(Payload::Revision { .. })) => {
+) -> io::Result<Target> {
+    Ok(match parse(&parent.read(name, pointer::LONGEST_FILE as u64)?) {
+        Ok(Payload::Archive(archive)) => Target::Id(archive),
+        Ok(Payload::Revision { .. }) => {
             Target::Malformed("It names a revision where an entry belongs".to_owned())
         }
-        Ok(Err(error)) => Target::Malformed(error.to_string()),
-        Err(error) => {
-            Target::Malformed(format!("Failed to read the file: {}", crate::disk::error::words(&error)))
-        }
-    }
+        Err(error) => Target::Malformed(error.to_string()),
+    })
 }
 
 /// Where the prefix of an archive path leads, seen from the directory (relative to the root) its link lies in.

@@ -14,6 +14,9 @@ pub(crate) const VERSION: &str = "0.13.8";
 /// The releases whose caches are pruned and whose environments are mended: each has pointers and buckets of its own.
 pub(crate) const RELEASES: [&str; 3] = [VERSION, "0.12.5", "0.9.30"];
 
+/// A user who is not root.
+pub(crate) const SOMEBODY: u32 = 65_534;
+
 /// The programs a sandbox runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
@@ -190,6 +193,22 @@ impl Sandbox {
             command.env("UV_PREVIEW_FEATURES", self.preview);
         }
         command
+    }
+
+    /// The same command by a user who may not read everything; `None` where root cannot become one, which has been said.
+    pub(crate) fn unprivileged(&self, command: Command) -> Option<Command> {
+        if !rustix::process::geteuid().is_root() {
+            return Some(command);
+        }
+        let somebody = ["--reuid", &SOMEBODY.to_string(), "--clear-groups"];
+        let able = Command::new("setpriv").args(somebody).arg("true").status();
+        if !able.is_ok_and(|status| status.success()) {
+            not_run("root cannot become somebody else here: `setpriv` does not work");
+            return None;
+        }
+        let mut other = self.command("setpriv");
+        other.args(somebody).arg(command.get_program()).args(command.get_args());
+        Some(other)
     }
 
     /// Whether a certain release made an environment.

@@ -417,12 +417,13 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
             files: 0,
             logical: 0,
             disk: 0,
+            single: 0,
             moved: part.moved,
             print: TreePrint::default(),
         };
         if let Some(sums) = harvest.parts.get(&number) {
             (bucket.files, bucket.logical, bucket.disk) = (sums.files, sums.logical, sums.disk);
-            bucket.print = sums.print;
+            (bucket.single, bucket.print) = (sums.single, sums.print);
         }
         if part.is(BucketKind::Archive) {
             let own = |entry: &Entry| *entry.key.bucket == *bucket.name;

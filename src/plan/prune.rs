@@ -71,8 +71,9 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
         (step.action != Action::RemoveBucket, Reverse(step.bytes.disk), step.at.clone())
     };
     candidates.sort_by_cached_key(order);
-    let within = budget::limit(snapshot, request.budget, &mut candidates);
-    for candidate in within {
+    let limited = budget::limit(snapshot, request.budget, &mut candidates);
+    plan.warnings.extend(limited.words);
+    for candidate in limited.within {
         let step = candidate.step;
         plan.kept.push(Kept {
             at: step.at,

@@ -49,6 +49,9 @@ pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -
         let paint = if allowed { Paint::Notice } else { Paint::Bad };
         writeln!(writer, "{}", view.painted(paint, &view.wrapped(&text)))?;
     }
+    for warning in &plan.warnings {
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(warning))))?;
+    }
     Ok(())
 }
 
@@ -118,14 +121,14 @@ fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
             "held by somebody unknown",
         ),
         KeptBecause::Doubt => (3, "in doubt: something that may use them could not be read", "in doubt"),
-        KeptBecause::UnclearPointer => (3, "in doubt: a pointer could not be understood", "in doubt"),
-        KeptBecause::Unknown => (5, "of a kind that nobody knows", "of unknown kind"),
-        KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too", "too young"),
         KeptBecause::ReadFailed => (
             3,
             "in doubt: an error kept them, or something that may use them or lead to them, from being read",
             "in doubt",
         ),
+        KeptBecause::UnclearPointer => (3, "in doubt: a pointer could not be understood", "in doubt"),
+        KeptBecause::Unknown => (5, "of a kind that nobody knows", "of unknown kind"),
+        KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too", "too young"),
         KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says", "used recently"),
         KeptBecause::Pinned => (8, "needed by a lock file", "locked"),
         KeptBecause::Running { .. } => (9, "in use by running processes", "running"),

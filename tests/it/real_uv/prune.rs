@@ -203,6 +203,43 @@ fn what_comes_back_on_ext4_is_what_was_predicted() {
 }
 
 #[test]
+fn room_that_emptying_the_trash_makes_is_not_taken_from_the_cache() {
+    let Some(mounted) = Mounted::new("ext4", 256) else { return };
+    let Some(sandbox) = Sandbox::new(mounted.path()) else { return };
+    let wheels = sandbox.path("wheels");
+    for name in ["one", "two"] {
+        Wheel::new(name, "1.0").bulk(&format!("{name}/bulk.bin"), 12_288).save(&wheels);
+    }
+    let places = ["--no-index", "--find-links", wheels.to_str().unwrap()];
+    let gone = sandbox.install("gone", "copy", &[&places[..], &["one", "two"]].concat());
+    std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    let grace = ["--grace", "0h", "--allow", "most,no-environments"];
+    ran(&mut sandbox.cachetui(&[&["prune", "one", "--yes", "--trash"], &grace[..]].concat()));
+    // What the user may write, of which cachetui speaks, too.
+    let free = || {
+        mounted.free();
+        sandbox.json(&["list"])["cache"]["space"]["available"].as_u64().unwrap()
+    };
+    let mebibytes = |more: u64| (free() + (more << 20)).to_string();
+    let plan = |least: &str| {
+        let keep = ["prune", "--unused", "--keep-free", least, "--dry-run"];
+        sandbox.json(&[&keep[..], &grace].concat())["plan"].clone()
+    };
+    let little = plan(&mebibytes(6));
+    assert_eq!(little["steps"], serde_json::json!([]), "{little:#}");
+    assert!(little["warnings"][0].as_str().unwrap().contains("lie in the trash"), "{little:#}");
+    let least = mebibytes(18);
+    let much = plan(&least);
+    assert_eq!((&much["steps"][0]["name"], much["steps"].as_array().unwrap().len()), (&"two".into(), 1));
+    // Together they make the room that was asked for.
+    let keep = ["prune", "--unused", "--keep-free", &least, "--yes"];
+    ran(&mut sandbox.cachetui(&[&keep[..], &grace].concat()));
+    assert!(free() < least.parse().unwrap());
+    ran(&mut sandbox.cachetui(&["trash", "purge", "--yes"]));
+    assert!(free() >= least.parse().unwrap());
+}
+
+#[test]
 fn under_uv_run_a_prune_is_busy_and_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let Some(sandbox) = Sandbox::new(directory.path()) else { return };

@@ -23,7 +23,7 @@ mod step;
 mod unread;
 mod watch;
 
-pub use advice::{Advice, advice};
+pub use advice::{Advice, advice, relink_first};
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};

@@ -413,7 +413,7 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
         let mut bucket = Bucket {
             name: part.name.to_string_lossy().into_owned(),
             known: part.bucket.is_some_and(crate::uv::bucket::Bucket::is_known)
-                || part.name == crate::snapshot::TRASH,
+                || part.name == crate::uv::bucket::TRASH,
             files: 0,
             logical: 0,
             disk: 0,

@@ -22,7 +22,7 @@ pub mod scope;
 pub use damage::{Damage, DamagedLink, link_beside};
 pub use entry::{
     Bucket, Cache, Doubt, Entry, EntryKind, EntryState, LastUse, LastUseEvidence, Links, Origin, Source,
-    Space, TRASH,
+    Space,
 };
 pub use environment::{
     Distribution, DistributionState, Environment, EnvironmentKind, FileBytes, FileCounts, FoundBy, Health,

@@ -1,7 +1,9 @@
 //! Unlinks what lies in the trash, through directory handles.
 //!
-//! No symlink is followed, no mount is entered, and nothing outside the trash is touched whatever is swapped meanwhile. No
-//! lock is held: nothing leads here.
+//! No symlink is followed, no mount is entered, and nothing outside the trash is touched whatever is swapped meanwhile.
+//!
+//! Nothing leads here, so the lock is held with others: installing goes on. It keeps away `uv cache prune` and `uv cache
+//! clean`, which remove the trash as well and fail when something vanishes beneath them (uv 0.13.8).
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -13,6 +15,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::FileKind;
 use crate::disk::walk;
 use crate::linker::{Error, Missing, Place, Root};
+use crate::lock::HoldsCache;
 
 /// How deep a removal goes before it moves what is deeper up, so as not to hold a handle for each level.
 const DEEPEST: usize = 64;
@@ -27,7 +30,8 @@ pub struct Removed {
 }
 
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
-pub fn purge(cache: &Path, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+pub fn purge(lock: &impl HoldsCache, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+    let cache = lock.cache();
     let mut errors = Vec::new();
     let opened = crate::disk::canonical(cache)
         .map_err(|error| Error::new("find the cache", cache, error))

@@ -19,7 +19,7 @@ use crate::linker::{Error, Missing, Place, Root};
 use crate::uv::bucket::{Bucket, BucketKind};
 
 /// The directory in the cache's root.
-pub use crate::snapshot::TRASH as DIRECTORY;
+pub use crate::uv::bucket::TRASH as DIRECTORY;
 
 /// Ends the name of a run that is being purged and cannot be put back any more.
 const PURGING: &str = ".purging";

@@ -22,7 +22,7 @@ use crate::apply::{self, Outcome, Report, State, check, journal, measure, purge,
 use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
-use crate::lock::{CacheExclusive, holder};
+use crate::lock::{CacheExclusive, Refused, holder};
 use crate::plan::{At, Plan, Step, plan};
 use crate::snapshot::{Evidence, Snapshot};
 use crate::worker;
@@ -71,6 +71,17 @@ pub(super) struct Hosted<Answer> {
     pub(super) notes: Vec<String>,
     /// Whether Ctrl-C was pressed meanwhile.
     pub(super) interrupted: bool,
+}
+
+/// What became of emptying the trash.
+#[derive(Default)]
+pub(super) struct Emptied {
+    /// What could not be deleted, and what to do about it, as sentences. Not escaped.
+    pub(super) left: Vec<String>,
+    /// What is worth saying of the locks. Not escaped.
+    pub(super) notes: Vec<String>,
+    /// Whether somebody stopped it.
+    pub(super) stopped: bool,
 }
 
 /// A plan that may be carried out now, unless nothing is left of it, and what is no longer in it.
@@ -166,32 +177,38 @@ impl Ground<'_> {
         if hosted.interrupted { Err(Failure::quiet(INTERRUPTED)) } else { Ok((lock, hosted.notes)) }
     }
 
-    /// Unlinks what lies in some runs of the trash, and what an interrupted run left there. Tells what could not be
-    /// removed, and whether it was stopped.
-    pub(super) fn purge(&self, mut runs: Vec<trash::Run>) -> Result<(Vec<String>, bool), Failure> {
+    /// Unlinks what lies in some runs of the trash, and what an interrupted run left there, under the cache's lock, held
+    /// with others. Refused, nothing was unlinked.
+    pub(super) fn purge(&self, mut runs: Vec<trash::Run>) -> Result<Result<Emptied, Refused>, Failure> {
         for run in trash::runs(self.cache).unwrap_or_default() {
             if run.is_purging() && !runs.contains(&run) {
                 runs.push(run);
             }
         }
-        let cache = self.cache.to_owned();
-        let task = worker::start(move |cancel, progress| purge::purge(&cache, &runs, cancel, progress));
-        let describe =
-            |counts: Counts| format!("Deleting: {}", human::counted(counts.files, "file", "files"));
-        let (errors, stopped) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
-        let mut told: Vec<String> = Vec::new();
+        let work = |host: &Host<'_>| {
+            let lock = host.shared(self.cache)?;
+            host.working("deleting");
+            Ok(purge::purge(&lock, &runs, host.cancel, host.progress))
+        };
+        let hosted = hosted(self.places, self.surroundings, self.view, work)?;
+        let Hosted { answer, notes, interrupted: stopped } = hosted;
+        let errors = match answer {
+            Ok(errors) => errors,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let mut left = Vec::new();
         // That it was stopped is no failure where somebody stopped it.
         let is_stop =
             |error: &&crate::disk::Error| stopped && error.source.kind() == io::ErrorKind::Interrupted;
         for error in errors.iter().filter(|error| !is_stop(error)) {
-            told.push(format!("{error}: {}.", crate::disk::error::words(&error.source)));
+            left.push(format!("{error}: {}.", crate::disk::error::words(&error.source)));
         }
-        if stopped || !told.is_empty() {
-            told.push(
+        if stopped || !left.is_empty() {
+            left.push(
                 "What is left of it lies in the trash: `cachetui trash purge` deletes that too.".to_owned(),
             );
         }
-        Ok((told, stopped))
+        Ok(Ok(Emptied { left, notes, stopped }))
     }
 
     /// The free bytes of the cache's volume once its filesystem has written what it has put off, which may take a while.
@@ -285,14 +302,23 @@ impl Ground<'_> {
         done.report.outcomes = committed.outcomes;
         match committed.trash {
             Some(run) if keep || interrupted || committed.stuck => {
-                done.report.trash = Some(crate::plan::At::new(&run.path()));
+                done.report.trash = Some(At::new(&run.path()));
             }
-            Some(run) => {
-                let (told, stopped) = self.purge(vec![run])?;
-                done.left_over = !told.is_empty();
-                done.interrupted |= stopped;
-                notes.extend(told);
-            }
+            Some(run) => match self.purge(vec![run.clone()])? {
+                Ok(emptied) => {
+                    done.left_over = !emptied.left.is_empty();
+                    done.interrupted |= emptied.stopped;
+                    notes.extend(emptied.left);
+                }
+                Err(refused) => {
+                    done.report.trash = Some(At::new(&run.path()));
+                    done.left_over = true;
+                    done.interrupted |= matches!(refused, Refused::Cancelled { .. });
+                    notes.push(format!(
+                        "{refused}: what was removed lies in the trash, and `cachetui trash purge` deletes it."
+                    ));
+                }
+            },
             None => {}
         }
         let is_there = done.report.trash.is_none() && done.report.count(State::Done) > 0;

@@ -33,6 +33,15 @@ pub(super) struct Held {
     path: PathBuf,
 }
 
+impl Drop for Held {
+    /// Closing alone would not do: a process that another thread is starting at this moment has the file open, and with it
+    /// the lock, until it has become another program.
+    fn drop(&mut self) {
+        // It is closed next whatever this answers.
+        drop(self.file.unlock());
+    }
+}
+
 /// Who may use a lock file that has to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -252,6 +261,18 @@ mod tests {
         assert_eq!(mode(&path), 0o640);
         assert_eq!(std::fs::read(&path).unwrap(), b"content");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_process_that_is_just_being_started_does_not_keep_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".lock");
+        let first = held(&path, Share::Exclusive);
+        // What a process has between fork(2) and execve(2).
+        let inherited = first.file.try_clone().unwrap();
+        drop(first);
+        drop(held(&path, Share::Exclusive));
+        drop(inherited);
     }
 
     #[test]

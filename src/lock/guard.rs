@@ -22,10 +22,10 @@ use super::holder::Share;
 use super::waiting::{self, Waiting};
 use crate::disk::{self, FileStat};
 use crate::human::escape_os;
-use crate::uv::bucket;
+use crate::uv::bucket::{self, TRASH};
 
-/// What uv leaves in a cache that it has emptied.
-const LEFT: [&str; 4] = [".git", ".gitignore", ".lock", "CACHEDIR.TAG"];
+/// What uv leaves in a cache that it has emptied, and what cachetui does.
+const LEFT: [&str; 5] = [".git", ".gitignore", ".lock", "CACHEDIR.TAG", TRASH];
 
 /// Both locks of one resource, uv's and cachetui's. uv's is released first.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What a person can do about contents that are not as `RECORD` says.
+//! What a person can do about contents that are not as `RECORD` says, and about what environments keep in the cache.
 //!
 //! Nothing of this is done by itself: whose edit it is, and whether it was meant, only a person knows.
 
@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::repair::Command;
+use super::{At, KeptBecause, Plan};
 use crate::scan::verify::{Fault, Finding, Verified};
 use crate::snapshot::{EnvironmentIndex, Snapshot};
 
@@ -72,13 +73,34 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     all
 }
 
+/// What can be done about what a plan keeps because environments reach it by symlink: link them otherwise.
+pub fn relink_first(snapshot: &Snapshot, plan: &Plan) -> Option<Advice> {
+    let protected = plan.kept.iter().filter_map(|kept| match &kept.because {
+        KeptBecause::Protected { environments } => Some(environments),
+        _ => None,
+    });
+    let roots: BTreeSet<&At> = protected.flatten().collect();
+    let mut start = vec!["cachetui".to_owned()];
+    start.extend(other_cache(snapshot));
+    start.extend(["relink", "--link-mode", "copy"].map(str::to_owned));
+    let roots: Vec<String> = roots.into_iter().map(|at| at.path().display().to_string()).collect();
+    (!roots.is_empty()).then(|| Advice {
+        text: "What is reached by symlinks can go once these environments are linked otherwise:",
+        commands: vec![Command::new(start.iter().map(String::as_str), roots)],
+        keepers: Vec::new(),
+    })
+}
+
+/// The option that names the cache, where it is not the one that would be taken without.
+fn other_cache(snapshot: &Snapshot) -> Vec<String> {
+    let named = snapshot.cache.found_by.contains("--cache-dir");
+    let option = || vec!["--cache-dir".to_owned(), snapshot.cache.path.display().to_string()];
+    if named { option() } else { Vec::new() }
+}
+
 /// uv, told of the cache where it would take another one.
 fn uv(snapshot: &Snapshot) -> Vec<String> {
-    let mut words = vec!["uv".to_owned()];
-    if snapshot.cache.found_by.contains("--cache-dir") {
-        words.extend(["--cache-dir".to_owned(), snapshot.cache.path.display().to_string()]);
-    }
-    words
+    [vec!["uv".to_owned()], other_cache(snapshot)].concat()
 }
 
 /// What has to be installed again, and where.

@@ -5,6 +5,7 @@
 
 pub(super) mod bucket;
 pub(super) mod entry;
+pub(super) mod target;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::cache::Layout;
 use super::discover::{self, Search};
 use super::environments::{Candidate, EntryFacts};
+use super::failed::Failed;
 use super::{Gathered, Request, registry};
 use crate::disk::FileStat;
 use crate::snapshot::FoundBy;
@@ -67,7 +68,7 @@ pub(super) fn candidates(
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
             registry::Today::OutOfReach(error) => match error {
-                Some(error) => search.unreached(&item.path, "look for an environment", &error),
+                Some(error) => search.out_of_reach(&item.path, "look for an environment", &error),
                 None => search.unreached.push(item.path.clone()),
             },
             registry::Today::Gone => search.absent.push(item.path.clone()),
@@ -84,7 +85,8 @@ pub(super) fn candidates(
             }
             Err(error) => {
                 search.problems.push(super::problem(path.clone(), "read the directory", &error));
-                search.unreached(path, "read the directory", &error);
+                search.unreached.push(path.clone());
+                search.failed.push(Failed::named(path, "read the directory", &error));
             }
         }
     }
@@ -168,10 +170,10 @@ fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
                         search.bystanders.extend(stat.ok().map(|print| (path, print)));
                     }
                     Err(error) if discover::is_absence(&error) => {}
-                    Err(error) => search.unreached(&path, "read the directory", &error),
+                    Err(error) => search.out_of_reach(&path, "read the directory", &error),
                 },
                 Err(error) if !discover::is_absence(&error) => {
-                    search.unreached(site, "look for distributions", &error);
+                    search.out_of_reach(site, "look for distributions", &error);
                 }
                 Err(_) => {}
             }

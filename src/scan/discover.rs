@@ -297,12 +297,12 @@ impl Search {
         match answer {
             Ok(found) => self.found.extend(found),
             Err(error) if is_absence(&error) => {}
-            Err(error) => self.unreached(path, "look for an environment", &error),
+            Err(error) => self.out_of_reach(path, "look for an environment", &error),
         }
     }
 
     /// Takes note of where an environment is, or may be, that nobody can look at.
-    pub(super) fn unreached(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
+    pub(super) fn out_of_reach(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
         self.unreached.push(path.to_owned());
         self.failed.extend(Failed::of(path, operation, error));
     }
@@ -311,7 +311,7 @@ impl Search {
     /// more: of environments that uv made there it has records.
     fn faulted(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
         if is_fault(error) {
-            self.unreached(path, operation, error);
+            self.out_of_reach(path, operation, error);
         }
     }
 }

@@ -21,6 +21,11 @@ pub(super) struct Failed {
 }
 
 impl Failed {
+    /// The failure to look at what somebody said is there.
+    pub(super) fn named(path: &Path, operation: &'static str, error: &io::Error) -> Self {
+        Self { problem: super::problem(path.to_owned(), operation, error), fault: true }
+    }
+
     /// What an error means; nothing where nothing is there, or where the error is one of our own making.
     pub(super) fn of(path: &Path, operation: &'static str, error: &io::Error) -> Option<Self> {
         let tells = is_absence(error) || error.raw_os_error().is_none();

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
 use crate::disk::{FileKind, FileStat, volume, walk};
-use crate::snapshot::{
-    EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot, TRASH,
-};
+use crate::snapshot::{EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot};
+use crate::uv::bucket::TRASH;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::link::archive_target;
 use crate::uv::shard::{self, Place};

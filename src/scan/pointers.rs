@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use super::cache::Layout;
-use super::cache::bucket::{Prefix, RawPointer, Target, prefix};
+use super::cache::bucket::{Prefix, RawPointer, prefix};
+use super::cache::target::Target;
 use super::candidates::ById;
 use super::failed::{self, Failed};
 use super::print;

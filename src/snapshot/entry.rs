@@ -6,9 +6,7 @@ use jiff::Timestamp;
 
 use super::id::{EntryKey, PointerIndex};
 use super::print::TreePrint;
-
-/// The directory in a cache's root in which cachetui keeps what it removed, until that is purged or put back.
-pub const TRASH: &str = ".cachetui-trash";
+use crate::uv::bucket::TRASH;
 
 /// The cache itself.
 #[derive(Clone, Debug, Default)]

@@ -7,6 +7,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
+/// The directory beside the buckets in which cachetui keeps what it removed, until that is purged or put back.
+pub const TRASH: &str = ".cachetui-trash";
+
 /// What a bucket holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BucketKind {

@@ -3,7 +3,7 @@
 //! A task takes the cache's lock itself, waits for it as long as uv would, and gives it back before anything slow happens.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::apply::restore::Restored;
 use crate::apply::{self, Freed, Report, Run, State, check, purge};
 use crate::control::{Cancel, Progress};
 use crate::disk::{volume, walk};
-use crate::lock::{HoldsCache as _, Refused, ancestor, holder};
+use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
 use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
 use crate::plan::{At, DetachPlan, Plan};
 use crate::scan::verify::{Verified, Wanted, verify};
@@ -191,8 +191,9 @@ impl Working<'_> {
                 Ok(Done::Restored(restored))
             }
             Task::Purge(runs) => {
+                let lock = host.shared(cache).map_err(|refused| explained(&refused))?;
                 host.working("unlinking");
-                Ok(self.purge(&runs))
+                Ok(self.purge(&lock, &runs))
             }
         }
     }
@@ -210,11 +211,10 @@ impl Working<'_> {
         }
     }
 
-    fn purge(&self, runs: &[Run]) -> Done {
-        let cache: &Path = &self.ground.cache;
-        let free = || volume::space(cache).map(|(_, available)| available);
+    fn purge(&self, lock: &CacheShared, runs: &[Run]) -> Done {
+        let free = || volume::space(lock.cache()).map(|(_, available)| available);
         let before = free();
-        let errors = purge::purge(cache, runs, self.host.cancel, self.host.progress);
+        let errors = purge::purge(lock, runs, self.host.cancel, self.host.progress);
         let freed = before.zip(free()).map(|(before, after)| after.saturating_sub(before));
         Done::Purged { freed, errors: errors.iter().map(|error| super::chain(error)).collect() }
     }

@@ -270,7 +270,7 @@ fn a_budget_counts_what_two_entries_share_once_and_what_stays_with_others_not_at
 #[test]
 fn what_lies_in_the_trash_counts_as_free_where_that_is_known_and_the_plan_says_so() {
     let mut snapshot = sample::presentable();
-    let trash = bucket(cachetui::snapshot::TRASH, 0);
+    let trash = bucket(cachetui::uv::bucket::TRASH, 0);
     snapshot.cache.buckets.push(cachetui::snapshot::Bucket { disk: 120 << 20, single: 100 << 20, ..trash });
     let available = snapshot.cache.space.unwrap().available;
     let keep_free = |snapshot: &Snapshot, bytes: u64| {

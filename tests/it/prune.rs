@@ -1,5 +1,7 @@
 //! `prune`, `apply`, `undo` and `trash` as a person or a program calls them, on a small cache.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod emptying;
 mod hostile;
 mod places;
 mod stale;
@@ -153,8 +155,8 @@ fn environment(root: &Path, cache: &Path) {
 /// Installs an entry by symlinks.
 fn install(site: &Path, cache: &Path, id: &str, info: &str, files: &[&str]) {
     let entry = cache.join("archive-v0").join(id);
-    let metadata = format!("{info}/METADATA");
-    for file in files.iter().copied().chain([metadata.as_str()]) {
+    let own = [format!("{info}/METADATA"), format!("{info}/WHEEL")];
+    for file in files.iter().copied().chain(own.iter().map(String::as_str)) {
         std::fs::create_dir_all(site.join(file).parent().unwrap()).unwrap();
         symlink(entry.join(file), site.join(file)).unwrap();
     }
@@ -296,6 +298,14 @@ fn what_an_environment_reaches_by_symlink_stays_even_when_it_is_named() {
     assert!(told.stdout.contains("Nothing to remove."), "{}", told.stdout);
     assert!(told.stdout.contains("code/proj/.venv` would break"), "{}", told.stdout);
     assert_eq!(ground.listing(), before);
+    // What is said to help does.
+    let command = told.stdout.lines().find_map(|line| line.strip_prefix("  cachetui ")).unwrap();
+    let words: Vec<&str> = command.split(' ').skip_while(|word| *word != "relink").collect();
+    assert!(words.last().unwrap().ends_with("code/proj/.venv"), "{command}");
+    ground.done(&[&words[..], &["--yes"]].concat());
+    let told = ground.done(&["prune", "--package", "demo-c==1.0", "--yes"]);
+    assert!(told.stdout.contains("Removing 1 entry"), "{}", told.stdout);
+    ground.environment_is_whole();
     let unknown = ground.run(&["prune", "demo-x", "--yes"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.stderr.contains("No entry is called `demo-x`"), "{}", unknown.stderr);

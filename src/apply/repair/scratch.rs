@@ -135,6 +135,10 @@ mod tests {
         assert!(path.exists(), "what it started works there");
         child.kill().unwrap();
         child.wait().unwrap();
+        // A process that another test is starting at this moment may have the file for as long as that takes.
+        let file = File::open(path.join(LOCK)).unwrap();
+        file.lock().unwrap();
+        file.unlock().unwrap();
         sweep(temporary.path());
         assert!(!path.exists());
     }

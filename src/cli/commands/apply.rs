@@ -51,6 +51,7 @@ pub fn run(
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !arguments.carry_out.json {
         shown::review(&plan, view, writer)?;
+        super::prune::relink_first(&snapshot, &plan, view, writer)?;
         super::prune::lock_state(&ground, &prepared, &plan, writer)?;
     }
     let scope = json::scope_of(&plan);

@@ -5,7 +5,7 @@ mod overview;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cli::act::{self, Done, Ground, Origin};
@@ -56,6 +56,7 @@ pub fn run(
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !json {
         shown::review(&plan, view, writer)?;
+        relink_first(&snapshot, &plan, view, writer)?;
         lock_state(&ground, &prepared, &plan, writer)?;
     }
     if let Some(path) = &arguments.save {
@@ -126,6 +127,23 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
         allow: limits.allow.iter().copied().collect(),
     };
     Ok((prune, asked))
+}
+
+/// How to have what environments reach by symlink, for somebody who asked for it.
+pub(super) fn relink_first(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(advice) = crate::plan::relink_first(snapshot, plan).filter(|_| !view.quiet) else {
+        return Ok(());
+    };
+    writeln!(writer, "{}", view.wrapped(advice.text))?;
+    for command in &advice.commands {
+        writeln!(writer, "  {}", human::escape(&command.text()))?;
+    }
+    Ok(())
 }
 
 /// Who holds the cache, for somebody who is about to change it.

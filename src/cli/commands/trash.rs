@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::apply::restore::Restored;
 use crate::apply::trash::{self, Held};
 use crate::apply::{self, Freed, Run, State};
-use crate::cli::act::Ground;
+use crate::cli::act::{Emptied, Ground};
 use crate::cli::args::Places;
 use crate::cli::args::prune::{TrashArguments, TrashCommand, TrashPurgeArguments};
 use crate::cli::confirm;
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED};
+use crate::cli::locking;
 use crate::cli::print::json::plan::{self as json, RestoredRow, RunRow};
 use crate::cli::print::{Cell, Column, Paint, Table, View};
 use crate::cli::request::{self, Prepared};
@@ -241,7 +242,7 @@ fn purge(
     let mut end = Purged { freed: Freed { predicted, ..Freed::default() }, ..Purged::default() };
     if !arguments.dry_run && !chosen.is_empty() {
         let before = ground.settled()?;
-        (end.notes, end.stopped) = ground.purge(chosen)?;
+        end.emptied = ground.purge(chosen)?.map_err(locking::failure)?;
         let after = ground.settled()?;
         end.freed.measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
     }
@@ -251,15 +252,15 @@ fn purge(
             dry_run: bool,
             purged: Vec<RunRow<'a>>,
             freed: &'a Freed,
-            notes: &'a [String],
+            notes: &'a [&'a str],
         }
         let purged = held.iter().map(|(run, held)| RunRow::new(run, held)).collect();
-        let body = Body { dry_run: arguments.dry_run, purged, freed: &end.freed, notes: &end.notes };
+        let body = Body { dry_run: arguments.dry_run, purged, freed: &end.freed, notes: &end.notes() };
         json::write(prepared.root(), &json::no_scope(), body, view, writer)?;
     } else {
         end.print(&number, held.is_empty(), arguments.dry_run, view, writer)?;
     }
-    match (end.stopped, end.notes.is_empty()) {
+    match (end.emptied.stopped, end.emptied.left.is_empty()) {
         (true, _) => Err(Failure::quiet(INTERRUPTED)),
         (false, false) => Err(Failure::quiet(FAILED)),
         (false, true) => Ok(()),
@@ -270,11 +271,14 @@ fn purge(
 #[derive(Default)]
 struct Purged {
     freed: Freed,
-    notes: Vec<String>,
-    stopped: bool,
+    emptied: Emptied,
 }
 
 impl Purged {
+    fn notes(&self) -> Vec<&str> {
+        self.emptied.notes.iter().chain(&self.emptied.left).map(String::as_str).collect()
+    }
+
     fn print(
         &self,
         number: &str,
@@ -283,8 +287,10 @@ impl Purged {
         view: &View,
         writer: &mut dyn Write,
     ) -> Result<(), Failure> {
-        for note in &self.notes {
-            writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&human::escape(note))))?;
+        for (paint, notes) in [(Paint::Notice, &self.emptied.notes), (Paint::Bad, &self.emptied.left)] {
+            for note in notes {
+                writeln!(writer, "{}", view.painted(paint, &view.wrapped(&human::escape(note))))?;
+            }
         }
         if view.quiet {
             return Ok(());
@@ -293,13 +299,13 @@ impl Purged {
         let text = match (nothing, dry_run, self.freed.measured) {
             (true, ..) => "The trash is empty.".to_owned(),
             (_, true, _) => format!("{number} would be deleted, which gives back {predicted}."),
-            (_, _, Some(measured)) if self.notes.is_empty() => {
+            (_, _, Some(measured)) if self.emptied.left.is_empty() => {
                 format!(
                     "Deleted {number}: {predicted} should come back; the volume has {} more free.",
                     human::bytes(measured)
                 )
             }
-            _ if self.notes.is_empty() => format!("Deleted {number}."),
+            _ if self.emptied.left.is_empty() => format!("Deleted {number}."),
             _ => return Ok(()),
         };
         writeln!(writer, "{}", view.wrapped(&text))?;

@@ -110,9 +110,7 @@ fn at_least(bytes: u64, certainty: Certainty) -> String {
 fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
     match kept {
         KeptBecause::Protected { .. } => {
-            let text = "reached by symlinks of environments, which would break; `cachetui relink ENV \
-                        --link-mode copy` frees them";
-            (0, text, "reached by symlinks")
+            (0, "reached by symlinks of environments, which would break", "reached by symlinks")
         }
         KeptBecause::Used { .. } => (1, "used by environments", "used"),
         KeptBecause::HeldElsewhere { .. } => (

@@ -13,6 +13,7 @@ use super::super::failed::Failed;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
+use super::target::{self, Target};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
@@ -21,9 +22,8 @@ use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
 use crate::uv::bucket::BucketKind;
 use crate::uv::distribution::WheelFilename;
 use crate::uv::interpreter::InterpreterRecord;
-use crate::uv::link::{self, ArchivePath};
-use crate::uv::link_file::{self, LinkFile};
-use crate::uv::pointer::{self, ArchivePointer, Payload};
+use crate::uv::link::ArchivePath;
+use crate::uv::pointer;
 use crate::uv::shard::{self, Place};
 
 /// The bytes of one bucket.
@@ -48,23 +48,6 @@ pub(in crate::scan) struct RawPointer {
     pub(in crate::scan) stat: FileStat,
     pub(in crate::scan) target: Target,
     pub(in crate::scan) place: Place,
-}
-
-/// What a pointer says.
-#[derive(Clone, Debug)]
-pub(in crate::scan) enum Target {
-    /// A path into an archive bucket, and the text it came from.
-    Path(ArchivePath, PathBuf),
-    /// An entry of this cache, by bucket and id.
-    Entry { bucket: String, id: String },
-    /// The id of an entry of this cache, and what else the pointer knows of it.
-    Id(ArchivePointer),
-    /// Somewhere else.
-    Elsewhere(PathBuf),
-    /// Nothing that could be understood, and why.
-    Malformed(String),
-    /// What an error kept from being read.
-    Unread(String),
 }
 
 struct BucketVisitor<'a> {
@@ -174,7 +157,7 @@ impl BucketVisitor<'_> {
         let relative = Path::new(self.name).join(parent.relative()).join(name);
         let place = shard::place(&relative);
         let (form, target) = match stat.kind {
-            FileKind::Symlink => match (&place, symlink(parent, name)) {
+            FileKind::Symlink => match (&place, target::symlink(parent, name)) {
                 // Wherever it lies: what leads into an entry is a pointer.
                 (Place::Other, Ok(target @ Target::Path(..))) => (PointerForm::Symlink, target),
                 (Place::Other, Ok(_)) => return,
@@ -187,15 +170,15 @@ impl BucketVisitor<'_> {
             },
             FileKind::File => match (&place, extension(name)) {
                 (Place::Wheel { .. }, Some("http")) => {
-                    let target = archive(parent, name, pointer::parse_http);
+                    let target = target::archive(parent, name, pointer::parse_http);
                     (PointerForm::Http, self.target(parent, name, "read the file", target))
                 }
                 (Place::Wheel { .. }, Some("rev")) => {
-                    let target = archive(parent, name, pointer::parse_rev);
+                    let target = target::archive(parent, name, pointer::parse_rev);
                     (PointerForm::Rev, self.target(parent, name, "read the file", target))
                 }
                 _ if is_link_place(&place, name) => {
-                    let target = link_file(parent, name);
+                    let target = target::link_file(parent, name);
                     (PointerForm::LinkFile, self.target(parent, name, "read the file", target))
                 }
                 (Place::Other, Some("http" | "rev")) if !is_revision(name) => {
@@ -364,45 +347,6 @@ fn is_link_place(place: &Place, name: &OsStr) -> bool {
             Place::BuiltWheel { .. } => WheelFilename::parse_stem(name).is_some(),
             _ => false,
         }
-}
-
-fn symlink(parent: &Directory<'_>, name: &OsStr) -> io::Result<Target> {
-    let text = parent.read_link(name)?;
-    Ok(match link::archive_target(&text) {
-        Some(path) => Target::Path(path, text),
-        None => Target::Elsewhere(text),
-    })
-}
-
-fn link_file(parent: &Directory<'_>, name: &OsStr) -> io::Result<Target> {
-    let bytes = parent.read(name, link_file::LONGEST_FILE as u64)?;
-    Ok(match link_file::parse(&bytes) {
-        Ok(LinkFile::Text(target)) => Target::Entry { bucket: target.bucket, id: target.id },
-        Ok(LinkFile::Wide(units)) => {
-            let text = link_file::wide_to_path(&units);
-            match link::archive_target(&text) {
-                Some(path) => Target::Path(path, text),
-                None => Target::Malformed(
-                    "It is neither the path of an entry nor any other path uv writes".to_owned(),
-                ),
-            }
-        }
-        Err(error) => Target::Malformed(error.to_string()),
-    })
-}
-
-fn archive(
-    parent: &Directory<'_>,
-    name: &OsStr,
-    parse: impl Fn(&[u8]) -> Result<Payload, pointer::PointerError>,
-) -> io::Result<Target> {
-    Ok(match parse(&parent.read(name, pointer::LONGEST_FILE as u64)?) {
-        Ok(Payload::Archive(archive)) => Target::Id(archive),
-        Ok(Payload::Revision { .. }) => {
-            Target::Malformed("It names a revision where an entry belongs".to_owned())
-        }
-        Err(error) => Target::Malformed(error.to_string()),
-    })
 }
 
 /// Where the prefix of an archive path leads, seen from the directory (relative to the root) its link lies in.

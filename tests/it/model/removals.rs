@@ -190,7 +190,7 @@ impl World {
         let runs = trash::runs(self.made.cache()).unwrap();
         let cached = self.cached();
         self.harmless("purge", |world| {
-            let errors = purge::purge(world.made.cache(), &runs, &Cancel::default(), &Progress::default());
+            let errors = purge::purge(&world.lock(), &runs, &Cancel::default(), &Progress::default());
             assert!(errors.is_empty(), "{errors:?}");
         });
         assert_eq!(self.cached(), cached);

@@ -220,3 +220,19 @@ fn a_prune_holds_the_trash_also_when_it_makes_it() {
     let moved = text.lines().position(|line| line.contains("renameat2(") && line.contains("archive-v0"));
     assert!(held.is_some() && held < moved, "{text}");
 }
+
+#[test]
+fn a_cache_without_any_bucket_gets_back_what_lies_in_its_trash() {
+    let ground = Ground::new();
+    ground.done(&["prune", "demo-b", "--yes", "--trash"]);
+    let cache = ground.cache();
+    let kept = ["CACHEDIR.TAG", ".gitignore", ".lock", ".cachetui-trash"];
+    for item in std::fs::read_dir(&cache).unwrap().map(Result::unwrap) {
+        if item.file_type().unwrap().is_dir() && !kept.contains(&item.file_name().to_str().unwrap()) {
+            std::fs::remove_dir_all(item.path()).unwrap();
+        }
+    }
+    std::fs::write(cache.join("CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55").unwrap();
+    ground.done(&["undo"]);
+    assert!(cache.join("archive-v0").exists());
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use cachetui::apply::{self, Run, State, purge};
 use cachetui::control::{Cancel, Progress};
+use cachetui::lock::CacheExclusive;
 
 use super::{Arena, FEW, Ground, MANY, Rounds, in_cache, in_trash};
 use crate::support::made;
@@ -73,13 +74,14 @@ fn purge(rounds: Rounds) {
     let arena = Arena::new();
     let inside = [&INSIDE[..], &["archive-v0/Alpha67890123456/alpha"]].concat();
     let places = in_trash(&arena.run, &inside);
-    let prepare = |ground: &Ground, _| (pruned(ground).0, ground.outside_the_trash());
-    let run = |ground: &Ground, (run, _): &(Run, _)| {
+    // Locked before: what is deleted is there for a moment only, and most swaps have to fall into that.
+    let prepare = |ground: &Ground, _| (pruned(ground).0, ground.outside_the_trash(), ground.lock());
+    let run = |_: &Ground, (run, _, lock): &(Run, _, CacheExclusive)| {
         let runs = std::slice::from_ref(run);
-        let errors = purge::purge(ground.made.cache(), runs, &Cancel::default(), &Progress::default());
+        let errors = purge::purge(lock, runs, &Cancel::default(), &Progress::default());
         (errors.is_empty(), !errors.is_empty())
     };
-    let check = |ground: &Ground, (_, outside): &(_, BTreeSet<u64>), when: &str| {
+    let check = |ground: &Ground, (_, outside, _): &(_, BTreeSet<u64>, _), when: &str| {
         let now = ground.inodes();
         assert!(outside.is_subset(&now), "{when}: files outside the trash are lost");
         ground.nothing_dangles(when);

@@ -20,6 +20,7 @@ mod relink;
 pub mod repair;
 mod request;
 mod step;
+mod unread;
 mod watch;
 
 pub use advice::{Advice, advice, relink_first};
@@ -30,6 +31,7 @@ pub use keep::{Kept, KeptBecause};
 pub use relink::{RelinkExpects, RelinkStep};
 pub use request::{Budget, Class, Pinned, Prune, Relink, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
+pub use unread::Unread;
 pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +79,9 @@ pub struct Scope {
     pub searched: Vec<At>,
     /// What could not be read below them.
     pub unread: Vec<At>,
+    /// What an error kept from being read, there or in the cache: what may depend on it is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Unread>,
     /// The environments that were found, but for those that `uvx`, `uv run` and scripts left in the cache.
     pub environments: u64,
 }
@@ -108,6 +113,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         scope: Scope {
             searched: snapshot.scope.roots.iter().map(|root| At::new(&root.path)).collect(),
             unread: snapshot.scope.unread.iter().map(|path| At::new(path)).collect(),
+            failed: unread::failed(snapshot),
             environments: environments(snapshot),
         },
         steps: Vec::new(),

@@ -21,6 +21,7 @@ pub mod discover;
 mod doubts;
 mod entries;
 mod environments;
+mod failed;
 pub mod files;
 mod groups;
 pub mod health;
@@ -218,12 +219,18 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.bystanders.dedup_by(|one, other| one.0 == other.0);
     snapshot.scope.absent = std::mem::take(&mut search.absent);
     snapshot.scope.unread.extend_from_slice(&search.unreached);
+    let mut failed = layout.failed.clone();
+    failed.append(&mut harvest.failed);
+    failed.append(&mut search.failed);
+    failed.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.failed)));
     snapshot.scope.dead_links = search.dead;
     snapshot.scope.dead_links.sort_unstable();
     snapshot.scope.dead_links.dedup();
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
-    pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot);
+    failed.extend(pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot));
+    snapshot.scope.failed = failed::failures(failed, request, &layout);
+    snapshot.problems.extend_from_slice(&snapshot.scope.failed);
     let unknown = filesystem.accounting == Accounting::Unknown;
     let held = groups::build(&table, &harvest, &readings, unknown, &layout.canonical, request.threads);
     snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &table, &readings);
@@ -257,6 +264,7 @@ struct Gathered {
     problems: Vec<Problem>,
     /// Whether a bucket that holds pointers could not be read completely.
     pointers_unread: bool,
+    failed: Vec<failed::Failed>,
 }
 
 fn first_round(
@@ -314,13 +322,18 @@ fn first_round(
 }
 
 fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { pointers_unread: layout.unread, ..Gathered::default() };
     gathered
         .facts
         .resize_with(layout.keys.len(), || cache::entry::Facts { unread: true, ..Default::default() });
     let mut search = Search::default();
+    if layout.unread {
+        search.unreached.push(layout.root.clone());
+    }
     for state in states {
         let harvest = state.harvest;
+        gathered.failed.extend(harvest.failed);
+        search.unreached.extend(harvest.unreached);
         gathered.records.push(harvest.records);
         for (number, facts) in harvest.entries {
             gathered.facts[number] = facts;
@@ -404,12 +417,13 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
             files: 0,
             logical: 0,
             disk: 0,
+            single: 0,
             moved: part.moved,
             print: TreePrint::default(),
         };
         if let Some(sums) = harvest.parts.get(&number) {
             (bucket.files, bucket.logical, bucket.disk) = (sums.files, sums.logical, sums.disk);
-            bucket.print = sums.print;
+            (bucket.single, bucket.print) = (sums.single, sums.print);
         }
         if part.is(BucketKind::Archive) {
             let own = |entry: &Entry| *entry.key.bucket == *bucket.name;

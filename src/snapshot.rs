@@ -29,7 +29,7 @@ pub use environment::{
     LinkMode, Manager, Mode, Project,
 };
 pub use files::{FileFate, FileRow, FilesRequest};
-pub use group::{Certainty, Group, Holder, Outside, Reclaimable, Selection};
+pub use group::{Certainty, Given, Group, Holder, Outside, Reclaimable, Selection};
 pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
 pub use object::StoreObject;
 pub use pointer::{Pointer, PointerForm, PointerState};
@@ -165,6 +165,14 @@ impl Snapshot {
     /// What deleting entries and environments one after the other gives back: the sum is what deleting all of them does.
     pub fn reclaimable_in_order(&self, order: &[Holder]) -> Vec<Reclaimable> {
         group::reclaimable_in_order(&self.groups, order)
+    }
+
+    /// What goes with entries and environments of the cache that go one after the other.
+    pub fn given_in_order(&self, order: &[Holder]) -> Vec<Given> {
+        group::given_in_order(&self.groups, order, |holder| match holder {
+            Holder::Environment(index) => self.cache.relative(&self.environment(index).path).is_some(),
+            Holder::Entry(_) | Holder::Store | Holder::Cache => true,
+        })
     }
 
     /// What deleting each entry alone gives back, in the order of [`Snapshot::entries`].

@@ -14,6 +14,7 @@ pub mod clear;
 pub mod fetch;
 mod report;
 pub mod restore_links;
+mod scratch;
 
 use std::path::{Component, Path};
 
@@ -34,6 +35,7 @@ pub use clear::clear;
 pub use fetch::fetch;
 pub use report::{LinkOutcome, RepairOutcome, RepairReport};
 pub use restore_links::restore_links;
+pub use scratch::sweep;
 
 /// Links the files of the steps that are about one environment. `progress` counts files and bytes.
 ///

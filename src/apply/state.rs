@@ -33,6 +33,18 @@ fn sweep(directory: &Path) {
     }
 }
 
+/// Whether a process has certainly ended, as far as this machine knows its processes.
+#[cfg(unix)]
+pub(super) fn is_gone(process: u32) -> bool {
+    !runs(process)
+}
+
+/// Whether a process has certainly ended: not known.
+#[cfg(not(unix))]
+pub(super) fn is_gone(_process: u32) -> bool {
+    false
+}
+
 /// Whether a process of this machine has a number. One of another machine that shares the directory may be taken for
 /// gone: then it cannot save its file, and says so.
 #[cfg(unix)]

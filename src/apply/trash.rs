@@ -75,10 +75,13 @@ impl Run {
         Err(Error::new("create a directory in", trash.path(), last))
     }
 
-    /// Whether it is there.
+    /// Whether it is there, or may be.
     pub(super) fn is_there(&self, cache: &Root) -> bool {
-        let trash = cache.directory(Path::new(DIRECTORY), Missing::Fail);
-        trash.is_ok_and(|trash| trash.find(&self.name).is_ok_and(|found| found.is_some()))
+        let trash = cache.directory(Path::new(DIRECTORY), Missing::Fail).map_err(|error| error.source);
+        match trash.and_then(|trash| trash.find(&self.name)) {
+            Ok(found) => found.is_some(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// Moves something into the trash, where it lies at the same path as in the cache; answers with its directory there.

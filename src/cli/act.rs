@@ -341,6 +341,24 @@ pub(super) fn refused(plan: &Plan) -> Option<Failure> {
     })
 }
 
+/// The failure of a run whose plan kept something only because it, or what it depends on, could not be read.
+pub(super) fn unread(plan: &Plan) -> Option<Failure> {
+    let kept = plan.unread().count() as u64;
+    let first = plan.scope.failed.first().filter(|_| kept > 0)?;
+    let path = human::escape_os(first.at.path().as_os_str()).into_owned();
+    let more = match plan.scope.failed.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {}", human::counted(more as u64, "more path", "more paths")),
+    };
+    let (things, were) = (human::counted(kept, "thing", "things"), if kept == 1 { "was" } else { "were" });
+    let text = format!(
+        "{things} {were} kept because of what could not be read: `{path}` ({}){more}.",
+        first.message
+    );
+    let hint = "Once that can be read, the same command removes what nobody uses of it.";
+    Some(Failure::message(FAILED, text).hint(hint))
+}
+
 /// The steps of a new plan that were in the one somebody has agreed to, and what became of the others.
 fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
     let key = |step: &Step| (step.action, step.at.clone());

@@ -1,21 +1,37 @@
 //! Keeps to a limit: no more is removed than it takes.
+//!
+//! What lies in the trash is given up already. A size does not count it, and room that emptying it is known to make counts
+//! as free: nothing is removed that has a price while something lies there that has none.
 
 use std::cmp::Reverse;
 
 use super::Price;
 use super::prune::Candidate;
 use super::request::Budget;
-use crate::snapshot::{Holder, Snapshot};
+use crate::human;
+use crate::snapshot::{Cache, Holder, Snapshot};
 
-/// Takes away what need not be removed for a limit to be kept, and gives it back. What was used longest ago goes first, of
-/// that what is easiest to get back, and of that what is largest; what cannot be had again goes last of all. The order of those that stay is theirs before.
-pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Candidate>) -> Vec<Candidate> {
+/// What comes of a limit.
+#[derive(Default)]
+pub(super) struct Limited {
+    /// What need not be removed for it.
+    pub(super) within: Vec<Candidate>,
+    /// What to know about it, as sentences.
+    pub(super) words: Vec<String>,
+}
+
+/// Takes away what need not be removed for a limit to be kept. What was used longest ago goes first, of that what is
+/// easiest to get back, and of that what is largest; what cannot be had again goes last of all. The order of those that
+/// stay is theirs before.
+pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Candidate>) -> Limited {
     if !budget.is_some() {
-        return Vec::new();
+        return Limited::default();
     }
-    let smaller = budget.max_size.map_or(0, |most| snapshot.cache.kept().saturating_sub(most));
+    let kept = snapshot.cache.kept();
     let available = snapshot.cache.space.map_or(0, |space| space.available);
-    let freed = budget.keep_free.map_or(0, |least| least.saturating_sub(available));
+    let free = available.saturating_add(snapshot.cache.trash_gives());
+    let smaller = budget.max_size.map_or(0, |most| kept.saturating_sub(most));
+    let freed = budget.keep_free.map_or(0, |least| least.saturating_sub(free));
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by_cached_key(|position| {
         let candidate = &candidates[*position];
@@ -25,18 +41,24 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
         (step.price == Price::Gone, used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
     });
     let holders: Vec<Holder> = order.iter().filter_map(|position| candidates[*position].holder).collect();
-    let mut answers = snapshot.reclaimable_in_order(&holders).into_iter();
-    let (mut gone, mut given, mut needed) = (0, 0, vec![false; candidates.len()]);
+    let mut answers = snapshot.given_in_order(&holders).into_iter();
+    let (mut gone, mut given, mut needed) = (0_u64, 0_u64, vec![false; candidates.len()]);
     for position in order {
         let candidate = &candidates[position];
-        let back = match candidate.holder {
-            Some(_) => answers.next().expect("there is an answer for each holder").bytes,
-            None => candidate.step.bytes.disk,
+        let (leaves, back) = match candidate.holder {
+            Some(_) => {
+                let answer = answers.next().expect("there is an answer for each holder");
+                (answer.leaves, answer.back)
+            }
+            None => (candidate.step.bytes.disk, candidate.step.bytes.disk),
         };
         if gone < smaller || given < freed {
             needed[position] = true;
-            gone += candidate.step.bytes.disk;
-            given += back;
+            let pointers = || candidate.step.pointers.iter().map(|pointer| pointer.expects);
+            let alone =
+                pointers().filter(|pointer| pointer.links == 1).map(|pointer| pointer.disk).sum::<u64>();
+            gone = gone.saturating_add(leaves).saturating_add(pointers().map(|pointer| pointer.disk).sum());
+            given = given.saturating_add(back).saturating_add(alone);
         }
     }
     let mut within = Vec::new();
@@ -49,5 +71,40 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
         }
         needs
     });
-    within
+    let words = words(&snapshot.cache, budget, kept.saturating_sub(gone), free.saturating_add(given));
+    Limited { within, words }
+}
+
+/// That a limit is not kept, and what the trash has to do with it.
+fn words(cache: &Cache, budget: Budget, kept: u64, free: u64) -> Vec<String> {
+    let mut words = Vec::new();
+    let too_large = budget.max_size.is_some_and(|most| kept > most);
+    let too_full = budget.keep_free.is_some_and(|least| free < least);
+    if too_large || too_full {
+        words.push(format!(
+            "That is all that may go, and the limit is not reached: the cache keeps {}, and {} are free.",
+            human::bytes(kept),
+            human::bytes(free)
+        ));
+    }
+    let Some(trash) = cache.trash().filter(|trash| trash.disk > 0) else { return words };
+    let takes = human::bytes(trash.disk);
+    if budget.max_size.is_some() {
+        words.push(format!(
+            "The trash takes {takes} more, which a size leaves out and `cachetui trash purge` gives back."
+        ));
+    }
+    if budget.keep_free.is_some() {
+        words.push(match cache.trash_gives() {
+            0 => format!(
+                "The trash takes {takes}, of which nobody knows how much comes back when it is emptied: others may have \
+                 the same bytes. Nothing was counted on; `cachetui trash purge` empties it."
+            ),
+            back => format!(
+                "Of what is to be free, {} are counted on that lie in the trash: `cachetui trash purge` gives them back.",
+                human::bytes(back)
+            ),
+        });
+    }
+    words
 }

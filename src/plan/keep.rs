@@ -46,6 +46,8 @@ pub enum KeptBecause {
     },
     /// It or something that may use it could not be read.
     Doubt,
+    /// An error kept it, something that may use it, or what may lead to it, from being read.
+    ReadFailed,
     /// A pointer that could not be understood may lead to it.
     UnclearPointer,
     /// It is not known what it is.
@@ -120,6 +122,9 @@ impl KeptBecause {
                 _ => format!("held elsewhere: {links} links were counted that were not found"),
             },
             Self::Doubt => "something that may use it could not be read".to_owned(),
+            Self::ReadFailed => {
+                "an error kept it, or something that may use it or lead to it, from being read".to_owned()
+            }
             Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
             Self::Unknown => "it is not known what it is".to_owned(),
             Self::Young { changed } => format!("changed {changed:.0}, too recently"),

@@ -15,7 +15,7 @@ use pep440_rs::Version;
 
 use super::step::Bytes;
 use super::{Action, At, Class, Kept, KeptBecause, Plan, PlannedPointer, Price, Prune, Step};
-use super::{budget, objects};
+use super::{budget, objects, unread};
 use crate::snapshot::{
     Entry, EntryIndex, EntryKind, EntryState, Environment, EnvironmentIndex, EnvironmentKind, Evidence,
     Holder, Origin, Project, Snapshot, What,
@@ -60,6 +60,9 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
             Some(because) => plan.kept.push(kept(&entry_path(entry), entry, because)),
         }
     }
+    if !request.classes.is_empty() {
+        plan.kept.extend(unread::unlisted(snapshot));
+    }
     chooser.environments(&mut candidates, plan);
     chooser.buckets(&mut candidates, plan);
     // Buckets first: what goes with one need not be moved out of it before.
@@ -68,8 +71,9 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
         (step.action != Action::RemoveBucket, Reverse(step.bytes.disk), step.at.clone())
     };
     candidates.sort_by_cached_key(order);
-    let within = budget::limit(snapshot, request.budget, &mut candidates);
-    for candidate in within {
+    let limited = budget::limit(snapshot, request.budget, &mut candidates);
+    plan.warnings.extend(limited.words);
+    for candidate in limited.within {
         let step = candidate.step;
         plan.kept.push(Kept {
             at: step.at,
@@ -167,7 +171,8 @@ impl<'a> Chooser<'a> {
         let alone = entry.pointers.is_empty();
         let nobody = matches!(entry.state, EntryState::Unused | EntryState::Unreferenced);
         let unclear = nobody || entry.state == EntryState::HeldElsewhere;
-        let wheel = entry.kind == EntryKind::Wheel;
+        // What could not be read may be a wheel.
+        let wheel = entry.kind == EntryKind::Wheel || entry.unread && entry.kind == EntryKind::Unknown;
         if self.named.contains(&index) {
             Some(Class::Named)
         } else if self.wants(Class::Unreferenced) && alone {
@@ -194,18 +199,18 @@ impl<'a> Chooser<'a> {
     fn against(&self, index: EntryIndex, entry: &Entry, class: Class) -> Option<KeptBecause> {
         let named = class == Class::Named;
         let known = Bucket::parse(OsStr::new(entry.key.bucket.as_ref())).is_some_and(Bucket::is_known);
-        if !known || entry.kind == EntryKind::Unknown && class != Class::Unreferenced {
+        let nameless = entry.kind == EntryKind::Unknown && !entry.unread && class != Class::Unreferenced;
+        if !known || nameless {
             return Some(KeptBecause::Unknown);
         }
         let moved = |bucket: &&crate::snapshot::Bucket| bucket.moved && *bucket.name == *entry.key.bucket;
         if self.snapshot.cache.buckets.iter().any(|bucket| moved(&bucket)) {
             return Some(KeptBecause::OtherFilesystem);
         }
-        if entry.unread || entry.doubt.is_some() {
-            return Some(KeptBecause::Doubt);
+        if let Some(because) = unread::against(self.snapshot, entry) {
+            return Some(because);
         }
-        let led = class == Class::Unreferenced && entry.state == EntryState::Unused;
-        if entry.unclear || led {
+        if class == Class::Unreferenced && entry.state == EntryState::Unused {
             return Some(KeptBecause::UnclearPointer);
         }
         match entry.state {
@@ -344,7 +349,7 @@ impl<'a> Chooser<'a> {
 
     fn against_environment(&self, environment: &Environment) -> Option<KeptBecause> {
         if environment.unread {
-            return Some(KeptBecause::Doubt);
+            return Some(unread::in_doubt(self.snapshot));
         }
         if environment.kind == EnvironmentKind::Central
             && let Some(because) = against_project(&environment.project)

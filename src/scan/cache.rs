@@ -5,11 +5,13 @@
 
 pub(super) mod bucket;
 pub(super) mod entry;
+pub(super) mod target;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::failed::Failed;
 use super::index::Records;
 use super::share::SharedExtent;
 use crate::disk::{self, FileKind, FileStat};
@@ -28,6 +30,9 @@ pub(super) struct Layout {
     /// The keys of all entries, ordered.
     pub(super) keys: Vec<EntryKey>,
     pub(super) problems: Vec<Problem>,
+    pub(super) failed: Vec<Failed>,
+    /// Whether it is not known of something in the root what it is.
+    pub(super) unread: bool,
     /// The user the root belongs to.
     pub(super) owner: u32,
     /// Allocated bytes of the root and of the archive buckets' own directories.
@@ -61,6 +66,9 @@ pub(super) struct Harvest {
     pub(super) problems: Vec<Problem>,
     /// Whether a bucket that holds pointers could not be read completely.
     pub(super) pointers_unread: bool,
+    /// Where an environment may be named, and nobody can look.
+    pub(super) unreached: Vec<PathBuf>,
+    pub(super) failed: Vec<Failed>,
 }
 
 impl Layout {
@@ -76,7 +84,15 @@ impl Layout {
         let mut layout = Self { canonical, ..Self::missing(root) };
         for item in std::fs::read_dir(root).map_err(failed)? {
             let item = item.map_err(failed)?;
-            let Ok(stat) = FileStat::of(&item.path()) else { continue };
+            let stat = match FileStat::of(&item.path()) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    let failed = Failed::of(&item.path(), "read the attributes", &error);
+                    layout.unread |= failed.is_some();
+                    layout.failed.extend(failed);
+                    continue;
+                }
+            };
             // A bucket may have been moved to another disk, with a symlink in its place; uv follows it.
             let moved = stat.kind == FileKind::Symlink && item.path().is_dir();
             let bucket = (stat.kind == FileKind::Directory || moved)
@@ -102,7 +118,8 @@ impl Layout {
         for part in layout.parts.iter().filter(|part| part.is(BucketKind::Archive)) {
             let name: Arc<str> = part.name.to_string_lossy().into();
             layout.disk += FileStat::of(&layout.root.join(&part.name)).map_or(0, |stat| stat.disk);
-            list_entries(&layout.root.join(&part.name), &name, &mut keys, &mut layout.problems);
+            let failed = list_entries(&layout.root.join(&part.name), &name, &mut keys, &mut layout.problems);
+            layout.failed.extend(failed);
         }
         keys.sort_unstable();
         layout.keys = keys;
@@ -124,35 +141,48 @@ impl Part {
     }
 }
 
-fn list_entries(directory: &Path, bucket: &Arc<str>, keys: &mut Vec<EntryKey>, problems: &mut Vec<Problem>) {
-    let failed = |error: &std::io::Error| Problem {
-        path: directory.to_owned(),
-        message: format!("Failed to read the directory: {}", disk::error::words(error)),
+/// Lists the entries of a bucket; answers what of it failed.
+fn list_entries(
+    directory: &Path,
+    bucket: &Arc<str>,
+    keys: &mut Vec<EntryKey>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Failed> {
+    let mut failed = Vec::new();
+    let mut fail = |path: &Path, operation, error: &std::io::Error| {
+        problems.push(super::problem(path.to_owned(), operation, error));
+        failed.extend(Failed::of(path, operation, error));
     };
     let items = match std::fs::read_dir(directory) {
         Ok(items) => items,
-        Err(error) => return problems.push(failed(&error)),
+        Err(error) => {
+            fail(directory, "read the directory", &error);
+            return failed;
+        }
     };
+    let mut odd = Vec::new();
     for item in items {
         let item = match item {
             Ok(item) => item,
-            Err(error) => return problems.push(failed(&error)),
+            Err(error) => {
+                fail(directory, "read the directory", &error);
+                break;
+            }
         };
         match item.file_type() {
             Ok(kind) if kind.is_dir() => {
                 keys.push(EntryKey { bucket: Arc::clone(bucket), id: item.file_name() });
             }
-            Ok(kind) => problems.push(Problem {
+            Ok(kind) => odd.push(Problem {
                 path: item.path(),
                 message: format!(
                     "A {} lies among the entries, where uv keeps only directories",
                     if kind.is_symlink() { "symlink" } else { "file" }
                 ),
             }),
-            Err(error) => problems.push(Problem {
-                path: item.path(),
-                message: format!("Failed to read the attributes: {}", disk::error::words(&error)),
-            }),
+            Err(error) => fail(&item.path(), "read the attributes", &error),
         }
     }
+    problems.append(&mut odd);
+    failed
 }

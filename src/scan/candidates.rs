@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::cache::Layout;
 use super::discover::{self, Search};
 use super::environments::{Candidate, EntryFacts};
+use super::failed::Failed;
 use super::{Gathered, Request, registry};
 use crate::disk::FileStat;
 use crate::snapshot::FoundBy;
@@ -66,7 +67,10 @@ pub(super) fn candidates(
     for item in request.remembered.iter().filter(|item| item.project.is_none()) {
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
-            registry::Today::OutOfReach => search.unreached.push(item.path.clone()),
+            registry::Today::OutOfReach(error) => match error {
+                Some(error) => search.out_of_reach(&item.path, "look for an environment", &error),
+                None => search.unreached.push(item.path.clone()),
+            },
             registry::Today::Gone => search.absent.push(item.path.clone()),
         }
     }
@@ -82,6 +86,7 @@ pub(super) fn candidates(
             Err(error) => {
                 search.problems.push(super::problem(path.clone(), "read the directory", &error));
                 search.unreached.push(path.clone());
+                search.failed.push(Failed::named(path, "read the directory", &error));
             }
         }
     }
@@ -97,11 +102,16 @@ pub(super) fn candidates(
     }
     let mut entries = FxHashMap::default();
     for (number, facts) in (0_u32..).zip(&harvest.facts) {
-        if facts.environment
-            && let Ok(path) = crate::disk::canonical(&layout.entry_path(&layout.keys[number as usize]))
-        {
-            entries.insert(path.clone(), number);
-            search.found.push(discover::Found { path, found_by: FoundBy::Cache, target: false });
+        if !facts.environment {
+            continue;
+        }
+        let path = layout.entry_path(&layout.keys[number as usize]);
+        match crate::disk::canonical(&path) {
+            Ok(path) => {
+                entries.insert(path.clone(), number);
+                search.found.push(discover::Found { path, found_by: FoundBy::Cache, target: false });
+            }
+            Err(error) => search.take(&path, Err(error)),
         }
     }
     let found = discover::unique(std::mem::take(&mut search.found));
@@ -150,7 +160,7 @@ fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
         search.absent.push(record.prefix.clone());
         for site in &record.sites {
             match crate::disk::canonical(site) {
-                Ok(path) if path.is_dir() => match has_any(&path, by_name) {
+                Ok(path) => match has_any(&path, by_name) {
                     Ok(true) => {
                         let found_by = FoundBy::InterpreterRecord;
                         search.found.push(discover::Found { path, found_by, target: true });
@@ -159,10 +169,13 @@ fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
                         let stat = FileStat::of(&path).map(|stat| super::print::of(&stat));
                         search.bystanders.extend(stat.ok().map(|print| (path, print)));
                     }
-                    Err(_) => search.unreached.push(path),
+                    Err(error) if discover::is_absence(&error) => {}
+                    Err(error) => search.out_of_reach(&path, "read the directory", &error),
                 },
-                Err(error) if !discover::is_absence(&error) => search.unreached.push(site.clone()),
-                Ok(_) | Err(_) => {}
+                Err(error) if !discover::is_absence(&error) => {
+                    search.out_of_reach(site, "look for distributions", &error);
+                }
+                Err(_) => {}
             }
         }
     }

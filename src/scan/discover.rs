@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::failed::{Failed, is_fault};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{self, FileStat, volume};
@@ -75,6 +76,7 @@ pub(super) struct Search {
     pub(super) unread: Vec<PathBuf>,
     /// Where an environment is, or may be, that nobody can look at.
     pub(super) unreached: Vec<PathBuf>,
+    pub(super) failed: Vec<Failed>,
     /// `.venv` that lead to environments which are gone.
     pub(super) dead: Vec<PathBuf>,
     /// `.venv` that lead to environments elsewhere, and those environments.
@@ -188,6 +190,7 @@ pub(super) fn search(
                 search.problems.push(super::problem(place.path.clone(), "read the directory", &error));
                 search.unread.push(place.path.clone());
             }
+            search.faulted(&place.path, "read the directory", &error);
             if place.named || error.kind() != io::ErrorKind::NotFound {
                 let reason = place.reason;
                 search.roots.push(ScopeRoot { path: place.path.clone(), reason, readable: false });
@@ -274,6 +277,7 @@ impl Search {
         self.roots.extend(other.roots);
         self.unread.extend(other.unread);
         self.unreached.extend(other.unreached);
+        self.failed.extend(other.failed);
         self.dead.extend(other.dead);
         self.led.extend(other.led);
         self.problems.extend(other.problems);
@@ -293,7 +297,21 @@ impl Search {
         match answer {
             Ok(found) => self.found.extend(found),
             Err(error) if is_absence(&error) => {}
-            Err(_) => self.unreached.push(path.to_owned()),
+            Err(error) => self.out_of_reach(path, "look for an environment", &error),
+        }
+    }
+
+    /// Takes note of where an environment is, or may be, that nobody can look at.
+    pub(super) fn out_of_reach(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
+        self.unreached.push(path.to_owned());
+        self.failed.extend(Failed::of(path, operation, error));
+    }
+
+    /// Takes note of a directory that an error kept from being searched. One that may not be read is not searched, and no
+    /// more: of environments that uv made there it has records.
+    fn faulted(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
+        if is_fault(error) {
+            self.out_of_reach(path, operation, error);
         }
     }
 }
@@ -385,7 +403,8 @@ impl Visitor for SearchVisitor<'_> {
         }
     }
 
-    fn failed(&mut self, path: PathBuf, _operation: &'static str, error: io::Error) {
+    fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
+        self.search.faulted(&path, operation, &error);
         // What vanished meanwhile holds no environment; a directory nobody may read may well hold one.
         if error.kind() != io::ErrorKind::NotFound {
             self.search.unread.push(path);

@@ -16,7 +16,8 @@ use rustc_hash::FxHashMap;
 
 use super::away::Away;
 use super::candidates::ById;
-use super::discover::Found;
+use super::discover::{Found, is_absence};
+use super::failed::Failed;
 use super::index::{FileId, FileTable};
 use super::share::{Map, SharedExtent, Sharing};
 use crate::control::{Cancel, Progress};
@@ -86,6 +87,7 @@ pub(super) struct Reading {
     pub(super) linked: Vec<LinkedFile>,
     pub(super) shared: Vec<SharedExtent>,
     pub(super) problems: Vec<Problem>,
+    pub(super) failed: Vec<Failed>,
     /// Entries of this cache that symlinks name under another path: a cache that was moved, or is seen from elsewhere.
     pub(super) named_elsewhere: Vec<u32>,
     /// Whether it is an installation of Python, and no environment of its own.
@@ -205,6 +207,7 @@ struct Collected {
     linked: Vec<LinkedFile>,
     shared: Vec<SharedExtent>,
     problems: Vec<Problem>,
+    failed: Vec<Failed>,
     print: TreePrint,
     sites: Vec<(PathBuf, FilePrint)>,
     files: u64,
@@ -218,7 +221,8 @@ struct Collected {
 /// Reads one environment. `None` when it is not there any more.
 pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Reading> {
     let root = &candidate.found.path;
-    if !root.is_dir() {
+    // Where nobody can tell, the walk does, or says why not.
+    if std::fs::metadata(root).map_or_else(|error| is_absence(&error), |it| !it.is_dir()) {
         return None;
     }
     let mut visitor = visitor::EnvironmentVisitor {
@@ -263,6 +267,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         linked: if stored { Vec::new() } else { collected.linked },
         shared: if stored { Vec::new() } else { collected.shared },
         problems: collected.problems,
+        failed: collected.failed,
         named_elsewhere,
         installation: candidate.found.target && candidate.found.found_by == FoundBy::InterpreterRecord,
         blind,

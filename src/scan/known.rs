@@ -62,6 +62,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     let mut search = Search::default();
     for state in states {
         known.problems.extend(state.harvest.problems);
+        search.unreached.extend(state.harvest.unreached);
         for record in state.harvest.recorded {
             let prefix = record.prefix;
             let answer = crate::disk::canonical(&prefix)
@@ -75,7 +76,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     for item in request.remembered.iter().filter(|item| item.project.is_none()) {
         match registry::today(item) {
             registry::Today::Found(item) => search.found.push(item),
-            registry::Today::OutOfReach => search.unreached.push(item.path.clone()),
+            registry::Today::OutOfReach(_) => search.unreached.push(item.path.clone()),
             registry::Today::Gone => {}
         }
     }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use super::cache::Layout;
-use super::cache::bucket::{Prefix, RawPointer, Target, prefix};
+use super::cache::bucket::{Prefix, RawPointer, prefix};
+use super::cache::target::Target;
 use super::candidates::ById;
+use super::failed::{self, Failed};
 use super::print;
 use crate::human;
 use crate::snapshot::{
@@ -21,13 +23,28 @@ struct Resolver<'a> {
     layout: &'a Layout,
     by_id: &'a ById,
     /// Whether a prefix is this cache; resolving a path costs a call per component.
-    known: FxHashMap<PathBuf, bool>,
+    known: FxHashMap<PathBuf, Here>,
+    failed: Vec<Failed>,
 }
 
-/// Resolves all pointers into the snapshot, and gives entries what their pointers tell: source, tags, names.
-pub(super) fn resolve(layout: &Layout, by_id: &ById, mut raw: Vec<RawPointer>, snapshot: &mut Snapshot) {
+/// Whether a prefix is this cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Here {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// Resolves all pointers into the snapshot, and gives entries what their pointers tell: source, tags, names. Answers what
+/// could not be looked at.
+pub(super) fn resolve(
+    layout: &Layout,
+    by_id: &ById,
+    mut raw: Vec<RawPointer>,
+    snapshot: &mut Snapshot,
+) -> Vec<Failed> {
     raw.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let mut resolver = Resolver { layout, by_id, known: FxHashMap::default() };
+    let mut resolver = Resolver { layout, by_id, known: FxHashMap::default(), failed: Vec::new() };
     for (position, raw) in raw.iter().enumerate() {
         let pointer = resolver.resolve(raw);
         if let Some(entry) = pointer.entry {
@@ -35,7 +52,8 @@ pub(super) fn resolve(layout: &Layout, by_id: &ById, mut raw: Vec<RawPointer>, s
             entry.pointers.push(PointerIndex::new(position));
             learn(layout, entry, raw);
         }
-        if pointer.state == PointerState::Malformed {
+        // What could not be read is a problem of its own.
+        if pointer.state == PointerState::Malformed && !matches!(raw.target, Target::Unread(_)) {
             snapshot.problems.push(Problem {
                 path: layout.root.join(&pointer.path),
                 message: format!("Failed to understand the pointer: {}", pointer.note),
@@ -43,6 +61,7 @@ pub(super) fn resolve(layout: &Layout, by_id: &ById, mut raw: Vec<RawPointer>, s
         }
         snapshot.pointers.push(pointer);
     }
+    resolver.failed
 }
 
 impl Resolver<'_> {
@@ -75,18 +94,20 @@ impl Resolver<'_> {
                 pointer.state = PointerState::Foreign;
                 "It leads to no entry of any cache".clone_into(&mut pointer.note);
             }
-            Target::Malformed(reason) => pointer.note.clone_from(reason),
+            Target::Malformed(reason) | Target::Unread(reason) => pointer.note.clone_from(reason),
         }
         pointer
     }
 
     fn path(&mut self, raw: &RawPointer, path: &ArchivePath, pointer: &mut Pointer) {
         let here = match prefix(&self.layout.root, &raw.path, path, raw.form) {
-            Prefix::Root => true,
-            Prefix::Path(prefix) => self.is_this_cache(prefix),
+            Prefix::Root => Here::Yes,
+            Prefix::Path(prefix) => self.here(prefix),
         };
-        if here {
-            return self.entry(Some(&path.bucket), &path.id, pointer);
+        match here {
+            Here::Yes => return self.entry(Some(&path.bucket), &path.id, pointer),
+            Here::Unknown => return "Nobody can tell which cache it leads to".clone_into(&mut pointer.note),
+            Here::No => {}
         }
         pointer.state = PointerState::Foreign;
         let prefix = human::escape_os(path.prefix.as_os_str());
@@ -95,9 +116,16 @@ impl Resolver<'_> {
         pointer.note = format!("It leads to the cache `{prefix}`{twin}");
     }
 
-    fn is_this_cache(&mut self, prefix: PathBuf) -> bool {
-        let canonical = &self.layout.canonical;
-        let resolved = |prefix: &PathBuf| crate::disk::canonical(prefix).is_ok_and(|path| path == *canonical);
+    fn here(&mut self, prefix: PathBuf) -> Here {
+        let resolved = |prefix: &PathBuf| match crate::disk::canonical(prefix) {
+            Ok(path) if path == self.layout.canonical => Here::Yes,
+            // A cache that may not be looked at is somebody else's.
+            Err(error) if failed::is_fault(&error) => {
+                self.failed.extend(Failed::of(prefix, "find where it leads", &error));
+                Here::Unknown
+            }
+            Ok(_) | Err(_) => Here::No,
+        };
         *self.known.entry(prefix).or_insert_with_key(resolved)
     }
 

@@ -179,8 +179,8 @@ pub(super) fn project(remembered: &[Remembered], environment: &Path) -> Option<P
 /// What a remembered environment is today.
 pub(super) enum Today {
     Found(Found),
-    /// It may lie on a disk that is not mounted, or behind a directory that cannot be read.
-    OutOfReach,
+    /// It may lie on a disk that is not mounted, or, with an error, behind a directory that cannot be read.
+    OutOfReach(Option<io::Error>),
     Gone,
 }
 
@@ -199,8 +199,8 @@ pub(super) fn today(item: &Remembered) -> Today {
         Err(error) if super::discover::is_absence(&error) => {
             // Gone for good only where the filesystem it lay on is there.
             let same = item.mount.is_none() || mount_of(&item.path) == item.mount;
-            if same { Today::Gone } else { Today::OutOfReach }
+            if same { Today::Gone } else { Today::OutOfReach(None) }
         }
-        Err(_) => Today::OutOfReach,
+        Err(error) => Today::OutOfReach(Some(error)),
     }
 }

@@ -46,6 +46,11 @@ impl Cache {
         self.buckets.iter().find(|bucket| bucket.name == TRASH)
     }
 
+    /// Bytes that emptying the trash gives back at least: of what has no other name, where files do not share extents.
+    pub fn trash_gives(&self) -> u64 {
+        self.trash().filter(|_| !self.reflinks).map_or(0, |trash| trash.single)
+    }
+
     /// Allocated bytes of everything but the trash, which is given up already.
     pub fn kept(&self) -> u64 {
         self.disk.saturating_sub(self.trash().map_or(0, |trash| trash.disk))
@@ -75,6 +80,8 @@ pub struct Bucket {
     pub logical: u64,
     /// Allocated bytes, each inode once per bucket.
     pub disk: u64,
+    /// The part of `disk` that has no other name. Not known of archive buckets.
+    pub single: u64,
     /// Whether it is a symlink to where the bucket was moved: nothing is changed there.
     pub moved: bool,
     /// What identifies it; of archive buckets, whose entries are looked at one by one, nothing.

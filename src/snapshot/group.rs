@@ -186,7 +186,44 @@ pub(super) fn reclaimable_in_order(groups: &[Group], order: &[Holder]) -> Vec<Re
     answers
 }
 
-/// The same for many selections of one holder each, in one pass; `position` tells which of `count` a holder is.
+/// What a holder takes along when it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Bytes by which the cache gets smaller.
+    pub leaves: u64,
+    /// Bytes that the filesystem has free then.
+    pub back: u64,
+}
+
+/// What goes with holders that go from the cache one after the other, each group with the last of them. An object of the
+/// store goes along with the entries that link to it, unless somebody else does. `inside`: who lies in the cache.
+pub(super) fn given_in_order(
+    groups: &[Group],
+    order: &[Holder],
+    inside: impl Fn(Holder) -> bool,
+) -> Vec<Given> {
+    let place: std::collections::HashMap<Holder, usize> =
+        order.iter().enumerate().map(|(place, holder)| (*holder, place)).collect();
+    let mut answers = vec![Given::default(); order.len()];
+    for group in groups {
+        let is_store = |holder: &Holder| *holder == Holder::Store;
+        let in_cache = || group.holders.iter().filter(|it| !is_store(it) && inside(**it));
+        let Some(last) = in_cache().filter_map(|holder| place.get(holder)).max() else { continue };
+        if in_cache().any(|holder| !place.contains_key(holder)) {
+            continue;
+        }
+        let is_held = group.outside == Outside::Unexplained || group.holders.iter().any(|it| !inside(*it));
+        if !(is_held && group.holders.iter().any(is_store)) {
+            answers[*last].leaves += group.disk;
+        }
+        if !is_held {
+            answers[*last].back += group.disk.saturating_sub(group.opaque);
+        }
+    }
+    answers
+}
+
+/// What deleting one holder each gives back, for many, in one pass; `position` tells which of `count` a holder is.
 pub(super) fn reclaimable_alone(
     groups: &[Group],
     count: usize,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::print::FilePrint;
+use super::problem::Problem;
 
 /// What was searched, and what could not be.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,9 @@ pub struct Scope {
     pub roots: Vec<ScopeRoot>,
     /// What could not be read below those places, or crossed into another mount.
     pub unread: Vec<PathBuf>,
+    /// What an error kept from being read, so that entries are in doubt: more than an environment of somebody else that
+    /// nobody may look at. Each is among the problems too.
+    pub failed: Vec<Problem>,
     /// Where an environment was once and is none now: one that is made there again is not new to uv, which keeps its record
     /// of the interpreter (uv 0.13.8).
     pub absent: Vec<PathBuf>,

@@ -68,6 +68,7 @@ pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
 
 /// Carries a plan out. Cancelled, it ends after the file it is busy with.
 pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mended {
+    apply::sweep(&mending.temporary);
     let mut work = Work { mending, host, refused: None, kept: Vec::new() };
     let (fetch, link): (Vec<_>, Vec<_>) =
         plan.steps.iter().cloned().partition(|step| step.action == RepairAction::Fetch);

@@ -49,20 +49,16 @@ impl Ground {
         std::fs::write(site.join(record), std::fs::read(entry.join(record)).unwrap()).unwrap();
     }
 
+    fn command(&self, command: &str, more: &[&str]) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_cachetui"));
+        program.args([command, "--json", "--cache-dir"]).arg(self.cache()).arg("--root").arg(self.code());
+        program.args(more).env_clear().env("HOME", self.fixture.root()).current_dir("/");
+        program.env("XDG_STATE_HOME", self.fixture.root().join("state"));
+        program
+    }
+
     fn run(&self, command: &str, more: &[&str]) -> Value {
-        let state = self.fixture.root().join("state");
-        let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
-            .args([command, "--json", "--cache-dir"])
-            .arg(self.cache())
-            .arg("--root")
-            .arg(self.code())
-            .args(more)
-            .env_clear()
-            .env("HOME", self.fixture.root())
-            .env("XDG_STATE_HOME", state)
-            .current_dir("/")
-            .output()
-            .unwrap();
+        let output = self.command(command, more).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -121,6 +117,11 @@ fn a_target_that_is_not_there_is_a_problem_and_keeps_every_entry() {
     let missing = ["--target", "/nowhere/at/all"];
     assert_eq!(problems(&ground.run("list", &missing)), 1);
     assert_eq!(ground.demo_c(&missing)["state"], "held-elsewhere");
+    let unused = ["--unused", "--yes", "--grace", "0h", "--allow", "no-environments,most"];
+    let output = ground.command("prune", &[&missing[..], &unused].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.contains("`/nowhere/at/all`")), (Some(1), true), "{said}");
+    assert_eq!(ground.demo_c(&[])["state"], "unused", "nothing was removed");
 }
 
 #[test]

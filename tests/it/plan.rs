@@ -7,7 +7,8 @@ use cachetui::plan::{
     Action, Allowance, At, Budget, Class, KeptBecause, Pinned, Plan, Price, Prune, Request, plan,
 };
 use cachetui::snapshot::{
-    Completeness, Entry, EntryState, Environment, EnvironmentKind, Project, Selection, Snapshot, What,
+    Completeness, Entry, EntryState, Environment, EnvironmentKind, Group, Holder, LastUse, LastUseEvidence,
+    Outside, Project, Selection, Snapshot, What,
 };
 
 use crate::support::sample;
@@ -198,6 +199,111 @@ fn a_budget_takes_the_longest_unused_first_and_no_more_than_it_needs() {
     assert!(prune(&snapshot, Prune { budget, ..all() }).is_empty(), "there is room enough");
 }
 
+/// The sample with its three oldest unused entries, of which the first two have `common` bytes in one inode, which `more`
+/// hold too.
+fn with_a_common_inode(common: u64, more: &[Holder]) -> Snapshot {
+    let mut snapshot = sample::presentable();
+    let index = |what: &str| What::new(what.as_ref()).find(&snapshot)[0];
+    let [one, two, three] = ["jaxlib", "numpy==1.26.4", "leftover"].map(index).map(Holder::Entry);
+    let group = |holders: &[Holder], disk: u64| {
+        let mut holders = holders.to_vec();
+        holders.sort_unstable();
+        let holders = holders.into_boxed_slice();
+        Group { holders, outside: Outside::Nobody, inodes: 1, logical: disk, disk, opaque: 0 }
+    };
+    snapshot.groups = vec![
+        group(&[one], 10),
+        group(&[&[one, two], more].concat(), common),
+        group(&[two], 10),
+        group(&[three], 200),
+    ];
+    let of = [("jaxlib", common + 10, 900), ("numpy==1.26.4", common + 10, 800), ("leftover", 200, 700)];
+    for (what, disk, days) in of {
+        let time = sample::now() - jiff::SignedDuration::from_hours(24 * days);
+        let entry = entry(&mut snapshot, what);
+        entry.disk = disk;
+        entry.last_use = Some(LastUse { time, evidence: LastUseEvidence::Unpacked });
+    }
+    // Pointers have bytes too, which are not what this is about.
+    for pointer in &mut snapshot.pointers {
+        pointer.print.disk = 0;
+    }
+    snapshot.cache.disk = 1_000_000;
+    snapshot
+}
+
+#[test]
+fn a_budget_counts_what_two_entries_share_once_and_what_stays_with_others_not_at_all() {
+    let names = |snapshot: &Snapshot, budget: Budget| {
+        let mut names = removed(&prune(snapshot, Prune { budget, ..only(Class::Unused) }));
+        names.sort();
+        names
+    };
+    let smaller = |bytes: u64| Budget { max_size: Some(1_000_000 - bytes), keep_free: None };
+    let available = sample::presentable().cache.space.unwrap().available;
+    let freer = |bytes: u64| Budget { max_size: None, keep_free: Some(available + bytes) };
+    let two = ["jaxlib 0.7.2", "numpy 1.26.4"];
+    let three = ["jaxlib 0.7.2", "leftover 0.1", "numpy 1.26.4"];
+    let alone = with_a_common_inode(1_000, &[]);
+    assert_eq!(names(&alone, smaller(1_020)), two, "both have 1,010, and 1,020 together");
+    assert_eq!(names(&alone, freer(1_020)), two);
+    assert_eq!(names(&alone, smaller(1_021)), three);
+    assert_eq!(names(&alone, freer(1_021)), three);
+    // Of the store it goes along.
+    let stored = with_a_common_inode(1_000, &[Holder::Store]);
+    assert_eq!(names(&stored, smaller(1_020)), two);
+    assert_eq!(names(&stored, freer(1_020)), two);
+    // Whoever has a link outside keeps the bytes, and the cache is smaller all the same.
+    let environment = alone.environments().find(|(_, it)| !it.path.starts_with(&alone.cache.path)).unwrap().0;
+    let linked = with_a_common_inode(1_000, &[Holder::Environment(environment)]);
+    assert_eq!(names(&linked, smaller(1_020)), two);
+    assert_eq!(names(&linked, freer(21)), three);
+    // An object that is linked outside stays in the store.
+    let both = with_a_common_inode(1_000, &[Holder::Store, Holder::Environment(environment)]);
+    assert_eq!(names(&both, smaller(21)), three);
+    assert_eq!(names(&both, freer(21)), three);
+    // So does what another part of the cache has.
+    let elsewhere = with_a_common_inode(1_000, &[Holder::Cache]);
+    assert_eq!(names(&elsewhere, smaller(21)), three);
+}
+
+#[test]
+fn what_lies_in_the_trash_counts_as_free_where_that_is_known_and_the_plan_says_so() {
+    let mut snapshot = sample::presentable();
+    let trash = bucket(cachetui::uv::bucket::TRASH, 0);
+    snapshot.cache.buckets.push(cachetui::snapshot::Bucket { disk: 120 << 20, single: 100 << 20, ..trash });
+    let available = snapshot.cache.space.unwrap().available;
+    let keep_free = |snapshot: &Snapshot, bytes: u64| {
+        let budget = Budget { keep_free: Some(available + bytes), ..Budget::default() };
+        prune(snapshot, Prune { budget, ..only(Class::Unused) })
+    };
+    let plan = keep_free(&snapshot, 100 << 20);
+    assert!(plan.is_empty(), "emptying the trash is enough: {:?}", removed(&plan));
+    assert!(
+        plan.warnings[0].contains("100.0 MiB are counted on that lie in the trash"),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(plan.kept.iter().any(|kept| kept.because == KeptBecause::WithinBudget));
+    let more = keep_free(&snapshot, (100 << 20) + 1);
+    assert_eq!(removed(&more).len(), 1, "the rest comes from what has been unused the longest");
+    // Where files share extents nobody knows what is in it.
+    snapshot.cache.reflinks = true;
+    let plan = keep_free(&snapshot, 1);
+    assert_eq!(removed(&plan), removed(&more));
+    assert!(plan.warnings[0].contains("nobody knows how much comes back"), "{:?}", plan.warnings);
+    // A size does not count it.
+    let budget = Budget { max_size: Some(snapshot.cache.kept()), ..Budget::default() };
+    let plan = prune(&snapshot, Prune { budget, ..only(Class::Unused) });
+    assert!(
+        plan.is_empty() && plan.warnings[0].contains("The trash takes 120.0 MiB more"),
+        "{:?}",
+        plan.warnings
+    );
+    let unlimited = prune(&snapshot, only(Class::Unused));
+    assert_eq!(unlimited.warnings, [] as [String; 0]);
+}
+
 #[test]
 fn a_second_look_is_asked_for_when_nobody_is_known_or_most_would_go() {
     let snapshot = sample::presentable();
@@ -273,6 +379,7 @@ fn bucket(name: &str, days: i64) -> cachetui::snapshot::Bucket {
         files: 9,
         logical: 9,
         disk: 4096,
+        single: 0,
         moved: false,
         print,
     }
@@ -332,4 +439,30 @@ fn entries_of_a_bucket_that_was_moved_and_of_an_unknown_layout_are_kept() {
     let mut snapshot = sample::presentable();
     entry(&mut snapshot, "jaxlib").key.bucket = "archive-v9".into();
     assert_eq!(*because(&prune(&snapshot, all()), "jaxlib"), KeptBecause::Unknown);
+}
+
+#[test]
+fn what_an_error_kept_from_being_read_is_kept_for_that_and_what_is_merely_not_seen_is_in_doubt() {
+    use cachetui::snapshot::{Doubt, Problem};
+    let mut snapshot = sample::presentable();
+    entry(&mut snapshot, "leftover").doubt = Some(Doubt::Environment);
+    entry(&mut snapshot, "jaxlib").unclear = true;
+    let plan = prune(&snapshot, only(Class::Unused));
+    assert_eq!(*because(&plan, "leftover"), KeptBecause::Doubt);
+    assert_eq!(*because(&plan, "jaxlib"), KeptBecause::UnclearPointer);
+    assert_eq!((plan.unread().count(), plan.scope.failed.len()), (0, 0));
+
+    let message = "Failed to read the directory: Input/output error".to_owned();
+    let bucket = snapshot.cache.path.join("archive-v0");
+    snapshot.scope.failed = vec![Problem { path: bucket, message: message.clone() }];
+    let plan = prune(&snapshot, only(Class::Unused));
+    for name in ["leftover", "jaxlib"] {
+        assert_eq!(*because(&plan, name), KeptBecause::ReadFailed, "{name}");
+    }
+    assert_eq!(plan.scope.failed[0].message, message);
+    // Of a bucket that could not be listed nobody knows what is in it.
+    let unlisted = plan.unread().find(|kept| kept.at == At::new("archive-v0".as_ref()));
+    assert!(unlisted.is_some(), "{:#?}", plan.kept);
+    let named = prune(&snapshot, named(&["torch"]));
+    assert_eq!(named.unread().count(), 0, "that was not asked for");
 }

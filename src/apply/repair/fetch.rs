@@ -12,9 +12,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::scratch::Scratch;
 use crate::control::Cancel;
 use crate::disk::Error;
-use crate::linker::temporary_directory;
 
 /// How often the child is looked after.
 const STEP: Duration = Duration::from_millis(10);
@@ -56,12 +56,12 @@ pub enum FetchError {
 
 /// Fetches. Whatever comes of it, the directory is removed.
 pub fn fetch(fetching: &Fetching<'_>, cancel: &Cancel) -> Result<(), FetchError> {
-    let target = temporary_directory(fetching.temporary, "cachetui-fetch-")?;
+    let target = Scratch::new(fetching.temporary)?;
     let failed = |operation, error| Error::new(operation, target.path(), error);
     let mut said = tempfile::tempfile_in(target.path()).map_err(|error| failed("create a file in", error))?;
     let stderr = said.try_clone().map_err(|error| failed("use a file in", error))?;
     let mut command = command(fetching, &target.path().join("site"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    command.stdin(target.stdin()).stdout(Stdio::null()).stderr(stderr);
     let mut child = command.spawn().map_err(|error| Error::new("start", Path::new(fetching.uv), error))?;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(|error| Error::new("wait for", fetching.uv, error))? {

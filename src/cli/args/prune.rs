@@ -90,6 +90,8 @@ pub struct LimitArguments {
     #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
     pub max_size: Option<Bytes>,
     /// No more than leaves so much free on the cache's volume; alone it is about all kinds
+    ///
+    /// What emptying the trash is known to give back counts as free.
     #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
     pub keep_free: Option<Bytes>,
     /// Leave what this uv.lock needs; repeatable

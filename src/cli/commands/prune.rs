@@ -57,9 +57,6 @@ pub fn run(
     if !json {
         shown::review(&plan, view, writer)?;
         relink_first(&snapshot, &plan, view, writer)?;
-        for text in about_limit(&snapshot, &plan).iter().filter(|_| !view.quiet) {
-            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(text)))?;
-        }
         lock_state(&ground, &prepared, &plan, writer)?;
     }
     if let Some(path) = &arguments.save {
@@ -130,32 +127,6 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
         allow: limits.allow.iter().copied().collect(),
     };
     Ok((prune, asked))
-}
-
-/// What to know about a limit: that it will not be kept, and what the trash takes of it.
-fn about_limit(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
-    let Request::Prune(Prune { budget, .. }) = &plan.request else { return Vec::new() };
-    let gone = &plan.totals.bytes;
-    let left = snapshot.cache.kept().saturating_sub(gone.disk);
-    let free = snapshot.cache.space.map_or(0, |space| space.available).saturating_add(gone.reclaimable);
-    let too_large = budget.max_size.is_some_and(|most| left > most);
-    let too_full = budget.keep_free.is_some_and(|least| free < least);
-    let mut texts = Vec::new();
-    if too_large || too_full {
-        texts.push(format!(
-            "That is all that may go, and the limit is not reached: the cache keeps {}, and {} are free.",
-            human::bytes(left),
-            human::bytes(free)
-        ));
-    }
-    let trash = snapshot.cache.trash();
-    if let Some(trash) = trash.filter(|_| budget.is_some()) {
-        let bytes = human::bytes(trash.disk);
-        texts.push(format!(
-            "The trash takes {bytes} more, which a size leaves out and `cachetui trash purge` gives back."
-        ));
-    }
-    texts
 }
 
 /// How to have what environments reach by symlink, for somebody who asked for it.
@@ -252,7 +223,8 @@ pub(super) fn decide(
     } else if !plan.is_empty() {
         shown::report(plan, &done.report, ground.view, writer)?;
     }
-    done.verdict()
+    done.verdict()?;
+    act::unread(plan).map_or(Ok(()), Err)
 }
 
 /// The plan of one kind of things, with what else was asked for.

@@ -33,6 +33,11 @@ pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -
     kept(&plan.kept, view, writer)?;
     totals(plan, view, writer)?;
     writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
+    let failed = &plan.scope.failed;
+    for unread in &failed[..if view.verbose { failed.len() } else { failed.len().min(NAMES) }] {
+        let text = format!("`{}`: {}.", view.path(&unread.at.path()), human::escape(&unread.message));
+        writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&text)))?;
+    }
     for caution in &plan.cautions {
         let allowed = plan.request.allows().contains(&caution.allowance);
         let text = human::escape(&caution.text);
@@ -43,6 +48,9 @@ pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -
         };
         let paint = if allowed { Paint::Notice } else { Paint::Bad };
         writeln!(writer, "{}", view.painted(paint, &view.wrapped(&text)))?;
+    }
+    for warning in &plan.warnings {
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(warning))))?;
     }
     Ok(())
 }
@@ -111,6 +119,11 @@ fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
             "held by somebody unknown",
         ),
         KeptBecause::Doubt => (3, "in doubt: something that may use them could not be read", "in doubt"),
+        KeptBecause::ReadFailed => (
+            3,
+            "in doubt: an error kept them, or something that may use them or lead to them, from being read",
+            "in doubt",
+        ),
         KeptBecause::UnclearPointer => (3, "in doubt: a pointer could not be understood", "in doubt"),
         KeptBecause::Unknown => (5, "of a kind that nobody knows", "of unknown kind"),
         KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too", "too young"),

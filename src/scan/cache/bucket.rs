@@ -8,9 +8,12 @@ use std::path::{Component, Path, PathBuf};
 use rustc_hash::FxHashSet;
 
 use super::super::away::Away;
+use super::super::discover::is_absence;
+use super::super::failed::Failed;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
+use super::target::{self, Target};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
@@ -19,9 +22,8 @@ use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
 use crate::uv::bucket::BucketKind;
 use crate::uv::distribution::WheelFilename;
 use crate::uv::interpreter::InterpreterRecord;
-use crate::uv::link::{self, ArchivePath};
-use crate::uv::link_file::{self, LinkFile};
-use crate::uv::pointer::{self, ArchivePointer, Payload};
+use crate::uv::link::ArchivePath;
+use crate::uv::pointer;
 use crate::uv::shard::{self, Place};
 
 /// The bytes of one bucket.
@@ -48,21 +50,6 @@ pub(in crate::scan) struct RawPointer {
     pub(in crate::scan) place: Place,
 }
 
-/// What a pointer says.
-#[derive(Clone, Debug)]
-pub(in crate::scan) enum Target {
-    /// A path into an archive bucket, and the text it came from.
-    Path(ArchivePath, PathBuf),
-    /// An entry of this cache, by bucket and id.
-    Entry { bucket: String, id: String },
-    /// The id of an entry of this cache, and what else the pointer knows of it.
-    Id(ArchivePointer),
-    /// Somewhere else.
-    Elsewhere(PathBuf),
-    /// Nothing that could be understood, and why.
-    Malformed(String),
-}
-
 struct BucketVisitor<'a> {
     name: &'a OsStr,
     kind: Option<BucketKind>,
@@ -79,6 +66,8 @@ struct BucketVisitor<'a> {
     environments: &'a mut Vec<(PathBuf, EnvironmentKind)>,
     problems: &'a mut Vec<Problem>,
     pointers_unread: &'a mut bool,
+    unreached: &'a mut Vec<PathBuf>,
+    failed: &'a mut Vec<Failed>,
     linked: FxHashSet<(u64, u64)>,
     device: Option<u64>,
     away: Away,
@@ -110,6 +99,8 @@ pub(in crate::scan) fn read(
         environments: &mut harvest.environments,
         problems: &mut harvest.problems,
         pointers_unread: &mut harvest.pointers_unread,
+        unreached: &mut harvest.unreached,
+        failed: &mut harvest.failed,
         linked: FxHashSet::default(),
         device: None,
         away: Away::default(),
@@ -166,20 +157,30 @@ impl BucketVisitor<'_> {
         let relative = Path::new(self.name).join(parent.relative()).join(name);
         let place = shard::place(&relative);
         let (form, target) = match stat.kind {
-            FileKind::Symlink => match (&place, symlink(parent, name)) {
+            FileKind::Symlink => match (&place, target::symlink(parent, name)) {
                 // Wherever it lies: what leads into an entry is a pointer.
-                (Place::Other, target @ Target::Path(..)) => (PointerForm::Symlink, target),
-                (Place::Other, _) => return,
-                (_, target) => (PointerForm::Symlink, target),
+                (Place::Other, Ok(target @ Target::Path(..))) => (PointerForm::Symlink, target),
+                (Place::Other, Ok(_)) => return,
+                (Place::Other, Err(error)) => {
+                    *self.pointers_unread |= !is_absence(&error);
+                    self.failed.extend(Failed::of(&parent.path().join(name), "read the link", &error));
+                    return;
+                }
+                (_, target) => (PointerForm::Symlink, self.target(parent, name, "read the link", target)),
             },
             FileKind::File => match (&place, extension(name)) {
                 (Place::Wheel { .. }, Some("http")) => {
-                    (PointerForm::Http, archive(parent, name, pointer::parse_http))
+                    let target = target::archive(parent, name, pointer::parse_http);
+                    (PointerForm::Http, self.target(parent, name, "read the file", target))
                 }
                 (Place::Wheel { .. }, Some("rev")) => {
-                    (PointerForm::Rev, archive(parent, name, pointer::parse_rev))
+                    let target = target::archive(parent, name, pointer::parse_rev);
+                    (PointerForm::Rev, self.target(parent, name, "read the file", target))
                 }
-                _ if is_link_place(&place, name) => (PointerForm::LinkFile, link_file(parent, name)),
+                _ if is_link_place(&place, name) => {
+                    let target = target::link_file(parent, name);
+                    (PointerForm::LinkFile, self.target(parent, name, "read the file", target))
+                }
                 (Place::Other, Some("http" | "rev")) if !is_revision(name) => {
                     // A layout that nobody here knows: what it leads to is not known either.
                     *self.pointers_unread = true;
@@ -190,6 +191,31 @@ impl BucketVisitor<'_> {
             _ => return,
         };
         self.pointers.push(RawPointer { path: relative, form, stat: *stat, target, place });
+    }
+
+    /// What a pointer says, or why nobody can tell.
+    fn target(
+        &mut self,
+        parent: &Directory<'_>,
+        name: &OsStr,
+        operation: &'static str,
+        read: io::Result<Target>,
+    ) -> Target {
+        read.unwrap_or_else(|error| {
+            let why = format!("Failed to {operation}: {}", crate::disk::error::words(&error));
+            match Failed::of(&parent.path().join(name), operation, &error) {
+                Some(failed) => {
+                    self.failed.push(failed);
+                    Target::Unread(why)
+                }
+                None => Target::Malformed(why),
+            }
+        })
+    }
+
+    /// Whether pointers to entries may lie here.
+    fn may_hold_pointers(&self) -> bool {
+        self.kind.map_or(self.is_shaped, BucketKind::holds_pointers)
     }
 
     fn interpreter(&mut self, parent: &Directory<'_>, name: &OsStr) {
@@ -204,9 +230,18 @@ impl BucketVisitor<'_> {
                 message: format!("Failed to understand the record of an interpreter: {error}"),
             }),
             Err(error) => {
-                self.problems.push(super::super::problem(parent.path().join(name), "read the file", &error));
+                self.unread_record(parent.path().join(name), "read the file", &error);
             }
         }
+    }
+
+    /// Takes note of a record of which nobody knows which environment it names.
+    fn unread_record(&mut self, path: PathBuf, operation: &'static str, error: &io::Error) {
+        self.failed.extend(Failed::of(&path, operation, error));
+        if !is_absence(error) {
+            self.unreached.push(path.clone());
+        }
+        self.problems.push(super::super::problem(path, operation, error));
     }
 
     /// An environment that lies in a bucket of its own is walked later, as an environment.
@@ -240,7 +275,7 @@ impl Visitor for BucketVisitor<'_> {
                 path: directory.path(),
                 message: "Another filesystem is mounted here; it was not entered".to_owned(),
             });
-            *self.pointers_unread |= self.kind.is_none_or(BucketKind::holds_pointers);
+            *self.pointers_unread |= self.may_hold_pointers();
             return Descend::No;
         }
         self.sums.single += stat.disk;
@@ -279,7 +314,13 @@ impl Visitor for BucketVisitor<'_> {
     }
 
     fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
-        *self.pointers_unread |= self.kind.is_none_or(BucketKind::holds_pointers);
+        if self.kind == Some(BucketKind::Interpreter) {
+            return self.unread_record(path, operation, &error);
+        }
+        if self.may_hold_pointers() {
+            *self.pointers_unread = true;
+            self.failed.extend(Failed::of(&path, operation, &error));
+        }
         self.problems.push(super::super::problem(path, operation, &error));
     }
 }
@@ -306,60 +347,6 @@ fn is_link_place(place: &Place, name: &OsStr) -> bool {
             Place::BuiltWheel { .. } => WheelFilename::parse_stem(name).is_some(),
             _ => false,
         }
-}
-
-fn symlink(parent: &Directory<'_>, name: &OsStr) -> Target {
-    match parent.read_link(name) {
-        Ok(text) => match link::archive_target(&text) {
-            Some(path) => Target::Path(path, text),
-            None => Target::Elsewhere(text),
-        },
-        Err(error) => {
-            Target::Malformed(format!("Failed to read the link: {}", crate::disk::error::words(&error)))
-        }
-    }
-}
-
-fn link_file(parent: &Directory<'_>, name: &OsStr) -> Target {
-    let bytes = match parent.read(name, link_file::LONGEST_FILE as u64) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            return Target::Malformed(format!(
-                "Failed to read the file: {}",
-                crate::disk::error::words(&error)
-            ));
-        }
-    };
-    match link_file::parse(&bytes) {
-        Ok(LinkFile::Text(target)) => Target::Entry { bucket: target.bucket, id: target.id },
-        Ok(LinkFile::Wide(units)) => {
-            let text = link_file::wide_to_path(&units);
-            match link::archive_target(&text) {
-                Some(path) => Target::Path(path, text),
-                None => Target::Malformed(
-                    "It is neither the path of an entry nor any other path uv writes".to_owned(),
-                ),
-            }
-        }
-        Err(error) => Target::Malformed(error.to_string()),
-    }
-}
-
-fn archive(
-    parent: &Directory<'_>,
-    name: &OsStr,
-    parse: impl Fn(&[u8]) -> Result<Payload, pointer::PointerError>,
-) -> Target {
-    match parent.read(name, pointer::LONGEST_FILE as u64).map(|bytes| parse(&bytes)) {
-        Ok(Ok(Payload::Archive(archive))) => Target::Id(archive),
-        Ok(Ok(Payload::Revision { .. })) => {
-            Target::Malformed("It names a revision where an entry belongs".to_owned())
-        }
-        Ok(Err(error)) => Target::Malformed(error.to_string()),
-        Err(error) => {
-            Target::Malformed(format!("Failed to read the file: {}", crate::disk::error::words(&error)))
-        }
-    }
 }
 
 /// Where the prefix of an archive path leads, seen from the directory (relative to the root) its link lies in.

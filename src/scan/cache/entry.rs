@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::away::Away;
+use super::super::failed::Failed;
 use super::super::index::{ByShard, FileRecord, Place, Records};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
@@ -55,6 +56,7 @@ pub(in crate::scan) struct Facts {
 struct EntryVisitor<'a> {
     facts: &'a mut Facts,
     problems: &'a mut Vec<Problem>,
+    failed: &'a mut Vec<Failed>,
     records: &'a mut Records,
     shared: &'a mut Vec<SharedExtent>,
     reflinks: bool,
@@ -115,6 +117,7 @@ pub(in crate::scan) fn read(path: &Path, number: usize, reading: &Reading<'_>, h
     let mut visitor = EntryVisitor {
         facts: &mut facts,
         problems: &mut harvest.problems,
+        failed: &mut harvest.failed,
         records: &mut harvest.records,
         shared: &mut harvest.shared,
         reflinks: reading.reflinks,
@@ -254,6 +257,7 @@ impl Visitor for EntryVisitor<'_> {
 
     fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
         self.facts.unread = true;
+        self.failed.extend(Failed::of(&path, operation, &error));
         self.problems.push(super::super::problem(path, operation, &error));
     }
 }

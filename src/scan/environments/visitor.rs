@@ -8,6 +8,7 @@ use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, W
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, temporary};
 use crate::scan::away::Away;
+use crate::scan::failed::{Failed, is_fault};
 use crate::scan::index::{ELSEWHERE, FileId, STORE};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
@@ -73,6 +74,13 @@ impl EnvironmentVisitor<'_> {
                 return self.linked_directory(parent, name);
             }
         }
+        if let Err(error) = &target
+            && is_fault(error)
+        {
+            let path = parent.path().join(name);
+            self.collected.failed.extend(Failed::of(&path, "find where it leads", error));
+            self.collected.problems.push(crate::scan::problem(path, "find where it leads", error));
+        }
         let text = match parent.read_link(name) {
             Ok(text) => text,
             // A directory may have come back into its place, whose content was then not looked at.
@@ -114,8 +122,12 @@ impl EnvironmentVisitor<'_> {
             Ok(real) => real,
             Err(error) => return self.failed(path, "find where it leads", error),
         };
-        if !path.is_symlink() {
-            return self.failed(path, "look at", io::Error::other("it changed while it was looked at"));
+        match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_symlink() => {}
+            Ok(_) => {
+                return self.failed(path, "look at", io::Error::other("it changed while it was looked at"));
+            }
+            Err(error) => return self.failed(path, "look at", error),
         }
         let Ok(inside) = real.strip_prefix(self.against.cache) else {
             return self.outside(parent, name, &real);
@@ -144,9 +156,15 @@ impl EnvironmentVisitor<'_> {
         let holds_distributions = name == "site-packages"
             || depth == 0 && (name == "lib" || name == "Lib" || name == "lib64")
             || depth == 1 && name.as_encoded_bytes().starts_with(b"python");
-        let within = crate::disk::canonical(&parent.path())
-            .is_ok_and(|above| above.ancestors().nth(depth).is_some_and(|root| real.starts_with(root)));
-        if holds_distributions && !within {
+        if !holds_distributions {
+            return;
+        }
+        let above = match crate::disk::canonical(&parent.path()) {
+            Ok(above) => above,
+            Err(error) => return self.failed(parent.path(), "find where it is", error),
+        };
+        let within = above.ancestors().nth(depth).is_some_and(|root| real.starts_with(root));
+        if !within {
             self.collected.unread = true;
             self.collected.blind = true;
             self.collected.problems.push(Problem {
@@ -288,6 +306,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         // Below a directory of distributions their names were read; above it nothing was.
         let is_listed = |above: &Path| above.file_name().is_some_and(|name| name == "site-packages");
         self.collected.blind |= !path.ancestors().skip(1).any(is_listed);
+        self.collected.failed.extend(Failed::of(&path, operation, &error));
         self.collected.problems.push(crate::scan::problem(path, operation, &error));
     }
 }

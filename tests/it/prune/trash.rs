@@ -40,6 +40,35 @@ fn put(path: &Path, text: &str) {
 }
 
 #[test]
+fn a_size_is_kept_when_what_was_removed_for_it_lies_in_the_trash() {
+    let ground = Ground::new();
+    let size = |ground: &Ground| {
+        let list = ground.done(&["list", "--json"]).json();
+        let bytes = |row: &Value| row["bytes"]["disk"].as_u64().unwrap();
+        let buckets = list["cache"]["buckets"].as_array().unwrap();
+        let trash = buckets.iter().find(|it| it["name"] == ".cachetui-trash").map_or(0, bytes);
+        (bytes(&list["cache"]) - trash, trash)
+    };
+    let (before, nothing) = size(&ground);
+    assert_eq!(nothing, 0);
+    let limit = (before - 1).to_string();
+    let within = ["prune", "--unused", "--max-size", &limit];
+    let told = ground.done(&[&within[..], &["--yes", "--trash", "--json"]].concat()).json();
+    assert_eq!(told["plan"]["steps"].as_array().unwrap().len(), 1, "{:#}", told["plan"]);
+    assert_eq!(told["plan"]["warnings"], json!([]));
+    let (after, trash) = size(&ground);
+    assert!(after < before && trash > 0, "{after} of {before}, {trash} in the trash");
+    // It is kept now, and what lies in the trash makes nothing else go.
+    let again = ground.done(&[&within[..], &["--dry-run"]].concat());
+    assert!(again.stdout.contains("Nothing to remove."), "{}", again.stdout);
+    assert!(again.stdout.contains("The trash takes"), "{}", again.stdout);
+    // Put back, it is too large again, and the same goes.
+    ground.done(&["undo"]);
+    let anew = ground.done(&[&within[..], &["--dry-run", "--json"]].concat()).json();
+    assert_eq!(anew["plan"]["steps"][0]["path"], told["plan"]["steps"][0]["path"]);
+}
+
+#[test]
 fn undo_puts_everything_back_as_it_was() {
     let ground = Ground::new();
     let before = contents(&ground);

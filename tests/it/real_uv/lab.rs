@@ -29,7 +29,7 @@ pub(super) struct Lab {
 }
 
 /// Where each package of the lab comes from, as `list --json` should say, and whether uv built it.
-pub(super) const SOURCES: [(&str, &str, bool); 12] = [
+pub(super) const SOURCES: [(&str, &str, bool); 14] = [
     ("demo-a", "find-links", false),
     ("demo-data", "find-links", false),
     ("demo-ns-b", "find-links", false),
@@ -39,6 +39,8 @@ pub(super) const SOURCES: [(&str, &str, bool); 12] = [
     ("demo-url", "url", false),
     ("demo-path", "path", false),
     ("demo-sdist", "path", true),
+    ("demo-sdist-index", "index", true),
+    ("demo-sdist-url", "url", true),
     ("demo-dir", "path", true),
     ("demo-edit", "editable", true),
     ("demo-git", "git", true),
@@ -62,12 +64,21 @@ impl Lab {
     pub(super) fn everything(&self) -> Vec<String> {
         let mut arguments = self.places();
         arguments.extend(
-            ["demo-a==1.0", "demo-data", "demo-ns-b", "demo-ns-c", "demo-odd", "demo-index"]
-                .map(String::from),
+            [
+                "demo-a==1.0",
+                "demo-data",
+                "demo-ns-b",
+                "demo-ns-c",
+                "demo-odd",
+                "demo-index",
+                "demo-sdist-index",
+            ]
+            .map(String::from),
         );
         arguments.push(format!("demo-url @ {}", self.index.file("demo_url-1.0-py3-none-any.whl")));
         arguments.push(format!("demo-path @ {}", self.url("paths/demo_path-1.0-py3-none-any.whl")));
         arguments.push(format!("demo-sdist @ {}", self.url("paths/demo_sdist-1.0.tar.gz")));
+        arguments.push(format!("demo-sdist-url @ {}", self.index.file("demo_sdist_url-1.0.tar.gz")));
         arguments.push(format!("demo-git @ git+{}", self.url("git")));
         arguments.push(format!("demo-dir @ {}", self.url("directory")));
         arguments.push("--editable".to_owned());
@@ -189,6 +200,9 @@ fn write_sources(sandbox: &Sandbox) {
     }
     Wheel::new("demo-path", "1.0").bulk("demo_path/bulk.bin", 16).save(&sandbox.path("paths"));
     wheel::sdist(&sandbox.path("paths"), "demo-sdist", "1.0");
+    for name in ["demo-sdist-index", "demo-sdist-url"] {
+        wheel::sdist(&sandbox.path("served"), name, "1.0");
+    }
     wheel::project(&sandbox.path("directory"), "demo-dir", "1.0");
     wheel::project(&sandbox.path("editable"), "demo-edit", "1.0");
     let git = sandbox.path("git");

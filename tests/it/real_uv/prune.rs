@@ -1,40 +1,39 @@
 //! Pruned caches and real uv: whatever kind of source an entry came from, uv installs it again, and finds nothing that was
 //! left half done.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use super::lab::Lab;
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{Sandbox, not_run, ran, release};
+use crate::support::uv::{Sandbox, not_run, ran};
 use crate::support::wheel::Wheel;
 
 /// The kinds of sources, by the packages of the lab that come from them, and whether uv needs nothing but this machine's
 /// disk to have them again.
-const SOURCES: [(&str, bool); 7] = [
+const SOURCES: [(&str, bool); 9] = [
     ("demo-a", true),
     ("demo-odd", true),
     ("demo-index", false),
     ("demo-url", false),
     ("demo-path", true),
+    // What uv built of a source distribution stays beside its entry.
     ("demo-sdist", true),
+    ("demo-sdist-index", true),
+    ("demo-sdist-url", true),
     ("demo-git", true),
 ];
 
 /// A lab of which a certain uv makes the cache.
 struct Old {
     lab: Lab,
-    uv: Option<PathBuf>,
 }
 
 impl Old {
     fn uv(&self, arguments: &[&str]) -> Command {
-        match &self.uv {
-            Some(uv) => self.lab.sandbox.uv_at(uv, arguments),
-            None => self.lab.sandbox.uv(arguments),
-        }
+        self.lab.sandbox.uv(arguments)
     }
 
     fn requirement(&self, package: &str) -> String {
@@ -88,20 +87,17 @@ fn succeeded(output: &Output, what: &str) {
 }
 
 /// Fills a cache, and prunes it in every way.
-fn scenario(version: Option<&str>) {
-    let uv = match version.map(release) {
-        Some(None) => return,
-        Some(found) => found,
-        None => None,
-    };
+fn scenario(version: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let Some(lab) = Lab::new(directory.path(), "") else { return };
-    let old = Old { lab, uv };
+    let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    let Some(()) = lab.sandbox.use_release(version) else { return };
+    let old = Old { lab };
     let packages: Vec<&str> = SOURCES.iter().map(|(package, _)| *package).collect();
     let known = old.lab.sandbox.roots().join("kept/.venv");
     succeeded(&old.installs("filling", &packages, &[]), "filling");
     // Somebody whose environment is there, and uses another entry by symlink.
     ran(&mut old.uv(&["venv", "--quiet", known.to_str().unwrap()]));
+    assert!(Sandbox::was_made_by(&known, version));
     let python = known.join("bin/python");
     let mut keep =
         old.uv(&["pip", "install", "--link-mode", "symlink", "--python", python.to_str().unwrap()]);
@@ -150,17 +146,17 @@ fn works(old: &Old, python: &Path) {
 
 #[test]
 fn uv_0_13_8_installs_every_kind_of_source_again() {
-    scenario(None);
+    scenario("0.13.8");
 }
 
 #[test]
 fn uv_0_12_5_installs_every_kind_of_source_again() {
-    scenario(Some("0.12.5"));
+    scenario("0.12.5");
 }
 
 #[test]
 fn uv_0_9_30_installs_every_kind_of_source_again() {
-    scenario(Some("0.9.30"));
+    scenario("0.9.30");
 }
 
 #[test]
@@ -204,6 +200,43 @@ fn what_comes_back_on_ext4_is_what_was_predicted() {
     }
     let three = sandbox.roots().join("kept/.venv/bin/python");
     ran(sandbox.command(three).args(["-c", "import three, four"]));
+}
+
+#[test]
+fn room_that_emptying_the_trash_makes_is_not_taken_from_the_cache() {
+    let Some(mounted) = Mounted::new("ext4", 256) else { return };
+    let Some(sandbox) = Sandbox::new(mounted.path()) else { return };
+    let wheels = sandbox.path("wheels");
+    for name in ["one", "two"] {
+        Wheel::new(name, "1.0").bulk(&format!("{name}/bulk.bin"), 12_288).save(&wheels);
+    }
+    let places = ["--no-index", "--find-links", wheels.to_str().unwrap()];
+    let gone = sandbox.install("gone", "copy", &[&places[..], &["one", "two"]].concat());
+    std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    let grace = ["--grace", "0h", "--allow", "most,no-environments"];
+    ran(&mut sandbox.cachetui(&[&["prune", "one", "--yes", "--trash"], &grace[..]].concat()));
+    // What the user may write, of which cachetui speaks, too.
+    let free = || {
+        mounted.free();
+        sandbox.json(&["list"])["cache"]["space"]["available"].as_u64().unwrap()
+    };
+    let mebibytes = |more: u64| (free() + (more << 20)).to_string();
+    let plan = |least: &str| {
+        let keep = ["prune", "--unused", "--keep-free", least, "--dry-run"];
+        sandbox.json(&[&keep[..], &grace].concat())["plan"].clone()
+    };
+    let little = plan(&mebibytes(6));
+    assert_eq!(little["steps"], serde_json::json!([]), "{little:#}");
+    assert!(little["warnings"][0].as_str().unwrap().contains("lie in the trash"), "{little:#}");
+    let least = mebibytes(18);
+    let much = plan(&least);
+    assert_eq!((&much["steps"][0]["name"], much["steps"].as_array().unwrap().len()), (&"two".into(), 1));
+    // Together they make the room that was asked for.
+    let keep = ["prune", "--unused", "--keep-free", &least, "--yes"];
+    ran(&mut sandbox.cachetui(&[&keep[..], &grace].concat()));
+    assert!(free() < least.parse().unwrap());
+    ran(&mut sandbox.cachetui(&["trash", "purge", "--yes"]));
+    assert!(free() >= least.parse().unwrap());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::lab::Lab;
-use crate::support::uv::{Sandbox, ran};
+use crate::support::uv::{RELEASES, Sandbox, VERSION, ran};
 use crate::support::wheel::Wheel;
 
 /// `repair` with some arguments, on a cache of the sandbox.
@@ -118,9 +118,16 @@ fn is_settled(sandbox: &Sandbox, cache: &str, environment: &Path) {
 
 /// A lab with one environment of symlinks that has everything.
 fn symlinked(base: &Path) -> Option<(Lab, PathBuf)> {
+    symlinked_by(VERSION, base)
+}
+
+/// A lab with one environment of symlinks that has everything, of which a certain release of uv made all.
+fn symlinked_by(version: &str, base: &Path) -> Option<(Lab, PathBuf)> {
     let mut lab = Lab::new(base, "")?;
+    lab.sandbox.use_release(version)?;
     let everything = lab.everything();
     let environment = lab.install("app", "symlink", &everything);
+    assert!(Sandbox::was_made_by(&environment, version));
     // uv searches for settings where it works: this is what a project has.
     let settings = format!(
         "find-links = [\"{}\"]\n[[index]]\nurl = \"{}\"\ndefault = true\n",
@@ -131,87 +138,97 @@ fn symlinked(base: &Path) -> Option<(Lab, PathBuf)> {
     Some((lab, environment))
 }
 
+/// Runs a scenario with what each release of uv made, which is the one that mends and checks, too.
+fn with_each_release(scenario: impl Fn(&Lab, &Path)) {
+    for version in RELEASES {
+        // So that whatever fails tells with which release.
+        let base = tempfile::Builder::new().prefix(&format!("uv-{version}-")).tempdir().unwrap();
+        let Some((lab, environment)) = symlinked_by(version, base.path()) else { continue };
+        scenario(&lab, &environment);
+    }
+}
+
 #[test]
 fn a_cache_that_was_moved_is_found_by_the_names_its_dead_links_still_say() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    let sandbox = &lab.sandbox;
-    std::fs::rename(sandbox.cache(), sandbox.path("moved")).unwrap();
-    assert!(dangling(&environment).len() > 40);
-    let env = environment.to_str().unwrap();
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        std::fs::rename(sandbox.cache(), sandbox.path("moved")).unwrap();
+        assert!(dangling(environment).len() > 40);
+        let env = environment.to_str().unwrap();
 
-    let before = listing(sandbox.path("").as_path());
-    let (dry, ended) = json(&mut repair(sandbox, "moved", &[env, "--dry-run"]));
-    assert_eq!(ended, 0, "{dry:#}");
-    assert_eq!(listing(sandbox.path("").as_path()), before, "a dry run changes nothing");
-    let steps = dry["plan"]["steps"].as_array().unwrap();
-    assert!(steps.iter().all(|step| step["way"] == "moved" && step["link_mode"] == "symlink"), "{dry:#}");
+        let before = listing(sandbox.path("").as_path());
+        let (dry, ended) = json(&mut repair(sandbox, "moved", &[env, "--dry-run"]));
+        assert_eq!(ended, 0, "{dry:#}");
+        assert_eq!(listing(sandbox.path("").as_path()), before, "a dry run changes nothing");
+        let steps = dry["plan"]["steps"].as_array().unwrap();
+        assert!(steps.iter().all(|step| step["way"] == "moved" && step["link_mode"] == "symlink"), "{dry:#}");
 
-    let (done, ended) = json(&mut repair(sandbox, "moved", &[env, "--yes"]));
-    assert_eq!((ended, &done["plan"]), (0, &dry["plan"]), "{done:#}");
-    let outcomes = done["report"]["outcomes"].as_array().unwrap();
-    assert_eq!(outcomes.len(), steps.len());
-    assert!(outcomes.iter().all(|outcome| outcome["state"] == "done"), "{done:#}");
-    is_whole(sandbox, "moved", &environment);
-    is_settled(sandbox, "moved", &environment);
-    let moved = sandbox.path("moved");
-    let first = walkdir::WalkDir::new(site(&environment)).into_iter().map(Result::unwrap);
-    let links: Vec<_> = first.filter_map(|item| std::fs::read_link(item.path()).ok()).collect();
-    assert!(!links.is_empty() && links.iter().all(|text| text.starts_with(&moved)), "{links:?}");
-    // The cache is whole too: uv uninstalls and installs from it.
-    let arguments =
-        ["pip", "install", "--reinstall", "--offline", "--python", env, "demo-a==1.0", "--find-links"];
-    let links = sandbox.path("links");
-    let mut again = sandbox.uv(&[&arguments[..], &[links.to_str().unwrap()]].concat());
-    ran(again.env("UV_CACHE_DIR", &moved));
-    is_whole(sandbox, "moved", &environment);
+        let (done, ended) = json(&mut repair(sandbox, "moved", &[env, "--yes"]));
+        assert_eq!((ended, &done["plan"]), (0, &dry["plan"]), "{done:#}");
+        let outcomes = done["report"]["outcomes"].as_array().unwrap();
+        assert_eq!(outcomes.len(), steps.len());
+        assert!(outcomes.iter().all(|outcome| outcome["state"] == "done"), "{done:#}");
+        is_whole(sandbox, "moved", environment);
+        is_settled(sandbox, "moved", environment);
+        let moved = sandbox.path("moved");
+        let first = walkdir::WalkDir::new(site(environment)).into_iter().map(Result::unwrap);
+        let links: Vec<_> = first.filter_map(|item| std::fs::read_link(item.path()).ok()).collect();
+        assert!(!links.is_empty() && links.iter().all(|text| text.starts_with(&moved)), "{links:?}");
+        // The cache is whole too: uv uninstalls and installs from it.
+        let arguments =
+            ["pip", "install", "--reinstall", "--offline", "--python", env, "demo-a==1.0", "--find-links"];
+        let links = sandbox.path("links");
+        let mut again = sandbox.uv(&[&arguments[..], &[links.to_str().unwrap()]].concat());
+        ran(again.env("UV_CACHE_DIR", &moved));
+        is_whole(sandbox, "moved", environment);
+    });
 }
 
 #[test]
 fn another_cache_mends_from_where_it_is_and_its_own_links_say_so() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    let sandbox = &lab.sandbox;
-    ran(Command::new("cp").arg("-a").arg(sandbox.cache()).arg(sandbox.path("other")));
-    sandbox.run_uv(&["cache", "clean", "--quiet"]);
-    let env = environment.to_str().unwrap();
-    let other = sandbox.path("other");
-    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
-    assert!(said.contains("whoever moves, prunes or cleans that cache"), "{said}");
-    is_whole(sandbox, "cache", &environment);
-    is_settled(sandbox, "cache", &environment);
-    // Copies do not need it any more.
-    std::fs::remove_dir_all(&other).unwrap();
-    assert!(!dangling(&environment).is_empty());
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        ran(Command::new("cp").arg("-a").arg(sandbox.cache()).arg(sandbox.path("other")));
+        sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        let env = environment.to_str().unwrap();
+        let other = sandbox.path("other");
+        let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
+        assert!(said.contains("whoever moves, prunes or cleans that cache"), "{said}");
+        is_whole(sandbox, "cache", environment);
+        is_settled(sandbox, "cache", environment);
+        // Copies do not need it any more.
+        std::fs::remove_dir_all(&other).unwrap();
+        assert!(!dangling(environment).is_empty());
+    });
 }
 
 #[test]
 fn an_entry_of_another_id_mends_when_its_content_is_what_record_states() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    let sandbox = &lab.sandbox;
-    sandbox.run_uv(&["cache", "clean", "--quiet"]);
-    // Somebody else installs the same, by hardlink.
-    let everything = lab.everything();
-    let wheels: Vec<String> = everything.iter().filter(|it| !it.contains("editable")).cloned().collect();
-    lab.hidden("unrelated", "hardlink", &wheels[..wheels.len()]);
-    let env = environment.to_str().unwrap();
-    let (done, ended) = json(&mut repair(sandbox, "cache", &[env, "--yes"]));
-    let kept = done["plan"]["kept"].as_array().unwrap();
-    // The editable one is in no cache; all else is.
-    let names: Vec<&str> = kept.iter().map(|left| left["name"].as_str().unwrap()).collect();
-    assert_eq!((ended, names), (3, vec!["demo-edit"]), "{done:#}");
-    let steps = done["plan"]["steps"].as_array().unwrap();
-    assert!(steps.len() > 10 && steps.iter().all(|step| step["way"] == "digest"), "{done:#}");
-    let edited = |path: &PathBuf| path.to_string_lossy().contains("demo_edit");
-    assert!(dangling(&environment).iter().all(edited), "{:?}", dangling(&environment));
-    // Of a namespace each has its own, and what both list is the one that was there.
-    let owner = std::fs::read_to_string(site(&environment).join("demo_ns/contended.py")).unwrap();
-    assert!(owner.contains("demo-ns-"), "{owner}");
-    // The command that was said mends the rest.
-    hand::run_all(sandbox, &kept[0]["commands"]);
-    is_whole(sandbox, "cache", &environment);
-    is_settled(sandbox, "cache", &environment);
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        // Somebody else installs the same, by hardlink.
+        let everything = lab.everything();
+        let wheels: Vec<String> = everything.iter().filter(|it| !it.contains("editable")).cloned().collect();
+        lab.hidden("unrelated", "hardlink", &wheels[..wheels.len()]);
+        let env = environment.to_str().unwrap();
+        let (done, ended) = json(&mut repair(sandbox, "cache", &[env, "--yes"]));
+        let kept = done["plan"]["kept"].as_array().unwrap();
+        // The editable one is in no cache; all else is.
+        let names: Vec<&str> = kept.iter().map(|left| left["name"].as_str().unwrap()).collect();
+        assert_eq!((ended, names), (3, vec!["demo-edit"]), "{done:#}");
+        let steps = done["plan"]["steps"].as_array().unwrap();
+        assert!(steps.len() > 10 && steps.iter().all(|step| step["way"] == "digest"), "{done:#}");
+        let edited = |path: &PathBuf| path.to_string_lossy().contains("demo_edit");
+        assert!(dangling(environment).iter().all(edited), "{:?}", dangling(environment));
+        // Of a namespace each has its own, and what both list is the one that was there.
+        let owner = std::fs::read_to_string(site(environment).join("demo_ns/contended.py")).unwrap();
+        assert!(owner.contains("demo-ns-"), "{owner}");
+        // The command that was said mends the rest.
+        hand::run_all(sandbox, &kept[0]["commands"]);
+        is_whole(sandbox, "cache", environment);
+        is_settled(sandbox, "cache", environment);
+    });
 }
 
 #[test]

@@ -19,14 +19,14 @@ use crate::support::wheel::Wheel;
 
 /// Packages that uv installs, cleans and prunes.
 const MOVING: [&str; 4] = ["demo-a", "demo-b", "demo-c", "demo-d"];
-/// Packages that an environment has as symlinks.
+/// Packages that an environment has as symlinks, which only cachetui and this test change.
 const FIXED: [&str; 2] = ["demo-x", "demo-y"];
 /// Operations of each process.
 const OPERATIONS: usize = 25;
 /// Operations of all after which uv stops until cachetui has changed something.
 const HALF: usize = 4 * OPERATIONS / 2;
 /// What cachetui has to change, and within how many rounds of its commands.
-const CHANGES: [&str; 2] = ["named", "relink"];
+const CHANGES: [&str; 3] = ["named", "relink", "repair"];
 const ROUNDS: usize = 40;
 /// The kind of operation that is `uv cache prune`.
 const PRUNE: usize = 6;
@@ -188,6 +188,15 @@ impl Scene {
         failures
     }
 
+    /// Deletes a file of the environment that is not uv's to change; answers which.
+    fn breaks(&self, round: usize) -> PathBuf {
+        let module = FIXED[round % FIXED.len()].replace('-', "_");
+        let path = site(&self.sandbox.roots().join("fixed/.venv")).join(module);
+        let path = path.join(format!("part{}.py", round % 8));
+        std::fs::remove_file(&path).unwrap();
+        path
+    }
+
     /// What cachetui does meanwhile, round after round; answers with how often each thing changed something, and with what
     /// went wrong.
     fn cachetui(&self, all: usize) -> (BTreeMap<&'static str, usize>, Vec<String>) {
@@ -210,12 +219,17 @@ impl Scene {
                 ("purge", vec!["trash", "purge", "--yes"]),
             ];
             for (name, arguments) in commands {
+                // So that there is something to mend each time.
+                let broken = (name == "repair").then(|| self.breaks(round));
                 let mut command = self.sandbox.cachetui(&arguments);
                 let output = command.arg("--json").env("UV_LOCK_TIMEOUT", "240").output().unwrap();
                 // Done; or stale, because uv was faster; or damage that uv was about to mend; or busy.
                 if !matches!(output.status.code(), Some(0 | 1 | 3 | 11)) || text(&output).contains("panicked")
                 {
                     wrong.push(format!("{arguments:?}: {:?} {}", output.status.code(), text(&output)));
+                }
+                if broken.is_some_and(|path| !path.exists()) {
+                    wrong.push(format!("{arguments:?} did not mend it: {}", text(&output)));
                 }
                 let done = text(&output).contains("\"state\":\"done\"");
                 *did.entry(name).or_default() += usize::from(done);
@@ -229,6 +243,12 @@ impl Scene {
             round += 1;
         }
     }
+}
+
+/// The directory of distributions.
+fn site(environment: &Path) -> PathBuf {
+    let mut versions = std::fs::read_dir(environment.join("lib")).unwrap();
+    versions.next().unwrap().unwrap().path().join("site-packages")
 }
 
 /// Every file that a `RECORD` lists is there, and is what it states.
@@ -285,8 +305,7 @@ fn four_processes_of_uv_and_cachetui_share_a_cache() {
     let has_done = |name: &&str| did.get(name).is_some_and(|times| *times > 0);
     assert!(CHANGES.iter().all(has_done), "cachetui did something too: {did:?}");
     for environment in environments.iter().filter(|path| path.exists()) {
-        let lib = std::fs::read_dir(environment.join("lib")).unwrap().next().unwrap().unwrap();
-        is_whole(&lib.path().join("site-packages"));
+        is_whole(&site(environment));
         sandbox.run_uv(&["pip", "check", "--python", environment.to_str().unwrap()]);
     }
     for entry in std::fs::read_dir(sandbox.cache().join("archive-v0")).unwrap().map(Result::unwrap) {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::uv::{SOMEBODY, Sandbox, not_run, ran};
 use crate::support::wheel::Wheel;
 
 /// A cache with two packages of which one environment uses none any more.
@@ -189,4 +189,72 @@ fn an_error_in_the_middle_of_a_step_loses_nothing() {
     let target = sandbox.path("target");
     let install = ["pip", "install", "--quiet", "--offline", "--no-index", "--find-links", &links];
     ran(sandbox.uv(&install).args(["--target", target.to_str().unwrap(), "demo-a", "demo-b"]));
+}
+
+/// What `prune --unused` answers to somebody who is not root, and its exit code.
+fn pruned_by_somebody(sandbox: &Sandbox, more: &[&str]) -> Option<(Value, Option<i32>, String)> {
+    let unused = ["prune", "--unused", "--grace", "0h", "--allow", "most", "--yes", "--json"];
+    let output = sandbox.unprivileged(sandbox.cachetui(&[&unused[..], more].concat()))?.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let answer = serde_json::from_slice(&output.stdout);
+    Some((answer.unwrap_or_else(|error| panic!("{error}: {said}")), output.status.code(), said))
+}
+
+fn kept(answer: &Value) -> Vec<(&str, &str)> {
+    let kept = answer["plan"]["kept"].as_array().unwrap().iter();
+    kept.map(|it| (it["name"].as_str().unwrap_or("-"), it["because"]["kind"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn what_stays_because_it_cannot_be_read_is_a_failure_and_an_environment_of_somebody_else_is_none() {
+    let base = tempfile::tempdir().unwrap();
+    let Some((sandbox, links)) = scene(base.path()) else { return };
+    if !rustix::process::geteuid().is_root() {
+        return not_run("it needs directories of two users, and so root");
+    }
+    let theirs = sandbox.path("theirs");
+    let theirs = theirs.to_str().unwrap();
+    let environment = format!("{theirs}/.venv");
+    sandbox.run_uv(&["venv", "--quiet", &environment]);
+    let install = ["pip", "install", "--quiet", "--link-mode", "copy", "--python", &environment];
+    sandbox.run_uv(&[&install[..], &["--no-index", "--find-links", &links, "demo-b"]].concat());
+    std::fs::remove_dir_all(sandbox.roots().join("other")).unwrap();
+    ran(Command::new("chown").args(["-R", &SOMEBODY.to_string()]).arg(base.path()));
+    let bits = |path: &Path, bits: &str| ran(Command::new("chmod").arg(bits).arg(path));
+    ran(Command::new("chown").args(["-R", "0", theirs]));
+    bits(theirs.as_ref(), "700");
+
+    // Nobody named it: what it may use stays, and that is all there is to say.
+    let Some((answer, code, said)) = pruned_by_somebody(&sandbox, &[]) else { return };
+    assert_eq!((code, kept(&answer)), (Some(0), vec![("demo-b", "doubt")]), "{said}");
+    assert_eq!(answer["plan"]["scope"]["failed"], Value::Null, "{answer:#}");
+    let mut unread = answer["scope"]["unread"].as_array().unwrap().iter();
+    assert!(unread.any(|it| it["path"] == environment.as_str()), "{answer:#}");
+
+    // Somebody asked for it to be searched.
+    let (answer, code, said) = pruned_by_somebody(&sandbox, &["--root", theirs]).unwrap();
+    assert_eq!((code, kept(&answer)), (Some(1), vec![("demo-b", "read-failed")]), "{said}");
+    assert!(said.contains(&format!("`{theirs}` (")) && said.contains("Permission denied"), "{said}");
+    let told = answer["problems"].as_array().unwrap().iter();
+    assert!(told.into_iter().any(|it| it["path"] == environment.as_str()), "{answer:#}");
+    ran(Command::new("rm").args(["-r", theirs]));
+
+    // A part of the cache, which was to be pruned: what can be read is. Of a Python that only root may look at nobody tells.
+    std::fs::remove_dir_all(sandbox.cache().join("interpreter-v5")).unwrap();
+    let locked = entry(&sandbox, "demo-b");
+    std::fs::remove_dir_all(sandbox.roots().join("app")).unwrap();
+    ran(Command::new("chown").args(["-R", &SOMEBODY.to_string()]).arg(base.path()));
+    ran(Command::new("chown").arg("0").arg(locked.join("demo_b")));
+    bits(&locked.join("demo_b"), "700");
+    let (answer, code, said) =
+        pruned_by_somebody(&sandbox, &["--allow", "other-owners,no-environments"]).unwrap();
+    assert_eq!((code, kept(&answer)), (Some(1), vec![("demo-b", "read-failed")]), "{said}");
+    assert_eq!(answer["report"]["outcomes"][0]["state"], "done", "{answer:#}");
+    assert!(said.contains("demo_b`") && said.contains("1 thing was kept"), "{said}");
+
+    // Once it can be read there is nothing to say.
+    ran(Command::new("chown").arg(SOMEBODY.to_string()).arg(locked.join("demo_b")));
+    let (answer, code, said) =
+        pruned_by_somebody(&sandbox, &["--allow", "other-owners,no-environments"]).unwrap();
+    assert_eq!((code, kept(&answer)), (Some(0), vec![]), "{said}");
 }

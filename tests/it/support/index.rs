@@ -1,4 +1,4 @@
-//! A package index on this machine, over HTTP: one directory of wheels, listed by package.
+//! A package index on this machine, over HTTP: one directory of wheels and source distributions, listed by package.
 //!
 //! It answers one request per connection and ends with the value. Requests are bounded in size and time.
 
@@ -22,7 +22,7 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Serves the wheels in a directory.
+    /// Serves the wheels and source distributions in a directory.
     pub(crate) fn serve(directory: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -47,7 +47,7 @@ impl Index {
         format!("http://{}/simple/", self.address)
     }
 
-    /// The URL of one wheel.
+    /// The URL of one of them.
     pub(crate) fn file(&self, name: &str) -> String {
         format!("http://{}/files/{name}", self.address)
     }
@@ -116,5 +116,6 @@ fn page(path: &str, directory: &Path) -> Option<(&'static str, Vec<u8>)> {
 fn file(path: &str, directory: &Path) -> Option<(&'static str, Vec<u8>)> {
     let name = path.strip_prefix("/files/").filter(|name| !name.contains('/'))?;
     let path: PathBuf = directory.join(name);
-    Some(("application/zip", std::fs::read(path).ok()?))
+    let kind = if name.ends_with(".tar.gz") { "application/gzip" } else { "application/zip" };
+    Some((kind, std::fs::read(path).ok()?))
 }

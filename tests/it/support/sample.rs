@@ -350,6 +350,7 @@ impl Builder {
 
 fn cache() -> Cache {
     let bucket = |name: &str, known, mib: u64| Bucket {
+        single: 0,
         name: name.to_owned(),
         known,
         files: 100,

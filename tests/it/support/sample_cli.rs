@@ -304,6 +304,7 @@ pub(crate) fn sample() -> Snapshot {
                 files: 23_377,
                 logical: 1_700 * MIB,
                 disk: 1_705 * MIB,
+                single: 0,
                 moved: false,
                 print: TreePrint::default(),
             }],

@@ -11,6 +11,12 @@ use std::sync::OnceLock;
 /// The version whose facts the tests rest on.
 pub(crate) const VERSION: &str = "0.13.8";
 
+/// The releases whose caches are pruned and whose environments are mended: each has pointers and buckets of its own.
+pub(crate) const RELEASES: [&str; 3] = [VERSION, "0.12.5", "0.9.30"];
+
+/// A user who is not root.
+pub(crate) const SOMEBODY: u32 = 65_534;
+
 /// The programs a sandbox runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
@@ -59,8 +65,11 @@ fn find() -> Option<Programs> {
     Some(Programs { uv, python: PathBuf::from(python) })
 }
 
-/// Another release of uv, installed with pip into `target/`; `None` when that is not possible, which has been said.
+/// A release of uv, another one installed with pip into `target/`; `None` when that is not possible, which has been said.
 pub(crate) fn release(version: &str) -> Option<PathBuf> {
+    if version == VERSION {
+        return Some(programs()?.uv.clone());
+    }
     let provisioned = place_of(version);
     let found = fits(&provisioned, version).then_some(provisioned);
     let found = found.or_else(|| provision(programs()?.python.to_str()?, version));
@@ -106,6 +115,8 @@ fn path_variable() -> std::ffi::OsString {
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     programs: &'static Programs,
+    /// The uv that it runs.
+    uv: PathBuf,
     base: PathBuf,
     /// uv's preview features, as `--preview-features` takes them; empty for none.
     pub(crate) preview: &'static str,
@@ -119,7 +130,13 @@ impl Sandbox {
         for name in ["home", "tmp", "roots"] {
             std::fs::create_dir_all(base.join(name)).unwrap();
         }
-        Some(Self { programs, base, preview: "" })
+        Some(Self { programs, uv: programs.uv.clone(), base, preview: "" })
+    }
+
+    /// Runs another release of uv from now on; `None` when that cannot be had, which has been said.
+    pub(crate) fn use_release(&mut self, version: &str) -> Option<()> {
+        self.uv = release(version)?;
+        Some(())
     }
 
     /// A path in it.
@@ -160,7 +177,7 @@ impl Sandbox {
 
     /// uv with some arguments, on this sandbox's cache.
     pub(crate) fn uv(&self, arguments: &[&str]) -> Command {
-        self.uv_at(&self.programs.uv, arguments)
+        self.uv_at(&self.uv, arguments)
     }
 
     /// A certain uv with some arguments, on this sandbox's cache.
@@ -176,6 +193,28 @@ impl Sandbox {
             command.env("UV_PREVIEW_FEATURES", self.preview);
         }
         command
+    }
+
+    /// The same command by a user who may not read everything; `None` where root cannot become one, which has been said.
+    pub(crate) fn unprivileged(&self, command: Command) -> Option<Command> {
+        if !rustix::process::geteuid().is_root() {
+            return Some(command);
+        }
+        let somebody = ["--reuid", &SOMEBODY.to_string(), "--clear-groups"];
+        let able = Command::new("setpriv").args(somebody).arg("true").status();
+        if !able.is_ok_and(|status| status.success()) {
+            not_run("root cannot become somebody else here: `setpriv` does not work");
+            return None;
+        }
+        let mut other = self.command("setpriv");
+        other.args(somebody).arg(command.get_program()).args(command.get_args());
+        Some(other)
+    }
+
+    /// Whether a certain release made an environment.
+    pub(crate) fn was_made_by(environment: &Path, version: &str) -> bool {
+        let text = std::fs::read_to_string(environment.join("pyvenv.cfg")).unwrap();
+        text.lines().any(|line| line == format!("uv = {version}"))
     }
 
     /// Runs uv, which has to succeed.

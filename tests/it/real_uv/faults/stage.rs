@@ -10,6 +10,11 @@ use super::world::World;
 use crate::support::stepper::{Ended, Kind, Then, step};
 use crate::support::uv::{Sandbox, ran};
 
+/// How often a call is interrupted that is interrupted from then on. The kernel interrupts no call for ever, so that the
+/// standard library and cachetui make an interrupted one again for as long as it takes: without an end neither would end.
+/// It is far more than any loop that counts its attempts would bear.
+const INTERRUPTIONS: usize = 1_000;
+
 /// Whether everything is to be tried, and not a part that is spread over all of it.
 pub(super) fn everything() -> bool {
     std::env::var_os("CACHETUI_FAULTS").is_some_and(|value| value == "all")
@@ -267,8 +272,8 @@ impl Case<'_> {
     ) -> Option<(Ended, &'static str)> {
         let (mut failed, mut times) = (None, 0);
         let ended = step(&mut self.command(), kinds, &mut |stop| {
-            // Nobody is interrupted for ever, and whoever is does it again.
-            let again = sticky && failed == Some(stop.call) && (errno != Errno::EINTR || times < 5);
+            let ends = errno == Errno::EINTR && times >= INTERRUPTIONS;
+            let again = sticky && failed == Some(stop.call) && !ends;
             if stop.number == number || again {
                 failed = Some(stop.call);
                 times += 1;

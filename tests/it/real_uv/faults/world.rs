@@ -147,13 +147,13 @@ impl World {
                 differences.push(format!("{}: {own:?} instead of {other:?}", path.display()));
             }
         }
-        // In its state directory cachetui sweeps when it next saves something; what uv was to install somewhere lies
-        // among the temporary files, which the system clears.
+        // In its state directory cachetui sweeps when it next saves something; what uv has left among the temporary files
+        // the system clears.
         let is_left = |path: &&PathBuf| {
             is_temporary(path)
                 && !other.nodes.contains_key(*path)
                 && !path.starts_with("home/state/cachetui/journal")
-                && !path.starts_with("tmp")
+                && (!path.starts_with("tmp") || is_fetched(path))
         };
         let left = self.nodes.keys().filter(is_left);
         differences.extend(left.map(|path| format!("{} is left", path.display())));
@@ -251,12 +251,15 @@ fn is_state(path: &Path) -> bool {
     path.starts_with("home") || path.starts_with("tmp")
 }
 
+/// Whether a path is, or lies in, a directory that uv was to install into for cachetui.
+fn is_fetched(path: &Path) -> bool {
+    path.iter().filter_map(|name| name.to_str()).any(|name| name.starts_with("cachetui-fetch-"))
+}
+
 /// Whether a path is, or lies in, something that is made under a name of its own first.
 fn is_temporary(path: &Path) -> bool {
     let names = path.iter().filter_map(|name| name.to_str());
-    names.into_iter().any(|name| {
-        cachetui::disk::temporary::is_temporary(name.as_ref())
-            || name.starts_with(".tmp")
-            || name.starts_with("cachetui-fetch-")
-    })
+    let is_one =
+        |name: &str| cachetui::disk::temporary::is_temporary(name.as_ref()) || name.starts_with(".tmp");
+    is_fetched(path) || names.into_iter().any(is_one)
 }

@@ -1,9 +1,13 @@
 //! With uv: it fetches exactly what no cache has, into the cache and nowhere else.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use super::{dangling, ends, hand, is_settled, is_whole, json, listing, repair, site, symlinked};
-use crate::support::uv::Sandbox;
+use super::{
+    dangling, ends, hand, is_settled, is_whole, json, listing, repair, site, symlinked, symlinked_by,
+    with_each_release,
+};
+use crate::support::uv::{RELEASES, Sandbox, VERSION, ran};
 
 /// `repair --with-uv`, with the uv and the Python of the tests.
 fn with_uv(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Command {
@@ -39,6 +43,8 @@ fn mends_all_but_directories(sandbox: &Sandbox, environment: &std::path::Path) {
         "demo-odd",
         "demo-path",
         "demo-sdist",
+        "demo-sdist-index",
+        "demo-sdist-url",
         "demo-url",
     ];
     assert_eq!(fetched, wanted, "{done:#}");
@@ -58,41 +64,55 @@ fn mends_all_but_directories(sandbox: &Sandbox, environment: &std::path::Path) {
 
 #[test]
 fn after_a_clean_uv_fetches_from_every_kind_of_source() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    lab.sandbox.run_uv(&["cache", "clean", "--quiet"]);
-    mends_all_but_directories(&lab.sandbox, &environment);
+    with_each_release(|lab, environment| {
+        lab.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        mends_all_but_directories(&lab.sandbox, environment);
+    });
+}
+
+#[test]
+fn what_an_older_uv_installed_is_mended_by_what_the_newest_one_fetches() {
+    for version in RELEASES.into_iter().filter(|it| *it != VERSION) {
+        let base = tempfile::Builder::new().prefix(&format!("uv-{version}-")).tempdir().unwrap();
+        let Some((mut lab, environment)) = symlinked_by(version, base.path()) else { continue };
+        lab.sandbox.use_release(VERSION).unwrap();
+        // What the older release wrote is nothing to the newest one's prune, which takes all of it.
+        lab.sandbox.run_uv(&["cache", "prune", "--quiet"]);
+        assert!(dangling(&environment).len() > 40);
+        mends_all_but_directories(&lab.sandbox, &environment);
+    }
 }
 
 #[test]
 fn entries_that_somebody_removed_alone_poison_uv_until_their_pointers_are_gone() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    let sandbox = &lab.sandbox;
-    for item in std::fs::read_dir(sandbox.cache().join("archive-v0")).unwrap() {
-        std::fs::remove_dir_all(item.unwrap().path()).unwrap();
-    }
-    // What it is about: uv fails as it is.
-    let links = sandbox.path("links");
-    let target = sandbox.path("tmp/target");
-    let poisoned = sandbox
-        .uv(&[
-            "pip",
-            "install",
-            "--target",
-            target.to_str().unwrap(),
-            "--find-links",
-            links.to_str().unwrap(),
-        ])
-        .args(["--no-index", "demo-a==1.0"])
-        .output()
-        .unwrap();
-    assert_eq!(poisoned.status.code(), Some(2));
-    std::fs::remove_dir_all(&target).unwrap();
-    mends_all_but_directories(sandbox, &environment);
-    // What was in the way is gone, and nothing else leads nowhere for it.
-    let (links, _) = json(sandbox.cachetui(&["links", "--state", "dangling"]).arg("--form").arg("http,rev"));
-    assert_eq!(links["pointers"].as_array().unwrap().len(), 0, "{links:#}");
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        for item in std::fs::read_dir(sandbox.cache().join("archive-v0")).unwrap() {
+            std::fs::remove_dir_all(item.unwrap().path()).unwrap();
+        }
+        // What it is about: uv fails as it is.
+        let links = sandbox.path("links");
+        let target = sandbox.path("tmp/target");
+        let poisoned = sandbox
+            .uv(&[
+                "pip",
+                "install",
+                "--target",
+                target.to_str().unwrap(),
+                "--find-links",
+                links.to_str().unwrap(),
+            ])
+            .args(["--no-index", "demo-a==1.0"])
+            .output()
+            .unwrap();
+        assert_eq!(poisoned.status.code(), Some(2));
+        std::fs::remove_dir_all(&target).unwrap();
+        mends_all_but_directories(sandbox, environment);
+        // What was in the way is gone, and nothing else leads nowhere for it.
+        let (links, _) =
+            json(sandbox.cachetui(&["links", "--state", "dangling"]).arg("--form").arg("http,rev"));
+        assert_eq!(links["pointers"].as_array().unwrap().len(), 0, "{links:#}");
+    });
 }
 
 #[test]
@@ -144,16 +164,49 @@ fn without_a_uv_nothing_is_touched_and_hostile_words_never_reach_one() {
 
 #[test]
 fn a_cache_whose_directory_is_gone_is_made_anew_by_uv_or_replaced_by_one_that_is_named() {
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        let env = environment.to_str().unwrap();
+        std::fs::rename(sandbox.cache(), sandbox.path("other")).unwrap();
+        let other = sandbox.path("other");
+        let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
+        assert!(said.contains("moved"), "{said}");
+        is_whole(sandbox, "other", environment);
+        assert!(!sandbox.cache().exists(), "nobody made it");
+        std::fs::remove_dir_all(&other).unwrap();
+        mends_all_but_directories(sandbox, environment);
+    });
+}
+
+#[test]
+fn a_run_that_was_killed_leaves_a_directory_which_goes_when_its_uv_has_ended_too() {
     let base = tempfile::tempdir().unwrap();
     let Some((lab, environment)) = symlinked(base.path()) else { return };
     let sandbox = &lab.sandbox;
+    sandbox.run_uv(&["cache", "clean", "--quiet"]);
     let env = environment.to_str().unwrap();
-    std::fs::rename(sandbox.cache(), sandbox.path("other")).unwrap();
-    let other = sandbox.path("other");
-    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
-    assert!(said.contains("moved"), "{said}");
-    is_whole(sandbox, "other", &environment);
-    assert!(!sandbox.cache().exists(), "nobody made it");
-    std::fs::remove_dir_all(&other).unwrap();
-    mends_all_but_directories(sandbox, &environment);
+    // A uv that says that it runs, and goes on and on.
+    let (pipe, slow) = (sandbox.path("pipe"), sandbox.path("slow-uv"));
+    ran(sandbox.command("mkfifo").arg(&pipe));
+    std::fs::write(&slow, format!("#!/bin/sh\necho $$ > {}\nexec sleep 600\n", pipe.display())).unwrap();
+    std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = with_uv(sandbox, &[env, "--yes"]);
+    command.env("UV", &slow).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut killed = command.spawn().unwrap();
+    let uv: i32 = std::fs::read_to_string(&pipe).unwrap().trim().parse().unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let left = left_behind(sandbox);
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    // That uv works there still.
+    ends(&mut with_uv(sandbox, &[env, "--yes"]), 3);
+    assert_eq!(left_behind(sandbox), left);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(uv), nix::sys::signal::Signal::SIGKILL).unwrap();
+    std::fs::File::open(left[0].join("lock")).unwrap().lock().unwrap();
+    std::fs::remove_file(site(&environment).join("demo_a/__init__.py")).unwrap();
+    // Nothing has to be fetched for that.
+    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
+    assert!(said.contains("demo-a"), "{said}");
+    assert_eq!(left_behind(sandbox), [] as [PathBuf; 0]);
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{dangling, ends, is_settled, is_whole, json, listing, repair, site, symlinked};
+use super::super::lab::SOURCES;
+use super::{dangling, ends, is_settled, is_whole, json, listing, repair, site, with_each_release};
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -20,50 +21,50 @@ pub(super) fn run_all(sandbox: &Sandbox, commands: &Value) {
 
 #[test]
 fn with_nothing_at_hand_no_file_is_touched_and_the_commands_that_are_named_mend_it() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    let sandbox = &lab.sandbox;
-    sandbox.run_uv(&["cache", "clean", "--quiet"]);
-    let env = environment.to_str().unwrap();
-    let dead = dangling(&environment);
-    let before = listing(&sandbox.path(""));
-    let said = ends(&mut repair(sandbox, "cache", &[env, "--dry-run"]), 3);
-    let also = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
-    assert_eq!(said, also);
-    assert_eq!(listing(&sandbox.path("")), before, "not even a lock file was made");
-    assert_eq!(dangling(&environment), dead);
-    assert!(said.contains("uv --cache-dir") && said.contains("--reinstall --no-deps"), "{said}");
-    assert!(said.contains("demo-a==1.0") && said.contains("Nothing can be mended from here."), "{said}");
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        let env = environment.to_str().unwrap();
+        let dead = dangling(environment);
+        let before = listing(&sandbox.path(""));
+        let said = ends(&mut repair(sandbox, "cache", &[env, "--dry-run"]), 3);
+        let also = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
+        assert_eq!(said, also);
+        assert_eq!(listing(&sandbox.path("")), before, "not even a lock file was made");
+        assert_eq!(dangling(environment), dead);
+        assert!(said.contains("uv --cache-dir") && said.contains("--reinstall --no-deps"), "{said}");
+        assert!(said.contains("demo-a==1.0") && said.contains("Nothing can be mended from here."), "{said}");
 
-    let (plan, _) = json(&mut repair(sandbox, "cache", &[env, "--dry-run"]));
-    let kept = plan["plan"]["kept"].as_array().unwrap();
-    assert_eq!(kept.len(), 12, "{plan:#}");
-    std::fs::copy(environment.parent().unwrap().join("uv.toml"), sandbox.path("home/uv.toml")).unwrap();
-    for left in kept {
-        run_all(sandbox, &left["commands"]);
-    }
-    is_whole(sandbox, "cache", &environment);
-    is_settled(sandbox, "cache", &environment);
+        let (plan, _) = json(&mut repair(sandbox, "cache", &[env, "--dry-run"]));
+        let kept = plan["plan"]["kept"].as_array().unwrap();
+        assert_eq!(kept.len(), SOURCES.len(), "{plan:#}");
+        std::fs::copy(environment.parent().unwrap().join("uv.toml"), sandbox.path("home/uv.toml")).unwrap();
+        for left in kept {
+            run_all(sandbox, &left["commands"]);
+        }
+        is_whole(sandbox, "cache", environment);
+        is_settled(sandbox, "cache", environment);
+    });
 }
 
 #[test]
 fn pointers_that_lead_nowhere_are_cleaned_by_the_commands_before_anything_is_uninstalled() {
-    let base = tempfile::tempdir().unwrap();
-    let Some((lab, environment)) = symlinked(base.path()) else { return };
-    let sandbox = &lab.sandbox;
-    std::fs::remove_dir_all(sandbox.cache().join("archive-v0")).unwrap();
-    std::fs::create_dir(sandbox.cache().join("archive-v0")).unwrap();
-    let env = environment.to_str().unwrap();
-    let before = listing(&sandbox.path(""));
-    let said = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
-    assert_eq!(listing(&sandbox.path("")), before);
-    assert!(said.contains("cache clean") && said.contains("Clean first"), "{said}");
-    let (plan, _) = json(&mut repair(sandbox, "cache", &[env, "--dry-run"]));
-    std::fs::copy(environment.parent().unwrap().join("uv.toml"), sandbox.path("home/uv.toml")).unwrap();
-    for left in plan["plan"]["kept"].as_array().unwrap() {
-        run_all(sandbox, &left["commands"]);
-    }
-    is_whole(sandbox, "cache", &environment);
+    with_each_release(|lab, environment| {
+        let sandbox = &lab.sandbox;
+        std::fs::remove_dir_all(sandbox.cache().join("archive-v0")).unwrap();
+        std::fs::create_dir(sandbox.cache().join("archive-v0")).unwrap();
+        let env = environment.to_str().unwrap();
+        let before = listing(&sandbox.path(""));
+        let said = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
+        assert_eq!(listing(&sandbox.path("")), before);
+        assert!(said.contains("cache clean") && said.contains("Clean first"), "{said}");
+        let (plan, _) = json(&mut repair(sandbox, "cache", &[env, "--dry-run"]));
+        std::fs::copy(environment.parent().unwrap().join("uv.toml"), sandbox.path("home/uv.toml")).unwrap();
+        for left in plan["plan"]["kept"].as_array().unwrap() {
+            run_all(sandbox, &left["commands"]);
+        }
+        is_whole(sandbox, "cache", environment);
+    });
 }
 
 fn small(base: &Path) -> Option<(Sandbox, std::path::PathBuf)> {

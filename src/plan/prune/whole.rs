@@ -1,0 +1,178 @@
+//! What is removed as a whole and is no entry: environments that lie in a bucket of their own, buckets of older layouts, and
+//! what interrupted runs left.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::{Candidate, Chooser};
+use crate::plan::step::Bytes;
+use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Price, Step, unread};
+use crate::snapshot::{Environment, EnvironmentIndex, EnvironmentKind, Holder, Project};
+use crate::uv::bucket::{Bucket, BucketKind};
+
+/// How long nothing may have changed in a bucket of an older layout for it to count as stale, in seconds: another release
+/// of uv may still use it from time to time.
+const STALE: u64 = 30 * 24 * 60 * 60;
+
+impl Chooser<'_> {
+    /// Environments of scripts and of projects, which lie in a bucket of their own.
+    pub(super) fn environments(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
+        for (index, environment) in self.snapshot.environments() {
+            let class = match environment.kind {
+                EnvironmentKind::Script => Class::CachedEnvironments,
+                EnvironmentKind::Central => Class::OrphanedCentral,
+                _ => continue,
+            };
+            if !self.wants(class) || environment.entry.is_some() {
+                continue;
+            }
+            let Some(path) = self.snapshot.cache.relative(&environment.path) else { continue };
+            match self.against_environment(environment) {
+                None => candidates.push(stored(index, environment, path, class)),
+                Some(because) => plan.kept.push(Kept {
+                    at: At::new(path),
+                    name: None,
+                    version: None,
+                    disk: environment.disk,
+                    reason: because.sentence(),
+                    because,
+                }),
+            }
+        }
+    }
+
+    fn against_environment(&self, environment: &Environment) -> Option<KeptBecause> {
+        if environment.unread {
+            return Some(unread::in_doubt(self.snapshot));
+        }
+        if environment.kind == EnvironmentKind::Central
+            && let Some(because) = against_project(&environment.project)
+        {
+            return Some(because);
+        }
+        if !environment.running.is_empty() {
+            return Some(KeptBecause::Running { processes: environment.running.clone() });
+        }
+        self.young(environment.print.newest).or_else(|| self.recent(environment.installed))
+    }
+
+    /// Buckets of older layouts, and what interrupted runs left.
+    pub(super) fn buckets(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
+        for part in &self.snapshot.cache.buckets {
+            let bucket = Bucket::parse(OsStr::new(&part.name));
+            let (class, action, reason) = match bucket {
+                Some(bucket) if self.is_stale(bucket) => (
+                    Class::StaleBuckets,
+                    Action::RemoveBucket,
+                    "a newer layout of the same kind lies beside it",
+                ),
+                Some(bucket) if bucket.kind == BucketKind::Builds && part.files > 0 => (
+                    Class::CrashLeftovers,
+                    Action::RemoveLeftover,
+                    "temporary directories of builds, in which nothing has changed for some time",
+                ),
+                None if part.name.starts_with(".tmp") && part.print.inode != 0 => (
+                    Class::CrashLeftovers,
+                    Action::RemoveLeftover,
+                    "a temporary directory in which nothing has changed for some time",
+                ),
+                _ => continue,
+            };
+            if !self.wants(class) {
+                continue;
+            }
+            let seconds = self.request.grace.max(self.request.older_than.unwrap_or(0));
+            let least = if class == Class::StaleBuckets { STALE } else { 0 };
+            let changed = Timestamp::from_nanosecond(i128::from(part.print.newest)).unwrap_or(Timestamp::MAX);
+            if self.within(changed, seconds.max(least)) {
+                let because = KeptBecause::Young { changed };
+                plan.kept.push(Kept {
+                    at: At::new(Path::new(&part.name)),
+                    name: None,
+                    version: None,
+                    disk: part.disk,
+                    reason: because.sentence(),
+                    because,
+                });
+                continue;
+            }
+            candidates.push(Candidate {
+                holder: None,
+                used: Some(changed),
+                step: Step {
+                    action,
+                    at: At::new(Path::new(&part.name)),
+                    name: None,
+                    version: None,
+                    class,
+                    reason: reason.to_owned(),
+                    price: if class == Class::StaleBuckets {
+                        Price::Download { bytes: None }
+                    } else {
+                        Price::Nothing
+                    },
+                    bytes: Bytes { disk: part.disk, files: part.files, ..Bytes::default() },
+                    expects: part.print,
+                    pointers: Vec::new(),
+                    objects: Vec::new(),
+                    users: Vec::new(),
+                },
+            });
+        }
+    }
+
+    /// Whether a bucket's layout is known to be older than another that is there. The archive's never is: its entries are
+    /// looked at one by one.
+    fn is_stale(&self, bucket: Bucket) -> bool {
+        let keeps = matches!(
+            bucket.kind,
+            BucketKind::Archive | BucketKind::Files | BucketKind::Environments | BucketKind::Interpreter
+        );
+        let others = self.snapshot.cache.buckets.iter().filter_map(|it| Bucket::parse(OsStr::new(&it.name)));
+        let newer =
+            |other: Bucket| other.kind == bucket.kind && other.version > bucket.version && other.is_known();
+        !keeps && bucket.is_known() && others.into_iter().any(newer)
+    }
+}
+
+/// Why the environment of a project is kept, unless that is gone.
+fn against_project(project: &Project) -> Option<KeptBecause> {
+    match project {
+        Project::Gone(_) => None,
+        Project::Linked(path) | Project::There(path) => Some(KeptBecause::Project { project: At::new(path) }),
+        Project::OutOfReach(_) | Project::Unknown => {
+            Some(KeptBecause::ProjectUnknown { project: project.directory().map(At::new) })
+        }
+    }
+}
+
+/// An environment that lies in the cache and is no entry.
+fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class: Class) -> Candidate {
+    let (reason, price) = match environment.project.directory() {
+        Some(project) => {
+            let text = format!("its project `{}` is gone", project.display());
+            (text, Price::Nothing)
+        }
+        None => ("an environment left by a script".to_owned(), Price::Make),
+    };
+    Candidate {
+        holder: Some(Holder::Environment(index)),
+        used: environment.installed,
+        step: Step {
+            action: Action::RemoveEnvironment,
+            at: At::new(path),
+            name: None,
+            version: None,
+            class,
+            reason,
+            price,
+            bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
+            expects: environment.print,
+            pointers: Vec::new(),
+            objects: Vec::new(),
+            users: Vec::new(),
+        },
+    }
+}

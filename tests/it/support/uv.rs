@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The version whose facts the tests rest on.
 pub(crate) const VERSION: &str = "0.13.8";
@@ -67,9 +67,12 @@ fn find() -> Option<Programs> {
 
 /// A release of uv, another one installed with pip into `target/`; `None` when that is not possible, which has been said.
 pub(crate) fn release(version: &str) -> Option<PathBuf> {
+    // One test after the other: whoever comes second finds what the first has installed.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     if version == VERSION {
         return Some(programs()?.uv.clone());
     }
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let provisioned = place_of(version);
     let found = fits(&provisioned, version).then_some(provisioned);
     let found = found.or_else(|| provision(programs()?.python.to_str()?, version));
@@ -79,16 +82,30 @@ pub(crate) fn release(version: &str) -> Option<PathBuf> {
     found
 }
 
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target")
+}
+
 fn place_of(version: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("uv-{version}")).join("bin/uv")
+    target().join(format!("uv-{version}")).join("bin/uv")
 }
 
 fn provision(python: &str, version: &str) -> Option<PathBuf> {
     let provisioned = place_of(version);
-    let mut pip = Command::new(python);
+    let mut pip = Command::new(with_pip(python)?);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
     said(pip.arg(provisioned.parent()?.parent()?).arg(format!("uv=={version}")))?;
     fits(&provisioned, version).then_some(provisioned)
+}
+
+/// A Python that has pip: this one, or, as Debian's has none, one of its environments in `target/`.
+fn with_pip(python: &str) -> Option<PathBuf> {
+    if said(Command::new(python).args(["-m", "pip", "--version"])).is_some() {
+        return Some(python.into());
+    }
+    let own = target().join("pip");
+    said(Command::new(python).args(["-m", "venv"]).arg(&own))?;
+    Some(own.join("bin/python"))
 }
 
 /// What a command prints, when it succeeds.

@@ -85,11 +85,10 @@ pub(super) fn failures(failed: Vec<Failed>, request: &Request, layout: &Layout) 
     failures
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_failing_disk_is_a_fault_and_what_tells_that_nothing_is_there_is_nothing() {
         use rustix::io::Errno;

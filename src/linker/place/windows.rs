@@ -292,6 +292,6 @@ const INVALID_FUNCTION: i32 = 1;
 
 /// Whether a file that is in use or read-only may be why something was refused: `ERROR_ACCESS_DENIED`,
 /// `ERROR_SHARING_VIOLATION`, `ERROR_LOCK_VIOLATION`, `ERROR_USER_MAPPED_FILE`.
-pub(super) fn is_in_the_way(error: &io::Error) -> bool {
+pub(in crate::linker) fn is_in_the_way(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(5 | 32 | 33 | 1224))
 }

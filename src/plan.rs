@@ -29,7 +29,7 @@ pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause};
 pub use relink::{RelinkExpects, RelinkStep};
-pub use request::{Budget, Class, Pinned, Prune, Relink, Request};
+pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use unread::Unread;
 pub use watch::{Watched, WatchedAs};

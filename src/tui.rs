@@ -63,6 +63,8 @@ pub struct Options {
     pub look_around: Box<dyn Fn(Arc<Snapshot>) -> AroundReply>,
     /// The cache's root, shown until the first scan tells it.
     pub cache: PathBuf,
+    /// How long something stays after its last change, in seconds, unless it was named.
+    pub grace: u64,
     /// Which keys mean what.
     pub keymap: Keymap,
     /// Sentences to show at the start, as conflicts among the keys.

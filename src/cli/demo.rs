@@ -92,6 +92,8 @@ impl Sample {
         sample.home = Some(self.home());
         sample.state_dir = None;
         sample.config_dir = None;
+        // The change times of files cannot be set: all of it was made a moment ago.
+        sample.grace = 0;
         // The top of the tree: neither searched itself, nor has it directories above that are.
         sample.current_dir = self.root.ancestors().last().map(Path::to_owned).unwrap_or_default();
         sample

@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub now: Timestamp,
     /// The time the program started, for measuring.
     pub started: Instant,
+    /// How long something stays after its last change when nobody says otherwise, in seconds.
+    pub grace: u64,
     /// Whether somebody can type.
     pub stdin_is_terminal: bool,
     /// Whether output goes to a terminal.
@@ -60,6 +62,7 @@ impl Surroundings {
             temporary: std::env::temp_dir(),
             now: now(),
             started: clock(),
+            grace: crate::plan::GRACE,
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal,
             stderr_is_terminal: std::io::stderr().is_terminal(),

@@ -9,6 +9,9 @@ use super::caution::Allowance;
 use super::relink::link_mode;
 use crate::snapshot::Mode;
 
+/// How long something stays after its last change when nobody says otherwise, in seconds.
+pub const GRACE: u64 = 24 * 60 * 60;
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]

@@ -49,6 +49,8 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// The cache's root, for as long as no scan has told it.
     pub cache: PathBuf,
+    /// How long something stays after its last change, in seconds, unless it was named.
+    pub grace: u64,
 }
 
 /// A list with its detail.
@@ -186,11 +188,13 @@ impl View {
 impl Model {
     /// The interface before anything has happened, on a screen of `width` by `height` cells.
     pub fn new(settings: Settings, width: u16, height: u16, at: Moment) -> Self {
+        let mut facts = Facts::new(Arc::new(Snapshot::default()), 0, None);
+        facts.planning.grace = settings.grace;
         let mut model = Self {
             settings,
             size: (width, height),
             moment: at,
-            facts: Facts::new(Arc::new(Snapshot::default()), 0, None),
+            facts,
             scan: Scan::Idle,
             task: None,
             verified: None,

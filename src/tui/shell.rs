@@ -61,6 +61,7 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
         glyphs: options.glyphs,
         home: options.home.clone(),
         cache: options.cache.clone(),
+        grace: options.grace,
     };
     let (width, height) = screen.size();
     let model = Model::new(settings, width, height, moment(&options));

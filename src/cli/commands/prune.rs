@@ -18,12 +18,9 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{confirm, progress, request};
 use crate::human;
 use crate::lock::{self, State, holder};
-use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
+use crate::plan::{Budget, Class, GRACE, Plan, Prune, Request, plan};
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot, What};
-
-/// How long something stays after its last change when nobody says otherwise, in seconds.
-const GRACE: u64 = 24 * 60 * 60;
 
 /// Shows what could go, or removes what was asked for.
 pub fn run(

@@ -41,6 +41,7 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
             worker::look_around(SurveyRequest { environments: environments.collect(), ..locks.clone() })
         }),
         cache,
+        grace: surroundings.grace,
         keymap,
         notices: conflicts.into_iter().chain(notice).collect(),
         theme,

@@ -11,9 +11,6 @@ use crate::plan::repair::RepairPlan;
 use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals};
 use crate::snapshot::{Completeness, Snapshot};
 
-/// How long something stays after its last change, in seconds, unless it was named.
-const GRACE: u64 = 24 * 60 * 60;
-
 /// One row of the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tui) enum Row {
@@ -95,6 +92,8 @@ enum Classes {
 /// What the view of the plan shows.
 #[derive(Clone, Debug, Default)]
 pub(in crate::tui) struct Planning {
+    /// How long something stays after its last change, in seconds, unless it was named.
+    pub(in crate::tui) grace: u64,
     /// The plan, when one was made.
     made: Option<Made>,
     /// Steps that were taken out of it.
@@ -148,7 +147,7 @@ impl Planning {
             return false;
         }
         let totals = |class| {
-            let plan = plan::plan(snapshot, &Request::Prune(of_class(class)));
+            let plan = plan::plan(snapshot, &Request::Prune(self.of_class(class)));
             (plan.totals, plan.kept.len())
         };
         self.classes = Class::ALL.into_iter().map(totals).collect();
@@ -282,18 +281,18 @@ impl Planning {
         }
     }
 
+    /// What takes everything of a class.
+    pub(in crate::tui) fn of_class(&self, class: Class) -> Prune {
+        Prune { classes: BTreeSet::from([class]), grace: self.grace, ..Prune::default() }
+    }
+
+    /// What takes entries that were marked, by bucket and id.
+    pub(in crate::tui) fn of_marks(&self, what: Vec<String>) -> Prune {
+        Prune { what, grace: self.grace, ..Prune::default() }
+    }
+
     /// The newest run that can be put back.
     pub(in crate::tui) fn newest(&self) -> Option<&Run> {
         self.trash.iter().rev().find(|run| !run.is_purging())
     }
-}
-
-/// What takes everything of a class.
-pub(in crate::tui) fn of_class(class: Class) -> Prune {
-    Prune { classes: BTreeSet::from([class]), grace: GRACE, ..Prune::default() }
-}
-
-/// What takes entries that were marked, by bucket and id.
-pub(in crate::tui) fn of_marks(what: Vec<String>) -> Prune {
-    Prune { what, grace: GRACE, ..Prune::default() }
 }

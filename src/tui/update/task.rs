@@ -6,7 +6,7 @@ use crate::tui::effect::Effect;
 use crate::tui::event::Focus;
 use crate::tui::key::{Code, Key};
 use crate::tui::model::page::{Page, PageKind, Subject, Target};
-use crate::tui::model::planning::{self, Made, Row};
+use crate::tui::model::planning::{Made, Row};
 use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
@@ -39,7 +39,8 @@ pub(super) fn prune(model: &mut Model) {
     }
     let mut what: Vec<String> = model.marks.entries.iter().filter_map(what).collect();
     what.sort_unstable();
-    make(model, &Request::Prune(planning::of_marks(what)));
+    let request = Request::Prune(model.facts.planning.of_marks(what));
+    make(model, &request);
 }
 
 /// How an entry is named in a request; one whose name is no text cannot be.
@@ -49,7 +50,8 @@ fn what(key: &EntryKey) -> Option<String> {
 
 /// Shows a plan to prune everything of a class.
 pub(super) fn plan_class(model: &mut Model, class: Class) {
-    make(model, &Request::Prune(planning::of_class(class)));
+    let request = Request::Prune(model.facts.planning.of_class(class));
+    make(model, &request);
 }
 
 /// Makes a plan, and shows it.

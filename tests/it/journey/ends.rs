@@ -211,6 +211,7 @@ fn an_interface_that_panics() {
         start_task: Box::new(|_, _| panic!("no task is begun")),
         look_around: Box::new(|_| std::sync::mpsc::channel().1),
         cache: "/nowhere".into(),
+        grace: cachetui::plan::GRACE,
         keymap: cachetui::tui::Keymap::default(),
         notices: Vec::new(),
         theme: cachetui::tui::Theme::dark(),
@@ -254,4 +255,22 @@ fn a_cache_that_is_not_there_is_said_before_the_screen_is_taken() {
     assert_restored(&end);
     assert!(end.screen.contents().contains("There is no uv cache at"), "{}", end.screen.contents());
     assert!(!String::from_utf8_lossy(&end.raw).contains("\x1b[?1049h"));
+}
+
+#[test]
+fn the_demo_has_something_to_prune_although_all_of_it_was_made_a_moment_ago() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start(&Start {
+        program: OsStr::new(PROGRAM),
+        arguments: vec![OsStr::new("demo")],
+        home: home.path(),
+        variables: &[],
+        size: (120, 40),
+    });
+    session.wait_for(SCANNED);
+    session.send("5");
+    let gives = |line: &str| line.contains(" unused ") && line.contains("MiB");
+    session.wait("unused entries give back some", |screen| screen.contents().lines().any(gives));
+    session.send("q");
+    assert_eq!(session.end().code, 0);
 }

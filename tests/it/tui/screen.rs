@@ -32,6 +32,7 @@ impl Screen {
             glyphs,
             home: Some("/home/ada".into()),
             cache: "/home/ada/.cache/uv".into(),
+            grace: cachetui::plan::GRACE,
         };
         Self {
             model: Model::new(settings, width, height, moment),

@@ -61,7 +61,9 @@ impl Random {
             }
             1 => {
                 let text = ["y\n", "prune\r", "yes", "q", "\x1b[A", "ein Stück", "\0\x07"][self.below(7)];
-                session.send(&format!("\x1b[200~{text}\x1b[201~"));
+                // Behind an Esc that was not read yet, crossterm 0.29 takes the two for one, and what is pasted for keys: a
+                // key in between keeps them apart, as the time between two presses does.
+                session.send(&format!("\x0c\x1b[200~{text}\x1b[201~"));
             }
             2 | 3 => {
                 // Wheel and movement; pressed and let go.
@@ -77,31 +79,50 @@ impl Random {
     }
 }
 
-fn journey(seed: u64, events: usize, answers: bool) {
+/// Answers how many events there were before it ended.
+fn journey(seed: u64, events: usize, answers: bool) -> usize {
     let home = Home::new();
     let looked = || [seen(&home.path().join("cache")), seen(&home.path().join("app"))];
     let before = looked();
     let mut session = home.open((120, 40), &[]);
     session.wait_for(SCANNED);
     let mut random = Random(seed | 1);
+    let mut left = None;
     for number in 0..events {
         random.event(&mut session, answers);
         if number % 8 == 7 {
             // Another size is always drawn: what came before it has been answered by then.
             let (columns, rows) = random.other_size(&session);
             session.resize(columns, rows);
-            session.wait_for_frame();
+            if !session.wait_for_frame() {
+                left = Some(number);
+                break;
+            }
         }
     }
-    let changed = looked() != before;
-    session.signal(Signal::TERM);
+    if left.is_none() {
+        session.signal(Signal::TERM);
+    }
     let end = session.end();
+    let changed = looked() != before;
     let said = String::from_utf8_lossy(&end.raw).into_owned();
-    assert_eq!((end.code, end.signal.as_deref()), (128 + 15, None), "seed {seed}: {}", tail(&said));
+    // Whoever clicks may hit the words that leave.
+    assert!(left.is_none() || answers, "seed {seed}: it ended by itself at {left:?}: {}", tail(&said));
+    let code = if left.is_some() { 0 } else { 128 + 15 };
+    assert_eq!((end.code, end.signal.as_deref()), (code, None), "seed {seed}: {}", tail(&said));
     assert!(!said.contains("panicked at"), "seed {seed}: {}", tail(&said));
     assert!(end.cooked && !end.screen.alternate_screen(), "seed {seed}: the terminal is as it was");
     let asked = answers && QUESTIONS.iter().any(|title| said.contains(title));
     assert!(!changed || asked, "seed {seed}: something has changed, and nobody was asked");
+    left.unwrap_or(events)
+}
+
+/// Journeys of somebody who answers, until there were so many events.
+fn answering(seed: u64, events: usize) {
+    let mut done = 0;
+    while done < events {
+        done += 1 + journey(seed.wrapping_add(done as u64), events - done, true);
+    }
 }
 
 fn tail(text: &str) -> String {
@@ -116,7 +137,7 @@ fn whatever_is_pressed_nothing_changes_without_an_answer() {
 
 #[test]
 fn whatever_is_pressed_and_answered_what_changes_was_asked_for() {
-    journey(0x5eed_0002, 400, true);
+    answering(0x5eed_0002, 400);
 }
 
 #[test]
@@ -124,6 +145,6 @@ fn whatever_is_pressed_and_answered_what_changes_was_asked_for() {
 fn whatever_is_pressed_at_length() {
     for seed in 1..=5 {
         journey(seed * 0x9e37_79b9, 2_000, false);
-        journey(seed * 0x85eb_ca6b, 2_000, true);
+        answering(seed * 0x85eb_ca6b, 2_000);
     }
 }

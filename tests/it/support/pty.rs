@@ -19,6 +19,10 @@ use rustix::termios::{LocalModes, tcgetattr};
 /// How long anything may take before a test gives up; many times what it takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long somebody who waits for output waits before looking whether the program is there.
+#[cfg(target_os = "linux")]
+const GLANCE: Duration = Duration::from_millis(100);
+
 const BEGIN_FRAME: &[u8] = b"\x1b[?2026h";
 const END_FRAME: &[u8] = b"\x1b[?2026l";
 
@@ -44,6 +48,8 @@ pub(crate) struct Session {
     process: u32,
     output: Receiver<Vec<u8>>,
     ended: Receiver<ExitStatus>,
+    /// How it ended, once that has been seen.
+    status: Option<ExitStatus>,
     /// The other end of the terminal, kept so that its settings can be asked for after the program's end.
     terminal: Option<OwnedFd>,
     parser: vt100::Parser,
@@ -113,6 +119,7 @@ impl Session {
             process,
             output,
             ended,
+            status: None,
             terminal: Some(terminal),
             parser: vt100::Parser::new(nonzero(rows), nonzero(columns), 0),
             raw: Vec::new(),
@@ -173,14 +180,23 @@ impl Session {
         self.wait_for(text)
     }
 
-    /// Waits until the program has written another frame to its end.
+    /// Waits until the program has written another frame to its end; answers whether it has, and not come to its own end.
     #[cfg(target_os = "linux")]
-    pub(crate) fn wait_for_frame(&mut self) {
-        let length = self.raw.len();
+    pub(crate) fn wait_for_frame(&mut self) -> bool {
+        let (length, deadline) = (self.raw.len(), Instant::now() + PATIENCE);
         while first_frame(&self.raw[length..]).is_none() {
-            let bytes = self.output.recv_timeout(PATIENCE).expect("another frame is drawn");
-            self.take(&bytes);
+            match self.output.recv_timeout(GLANCE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(error) => {
+                    self.status = self.status.take().or_else(|| self.ended.try_recv().ok());
+                    if self.status.is_some() {
+                        return false;
+                    }
+                    assert!(Instant::now() < deadline, "{error} while waiting for another frame");
+                }
+            }
         }
+        true
     }
 
     /// Whether the terminal echoes what is typed and waits for whole lines.
@@ -202,7 +218,8 @@ impl Session {
 
     /// Waits for the program's end.
     pub(crate) fn end(mut self) -> End {
-        let status = self.ended.recv_timeout(PATIENCE).expect("the program ends");
+        let seen = self.status.take();
+        let status = seen.unwrap_or_else(|| self.ended.recv_timeout(PATIENCE).expect("the program ends"));
         let cooked = self.is_cooked();
         // Without this end of the terminal the reader comes to an end, once it has everything.
         self.terminal = None;

@@ -5,9 +5,11 @@
 #
 #   benches/repair.sh [ROUNDS] [FILES] [REST] [MODE…]
 #
-# The files are made by each MODE: symlink, hardlink, copy and clone, if none is named. FILES are those of each distribution. REST are the seconds before each run: ext4 passes over inodes that were freed within
-# the last five seconds, and making the environment anew frees as many as it has files. uv is taken from UV or PATH, the
-# program from target/release, else target/debug, which is several times slower where it does not wait for the kernel.
+# The files are made by each MODE: symlink, hardlink, copy and clone, if none is named. FILES are those of each
+# distribution. REST are the seconds before each run: ext4 passes over inodes that were freed a while ago, looking at each,
+# and making the environment anew frees as many as it has files. With TMPDIR on tmpfs or xfs nothing of that is measured.
+# uv is taken from UV or PATH, the program from target/release, else target/debug, which is several times slower where it
+# does not wait for the kernel.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 rounds=${1:-5}

@@ -73,17 +73,19 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     all
 }
 
-/// What can be done about what a plan keeps because environments reach it by symlink: link them otherwise.
+/// What can be done about what a plan keeps because environments reach it by symlink: link them otherwise. Those that uv
+/// keeps in the cache are left as they are; they can go themselves.
 pub fn relink_first(snapshot: &Snapshot, plan: &Plan) -> Option<Advice> {
     let protected = plan.kept.iter().filter_map(|kept| match &kept.because {
         KeptBecause::Protected { environments } => Some(environments),
         _ => None,
     });
     let roots: BTreeSet<&At> = protected.flatten().collect();
+    let roots = roots.into_iter().map(At::path).filter(|path| snapshot.cache.relative(path).is_none());
+    let roots: Vec<String> = roots.map(|path| path.display().to_string()).collect();
     let mut start = vec!["cachetui".to_owned()];
     start.extend(other_cache(snapshot));
     start.extend(["relink", "--link-mode", "copy"].map(str::to_owned));
-    let roots: Vec<String> = roots.into_iter().map(|at| at.path().display().to_string()).collect();
     (!roots.is_empty()).then(|| Advice {
         text: "What is reached by symlinks can go once these environments are linked otherwise:",
         commands: vec![Command::new(start.iter().map(String::as_str), roots)],

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use cachetui::plan::repair::Command;
 use cachetui::plan::{
     Action, Allowance, At, Budget, Class, KeptBecause, Pinned, Plan, Price, Prune, Request, plan,
+    relink_first,
 };
 use cachetui::snapshot::{
     Completeness, Entry, EntryState, Environment, EnvironmentKind, Group, Holder, LastUse, LastUseEvidence,
@@ -155,6 +157,30 @@ fn what_is_named_goes_although_others_have_hardlinks_but_never_from_under_symlin
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn to_relink_first_is_said_of_environments_that_can_be_relinked() {
+    let mut snapshot = sample::presentable();
+    snapshot.cache.found_by = "`--cache-dir`".to_owned();
+    let protected = snapshot.entries.iter().find(|entry| entry.state == EntryState::Protected).unwrap();
+    let name = protected.name.clone().unwrap();
+    let mut plan = prune(&snapshot, named(&[&name]));
+    let said = |plan: &Plan| {
+        let advice = relink_first(&snapshot, plan)?;
+        Some(advice.commands.iter().map(Command::text).collect::<Vec<_>>())
+    };
+    let cache = snapshot.cache.path.display();
+    let command = |roots: &str| vec![format!("cachetui --cache-dir {cache} relink --link-mode copy {roots}")];
+    let KeptBecause::Protected { environments } = because(&plan, &name) else { panic!("{:#?}", plan.kept) };
+    assert_eq!(said(&plan), Some(command(environments[0].text())));
+    // Those that uv keeps in the cache cannot.
+    let own = At::new(&snapshot.cache.path.join("archive-v0/AbCdEfGhIjKlMnOpQrStU"));
+    let here = At::new("/home/ada/my code/.venv".as_ref());
+    plan.kept[0].because = KeptBecause::Protected { environments: vec![own.clone(), here] };
+    assert_eq!(said(&plan), Some(command("'/home/ada/my code/.venv'")));
+    plan.kept[0].because = KeptBecause::Protected { environments: vec![own] };
+    assert_eq!(said(&plan), None);
 }
 
 #[test]

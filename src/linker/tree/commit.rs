@@ -179,9 +179,9 @@ fn in_directory(root: &Root, group: &Group, report: &mut TreeReport, cancel: &Ca
             Ok(Outcome::Cancelled) => {}
             Err(_) => report.unmade += 1,
         }
-        // A rename over another name of the same file leaves the temporary name where it is (rename(2)), which is why such
-        // a one is not made. Should it come about between the look and the rename, the next run sweeps the name.
-        if !matches!(outcome, Ok(Outcome::Renamed)) {
+        // A rename over another name of the same file leaves the temporary name where it is (rename(2)). Where entries share
+        // inodes, another thread may have made such a one since the look.
+        if !matches!(outcome, Ok(Outcome::Renamed)) || file.mode == Mode::Hardlink {
             drop(place.calls().remove_file(&file.temporary));
         }
         if let Err(error) = outcome {

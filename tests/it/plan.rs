@@ -176,9 +176,10 @@ fn to_relink_first_is_said_of_environments_that_can_be_relinked() {
     assert_eq!(said(&plan), Some(command(environments[0].text())));
     // Those that uv keeps in the cache cannot.
     let own = At::new(&snapshot.cache.path.join("archive-v0/AbCdEfGhIjKlMnOpQrStU"));
-    let here = At::new("/home/ada/my code/.venv".as_ref());
+    let path = "/home/ada/my code/.venv";
+    let here = At::new(path.as_ref());
     plan.kept[0].because = KeptBecause::Protected { environments: vec![own.clone(), here] };
-    assert_eq!(said(&plan), Some(command("'/home/ada/my code/.venv'")));
+    assert_eq!(said(&plan), Some(command(&cachetui::human::shell_word(path))));
     plan.kept[0].because = KeptBecause::Protected { environments: vec![own] };
     assert_eq!(said(&plan), None);
 }

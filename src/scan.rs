@@ -30,6 +30,7 @@ mod installed;
 pub mod known;
 pub mod linkable;
 mod objects;
+pub mod outline;
 mod pointers;
 mod presence;
 pub mod print;
@@ -356,16 +357,10 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
 }
 
 fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>) -> Vec<Reading> {
-    let states = walk::each(candidates, threads, Vec::new, |found, position, candidate| {
-        if !against.cancel.is_cancelled()
-            && let Some(reading) = environments::read(candidate, against)
-        {
-            found.push((position, reading));
-        }
-    });
-    let mut readings: Vec<_> = states.into_iter().flatten().collect();
-    readings.sort_unstable_by_key(|(position, _)| *position);
-    readings.into_iter().map(|(_, reading)| reading).collect()
+    let read = |candidate: &Candidate| {
+        if against.cancel.is_cancelled() { None } else { environments::read(candidate, against) }
+    };
+    walk::map(candidates, threads, read).into_iter().flatten().collect()
 }
 
 /// Takes out installations of Python that have nothing of the cache, and answers where their distributions are: somebody

@@ -221,7 +221,14 @@ impl Work<'_> {
 }
 
 fn item(source: &Path, destination: &Path, expect: Expect, digest: Option<[u8; 32]>) -> Item {
-    Item { source: source.to_owned(), destination: destination.to_owned(), kind: Kind::Link, expect, digest }
+    Item {
+        source: source.to_owned(),
+        destination: destination.to_owned(),
+        kind: Kind::Link,
+        expect,
+        digest,
+        hashed: None,
+    }
 }
 
 /// Whether another file may take the place of one, as far as that can be told without trying.

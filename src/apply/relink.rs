@@ -169,6 +169,7 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
         kind: Kind::Link,
         expect: Expect::SameContent,
         digest: None,
+        hashed: None,
     });
     let dist_info = step.dist_info.path();
     let request = TreeRequest {

@@ -7,7 +7,8 @@
 //!
 //! # What is touched
 //! Only what the plan saw: a place where nothing is, or the very symlink that leads nowhere. Intact files stay. The content
-//! is hashed through the handle that is then linked. The distributions of an environment are linked together, on several
+//! is hashed through the handle that is then linked, unless its change time shows that it is still what was hashed for the
+//! plan. The distributions of an environment are linked together, on several
 //! threads.
 
 pub mod clear;
@@ -43,15 +44,15 @@ pub use scratch::sweep;
 ///
 /// # Panics
 /// Never: there is a report for each request.
-pub fn link(
-    steps: &[RepairStep],
+pub fn link<'step>(
+    steps: impl IntoIterator<Item = &'step RepairStep>,
     environment: &EnvironmentExclusive<'_>,
     caches: &[CacheShared],
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<RepairOutcome> {
     let root = environment.root();
-    let here: Vec<&RepairStep> = steps.iter().filter(|step| step.at.path() == root).collect();
+    let here: Vec<&RepairStep> = steps.into_iter().filter(|step| step.at.path() == root).collect();
     if cancel.is_cancelled() {
         return here.into_iter().map(|step| RepairOutcome::ended(step, State::Cancelled, None)).collect();
     }
@@ -63,10 +64,11 @@ pub fn link(
             return here.into_iter().map(ended).collect();
         }
     };
+    let prepared = walk::map(&here, walk::threads(), |step| prepare(step, &opened, environment, caches));
     let mut requests = Vec::new();
     let mut outcomes: Vec<Option<RepairOutcome>> = Vec::new();
-    for step in &here {
-        match prepare(step, &opened, environment, caches) {
+    for (step, prepared) in here.iter().zip(prepared) {
+        match prepared {
             Ok(request) => {
                 requests.push(request);
                 outcomes.push(None);
@@ -131,6 +133,7 @@ fn item(file: &RepairFile) -> Option<Item> {
         kind: Kind::Link,
         expect: file.replaces.map_or(Expect::Absent, |print| Expect::Stat(stat_of(&print))),
         digest: file.sha256,
+        hashed: file.hashed,
     })
 }
 

@@ -9,12 +9,13 @@ use super::args::Places;
 use super::failure::{Failure, USAGE};
 use super::settings::{self, Settings};
 use super::surroundings::{self, Surroundings};
-use crate::control::Cancel;
+use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
 use crate::scan::known::{self, Known};
+use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
-use crate::snapshot::{FoundBy, Problem};
+use crate::snapshot::{FoundBy, Problem, Snapshot};
 use crate::uv::root::{self, Root, RootInputs};
 use crate::worker::{self, ScanJob};
 
@@ -49,6 +50,16 @@ impl Prepared {
             }
         }
         (request, remember)
+    }
+
+    /// Reads the environments without their files, where they can be read so.
+    pub(super) fn outline(
+        &self,
+        now: jiff::Timestamp,
+        cancel: &Cancel,
+        progress: &Progress,
+    ) -> Option<Snapshot> {
+        outline(&self.request(now).0, cancel, progress)
     }
 
     /// Finds environments without reading any.

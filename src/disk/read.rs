@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 /// Pointers, records and settings are small; what is larger than this is refused instead of read into memory.
 pub const SMALL: u64 = 1 << 20;
 
@@ -50,6 +52,41 @@ pub(super) fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
+/// The most bytes that are read at a time to take a digest.
+const BLOCK: usize = 128 << 10;
+
+/// The SHA-256 of a whole file, which is some `size` bytes long. Where reading stands in it counts for nothing.
+pub fn sha256(file: &File, size: u64) -> io::Result<[u8; 32]> {
+    // One byte more, so that a call which brings just the size has met the end.
+    let room = usize::try_from(size).unwrap_or(BLOCK).saturating_add(1).min(BLOCK);
+    let mut state = Sha256::new();
+    let mut buffer = vec![0; room];
+    let mut offset = 0;
+    loop {
+        match at(file, &mut buffer, offset) {
+            Ok(length) => {
+                state.update(&buffer[..length]);
+                offset += length as u64;
+                if length == 0 || length < room && offset == size {
+                    return Ok(state.finalize().into());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
 /// Reads an open file of at most `limit` bytes.
 pub(super) fn whole(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let size = file.metadata()?.len();
@@ -59,4 +96,28 @@ pub(super) fn whole(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_that_of_the_whole_file_whatever_size_it_is_said_to_have() {
+        let directory = tempfile::tempdir().unwrap();
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
+            let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
+            let path = directory.path().join(length.to_string());
+            #[expect(clippy::disallowed_methods, reason = "a test makes its file")]
+            std::fs::write(&path, &bytes).unwrap();
+            let mut file = open(&path).unwrap();
+            for size in [0, length as u64 / 2, length as u64, length as u64 + 1, u64::MAX] {
+                assert_eq!(sha256(&file, size).unwrap(), <[u8; 32]>::from(Sha256::digest(&bytes)));
+            }
+            // Nor does it matter where somebody has read to.
+            let mut all = Vec::new();
+            file.read_to_end(&mut all).unwrap();
+            assert_eq!(sha256(&file, length as u64).unwrap(), <[u8; 32]>::from(Sha256::digest(&all)));
+        }
+    }
 }

@@ -30,6 +30,13 @@ impl Time {
         Self(units.saturating_sub(EPOCH).saturating_mul(100))
     }
 
+    /// From a timestamp.
+    pub fn of_timestamp(timestamp: jiff::Timestamp) -> Self {
+        let nanoseconds = timestamp.as_nanosecond();
+        let end = if nanoseconds < 0 { i64::MIN } else { i64::MAX };
+        Self(i64::try_from(nanoseconds).unwrap_or(end))
+    }
+
     /// The same moment as a timestamp.
     ///
     /// # Panics

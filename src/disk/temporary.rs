@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const PREFIX: &str = ".cachetui-";
@@ -62,10 +63,11 @@ pub fn original_of(aside: &OsStr) -> Option<&OsStr> {
 
 fn name(suffix: &str) -> OsString {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
+    static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
     let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
     // Each state of this kind has keys of its own, which come from the operating system's randomness.
     let random = RandomState::new().build_hasher().finish();
-    format!("{PREFIX}{:08x}{counter:08x}{random:016x}{suffix}", std::process::id()).into()
+    format!("{PREFIX}{:08x}{counter:08x}{random:016x}{suffix}", *PROCESS).into()
 }
 
 fn is_ours(name: &OsStr, suffix: &str) -> bool {

@@ -90,11 +90,21 @@ impl<'a> Directory<'a> {
     }
 
     #[cfg(target_os = "linux")]
-    fn target(&self, name: &OsStr) -> std::borrow::Cow<'_, Path> {
+    fn target<'name>(&self, name: &'name OsStr) -> std::borrow::Cow<'name, Path> {
         match self.handle {
-            Some(_) => std::borrow::Cow::Owned(PathBuf::from(name)),
+            Some(_) => std::borrow::Cow::Borrowed(Path::new(name)),
             None => std::borrow::Cow::Owned(self.path().join(name)),
         }
+    }
+
+    /// What `name` in this directory is, a symlink not followed.
+    pub fn stat(&self, name: &OsStr) -> io::Result<FileStat> {
+        #[cfg(target_os = "linux")]
+        if let Some(handle) = self.handle {
+            let stat = rustix::fs::statat(handle, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            return Ok(FileStat::from_raw(&stat));
+        }
+        FileStat::of(&self.path().join(name))
     }
 
     /// What `name` in this directory leads to, symlinks followed.
@@ -120,21 +130,67 @@ impl<'a> Directory<'a> {
 
     /// Opens the regular file `name` in this directory for reading, without following a symlink and without blocking.
     pub fn open(&self, name: &OsStr) -> io::Result<File> {
+        self.opened(name).map(|(file, _)| file)
+    }
+
+    /// The same, and what `stat` says of the open file.
+    pub fn opened(&self, name: &OsStr) -> io::Result<(File, FileStat)> {
         #[cfg(target_os = "linux")]
-        {
+        let file = {
             use rustix::fs::{Mode, OFlags, openat};
             let flags =
                 OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-            let file = openat(self.fd(), &*self.target(name), flags, Mode::empty())?;
-            read::regular(File::from(file))
-        }
+            File::from(openat(self.fd(), &*self.target(name), flags, Mode::empty())?)
+        };
         #[cfg(not(target_os = "linux"))]
-        read::open(&self.path().join(name))
+        let file = read::open(&self.path().join(name))?;
+        let stat = FileStat::of_file(&file)?;
+        match stat.unreadable() {
+            Some(error) => Err(error),
+            None => Ok((file, stat)),
+        }
     }
 
     /// Reads the regular file `name` in this directory, of at most `limit` bytes.
     pub fn read(&self, name: &OsStr, limit: u64) -> io::Result<Vec<u8>> {
         read::whole(self.open(name)?, limit)
+    }
+}
+
+/// A directory outside of a walk, in which many files are looked at: by its handle, on Linux.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    #[cfg(target_os = "linux")]
+    handle: rustix::fd::OwnedFd,
+}
+
+impl Held {
+    /// Finds a directory by its path, every symlink followed. Its content need not be listed for that.
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, Mode, OFlags, openat};
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let handle = openat(CWD, &path, flags, Mode::empty())?;
+            Ok(Self { path, handle })
+        }
+        #[cfg(not(target_os = "linux"))]
+        if std::fs::metadata(&path)?.is_dir() {
+            Ok(Self { path })
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> Directory<'_> {
+        Directory {
+            root: &self.path,
+            relative: Path::new(""),
+            #[cfg(target_os = "linux")]
+            handle: Some(rustix::fd::AsFd::as_fd(&self.handle)),
+        }
     }
 }
 
@@ -182,4 +238,16 @@ pub fn each<Task: Sync, State: Send>(
         }
         states
     })
+}
+
+/// Works through `tasks` on several threads, and answers for each, in their order.
+pub fn map<Task: Sync, Answer: Send>(
+    tasks: &[Task],
+    threads: usize,
+    work: impl Fn(&Task) -> Answer + Sync,
+) -> Vec<Answer> {
+    let states = each(tasks, threads, Vec::new, |done, number, task| done.push((number, work(task))));
+    let mut done: Vec<(usize, Answer)> = states.into_iter().flatten().collect();
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, answer)| answer).collect()
 }

@@ -332,17 +332,27 @@ pub(super) fn not_regular() -> io::Error {
 
 /// The components of a path that can only lead down; none for an empty path.
 fn plain_components(relative: &Path) -> io::Result<Vec<&OsStr>> {
-    let name = |component| match component {
+    let names: Option<Vec<&OsStr>> = relative.components().map(plain).collect();
+    names.ok_or_else(not_plain)
+}
+
+/// The name that a component is, if it can only lead down.
+fn plain(component: Component<'_>) -> Option<&OsStr> {
+    match component {
         Component::Normal(name) if !(cfg!(windows) && name.as_encoded_bytes().contains(&b':')) => Some(name),
         _ => None,
-    };
-    let names: Option<Vec<&OsStr>> = relative.components().map(name).collect();
-    names.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain path downwards"))
+    }
+}
+
+fn not_plain() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain path downwards")
 }
 
 /// Divides the path of a file that can only lead down into its directory and its name.
 pub(super) fn directory_and_name(relative: &Path) -> io::Result<(&Path, &OsStr)> {
-    plain_components(relative)?;
+    if relative.components().any(|component| plain(component).is_none()) {
+        return Err(not_plain());
+    }
     let parts = relative.parent().zip(relative.file_name());
     parts.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))
 }

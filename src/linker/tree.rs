@@ -29,7 +29,7 @@ use super::mode::Refused;
 use super::{Error, Root};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileStat, walk};
-use crate::snapshot::{Identity, Mode, ModeCounts};
+use crate::snapshot::{FilePrint, Identity, Mode, ModeCounts};
 
 pub use items::{is_private, items_of};
 use stage::Staged;
@@ -67,6 +67,9 @@ pub struct Item {
     pub expect: Expect,
     /// The SHA-256 the source must have; it is taken from the very file that is then linked.
     pub digest: Option<[u8; 32]>,
+    /// What identifies the source as it was when somebody found it to have that digest, if no write can leave that as it is.
+    /// While it is the same, the digest is not taken again.
+    pub hashed: Option<FilePrint>,
 }
 
 /// Whether a file may be a link.
@@ -177,11 +180,7 @@ pub fn link_trees(
         let staged = entry.and_then(|entry| stage(&entry, root, request, &changes, cancel, progress));
         staged.unwrap_or_else(|error| Staged::from(TreeReport::unopened(error, request)))
     };
-    let states =
-        walk::each(requests, threads, Vec::new, |done, number, request| done.push((number, stage(request))));
-    let mut staged: Vec<(usize, Staged)> = states.into_iter().flatten().collect();
-    staged.sort_unstable_by_key(|(number, _)| *number);
-    let mut trees: Vec<Staged> = staged.into_iter().map(|(_, staged)| staged).collect();
+    let mut trees = walk::map(requests, threads, stage);
     for (tree, swept) in trees.iter_mut().zip(swept) {
         tree.report.swept = swept.swept;
         tree.report.failed.splice(0..0, swept.failed);

@@ -187,7 +187,7 @@ impl Planning<'_> {
             }
         }
         for ((cache, entry, way), files) in sources {
-            let made = files.iter().map(|(file, source)| made(file, Some(&source.path))).collect();
+            let made = files.iter().map(|(file, source)| made(file, Some(source))).collect();
             let sizes = files.iter().map(|(file, _)| file.size).sum();
             plan.steps.push(RepairStep {
                 action: RepairAction::Link,
@@ -272,11 +272,12 @@ impl Planning<'_> {
     }
 }
 
-fn made(file: &BrokenFile, source: Option<&Path>) -> RepairFile {
+fn made(file: &BrokenFile, source: Option<&Source>) -> RepairFile {
     RepairFile {
         at: At::new(&file.path),
-        source: source.map(At::new),
+        source: source.map(|source| At::new(&source.path)),
         sha256: file.digest,
+        hashed: source.and_then(|source| source.hashed),
         replaces: match file.lies {
             Lies::Dangling { print } => Some(print),
             Lies::Missing => None,

@@ -24,8 +24,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes, FilePrint, FoundBy, Manager,
-    ModeCounts, Problem, TreePrint,
+    Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes,
+    FilePrint, FoundBy, Manager, ModeCounts, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -232,6 +232,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         collected: Collected::default(),
         device: None,
         target: candidate.found.target,
+        outline: false,
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };
@@ -272,6 +273,59 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         installation: candidate.found.target && candidate.found.found_by == FoundBy::InterpreterRecord,
         blind,
     })
+}
+
+/// Reads an environment without its files: what it is, and which distributions it lists. None where that is not all plain to
+/// see: something could not be read, or a directory is a symlink.
+pub(super) fn outline(
+    candidate: &Candidate,
+    cache: &Path,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Option<Environment> {
+    let root = &candidate.found.path;
+    let against = Against {
+        table: &FileTable::build(Vec::new(), 1),
+        sharing: &Sharing::build(&[]),
+        entries: &[],
+        by_name: &FxHashMap::default(),
+        by_id: &ById::default(),
+        cache,
+        reflinks: false,
+        cancel,
+        progress,
+    };
+    let mut visitor = visitor::EnvironmentVisitor {
+        against: &against,
+        itself: None,
+        nested: &[],
+        collected: Collected::default(),
+        device: None,
+        target: candidate.found.target,
+        outline: true,
+        seen: rustc_hash::FxHashSet::default(),
+        away: Away::default(),
+    };
+    walk::walk(root, cancel, &mut visitor);
+    let mut collected = visitor.collected;
+    let is_plain = !collected.unread
+        && !collected.blind
+        && collected.problems.is_empty()
+        && collected.failed.is_empty()
+        && collected.directories.is_empty();
+    if !is_plain {
+        return None;
+    }
+    attribute::order(&mut collected.dist_infos);
+    let outlined = |dist_info: DistInfo| Distribution {
+        name: names::normalize(&dist_info.name.name),
+        version: dist_info.name.version,
+        dist_info: dist_info.path,
+        state: DistributionState::Unknown,
+        ..Distribution::default()
+    };
+    let distributions = collected.dist_infos.into_iter().map(outlined).collect();
+    Some(Environment { distributions, ..kind::describe(candidate) })
 }
 
 /// The newest of some times, as a timestamp.

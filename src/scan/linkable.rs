@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{content, installed};
+use super::installed;
 use crate::disk::{Error, FileStat, read};
 use crate::uv::distribution as names;
 use crate::uv::record::{self, Location};
@@ -70,5 +70,5 @@ pub fn likeness(path: &Path, source: &Path) -> u8 {
 }
 
 fn digest(path: &Path) -> Option<[u8; 32]> {
-    read::open(path).and_then(|file| content::sha256(file, u64::MAX)).ok()
+    read::open(path).and_then(|file| read::sha256(&file, u64::MAX)).ok()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::control::Cancel;
 use crate::disk::volume;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{FileKind, FileStat};
+use crate::disk::{FileKind, FileStat, Time};
 use crate::snapshot::{FilePrint, TreePrint};
 use crate::uv::bucket::{Bucket, BucketKind};
 
@@ -22,6 +22,17 @@ pub fn of(stat: &FileStat) -> FilePrint {
         modified: stat.modified.0,
         changed: stat.changed.0,
     }
+}
+
+/// What identifies a file, if no later write to it can leave that as it is: it has not changed since shortly before `began`,
+/// when somebody began to read it.
+///
+/// A change time has the fineness of the kernel's tick, which is at most 10 ms (time(7)), or that of whole seconds, as on
+/// ext3 (ext4(5)); a write within the same one as the last would not show.
+pub fn settled(stat: &FileStat, began: Time) -> Option<FilePrint> {
+    const SECOND: i64 = 1_000_000_000;
+    let fineness = if stat.changed.0 % SECOND == 0 { 2 * SECOND } else { SECOND / 10 };
+    (stat.changed.0.saturating_add(fineness) < began.0).then(|| of(stat))
 }
 
 /// Adds a directory of a tree, by its path relative to the top.

@@ -2,10 +2,12 @@
 //!
 //! A file is broken when `RECORD` lists it and it is missing, or a symlink that leads nowhere. Nothing is imported to find
 //! that out: a package without its files imports as an empty namespace. Whether an entry has the right file is not believed
-//! but hashed; whoever links it hashes it once more, through the handle that is linked.
+//! but hashed; whoever links it hashes it once more, through the handle that is linked, unless the kernel shows that nobody has
+//! written to it since.
 
 mod distribution;
 pub mod links;
+mod look;
 mod store;
 
 use std::collections::BTreeMap;
@@ -13,15 +15,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
-use crate::disk::walk;
+use crate::disk::{Time, walk};
 use crate::snapshot::{
     Distribution, DistributionState, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity,
-    Manager, ModeCounts, PointerForm, PointerState, Snapshot,
+    Manager, Mode, ModeCounts, PointerForm, PointerState, Snapshot,
 };
 use crate::uv::distribution::{DirectUrl, normalize};
 use crate::uv::shard::{self, Place};
 
-use distribution::Reading;
+use distribution::{Reading, Seen};
 use links::LinkFacts;
 use store::Store;
 
@@ -38,6 +40,8 @@ pub struct Request<'a> {
     pub dead_links: &'a [PathBuf],
     /// Whether to look at the cache's own links.
     pub links: bool,
+    /// Whether the snapshot is an [`outline`](super::outline), which does not tell how files are linked.
+    pub outline: bool,
     /// How many threads to use.
     pub threads: usize,
 }
@@ -59,6 +63,28 @@ pub struct Facts {
     pub links: LinkFacts,
     /// Whether uv has to be told which cache is meant.
     pub named: bool,
+}
+
+impl Facts {
+    /// Whether facts from an [`outline`](super::outline) lead to the very plan that those from a whole scan lead to: all that
+    /// is broken can be mended at once, nothing else is wrong with the environments, and how files are to be linked is said
+    /// or beyond doubt.
+    pub fn suffice(&self, link_mode: Option<Mode>) -> bool {
+        let mends = |it: &DistributionFacts| {
+            it.record.is_some() && it.unclear == 0 && it.files.iter().all(|file| file.source.is_ok())
+        };
+        let is_plain = |it: &EnvironmentFacts| {
+            let ModeCounts { symlink, copy, .. } = it.modes;
+            let is_whole = it.distributions.iter().all(|it| it.files.is_empty());
+            it.interpreter_alive
+                && !it.stored
+                && !it.unread
+                && it.duplicates.is_empty()
+                && it.distributions.iter().all(mends)
+                && (is_whole || link_mode.is_some() || symlink + it.dangling > copy)
+        };
+        self.dead_links.is_empty() && self.environments.iter().all(is_plain)
+    }
 }
 
 /// A pointer file that names an entry which is gone: uv follows it, and fails (uv 0.13.8).
@@ -166,6 +192,8 @@ pub struct Source {
     pub path: PathBuf,
     /// How the entry was found.
     pub way: Way,
+    /// What identifies the file whose content was found to be the right one, if a write since then changes that.
+    pub hashed: Option<FilePrint>,
 }
 
 /// How an entry was found.
@@ -222,6 +250,7 @@ pub enum Why {
 /// Looks at environments, and at what could mend them.
 pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     let snapshot = request.snapshot;
+    let began = snapshot.scope.started.map(Time::of_timestamp).unwrap_or_default();
     let stores: Vec<Store> = request.caches.iter().map(|path| Store::read(path)).collect();
     let broken = |position: &usize, environment: &Environment| {
         let state = environment.distributions[*position].state;
@@ -233,22 +262,20 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
         let all = 0..environment.distributions.len();
         tasks.extend(all.filter(|position| broken(position, environment)).map(|position| (*index, position)));
     }
-    let states = walk::each(&tasks, request.threads, Vec::new, |found, number, (index, position)| {
-        if !cancel.is_cancelled() {
-            let environment = snapshot.environment(*index);
-            let distribution = &environment.distributions[*position];
-            found.push((number, distribution::read(&environment.path, distribution, &stores)));
-        }
+    let readings = walk::map(&tasks, request.threads, |(index, position)| {
+        let environment = snapshot.environment(*index);
+        let read =
+            || distribution::read(&environment.path, &environment.distributions[*position], &stores, began);
+        (!cancel.is_cancelled()).then(read)
     });
-    let mut readings: Vec<(usize, Reading)> = states.into_iter().flatten().collect();
-    readings.sort_unstable_by_key(|(number, _)| *number);
     let mut by_environment: BTreeMap<EnvironmentIndex, Vec<Reading>> = BTreeMap::new();
-    for (number, reading) in readings {
-        by_environment.entry(tasks[number].0).or_default().push(reading);
+    for ((index, _), reading) in tasks.iter().zip(readings) {
+        by_environment.entry(*index).or_default().extend(reading);
     }
     let environments = request.environments.iter().map(|index| {
         let readings = by_environment.remove(index).unwrap_or_default();
-        environment(snapshot.environment(*index), distribution::settled(readings))
+        let seen = request.outline.then(|| Seen::sum(&readings));
+        environment(snapshot.environment(*index), seen, distribution::settled(readings))
     });
     let dead = request.dead_links.iter();
     Facts {
@@ -264,7 +291,18 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     }
 }
 
-fn environment(environment: &Environment, distributions: Vec<DistributionFacts>) -> EnvironmentFacts {
+fn environment(
+    environment: &Environment,
+    seen: Option<Seen>,
+    distributions: Vec<DistributionFacts>,
+) -> EnvironmentFacts {
+    let (modes, dangling) = match seen {
+        // Whether the rest are copies or something else nobody has looked for.
+        Some(seen) => {
+            (ModeCounts { symlink: seen.links, copy: seen.others, ..ModeCounts::default() }, seen.dead)
+        }
+        None => (environment.modes, environment.dangling),
+    };
     EnvironmentFacts {
         path: environment.path.clone(),
         kind: environment.kind,
@@ -283,8 +321,8 @@ fn environment(environment: &Environment, distributions: Vec<DistributionFacts>)
         interpreter_alive: environment.interpreter_alive,
         stored: environment.entry.is_some(),
         unread: environment.unread,
-        modes: environment.modes,
-        dangling: environment.dangling,
+        modes,
+        dangling,
         distributions,
         duplicates: duplicates(&environment.distributions),
     }

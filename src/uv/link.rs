@@ -38,6 +38,11 @@ pub fn archive_targets(text: &Path) -> Vec<ArchivePath> {
 }
 
 fn targets(text: &Path, only_first: bool) -> Vec<ArchivePath> {
+    let word = BucketKind::Archive.word().as_bytes();
+    let is_archive = |name: &OsStr| {
+        name.as_encoded_bytes().starts_with(word)
+            && Bucket::parse(name).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
+    };
     let foreign = foreign_components(text);
     let names: Vec<&OsStr> = match &foreign {
         Some(components) => components.iter().map(OsString::as_os_str).collect(),
@@ -46,26 +51,32 @@ fn targets(text: &Path, only_first: bool) -> Vec<ArchivePath> {
     let mut found = Vec::new();
     for (index, pair) in names.windows(2).enumerate() {
         let [bucket, id] = pair else { continue };
-        let is_bucket = Bucket::parse(bucket).is_some_and(|bucket| bucket.kind == BucketKind::Archive);
         let rest = &names[index + 2..];
-        if !is_bucket || !is_archive_id(id) || rest.iter().any(|name| *name == "..") {
+        if !is_archive(bucket) || !is_archive_id(id) || rest.iter().any(|name| *name == "..") {
             continue;
         }
         let prefix = match &foreign {
             Some(_) => PathBuf::from(names[..index].join(OsStr::new("\\"))),
-            None => names[..index].iter().collect(),
+            None => joined(&names[..index]),
         };
         found.push(ArchivePath {
             prefix,
             bucket: (*bucket).to_owned(),
             id: (*id).to_owned(),
-            rest: rest.iter().collect(),
+            rest: joined(rest),
         });
         if only_first {
             break;
         }
     }
     found
+}
+
+/// The path of some components, in memory that is asked for once.
+fn joined(names: &[&OsStr]) -> PathBuf {
+    let mut path = PathBuf::with_capacity(names.iter().map(|name| name.len() + 1).sum());
+    path.extend(names);
+    path
 }
 
 /// The components of a Windows path that this platform would take for one name.

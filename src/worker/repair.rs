@@ -29,6 +29,8 @@ pub struct Mending {
     pub dead_links: Vec<PathBuf>,
     /// Whether the cache's own links are mended.
     pub links: bool,
+    /// Whether the snapshot is an [outline](crate::scan::outline).
+    pub outline: bool,
     /// The program that fetches what no cache has, where it may.
     pub uv: OsString,
     /// Where the directory is made that it installs into, and that is thrown away.
@@ -60,6 +62,7 @@ pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
         caches: &mending.caches,
         dead_links: &mending.dead_links,
         links: mending.links,
+        outline: mending.outline,
         threads: walk::threads(),
     };
     let facts = scan::gather(&request, host.cancel);
@@ -70,8 +73,8 @@ pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
 pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mended {
     apply::sweep(&mending.temporary);
     let mut work = Work { mending, host, refused: None, kept: Vec::new() };
-    let (fetch, link): (Vec<_>, Vec<_>) =
-        plan.steps.iter().cloned().partition(|step| step.action == RepairAction::Fetch);
+    let (fetch, link): (Vec<&RepairStep>, Vec<&RepairStep>) =
+        plan.steps.iter().partition(|step| step.action == RepairAction::Fetch);
     let links = work.restore_links(plan);
     let mut outcomes = work.link(&link);
     if host.cancel.is_cancelled() {
@@ -79,7 +82,7 @@ pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mende
     } else if !fetch.is_empty() {
         match work.fetched(plan, &fetch) {
             Ok(fetched) => outcomes.extend(fetched),
-            Err(refused) => outcomes.extend(work.refuse(refused, fetch.iter())),
+            Err(refused) => outcomes.extend(work.refuse(refused, fetch.iter().copied())),
         }
     }
     let Work { refused, kept, .. } = work;
@@ -136,19 +139,19 @@ impl Work<'_> {
     }
 
     /// Links the files of steps, environment by environment.
-    fn link(&mut self, steps: &[RepairStep]) -> Vec<RepairOutcome> {
+    fn link(&mut self, steps: &[&RepairStep]) -> Vec<RepairOutcome> {
         let used: BTreeSet<PathBuf> = steps.iter().map(|step| step.cache.path()).collect();
         let mut caches = Vec::new();
         for cache in &used {
             match self.host.shared(cache) {
                 Ok(lock) => caches.push(lock),
-                Err(refused) => return self.refuse(refused, steps.iter()),
+                Err(refused) => return self.refuse(refused, steps.iter().copied()),
             }
         }
         let roots: BTreeSet<PathBuf> = steps.iter().map(|step| step.at.path()).collect();
         let mut outcomes = Vec::new();
         for root in &roots {
-            let of_root = || steps.iter().filter(|step| step.at.path() == *root);
+            let of_root = || steps.iter().copied().filter(|step| step.at.path() == *root);
             match self.environment(root, steps, &caches) {
                 Ok(of_root) => outcomes.extend(of_root),
                 Err(refused) => outcomes.extend(self.refuse(refused, of_root())),
@@ -160,16 +163,16 @@ impl Work<'_> {
     fn environment(
         &self,
         root: &Path,
-        steps: &[RepairStep],
+        steps: &[&RepairStep],
         caches: &[CacheShared],
     ) -> Result<Vec<RepairOutcome>, Refused> {
         let lock = self.host.environment(root, &caches[0])?;
         self.host.working("linking");
-        Ok(apply::link(steps, &lock, caches, self.host.cancel, self.host.progress))
+        Ok(apply::link(steps.iter().copied(), &lock, caches, self.host.cancel, self.host.progress))
     }
 
     /// Has uv fetch what steps ask for, and links it.
-    fn fetched(&mut self, plan: &RepairPlan, steps: &[RepairStep]) -> Result<Vec<RepairOutcome>, Refused> {
+    fn fetched(&mut self, plan: &RepairPlan, steps: &[&RepairStep]) -> Result<Vec<RepairOutcome>, Refused> {
         self.clear(steps)?;
         let said = self.uv(steps);
         if self.host.cancel.is_cancelled() {
@@ -183,7 +186,7 @@ impl Work<'_> {
         };
         let mut links = again.steps;
         links.retain(|it| steps.iter().any(|step| is_of(step, &it.at, Some(&it.name), Some(&it.version))));
-        let linked = self.link(&links);
+        let linked = self.link(&links.iter().collect::<Vec<_>>());
         let mut outcomes = Vec::new();
         for step in steps {
             let mut outcome = RepairOutcome::ended(step, State::Done, None);
@@ -209,7 +212,7 @@ impl Work<'_> {
     }
 
     /// Removes pointers that uv would fail on.
-    fn clear(&self, steps: &[RepairStep]) -> Result<(), Refused> {
+    fn clear(&self, steps: &[&RepairStep]) -> Result<(), Refused> {
         let mut pointers: Vec<_> =
             steps.iter().filter_map(|step| step.fetch.as_ref()).flat_map(|it| &it.pointers).collect();
         pointers.sort_unstable_by(|one, other| one.at.cmp(&other.at));
@@ -228,7 +231,7 @@ impl Work<'_> {
 
     /// Calls uv: for each interpreter and directory once, and where that fails for each distribution. Answers with what it
     /// said where it failed.
-    fn uv(&self, steps: &[RepairStep]) -> BTreeMap<Call, Option<String>> {
+    fn uv(&self, steps: &[&RepairStep]) -> BTreeMap<Call, Option<String>> {
         let mut groups: BTreeMap<(&At, &At), Vec<&Fetch>> = BTreeMap::new();
         for fetch in steps.iter().filter_map(|step| step.fetch.as_ref()) {
             let group = groups.entry((&fetch.python, &fetch.directory)).or_default();
@@ -275,7 +278,7 @@ impl Work<'_> {
     }
 }
 
-fn cancelled(steps: &[RepairStep]) -> impl Iterator<Item = RepairOutcome> {
+fn cancelled(steps: &[&RepairStep]) -> impl Iterator<Item = RepairOutcome> {
     steps.iter().map(|step| RepairOutcome::ended(step, State::Cancelled, None))
 }
 

@@ -206,6 +206,7 @@ impl Working<'_> {
             caches: vec![self.ground.cache.clone()],
             dead_links: Vec::new(),
             links: request.links,
+            outline: false,
             uv: self.ground.uv.clone(),
             temporary: self.ground.temporary.clone(),
         }

@@ -18,7 +18,14 @@ fn file(name: &str, source: Result<Source, Why>) -> BrokenFile {
 
 fn source(cache: usize, entry: &str, way: Way) -> Source {
     let entry_is = Identity { device: 1, inode: 2 };
-    Source { cache, entry: PathBuf::from(format!("archive-v0/{entry}")), entry_is, path: "x.py".into(), way }
+    Source {
+        cache,
+        entry: PathBuf::from(format!("archive-v0/{entry}")),
+        entry_is,
+        path: "x.py".into(),
+        way,
+        hashed: None,
+    }
 }
 
 fn distribution(name: &str, files: Vec<BrokenFile>) -> DistributionFacts {

@@ -16,9 +16,10 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{act, confirm, locking, progress, request};
 use crate::plan::At;
 use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
-use crate::scan::repair::has_entries;
+use crate::scan::repair::{Facts, has_entries};
 use crate::scan::{Absent, discover};
 use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
+use crate::worker::host::Host;
 use crate::worker::repair::{self as mend, Mended, Mending};
 
 /// Mends environments.
@@ -34,31 +35,9 @@ pub fn run(
             "Name them, or say `--all`; `cachetui envs` lists them with their health. `--links` mends the cache itself.",
         ));
     }
-    let from = from(arguments, surroundings)?;
-    let mut prepared = request::prepare(places, Absent::Empty, surroundings)?;
-    let named = arguments.environments.iter().map(|path| super::absolute(path, &surroundings.current_dir));
-    let named: Vec<PathBuf> = named.collect();
-    // Who else uses the entries does not matter here. The name of a tool is no path: all places are looked through for it.
-    if !arguments.all && named.iter().all(|path| path.exists()) {
-        prepared = prepared.only(&named);
-    }
-    let job = prepared.start(surroundings.now);
-    let snapshot = progress::wait(&job, surroundings, view.quiet)?;
-    if snapshot.scope.completeness != Completeness::Complete {
-        return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
-    }
-    let chosen = chosen(&snapshot, arguments, &surroundings.current_dir)?;
-    let mending = Mending {
-        snapshot: std::sync::Arc::clone(&snapshot),
-        environments: chosen.environments,
-        caches: caches(prepared.cache(), from),
-        dead_links: chosen.dead_links,
-        links: arguments.all || arguments.links,
-        uv: surroundings.uv(),
-        temporary: surroundings.temporary.clone(),
-    };
-    let gathered = act::hosted(places, surroundings, view, |host| mend::gather(&mending, host))?;
-    let facts = gathered.answer.ok_or_else(|| Failure::quiet(INTERRUPTED))?;
+    let ground = Ground { places, arguments, surroundings, view, from: from(arguments, surroundings)? };
+    let Gathered { mending, facts } = ground.gather()?;
+    let snapshot = std::sync::Arc::clone(&mending.snapshot);
     let environments = mending.environments.iter().map(|it| At::new(&snapshot.environment(*it).path));
     let request = RepairRequest {
         environments: environments.collect(),
@@ -99,6 +78,90 @@ pub fn run(
         text::report(&plan, &done.report, view, writer)?;
     }
     verdict(&plan, done, hosted.interrupted)
+}
+
+/// What is broken, and what it was found with.
+struct Gathered {
+    mending: Mending,
+    facts: Facts,
+}
+
+/// What was asked, and what it is asked of.
+struct Ground<'a> {
+    places: &'a Places,
+    arguments: &'a RepairArguments,
+    surroundings: &'a Surroundings,
+    view: &'a View,
+    from: Vec<PathBuf>,
+}
+
+impl Ground<'_> {
+    /// Finds out what is broken: in named environments by themselves where that is enough, else by a scan.
+    fn gather(&self) -> Result<Gathered, Failure> {
+        let Self { arguments, surroundings, .. } = self;
+        let mut prepared = request::prepare(self.places, Absent::Empty, surroundings)?;
+        let named =
+            arguments.environments.iter().map(|path| super::absolute(path, &surroundings.current_dir));
+        let named: Vec<PathBuf> = named.collect();
+        // Who else uses the entries does not matter here. The name of a tool is no path: all places are looked through for it.
+        if !arguments.all && named.iter().all(|path| path.exists()) {
+            prepared = prepared.only(&named);
+            if let Some(gathered) = self.outlined(&prepared)? {
+                return Ok(gathered);
+            }
+        }
+        let job = prepared.start(surroundings.now);
+        let snapshot = progress::wait(&job, surroundings, self.view.quiet)?;
+        if snapshot.scope.completeness != Completeness::Complete {
+            return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
+        }
+        let chosen = chosen(&snapshot, arguments, &surroundings.current_dir)?;
+        let mending = self.mending(snapshot, chosen, prepared.cache(), false);
+        let facts = self.facts(&mending)?;
+        Ok(Gathered { mending, facts })
+    }
+
+    /// The same without a look at all of the cache, if that comes to the same. JSON tells of the cache too.
+    fn outlined(&self, prepared: &request::Prepared) -> Result<Option<Gathered>, Failure> {
+        let Self { places, arguments, surroundings, view, .. } = self;
+        if arguments.json || arguments.links || arguments.environments.is_empty() {
+            return Ok(None);
+        }
+        let outline = |host: &Host<'_>| prepared.outline(surroundings.now, host.cancel, host.progress);
+        let Some(snapshot) = act::hosted(places, surroundings, view, outline)?.answer else {
+            return Ok(None);
+        };
+        // Whoever cannot be found is explained by what a scan finds.
+        let Ok(chosen) = chosen(&snapshot, arguments, &surroundings.current_dir) else { return Ok(None) };
+        let mending = self.mending(std::sync::Arc::new(snapshot), chosen, prepared.cache(), true);
+        let facts = self.facts(&mending)?;
+        Ok(facts.suffice(arguments.link_mode).then_some(Gathered { mending, facts }))
+    }
+
+    fn mending(
+        &self,
+        snapshot: std::sync::Arc<Snapshot>,
+        chosen: Chosen,
+        cache: &Path,
+        outline: bool,
+    ) -> Mending {
+        Mending {
+            snapshot,
+            environments: chosen.environments,
+            caches: caches(cache, self.from.clone()),
+            dead_links: chosen.dead_links,
+            links: self.arguments.all || self.arguments.links,
+            outline,
+            uv: self.surroundings.uv(),
+            temporary: self.surroundings.temporary.clone(),
+        }
+    }
+
+    fn facts(&self, mending: &Mending) -> Result<Facts, Failure> {
+        let gathered =
+            act::hosted(self.places, self.surroundings, self.view, |host| mend::gather(mending, host))?;
+        gathered.answer.ok_or_else(|| Failure::quiet(INTERRUPTED))
+    }
 }
 
 /// The end of a program that changed nothing.

@@ -48,6 +48,11 @@ impl Ladder {
         Self { current: wanted, refused: Vec::new() }
     }
 
+    /// The mode that is tried first.
+    pub(in crate::linker) fn current(&self) -> Mode {
+        self.current
+    }
+
     /// What was refused.
     pub(in crate::linker) fn into_refused(self) -> Vec<Refused> {
         self.refused

@@ -1,5 +1,6 @@
 //! One file in an open directory, from a source that is held open, by exactly one mode.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Seek as _};
@@ -9,17 +10,21 @@ use crate::disk::{FileKind, FileStat, Time};
 use crate::linker::file::set_mode_bits;
 use crate::linker::place::{Calls as _, Found, Leads, Place, not_regular};
 use crate::linker::tree::content;
+use crate::scan::print;
 use crate::snapshot::Mode;
 
-/// A regular file held open, and the name it was opened by.
+/// A regular file, and the name it was found by.
 #[derive(Debug)]
 pub(in crate::linker) struct Source<'a> {
     pub(in crate::linker) place: &'a Place,
     pub(in crate::linker) name: &'a OsStr,
-    pub(in crate::linker) file: File,
+    file: OnceCell<File>,
     pub(in crate::linker) found: Found,
     /// The absolute path that a symlink to it gets as its text.
     pub(in crate::linker) text: PathBuf,
+    /// Whether a symlink with this text is known to lead to it: the directory that the text names is the one it lies in, and
+    /// the system makes symlinks where it says so.
+    pub(in crate::linker) leads: bool,
 }
 
 impl<'a> Source<'a> {
@@ -27,10 +32,30 @@ impl<'a> Source<'a> {
     pub(in crate::linker) fn open(place: &'a Place, name: &'a OsStr, text: PathBuf) -> io::Result<Self> {
         let file = place.calls().open_file(name)?;
         let stat = FileStat::of_file(&file)?;
-        if stat.kind != FileKind::File {
-            return Err(not_regular());
+        let found = Found { stat, bits: stat.mode_bits };
+        Self { place, name, file: OnceCell::from(file), found, text, leads: false }.regular()
+    }
+
+    /// Looks at a file of a directory, which is opened only where somebody wants to read it.
+    pub(in crate::linker) fn look(place: &'a Place, name: &'a OsStr, text: PathBuf) -> io::Result<Self> {
+        let found = place.calls().stat(name)?;
+        Self { place, name, file: OnceCell::new(), found, text, leads: false }.regular()
+    }
+
+    fn regular(self) -> io::Result<Self> {
+        if self.found.stat.kind == FileKind::File { Ok(self) } else { Err(not_regular()) }
+    }
+
+    /// The file, open: the very one that was looked at, as it was then.
+    pub(in crate::linker) fn file(&self) -> io::Result<&File> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
         }
-        Ok(Self { place, name, file, found: Found { stat, bits: stat.mode_bits }, text })
+        let file = self.place.calls().open_file(self.name)?;
+        if print::of(&FileStat::of_file(&file)?) != print::of(&self.found.stat) {
+            return Err(replaced());
+        }
+        Ok(self.file.get_or_init(|| file))
     }
 }
 
@@ -45,7 +70,7 @@ pub(in crate::linker) struct Attributes {
 
 /// Makes `name`, which must not exist, from the source; `attributes` are those of what becomes a file of its own.
 ///
-/// Answers with what came about. After an error nothing is there. A hardlink is made by the source's name and then proven
+/// Answers with what came about, if it had to be looked at. After an error nothing is there. A hardlink is made by the source's name and then proven
 /// to be the file that is held open, or at least equal to it: where a filesystem of layers copies a file up when it is
 /// linked, its identity changes.
 pub(in crate::linker) fn make(
@@ -54,7 +79,7 @@ pub(in crate::linker) fn make(
     name: &OsStr,
     mode: Mode,
     attributes: Attributes,
-) -> io::Result<Found> {
+) -> io::Result<Option<Found>> {
     let made = match mode {
         Mode::Clone => clone(source, place, name, attributes),
         Mode::Copy => copy(source, place, name, attributes),
@@ -64,9 +89,10 @@ pub(in crate::linker) fn make(
     // What could not be made at all has nothing to take back; the rest has taken it back.
     made?;
     let looked = match mode {
-        Mode::Clone | Mode::Copy => place.calls().stat(name),
-        Mode::Hardlink => prove_hardlink(source, place, name),
-        Mode::Symlink => prove_symlink(source, place, name),
+        Mode::Clone | Mode::Copy => place.calls().stat(name).map(Some),
+        Mode::Hardlink => prove_hardlink(source, place, name).map(Some),
+        Mode::Symlink if source.leads => Ok(None),
+        Mode::Symlink => prove_symlink(source, place, name).map(Some),
     };
     looked.inspect_err(|_| take_back(place, name))
 }
@@ -78,9 +104,12 @@ fn take_back(place: &Place, name: &OsStr) {
 
 fn copy(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
     let mut to = place.calls().create_file(name)?;
-    let copied = (&source.file)
-        .rewind()
-        .and_then(|()| io::copy(&mut &source.file, &mut to))
+    let copied = source
+        .file()
+        .and_then(|mut from| {
+            from.rewind()?;
+            io::copy(&mut from, &mut to)
+        })
         .and_then(|_| finish(&to, attributes));
     copied.inspect_err(|_| take_back(place, name))
 }
@@ -88,14 +117,17 @@ fn copy(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes
 #[cfg(not(target_vendor = "apple"))]
 fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
     let to = place.calls().create_file(name)?;
-    let cloned = reflink_copy::reflink_file(&source.file, &to).and_then(|()| finish(&to, attributes));
+    let cloned = source.file().and_then(|from| {
+        reflink_copy::reflink_file(from, &to)?;
+        finish(&to, attributes)
+    });
     cloned.inspect_err(|_| take_back(place, name))
 }
 
 #[cfg(target_vendor = "apple")]
 fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
     use rustix::fs::{CloneFlags, fclonefileat};
-    fclonefileat(&source.file, place.handle(), name, CloneFlags::empty())?;
+    fclonefileat(source.file()?, place.handle(), name, CloneFlags::empty())?;
     let finished = place.open_file(name).and_then(|to| finish(&to, attributes));
     finished.inspect_err(|_| take_back(place, name))
 }
@@ -112,8 +144,8 @@ fn finish(to: &File, attributes: Attributes) -> io::Result<()> {
 
 fn prove_hardlink(source: &Source<'_>, place: &Place, name: &OsStr) -> io::Result<Found> {
     let made = place.calls().stat(name)?;
-    let same =
-        same_inode(&made.stat, &source.found.stat) || content::equal(&source.file, &place.open_file(name)?)?;
+    let same = same_inode(&made.stat, &source.found.stat)
+        || content::equal(source.file()?, &place.open_file(name)?)?;
     if same { Ok(made) } else { Err(replaced()) }
 }
 

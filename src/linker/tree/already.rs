@@ -21,6 +21,7 @@ pub(super) struct Destination<'a> {
     pub(super) found: Option<Found>,
     source: &'a Source<'a>,
     equal: OnceCell<bool>,
+    leads: OnceCell<bool>,
 }
 
 /// Whether a destination is as expected.
@@ -32,8 +33,21 @@ pub(super) enum Answer {
 }
 
 impl<'a> Destination<'a> {
-    pub(super) fn look(place: &'a Place, name: &'a OsStr, source: &'a Source<'a>) -> io::Result<Self> {
-        Ok(Self { place, name, found: place.find(name)?, source, equal: OnceCell::new() })
+    /// Looks at a destination. A symlink that somebody has seen is taken for what it was: it is looked at once, right before
+    /// something takes its place.
+    pub(super) fn look(
+        place: &'a Place,
+        name: &'a OsStr,
+        source: &'a Source<'a>,
+        expect: &Expect,
+    ) -> io::Result<Self> {
+        let found = match expect {
+            Expect::Stat(seen) if seen.kind == FileKind::Symlink => {
+                Some(Found { stat: *seen, bits: seen.mode_bits })
+            }
+            _ => place.find(name)?,
+        };
+        Ok(Self { place, name, found, source, equal: OnceCell::new(), leads: OnceCell::new() })
     }
 
     fn stat(&self) -> Option<&FileStat> {
@@ -49,6 +63,7 @@ impl<'a> Destination<'a> {
         Ok(match expect {
             Expect::Absent => Answer::Stale,
             Expect::NoDirectory => yes_or(stat.kind != FileKind::Directory, Answer::Stale),
+            Expect::Stat(expected) if expected.kind == FileKind::Symlink => Answer::Yes,
             Expect::Stat(expected) => {
                 let links = changes.applied_to(expected);
                 yes_or(
@@ -66,14 +81,18 @@ impl<'a> Destination<'a> {
 
     /// Whether it is already what `mode` would make of the source.
     ///
-    /// What cannot be compared counts as different: it is made again.
-    pub(super) fn is_already(&self, mode: Mode, kind: Kind) -> bool {
+    /// What cannot be compared counts as different: it is made again. So is a symlink that was expected as what somebody saw
+    /// of it before: it led somewhere else, or nowhere.
+    pub(super) fn is_already(&self, mode: Mode, kind: Kind, expect: &Expect) -> bool {
         let Some(stat) = self.stat() else { return false };
         let is_file = stat.kind == FileKind::File;
         let is_own_file = is_file && stat.links == 1 && !same_inode(stat, &self.source.found.stat);
         match mode {
             Mode::Hardlink => is_file && same_inode(stat, &self.source.found.stat),
-            Mode::Symlink => stat.kind == FileKind::Symlink && self.leads_to_source(),
+            Mode::Symlink => {
+                let seen = matches!(expect, Expect::Stat(seen) if seen.kind == FileKind::Symlink);
+                stat.kind == FileKind::Symlink && !seen && self.leads_to_source()
+            }
             // A private file need only be one of its own with the right content.
             Mode::Copy => is_own_file && self.is_equal().unwrap_or(false),
             Mode::Clone => {
@@ -104,7 +123,7 @@ impl<'a> Destination<'a> {
         let equal = match self.stat() {
             Some(stat) if same_inode(stat, source) => true,
             Some(stat) if stat.kind == FileKind::File && stat.size == source.size => {
-                content::equal(&self.open()?, &self.source.file)?
+                content::equal(&self.open()?, self.source.file()?)?
             }
             _ => false,
         };
@@ -112,8 +131,10 @@ impl<'a> Destination<'a> {
     }
 
     fn leads_to_source(&self) -> bool {
-        let leads = self.place.calls().following(self.name);
-        leads.is_ok_and(|stat| same_inode(&stat, &self.source.found.stat))
+        *self.leads.get_or_init(|| {
+            let leads = self.place.calls().following(self.name);
+            leads.is_ok_and(|stat| same_inode(&stat, &self.source.found.stat))
+        })
     }
 
     /// Opens what was found, and nothing that took its place since.
@@ -130,7 +151,7 @@ impl<'a> Destination<'a> {
     /// Whether its bytes lie where the source's do, or where nothing could be shared: inline, or nowhere.
     fn shares_extents(&self) -> bool {
         let own = self.open().and_then(|file| extents(&file));
-        own.and_then(|own| Ok(same_extents(&own, &extents(&self.source.file)?))).unwrap_or(false)
+        own.and_then(|own| Ok(same_extents(&own, &extents(self.source.file()?)?))).unwrap_or(false)
     }
 }
 

@@ -213,7 +213,7 @@ fn replace(place: &Place, file: &StagedFile) -> io::Result<Outcome> {
         (Some(seen), Some(now)) if is_still(seen, now) => {}
         _ => return Ok(Outcome::Stale),
     }
-    if now.is_some_and(|now| same_inode(&now, &file.made.stat)) {
+    if now.zip(file.made).is_some_and(|(now, made)| same_inode(&now, &made.stat)) {
         return Ok(Outcome::Already);
     }
     place.calls().rename(&file.temporary, &file.name)?;
@@ -241,8 +241,8 @@ mod tests {
         let place = root.place();
         let temporary = temporary_name();
         place.hardlink(OsStr::new("cached"), place, &temporary).unwrap();
-        let made = place.find(&temporary).unwrap().unwrap();
-        let device = made.stat.device;
+        let made = place.find(&temporary).unwrap();
+        let device = made.unwrap().stat.device;
         let file = StagedFile { temporary, name: "name".into(), made, mode: Mode::Hardlink, seen, size: 6 };
         Group { directory: "".into(), device, files: vec![file] }
     }

@@ -69,6 +69,7 @@ impl Visitor for Listing {
             kind,
             expect: self.expect,
             digest: None,
+            hashed: None,
         });
     }
 

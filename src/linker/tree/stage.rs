@@ -1,17 +1,21 @@
 //! Everything under temporary names, beside where it is to be.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashSet;
+
 use super::already::{Answer, Destination};
-use super::{Error, Item, Kind, TreeReport, TreeRequest, content};
+use super::{Error, Item, Kind, TreeReport, TreeRequest};
 use crate::control::{Cancel, Progress};
 use crate::disk::temporary::{is_temporary, original_of, temporary_name};
-use crate::disk::{FileKind, FileStat};
-use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation};
+use crate::disk::{FileKind, FileStat, read};
+use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation, same_inode};
 use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name, is_in_use};
+use crate::scan::print;
 use crate::snapshot::Mode;
 
 /// What has been staged, for the commit.
@@ -42,8 +46,8 @@ pub(super) struct Group {
 pub(super) struct StagedFile {
     pub(super) temporary: OsString,
     pub(super) name: OsString,
-    /// What the temporary name holds.
-    pub(super) made: Found,
+    /// What the temporary name holds; nothing is told of a symlink that was not looked at.
+    pub(super) made: Option<Found>,
     pub(super) mode: Mode,
     /// What lay at the destination.
     pub(super) seen: Option<FileStat>,
@@ -96,23 +100,29 @@ impl<'a> Staging<'a> {
 
     /// Stages all files, one directory after the other.
     pub(super) fn stage(&mut self, items: &[Item]) {
-        let mut groups: BTreeMap<&Path, Vec<(&OsStr, &Item)>> = BTreeMap::new();
-        let mut destinations = BTreeSet::new();
+        let mut sorted: Vec<Wanted<'_>> = Vec::with_capacity(items.len());
+        let shown = |item: &Item| self.root.place().path().join(&item.destination);
+        let mut wrong = Vec::new();
         for item in items {
-            let sorted = directory_and_name(&item.destination).and_then(|(directory, name)| {
-                if destinations.insert((directory, name)) {
-                    groups.entry(directory).or_default().push((name, item));
-                    Ok(())
-                } else {
-                    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is wanted twice"))
-                }
-            });
-            if let Err(error) = sorted {
-                self.fail(Error::new("link", self.root.place().path().join(&item.destination), error), 1);
+            match directory_and_name(&item.destination) {
+                Ok((directory, name)) => sorted.push(Wanted { directory, name, item }),
+                Err(error) => wrong.push(Error::new("link", shown(item), error)),
             }
         }
-        for (directory, items) in groups {
-            self.directory(directory, &items);
+        sorted.sort_by(|one, other| one.key().cmp(&other.key()));
+        sorted.dedup_by(|later, earlier| {
+            let twice = later.key() == earlier.key();
+            if twice {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "it is wanted twice");
+                wrong.push(Error::new("link", shown(later.item), error));
+            }
+            twice
+        });
+        for error in wrong {
+            self.fail(error, 1);
+        }
+        for group in sorted.chunk_by(|one, other| one.key().0 == other.key().0) {
+            self.directory(group[0].directory, group);
             if self.done.report.cancelled {
                 return;
             }
@@ -130,7 +140,7 @@ impl<'a> Staging<'a> {
         self.done.report.unmade += files as u64;
     }
 
-    fn directory(&mut self, directory: &Path, items: &[(&OsStr, &Item)]) {
+    fn directory(&mut self, directory: &Path, items: &[Wanted<'_>]) {
         let created = &mut self.done.created;
         let entered = self.root.enter(directory, Missing::Create, &mut |path| created.push(path));
         let looked = entered.and_then(|place| match place.own_stat() {
@@ -143,8 +153,8 @@ impl<'a> Staging<'a> {
         };
         let mut group = Group { directory: directory.to_owned(), device: stat.device, files: Vec::new() };
         // The files of one directory mostly come from one directory.
-        let mut from: Option<(&Path, Place)> = None;
-        for (name, item) in items {
+        let mut from: Option<Origin<'_>> = None;
+        for Wanted { name, item, .. } in items {
             if self.cancel.is_cancelled() {
                 self.done.report.cancelled = true;
                 break;
@@ -162,26 +172,24 @@ impl<'a> Staging<'a> {
         &mut self,
         place: &Place,
         own: &FileStat,
-        from: &mut Option<(&'i Path, Place)>,
+        from: &mut Option<Origin<'i>>,
         name: &OsStr,
         item: &'i Item,
     ) -> Result<Option<StagedFile>, Error> {
         let shown = self.text.join(&item.source);
         let wrong = |error| Error::new("open the file", &shown, error);
         let (directory, source_name) = directory_and_name(&item.source).map_err(wrong)?;
-        let source_place = match from {
-            Some((known, source_place)) if *known == directory => source_place,
-            _ => {
-                let opened = self.entry.directory(directory, Missing::Fail)?;
-                is_another(&opened, own).map_err(|error| Error::new("link from", &shown, error))?;
-                &from.insert((directory, opened)).1
-            }
+        let from = match from {
+            Some(known) if known.directory == directory => known,
+            _ => from.insert(self.origin(directory, own)?),
         };
-        let source = Source::open(source_place, source_name, shown.clone()).map_err(wrong)?;
+        let found = if item.hashed.is_some() { Source::look } else { Source::open };
+        let mut source = found(&from.place, source_name, shown.clone()).map_err(wrong)?;
+        source.leads = from.leads && from.proven.get();
         prove(&source, item).map_err(|error| Error::new("link from", &shown, error))?;
         let path = place.join(name);
         let read = |error| Error::new("compare with the cache", &path, error);
-        let destination = Destination::look(place, name, &source).map_err(read)?;
+        let destination = Destination::look(place, name, &source, &item.expect).map_err(read)?;
         let size = source.found.stat.size;
         match destination.answers(&item.expect, &self.changes).map_err(read)? {
             Answer::Yes => {}
@@ -202,7 +210,7 @@ impl<'a> Staging<'a> {
         });
         let kind = if loses { Kind::Private } else { item.kind };
         let make = |mode| {
-            if destination.is_already(mode, kind) {
+            if destination.is_already(mode, kind, &item.expect) {
                 return Ok(None);
             }
             let temporary = temporary_name();
@@ -224,30 +232,67 @@ impl<'a> Staging<'a> {
             self.done.report.already += 1;
             return Ok(None);
         };
-        if rung.mode == Mode::Hardlink {
+        if let Some(made) = made.filter(|_| rung.mode == Mode::Hardlink) {
             self.changes.add(&made.stat, 1);
+        }
+        if rung.mode == Mode::Symlink {
+            from.proven.set(true);
         }
         let seen = destination.found.map(|found| found.stat);
         Ok(Some(StagedFile { temporary, name: name.to_owned(), made, mode: rung.mode, seen, size }))
     }
 }
 
-/// Proves that a directory of the entry is not the one to link into.
-fn is_another(source: &Place, destination: &FileStat) -> io::Result<()> {
-    let own = source.own_stat()?;
-    if (own.device, own.inode) == (destination.device, destination.inode) {
-        return Err(wrong("the destination is the cache entry itself"));
+/// A file of a request, and its destination taken apart.
+struct Wanted<'i> {
+    directory: &'i Path,
+    name: &'i OsStr,
+    item: &'i Item,
+}
+
+impl<'i> Wanted<'i> {
+    fn key(&self) -> (&'i OsStr, &'i OsStr) {
+        (self.directory.as_os_str(), self.name)
     }
-    Ok(())
+}
+
+/// A directory of the entry.
+struct Origin<'i> {
+    /// The directory, relative to the entry.
+    directory: &'i Path,
+    place: Place,
+    /// Whether the text of a symlink into it leads there.
+    leads: bool,
+    /// Whether a symlink was made that does.
+    proven: Cell<bool>,
+}
+
+impl Staging<'_> {
+    /// Opens a directory of the entry, and proves that it is not the one to link into.
+    fn origin<'i>(&self, directory: &'i Path, destination: &FileStat) -> Result<Origin<'i>, Error> {
+        let place = self.entry.directory(directory, Missing::Fail)?;
+        let text = self.text.join(directory);
+        let own = place.own_stat().map_err(|error| Error::new("look at", &text, error))?;
+        if same_inode(&own, destination) {
+            let error = wrong("the destination is the cache entry itself");
+            return Err(Error::new("link from", text, error));
+        }
+        let is_symlink = self.ladder.current() == Mode::Symlink;
+        let leads = is_symlink && FileStat::following(&text).is_ok_and(|stat| same_inode(&stat, &own));
+        Ok(Origin { directory, place, leads, proven: Cell::new(false) })
+    }
 }
 
 /// Proves what can be proven of a source before it is linked.
 fn prove(source: &Source<'_>, item: &Item) -> io::Result<()> {
-    match item.digest {
-        Some(expected) if content::digest(&source.file, source.found.stat.size)? != expected => {
-            Err(wrong("its content is not what is recorded of it"))
-        }
-        _ => Ok(()),
+    let Some(expected) = item.digest else { return Ok(()) };
+    if item.hashed.is_some_and(|hashed| hashed == print::of(&source.found.stat)) {
+        return Ok(());
+    }
+    if read::sha256(source.file()?, source.found.stat.size)? == expected {
+        Ok(())
+    } else {
+        Err(wrong("its content is not what is recorded of it"))
     }
 }
 
@@ -260,13 +305,13 @@ fn wrong(text: &'static str) -> io::Error {
 /// report of it. A directory that is missing has nothing, one that cannot be entered is told when it is needed.
 pub(super) fn sweep_before(root: &Root, requests: &[TreeRequest]) -> (LinkChanges, Vec<TreeReport>) {
     let mut changes = LinkChanges::default();
-    let mut directories = BTreeSet::new();
+    let mut directories = FxHashSet::default();
     let mut reports = Vec::with_capacity(requests.len());
     for request in requests {
         let mut report = TreeReport::default();
         for item in &request.items {
             let Ok((directory, _)) = directory_and_name(&item.destination) else { continue };
-            if !directories.insert(directory) {
+            if !directories.insert(directory.as_os_str()) {
                 continue;
             }
             let Ok(place) = root.directory(directory, Missing::Fail) else { continue };

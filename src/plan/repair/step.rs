@@ -102,6 +102,10 @@ pub struct RepairFile {
     /// The SHA-256 it has to have.
     #[serde(serialize_with = "hexadecimal")]
     pub sha256: Option<[u8; 32]>,
+    /// What identifies the source that was found to have it, if a write since then changes that. Not written down: it is
+    /// found out anew by whoever reads a plan.
+    #[serde(skip)]
+    pub hashed: Option<FilePrint>,
     /// The dead symlink that lies there; nothing where there is none.
     pub replaces: Option<FilePrint>,
 }

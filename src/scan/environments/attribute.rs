@@ -23,7 +23,7 @@ pub(super) fn attribute(
     itself: Option<u32>,
 ) -> Vec<Use> {
     let mut dist_infos = std::mem::take(&mut collected.dist_infos);
-    dist_infos.sort_by_cached_key(|item| (names::normalize(&item.name.name), item.path.clone()));
+    order(&mut dist_infos);
     let private = private_files(collected);
     let mut uses = Vec::new();
     let mut claimed: FxHashSet<u32> = FxHashSet::default();
@@ -67,6 +67,11 @@ pub(super) fn attribute(
         Health::Ok
     };
     uses
+}
+
+/// The order of the distributions of an environment.
+pub(super) fn order(dist_infos: &mut [DistInfo]) {
+    dist_infos.sort_by_cached_key(|item| (names::normalize(&item.name.name), item.path.clone()));
 }
 
 /// The entries a distribution may have come from: those with its name and version.

@@ -27,6 +27,8 @@ pub(super) struct EnvironmentVisitor<'a> {
     pub(super) device: Option<u64>,
     /// A `--target` or `--prefix` directory.
     pub(super) target: bool,
+    /// Only directories are looked at, and what may be one in disguise.
+    pub(super) outline: bool,
     pub(super) seen: rustc_hash::FxHashSet<(u64, u64)>,
     pub(super) away: Away,
 }
@@ -270,7 +272,16 @@ impl Visitor for EnvironmentVisitor<'_> {
         Descend::Yes
     }
 
+    fn skips(&self, name: &OsStr) -> bool {
+        self.outline && !may_hold_distributions(name) && names::parse_dist_info(name).is_none()
+    }
+
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        if self.outline && names::parse_dist_info(name).is_some() {
+            // What is listed behind it would have to be looked for in the cache.
+            self.collected.unread = true;
+            return;
+        }
         self.collected.files += 1;
         self.away.add(stat);
         print::file(&mut self.collected.print, stat);
@@ -314,4 +325,11 @@ impl Visitor for EnvironmentVisitor<'_> {
 /// Whether a directory, relative to an environment, holds its distributions.
 fn is_site_packages(relative: &Path) -> bool {
     relative.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
+}
+
+/// Whether distributions may be kept in or below a directory of this name.
+fn may_hold_distributions(name: &OsStr) -> bool {
+    is_site_packages(Path::new(name))
+        || ["lib", "Lib", "lib64"].iter().any(|it| name == *it)
+        || name.as_encoded_bytes().starts_with(b"python")
 }

@@ -1,16 +1,20 @@
 //! One distribution: which of its files are broken, and which entry has each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashMap;
+
+use super::look::{Beneath, Gone, is_absence};
 use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
+use crate::disk::walk::Directory;
 use crate::disk::{FileKind, FileStat, Time, error::words, read};
 use crate::scan::installed::{self, Expected};
-use crate::scan::{content, print};
-use crate::snapshot::Distribution;
+use crate::scan::print;
+use crate::snapshot::{Distribution, FilePrint};
 use crate::uv::distribution::{self as names, DirectUrl};
 use crate::uv::link::{ArchivePath, archive_target};
 use crate::uv::record::{self, Location};
@@ -21,17 +25,41 @@ pub(super) struct Reading {
     facts: DistributionFacts,
     /// When it was installed.
     installed: Option<Time>,
-    /// The entry that most of its dead links name.
-    named: Option<(OsString, OsString)>,
-    /// What the dead links of its files name, by path.
-    links: BTreeMap<PathBuf, (OsString, OsString)>,
+    /// Of each file whether its dead link names the entry that most of them name.
+    own: Vec<bool>,
+    seen: Seen,
 }
+
+/// Files by how they lie in the environment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// Symlinks into an entry.
+    pub(super) links: u64,
+    /// Those that lead nowhere.
+    pub(super) dead: u64,
+    /// Whatever else is there.
+    pub(super) others: u64,
+}
+
+impl Seen {
+    pub(super) fn sum(readings: &[Reading]) -> Self {
+        readings.iter().fold(Self::default(), |sum, Reading { seen, .. }| Self {
+            links: sum.links + seen.links,
+            dead: sum.dead + seen.dead,
+            others: sum.others + seen.others,
+        })
+    }
+}
+
+/// An entry as a dead link names it: bucket and id.
+type Named<'a> = (&'a OsStr, &'a OsStr);
 
 /// An entry that may have the files of a distribution.
 struct Candidate<'a> {
     cache: usize,
     stored: &'a Stored,
     path: PathBuf,
+    beneath: Beneath,
     way: Way,
     expected: Expected,
     /// Whether it has the `.dist-info` of the distribution.
@@ -44,8 +72,14 @@ struct Broken {
     target: Option<ArchivePath>,
 }
 
-/// Reads a distribution in the environment at `root`.
-pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store]) -> Reading {
+impl Broken {
+    fn names(&self) -> Option<Named<'_>> {
+        self.target.as_ref().map(|target| (target.bucket.as_os_str(), target.id.as_os_str()))
+    }
+}
+
+/// Reads a distribution in the environment at `root`. The scan that found it began at `began`.
+pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store], began: Time) -> Reading {
     let dist_info = &distribution.dist_info;
     let mut facts = DistributionFacts {
         name: distribution.name.clone(),
@@ -66,35 +100,40 @@ pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store]) -
         }
     };
     facts.record = Some(print::of(&stat));
-    let mut broken = broken(root, dist_info, &bytes, stores, &mut facts.unclear);
-    let links: BTreeMap<PathBuf, _> = broken
-        .iter()
-        .filter_map(|it| {
-            let target = it.target.as_ref()?;
-            Some((it.file.path.clone(), (target.bucket.clone(), target.id.clone())))
-        })
-        .collect();
-    let mut counts: BTreeMap<&(OsString, OsString), usize> = BTreeMap::new();
-    for id in links.values() {
-        *counts.entry(id).or_default() += 1;
-    }
-    let named = counts.into_iter().max_by_key(|(_, count)| *count).map(|(id, _)| id.clone());
+    let mut seen = Seen::default();
+    let mut broken = broken(root, dist_info, &bytes, stores, &mut facts.unclear, &mut seen);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
-        let candidates = candidates(&facts, links.values().collect(), stores);
+        let named: BTreeSet<Named<'_>> = broken.iter().filter_map(Broken::names).collect();
+        let mut candidates = candidates(&facts, &named, stores);
         for it in &mut broken {
-            find(it, &candidates);
+            find(it, &mut candidates, began);
         }
     }
+    broken.sort_by(|one, other| one.file.path.cmp(&other.file.path));
+    broken.dedup_by(|one, other| one.file.path == other.file.path);
+    let mut counts: BTreeMap<Named<'_>, usize> = BTreeMap::new();
+    for named in broken.iter().filter_map(Broken::names) {
+        *counts.entry(named).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(named, _)| named);
+    let own = broken.iter().map(|it| most.is_some() && it.names() == most).collect();
     facts.files = broken.into_iter().map(|it| it.file).collect();
-    facts.files.sort_by(|one, other| one.path.cmp(&other.path));
-    facts.files.dedup_by(|one, other| one.path == other.path);
-    Reading { facts, installed: Some(stat.modified), named, links }
+    Reading { facts, installed: Some(stat.modified), own, seen }
 }
 
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
-fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store], unclear: &mut u64) -> Vec<Broken> {
+fn broken(
+    root: &Path,
+    dist_info: &Path,
+    bytes: &[u8],
+    stores: &[Store],
+    unclear: &mut u64,
+    seen: &mut Seen,
+) -> Vec<Broken> {
     let site = dist_info.parent().unwrap_or(Path::new(""));
     let mut found = Vec::new();
+    let mut beneath = Beneath::new(root.to_owned());
+    let mut gone = Gone::default();
     for row in record::rows(bytes) {
         let place = |row: &record::Row<'_>| {
             let location = Location::parse(&row.path)?;
@@ -114,20 +153,14 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store], unclear
             let file = BrokenFile { path: path.clone(), lies, digest, size, source: Err(why) };
             found.push(Broken { file, target });
         };
-        let whole = root.join(&path);
-        match FileStat::of(&whole) {
-            Ok(stat) if stat.kind == FileKind::Symlink => match FileStat::following(&whole) {
-                Err(error) if is_absence(&error) => {
-                    let target = std::fs::read_link(&whole).ok().and_then(|text| archive_target(&text));
-                    add(Lies::Dangling { print: print::of(&stat) }, Why::NoCandidate, target);
-                }
-                Err(error) => {
-                    let lies = Lies::Dangling { print: print::of(&stat) };
-                    add(lies, Why::Unread { why: words(&error) }, None);
-                }
-                Ok(_) => {}
-            },
-            Ok(_) => {}
+        match beneath.look(&path, |directory, name| look(directory, name, &mut gone)) {
+            Ok(Looked::There) => seen.others += 1,
+            Ok(Looked::Linked) => seen.links += 1,
+            Ok(Looked::Dangling(print, target)) => {
+                seen.dead += u64::from(target.is_some());
+                add(Lies::Dangling { print }, Why::NoCandidate, target);
+            }
+            Ok(Looked::Unclear(print, why)) => add(Lies::Dangling { print }, Why::Unread { why }, None),
             Err(error) if is_absence(&error) => {
                 let why = directory_link(root, &path, stores).unwrap_or(Why::NoCandidate);
                 add(Lies::Missing, why, None);
@@ -138,8 +171,34 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store], unclear
     found
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// What lies where a file should be.
+enum Looked {
+    /// Something that is no link into an entry.
+    There,
+    /// A link to something in an entry.
+    Linked,
+    /// A link that leads nowhere, and where into an entry it says it leads.
+    Dangling(FilePrint, Option<ArchivePath>),
+    /// A link of which nobody can tell where it leads, and why.
+    Unclear(FilePrint, String),
+}
+
+fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<Looked> {
+    let stat = directory.stat(name)?;
+    if stat.kind != FileKind::Symlink {
+        return Ok(Looked::There);
+    }
+    let text = directory.read_link(name).ok();
+    let target = text.as_deref().and_then(archive_target);
+    if text.zip(target.as_ref()).is_some_and(|(text, target)| gone.has(&text, target)) {
+        return Ok(Looked::Dangling(print::of(&stat), target));
+    }
+    Ok(match directory.following(name) {
+        Ok(_) if target.is_some() => Looked::Linked,
+        Ok(_) => Looked::There,
+        Err(error) if is_absence(&error) => Looked::Dangling(print::of(&stat), target),
+        Err(error) => Looked::Unclear(print::of(&stat), words(&error)),
+    })
 }
 
 /// The directory above a file that is a symlink, if one is: uv makes none, and links no file behind one.
@@ -170,7 +229,7 @@ fn directory_link(root: &Path, path: &Path, stores: &[Store]) -> Option<Why> {
 /// The entries that may have the files: those that dead links name, then those of the same name and version.
 fn candidates<'a>(
     facts: &DistributionFacts,
-    named: BTreeSet<&(OsString, OsString)>,
+    named: &BTreeSet<Named<'_>>,
     stores: &'a [Store],
 ) -> Vec<Candidate<'a>> {
     let mut chosen: Vec<(usize, &Stored, Way)> = Vec::new();
@@ -199,22 +258,24 @@ fn candidates<'a>(
         let expected = own.zip(name.as_deref()).map_or_else(Expected::default, |(dist_info, name)| {
             installed::expected(&path, dist_info, site, scripts, name)
         });
-        Candidate { cache, stored, path, way, expected, is_it: own.is_some() }
+        let beneath = Beneath::new(path.clone());
+        Candidate { cache, stored, path, beneath, way, expected, is_it: own.is_some() }
     };
     chosen.into_iter().map(candidate).collect()
 }
 
 /// Looks for the entry that has a file, in the order of the candidates.
-fn find(broken: &mut Broken, candidates: &[Candidate<'_>]) {
+fn find(broken: &mut Broken, candidates: &mut [Candidate<'_>], began: Time) {
     let file = &mut broken.file;
     if file.source != Err(Why::NoCandidate) {
         return;
     }
     let mut why = Why::NoCandidate;
-    for candidate in candidates {
+    for candidate in candidates.iter_mut() {
         let item = candidate.expected.get(&file.path);
+        let stored = candidate.stored;
         let is_named =
-            |target: &&ArchivePath| candidate.stored.path == Path::new(&target.bucket).join(&target.id);
+            |target: &&ArchivePath| stored.path.iter().eq([target.bucket.as_os_str(), target.id.as_os_str()]);
         let named = broken.target.as_ref().filter(is_named).map(|target| &target.rest);
         let Some(source) = named.or(item.map(|item| &item.source)) else { continue };
         // A link is proof that uv linked it; without one it may be a script that was rewritten or made executable.
@@ -224,25 +285,32 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>]) {
             why = Why::Private;
             continue;
         }
-        let path = candidate.path.join(source);
-        let Ok(stat) = FileStat::of(&path) else { continue };
-        let same = match &file.digest {
-            Some(digest) => !content::differs(&path, &stat, None, Some(digest)),
-            // The link itself names this file of this distribution.
-            None if named.is_some() && candidate.is_it => stat.kind == FileKind::File,
-            None => {
-                why = Why::NoDigest;
-                continue;
+        let looked = candidate.beneath.look(source, |directory, name| {
+            let Some(digest) = &file.digest else { return directory.stat(name).map(|stat| (stat, true)) };
+            match directory.opened(name) {
+                Ok((opened, stat)) => {
+                    let same = read::sha256(&opened, stat.size).is_ok_and(|found| found == *digest);
+                    Ok((stat, same))
+                }
+                Err(_) => directory.stat(name).map(|stat| (stat, false)),
             }
-        };
+        });
+        let Ok((stat, same)) = looked else { continue };
+        // The link itself may name this file of this distribution.
+        if file.digest.is_none() && !(named.is_some() && candidate.is_it) {
+            why = Why::NoDigest;
+            continue;
+        }
         if same && stat.kind == FileKind::File {
+            let tells = stored.tells && file.digest.is_some() && stat.device == stored.identity.device;
             file.size = stat.size;
             file.source = Ok(Source {
                 cache: candidate.cache,
-                entry: candidate.stored.path.clone(),
-                entry_is: candidate.stored.identity,
+                entry: stored.path.clone(),
+                entry_is: stored.identity,
                 path: source.clone(),
                 way: candidate.way,
+                hashed: if tells { print::settled(&stat, began) } else { None },
             });
             return;
         }
@@ -260,35 +328,7 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>]) {
 /// The distributions, each file in one of them: where several list it, in the one whose entry its link names, else the one
 /// that was installed last.
 pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
-    let mut listed: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
-    for (position, reading) in readings.iter().enumerate() {
-        for file in &reading.facts.files {
-            listed.entry(file.path.clone()).or_default().push(position);
-        }
-    }
-    let rank = |path: &PathBuf, position: usize| {
-        let reading = &readings[position];
-        let file = reading.facts.files.iter().find(|file| file.path == *path);
-        let is_own = reading.named.is_some() && reading.links.get(path) == reading.named.as_ref();
-        (is_own, reading.installed, file.is_some_and(|file| file.source.is_ok()))
-    };
-    let owners: BTreeMap<PathBuf, usize> = listed
-        .into_iter()
-        .filter(|(_, positions)| positions.len() > 1)
-        .filter_map(|(path, positions)| {
-            let digest = |position: &usize| {
-                let files = &readings[*position].facts.files;
-                files.iter().find(|file| file.path == path).and_then(|file| file.digest)
-            };
-            let same = positions.iter().all(|position| digest(position) == digest(&positions[0]));
-            let owner = positions.iter().copied().max_by_key(|position| {
-                let (is_own, installed, found) = rank(&path, *position);
-                // Who mends it does not matter where all mean the same file.
-                (same && found, is_own, installed, found, std::cmp::Reverse(*position))
-            })?;
-            Some((path, owner))
-        })
-        .collect();
+    let owners = owners(&readings);
     for (position, reading) in readings.iter_mut().enumerate() {
         reading.facts.files.retain(|file| owners.get(&file.path).is_none_or(|owner| *owner == position));
     }
@@ -297,4 +337,30 @@ pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
         .map(|reading| reading.facts)
         .filter(|facts| !facts.files.is_empty() || facts.unclear > 0 || facts.record.is_none())
         .collect()
+}
+
+/// Of the files that several distributions list, by the places of the distributions, whose each is.
+fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, usize> {
+    let files = |(position, reading): (usize, &'_ Reading)| -> Vec<(usize, usize)> {
+        (0..reading.facts.files.len()).map(|number| (position, number)).collect()
+    };
+    let file = |(position, number): (usize, usize)| &readings[position].facts.files[number];
+    let path = |listed: &(usize, usize)| file(*listed).path.as_os_str();
+    let mut listed: Vec<(usize, usize)> = readings.iter().enumerate().flat_map(files).collect();
+    listed.sort_unstable_by(|one, other| path(one).cmp(path(other)).then(one.cmp(other)));
+    let several = listed.chunk_by(|one, other| path(one) == path(other)).filter(|them| them.len() > 1);
+    let rank = |(position, number): (usize, usize)| {
+        let reading = &readings[position];
+        (reading.own[number], reading.installed, file((position, number)).source.is_ok())
+    };
+    let owner = |them: &[(usize, usize)]| {
+        let same = them.iter().all(|it| file(*it).digest == file(them[0]).digest);
+        let owner = them.iter().copied().max_by_key(|it| {
+            let (is_own, installed, found) = rank(*it);
+            // Who mends it does not matter where all mean the same file.
+            (same && found, is_own, installed, found, std::cmp::Reverse(it.0))
+        })?;
+        Some((file(owner).path.clone(), owner.0))
+    };
+    several.filter_map(owner).collect()
 }

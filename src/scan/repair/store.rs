@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
-use crate::disk::{FileKind, FileStat};
+use crate::disk::{FileKind, FileStat, volume};
 use crate::snapshot::Identity;
 use crate::uv::archive_id::is_archive_id;
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -18,6 +18,8 @@ pub(super) struct Stored {
     pub(super) path: PathBuf,
     /// Which directory it is.
     pub(super) identity: Identity,
+    /// Whether no file in it can be written to without its change time telling.
+    pub(super) tells: bool,
     /// The names of the `.dist-info` directories in it; a wheel has one.
     pub(super) dist_infos: Vec<OsString>,
 }
@@ -30,6 +32,8 @@ pub(super) struct Store {
     entries: Vec<Stored>,
     by_name: FxHashMap<(String, String), Vec<usize>>,
     by_path: FxHashMap<PathBuf, usize>,
+    /// Whether change times tell, by filesystem.
+    tells: FxHashMap<u64, bool>,
 }
 
 impl Store {
@@ -57,8 +61,9 @@ impl Store {
         for parsed in dist_infos.iter().filter_map(|name| parse_dist_info(name)) {
             self.by_name.entry((normalize(&parsed.name), parsed.version)).or_default().push(number);
         }
+        let tells = *self.tells.entry(device).or_insert_with(|| volume::tells_of_changes(&whole));
         self.by_path.insert(path.clone(), number);
-        self.entries.push(Stored { path, identity: Identity { device, inode }, dist_infos });
+        self.entries.push(Stored { path, identity: Identity { device, inode }, tells, dist_infos });
     }
 
     /// The entries with this normalized name and version, ordered by path.

@@ -92,6 +92,7 @@ impl World {
             caches: &[self.made.cache().to_owned()],
             dead_links: &[],
             links: false,
+            outline: false,
             threads: 1,
         };
         let request = RepairRequest { link_mode: mode, ..RepairRequest::default() };

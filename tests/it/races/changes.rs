@@ -98,6 +98,7 @@ fn mends(rounds: Rounds) {
             caches: &[ground.made.cache().to_owned()],
             dead_links: &[],
             links: false,
+            outline: false,
             threads: 1,
         };
         plan_repair(&gather(&gathering, &Cancel::default()), &request(number))

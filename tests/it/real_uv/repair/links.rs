@@ -324,6 +324,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         caches: &[cache.to_owned()],
         dead_links: &[],
         links: true,
+        outline: false,
         threads: 1,
     };
     let facts = cachetui::scan::repair::gather(&asked, &cancel);

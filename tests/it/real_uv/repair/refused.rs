@@ -64,6 +64,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
         caches: &[sandbox.path("moved")],
         dead_links: &[],
         links: false,
+        outline: false,
         threads: 1,
     };
     let plan = plan(&cachetui::scan::repair::gather(&asked, &cancel), &RepairRequest::default());

@@ -171,8 +171,22 @@ impl Snapshot {
     pub fn given_in_order(&self, order: &[Holder]) -> Vec<Given> {
         group::given_in_order(&self.groups, order, |holder| match holder {
             Holder::Environment(index) => self.cache.relative(&self.environment(index).path).is_some(),
-            Holder::Entry(_) | Holder::Store | Holder::Cache => true,
+            Holder::Entry(_) | Holder::Store | Holder::Cache | Holder::Trash => true,
         })
+    }
+
+    /// Allocated bytes of everything in the cache but what only the trash has, which is given up already.
+    pub fn kept(&self) -> u64 {
+        let outside = |holder: &Holder| match holder {
+            Holder::Environment(index) => self.cache.relative(&self.environment(*index).path).is_none(),
+            _ => false,
+        };
+        let trashed = self.groups.iter().filter(|group| {
+            let has = group.holders.contains(&Holder::Trash);
+            has && group.holders.iter().all(|holder| *holder == Holder::Trash || outside(holder))
+        });
+        let single = self.cache.trash().map_or(0, |trash| trash.single);
+        self.cache.disk.saturating_sub(single + trashed.map(|group| group.disk).sum::<u64>())
     }
 
     /// What deleting each entry alone gives back, in the order of [`Snapshot::entries`].

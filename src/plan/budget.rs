@@ -27,7 +27,7 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
     if !budget.is_some() {
         return Limited::default();
     }
-    let kept = snapshot.cache.kept();
+    let kept = snapshot.kept();
     let available = snapshot.cache.space.map_or(0, |space| space.available);
     let free = available.saturating_add(snapshot.cache.trash_gives());
     let smaller = budget.max_size.map_or(0, |most| kept.saturating_sub(most));

@@ -129,7 +129,7 @@ fn bytes(snapshot: &mut Snapshot) {
                     disk[index.position()] += group.disk;
                     snapshot.environments[index.position()].shared += if shared { group.disk } else { 0 };
                 }
-                Holder::Store | Holder::Cache => {}
+                Holder::Store | Holder::Cache | Holder::Trash => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Gathered;
 use super::environments::{LinkedFile, Reading};
-use super::index::{ELSEWHERE, FileId, FileTable, Place, STORE};
+use super::index::{ELSEWHERE, FileId, FileTable, Place, STORE, TRASHED};
 use super::share::{ExtentKind, SharedExtent, segments};
 use crate::disk::walk;
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Group, Holder, Links, Outside};
@@ -148,7 +148,7 @@ pub(super) fn build(
         .filter(|group| {
             group.holders.iter().any(|holder| match holder {
                 Holder::Environment(index) => inside[index.position()],
-                Holder::Entry(_) | Holder::Store | Holder::Cache => true,
+                Holder::Entry(_) | Holder::Store | Holder::Cache | Holder::Trash => true,
             })
         })
         .map(|group| group.disk)
@@ -208,6 +208,7 @@ fn holder(place: Place) -> Holder {
     match place {
         STORE => Holder::Store,
         ELSEWHERE => Holder::Cache,
+        TRASHED => Holder::Trash,
         entry => Holder::Entry(EntryIndex::new(entry as usize)),
     }
 }
@@ -258,7 +259,7 @@ fn fold_cache(
             }
         }
         // Entries sort before environments, and those before the rest of the cache.
-        if holders.iter().any(|item| matches!(item, Holder::Store | Holder::Cache)) {
+        if holders.iter().any(|item| matches!(item, Holder::Store | Holder::Cache | Holder::Trash)) {
             holders.sort_unstable();
         }
         let mut outside = if external > explained { Outside::Unexplained } else { nobody };

@@ -19,6 +19,9 @@ pub(super) const STORE: Place = u32::MAX;
 /// The place of files anywhere else outside the archive buckets.
 pub(super) const ELSEWHERE: Place = u32::MAX - 1;
 
+/// The place of files in the trash.
+pub(super) const TRASHED: Place = u32::MAX - 2;
+
 const NONE: u32 = u32::MAX;
 
 /// One file of the cache.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rustc_hash::FxHashMap;
 
 use super::environments::Reading;
-use super::index::{ELSEWHERE, FileId, FileTable, STORE};
+use super::index::{ELSEWHERE, FileId, FileTable, STORE, TRASHED};
 use super::print;
 use crate::disk::FileStat;
 use crate::snapshot::{EntryIndex, StoreObject};
@@ -32,11 +32,14 @@ pub(super) fn resolve(
     let object = |((path, stat), id): ((PathBuf, FileStat), Option<FileId>)| {
         let places: Vec<_> = id.map(|id| table.places(id).collect()).unwrap_or_default();
         let found = if id.is_some() { places.len() as u64 } else { 1 };
-        let elsewhere = places.contains(&ELSEWHERE);
+        let elsewhere = places.iter().any(|place| matches!(*place, ELSEWHERE | TRASHED));
         let by_environment = id.is_some_and(|id| linked[&id]);
         let entry = |place: &u32| EntryIndex::new(*place as usize);
-        let mut entries: Vec<EntryIndex> =
-            places.iter().filter(|place| !matches!(**place, STORE | ELSEWHERE)).map(entry).collect();
+        let mut entries: Vec<EntryIndex> = places
+            .iter()
+            .filter(|place| !matches!(**place, STORE | ELSEWHERE | TRASHED))
+            .map(entry)
+            .collect();
         entries.sort_unstable();
         entries.dedup();
         let held = elsewhere || by_environment || stat.links > found;

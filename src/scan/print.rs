@@ -117,3 +117,18 @@ impl Visitor for Printer {
         self.failed += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_settled_only_if_its_last_change_lies_further_back_than_the_fineness_of_its_times() {
+        let stat = |changed| FileStat { changed: Time(changed), ..FileStat::of(Path::new("/")).unwrap() };
+        let is = |changed, began| settled(&stat(changed), Time(began)).is_some();
+        assert!(is(1_000_000_001, 1_100_000_002) && !is(1_000_000_001, 1_100_000_001));
+        // Times of whole seconds.
+        assert!(is(1_000_000_000, 3_000_000_001) && !is(1_000_000_000, 3_000_000_000));
+        assert!(!is(i64::MAX, i64::MAX) && !is(5_000_000_001, 1_000_000_000), "a clock that was wrong");
+    }
+}

@@ -50,11 +50,6 @@ impl Cache {
     pub fn trash_gives(&self) -> u64 {
         self.trash().filter(|_| !self.reflinks).map_or(0, |trash| trash.single)
     }
-
-    /// Allocated bytes of everything but the trash, which is given up already.
-    pub fn kept(&self) -> u64 {
-        self.disk.saturating_sub(self.trash().map_or(0, |trash| trash.disk))
-    }
 }
 
 /// The space of a volume, in bytes.

@@ -18,6 +18,8 @@ pub enum Holder {
     Store,
     /// Any other part of the cache.
     Cache,
+    /// What cachetui has removed and not unlinked yet.
+    Trash,
 }
 
 /// Whether anybody outside the scan's knowledge holds the storage too.
@@ -127,7 +129,7 @@ impl Selection {
             Holder::Entry(index) => self.entries[index.position()],
             Holder::Environment(index) => self.environments[index.position()],
             Holder::Store => self.store,
-            Holder::Cache => false,
+            Holder::Cache | Holder::Trash => false,
         }
     }
 }
@@ -207,12 +209,15 @@ pub(super) fn given_in_order(
     let mut answers = vec![Given::default(); order.len()];
     for group in groups {
         let is_store = |holder: &Holder| *holder == Holder::Store;
-        let in_cache = || group.holders.iter().filter(|it| !is_store(it) && inside(**it));
+        let is_trash = |holder: &Holder| *holder == Holder::Trash;
+        // What the trash has is given up already.
+        let in_cache = || group.holders.iter().filter(|it| !is_store(it) && !is_trash(it) && inside(**it));
         let Some(last) = in_cache().filter_map(|holder| place.get(holder)).max() else { continue };
         if in_cache().any(|holder| !place.contains_key(holder)) {
             continue;
         }
-        let is_held = group.outside == Outside::Unexplained || group.holders.iter().any(|it| !inside(*it));
+        let is_held = group.outside == Outside::Unexplained
+            || group.holders.iter().any(|it| !inside(*it) || is_trash(it));
         if !(is_held && group.holders.iter().any(is_store)) {
             answers[*last].leaves += group.disk;
         }

@@ -292,6 +292,10 @@ fn a_budget_counts_what_two_entries_share_once_and_what_stays_with_others_not_at
     // So does what another part of the cache has.
     let elsewhere = with_a_common_inode(1_000, &[Holder::Cache]);
     assert_eq!(names(&elsewhere, smaller(21)), three);
+    // What the trash has too leaves with the entry, and comes back no sooner than the trash is emptied.
+    let trashed = with_a_common_inode(1_000, &[Holder::Trash]);
+    assert_eq!(names(&trashed, smaller(1_020)), two);
+    assert_eq!(names(&trashed, freer(21)), three);
 }
 
 #[test]
@@ -320,7 +324,7 @@ fn what_lies_in_the_trash_counts_as_free_where_that_is_known_and_the_plan_says_s
     assert_eq!(removed(&plan), removed(&more));
     assert!(plan.warnings[0].contains("nobody knows how much comes back"), "{:?}", plan.warnings);
     // A size does not count it.
-    let budget = Budget { max_size: Some(snapshot.cache.kept()), ..Budget::default() };
+    let budget = Budget { max_size: Some(snapshot.kept()), ..Budget::default() };
     let plan = prune(&snapshot, Prune { budget, ..only(Class::Unused) });
     assert!(
         plan.is_empty() && plan.warnings[0].contains("The trash takes 120.0 MiB more"),

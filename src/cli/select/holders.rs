@@ -41,7 +41,7 @@ pub fn together(snapshot: &Snapshot, index: EntryIndex) -> Together {
                 selection.add_store();
                 found.store = true;
             }
-            Holder::Cache => {}
+            Holder::Cache | Holder::Trash => {}
         }
     }
     // The storage that the others hold without this entry is not what the question is about.

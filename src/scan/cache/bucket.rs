@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use super::super::away::Away;
 use super::super::discover::is_absence;
 use super::super::failed::Failed;
-use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE};
+use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE, TRASHED};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
 use super::target::{self, Target};
@@ -19,7 +19,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat};
 use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
-use crate::uv::bucket::BucketKind;
+use crate::uv::bucket::{BucketKind, TRASH};
 use crate::uv::distribution::WheelFilename;
 use crate::uv::interpreter::InterpreterRecord;
 use crate::uv::link::ArchivePath;
@@ -90,7 +90,11 @@ pub(in crate::scan) fn read(
         is_shaped: part.bucket.is_none() && crate::uv::bucket::is_shaped(&part.name),
         reflinks,
         sums: Sums::default(),
-        place: if part.is(BucketKind::Files) { STORE } else { ELSEWHERE },
+        place: match () {
+            () if part.is(BucketKind::Files) => STORE,
+            () if part.name == TRASH => TRASHED,
+            () => ELSEWHERE,
+        },
         records: &mut harvest.records,
         shared: &mut harvest.shared,
         pointers: &mut harvest.pointers,

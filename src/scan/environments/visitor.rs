@@ -9,7 +9,7 @@ use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, temporary};
 use crate::scan::away::Away;
 use crate::scan::failed::{Failed, is_fault};
-use crate::scan::index::{ELSEWHERE, FileId, STORE};
+use crate::scan::index::{ELSEWHERE, FileId, STORE, TRASHED};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
 use crate::snapshot::Problem;
@@ -48,7 +48,7 @@ impl EnvironmentVisitor<'_> {
             }
         };
         match (only, way) {
-            (Some(ELSEWHERE | STORE), _) => {}
+            (Some(ELSEWHERE | STORE | TRASHED), _) => {}
             (Some(entry), Way::Hardlink) => {
                 self.collected.tallies.entry(entry).or_default().hardlink(stat.disk);
             }

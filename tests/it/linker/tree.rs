@@ -6,6 +6,7 @@ use std::path::Path;
 use cachetui::control::{Cancel, Progress};
 use cachetui::disk::{FileStat, Time};
 use cachetui::linker::{Expect, Kind, set_time};
+use cachetui::scan::print;
 use cachetui::snapshot::{Mode, ModeCounts};
 use sha2::{Digest as _, Sha256};
 
@@ -193,6 +194,57 @@ fn permissions_of_the_environment_are_kept_by_what_is_a_file_of_its_own() {
     scene.link(Mode::Copy, Expect::NoDirectory);
     assert_eq!(bits(&scene.environment().join("plain")), 0o755);
     assert_eq!((bits(&scene.entry().join("tool")), bits(&scene.entry().join("plain"))), (0o644, 0o755));
+}
+
+#[test]
+fn a_source_that_is_still_what_was_hashed_is_not_read_again() {
+    for mode in [Mode::Hardlink, Mode::Symlink, Mode::Copy] {
+        let scene = Scene::new();
+        scene.give("core.py", "good", 0o644);
+        scene.give("other.py", "good", 0o644);
+        let hashed = |path: &str| Some(print::of(&FileStat::of(&scene.entry().join(path)).unwrap()));
+        let mut request = scene.request(mode, Expect::Absent);
+        for item in &mut request.items {
+            item.hashed = hashed(item.source.to_str().unwrap());
+            // What it is not: whoever reads it refuses it.
+            item.digest = Some([7; 32]);
+        }
+        // One is written to, after more than a tick of the kernel, and says that it was not.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let path = scene.entry().join("other.py");
+        let modified = FileStat::of(&path).unwrap().modified;
+        std::fs::write(&path, "evil").unwrap();
+        set_time(&path, modified).unwrap();
+        let report = run(&request);
+        assert_eq!((report.made.total(), report.unmade), (1, 1), "{mode:?}: {report:#?}");
+        assert!(report.failed[0].source.to_string().contains("not what is recorded"));
+        assert_eq!(std::fs::read(scene.environment().join("core.py")).unwrap(), b"good");
+        assert!(!scene.environment().join("other.py").exists());
+    }
+}
+
+#[test]
+fn a_symlink_that_was_seen_gives_way_and_one_that_came_since_does_not() {
+    for mode in [Mode::Hardlink, Mode::Symlink, Mode::Copy] {
+        let scene = Scene::new();
+        scene.give("old.py", "content", 0o644);
+        scene.give("new.py", "content", 0o644);
+        let at = |name: &str| scene.environment().join(name);
+        for name in ["old.py", "new.py"] {
+            std::os::unix::fs::symlink("/nowhere", at(name)).unwrap();
+        }
+        let mut request = scene.request(mode, Expect::Absent);
+        for item in &mut request.items {
+            item.expect = Expect::Stat(FileStat::of(&scene.environment().join(&item.destination)).unwrap());
+        }
+        std::os::unix::fs::symlink("/elsewhere", at("new")).unwrap();
+        std::fs::rename(at("new"), at("new.py")).unwrap();
+        let report = run(&request);
+        assert_eq!((report.made.total(), report.stale), (1, vec![at("new.py")]));
+        assert_eq!(std::fs::read_link(at("new.py")).unwrap(), Path::new("/elsewhere"));
+        assert_eq!(std::fs::read(at("old.py")).unwrap(), b"content");
+        assert_eq!(temporaries(&scene.environment()), Vec::<std::path::PathBuf>::new());
+    }
 }
 
 #[test]

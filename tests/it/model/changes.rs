@@ -10,7 +10,7 @@ use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
 use cachetui::plan::repair::{RepairRequest, repair as plan_repair};
 use cachetui::plan::{At, Plan, Relink, Request, plan};
 use cachetui::scan::repair::{Request as Gathering, gather};
-use cachetui::snapshot::Mode;
+use cachetui::snapshot::{Mode, Snapshot};
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
@@ -81,6 +81,38 @@ impl World {
         rows.filter(|(_, digest)| !digest.is_empty())
             .map(|(path, digest)| (root.join(SITE).join(path), digest))
             .collect()
+    }
+
+    /// Whoever looks at one environment by itself, if that is enough, plans for it what a whole scan plans. Answers with how
+    /// many steps were planned so.
+    pub(super) fn outlines(&self, mode: Option<Mode>) -> usize {
+        let mut steps = 0;
+        let request = RepairRequest { link_mode: mode, ..RepairRequest::default() };
+        let caches = [self.made.cache().to_owned()];
+        let facts = |snapshot: &Snapshot, root: &std::path::Path, outline| {
+            let environments = [snapshot.find_environment(root).unwrap()];
+            let gathering = Gathering {
+                snapshot,
+                environments: &environments,
+                caches: &caches,
+                dead_links: &[],
+                links: false,
+                outline,
+                threads: 1,
+            };
+            gather(&gathering, &Cancel::default())
+        };
+        let snapshot = self.made.scan();
+        for root in (0..3).map(|environment| self.root(environment)) {
+            let Some(outline) = self.made.outline(std::slice::from_ref(&root)) else { continue };
+            let outlined = facts(&outline, &root, true);
+            if outlined.suffice(mode) {
+                let plan = plan_repair(&outlined, &request);
+                assert_eq!(plan, plan_repair(&facts(&snapshot, &root, false), &request));
+                steps += plan.steps.len();
+            }
+        }
+        steps
     }
 
     pub(super) fn repair(&mut self, mode: Option<Mode>) {

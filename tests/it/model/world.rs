@@ -50,8 +50,15 @@ impl World {
             undoable: None,
             number: 0,
         };
-        world.environments.iter().for_each(|name| drop(world.made.venv(name)));
+        world.environments.iter().for_each(|name| world.venv(name));
         world
+    }
+
+    /// Makes an environment without anything but an interpreter in it.
+    fn venv(&self, name: &str) {
+        let programs = self.made.venv(name).join("bin");
+        std::fs::create_dir(&programs).unwrap();
+        std::os::unix::fs::symlink("../pyvenv.cfg", programs.join("python")).unwrap();
     }
 
     pub(super) fn act(&mut self, act: &Act) {
@@ -70,7 +77,7 @@ impl World {
             Act::Delete { environment } => {
                 let name = &self.environments[*environment];
                 std::fs::remove_dir_all(self.made.code().join(name)).unwrap();
-                self.made.venv(name);
+                self.venv(name);
             }
             Act::Move { environment } => {
                 let number = self.fresh();
@@ -240,7 +247,7 @@ pub(super) fn listed(root: &Path) -> Vec<PathBuf> {
 
 /// Whether a file is an environment's own.
 pub(super) fn is_private(path: &Path) -> bool {
-    ["RECORD", "INSTALLER", ".lock", "pyvenv.cfg"].iter().any(|name| path.ends_with(name))
+    ["RECORD", "INSTALLER", ".lock", "pyvenv.cfg", "bin/python"].iter().any(|name| path.ends_with(name))
 }
 
 /// The `.dist-info` directories of an environment.

@@ -267,10 +267,21 @@ impl Made {
 
     /// What a scan finds that takes place some days from now, when everything is old that was made a moment ago.
     pub(crate) fn scan(&self) -> Snapshot {
-        let request = scan::Request {
+        let request = self.request(vec![discover::named(self.code())]);
+        scan::scan(&request, &Live::default(), &Cancel::default(), &Progress::default()).unwrap()
+    }
+
+    /// Reads environments by themselves, where that can be done.
+    pub(crate) fn outline(&self, roots: &[PathBuf]) -> Option<Snapshot> {
+        let request = self.request(roots.iter().cloned().map(discover::environment).collect());
+        scan::outline::outline(&request, &Cancel::default(), &Progress::default())
+    }
+
+    fn request(&self, places: Vec<discover::Place>) -> scan::Request {
+        scan::Request {
             cache: Root { path: self.cache.clone(), found_by: "--cache-dir".to_owned() },
-            absent: scan::Absent::Refused,
-            places: vec![discover::named(self.code())],
+            absent: scan::Absent::Empty,
+            places,
             targets: Vec::new(),
             remembered: Vec::new(),
             problems: Vec::new(),
@@ -278,8 +289,7 @@ impl Made {
             threads: 1,
             started: later(),
             clock: std::time::Instant::now,
-        };
-        scan::scan(&request, &Live::default(), &Cancel::default(), &Progress::default()).unwrap()
+        }
     }
 }
 

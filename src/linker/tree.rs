@@ -2,7 +2,7 @@
 //!
 //! # Order
 //! 1. *Stage*: each file is made under a temporary name beside its destination, its content and what lies at the
-//!    destination proven. 2. *Sync*: if anything has data of its own, the filesystem is synced once (each file, where
+//!    destination proven; a symlink that was seen there only by the second look. 2. *Sync*: if anything has data of its own, the filesystem is synced once (each file, where
 //!    that cannot be done). 3. *Commit*: what lies at each destination is looked at again, and the file renamed over it;
 //!    then the directories are synced, or the filesystem where they are many. 4. The directories that `CPython` caches
 //!    are touched.
@@ -174,7 +174,7 @@ pub fn link_trees(
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<TreeReport> {
-    let (changes, swept) = stage::sweep_before(root, requests);
+    let (changes, swept) = stage::sweep_before(root, requests, threads);
     let stage = |request: &TreeRequest| {
         let entry = Root::open_as(&request.entry, request.identity);
         let staged = entry.and_then(|entry| stage(&entry, root, request, &changes, cancel, progress));
@@ -197,7 +197,7 @@ pub(super) fn link_beneath(
     progress: &Progress,
 ) -> TreeReport {
     let requests = std::slice::from_ref(request);
-    let (changes, mut swept) = stage::sweep_before(root, requests);
+    let (changes, mut swept) = stage::sweep_before(root, requests, 1);
     let swept = swept.pop().expect("there is a report for each request");
     let mut tree = match stage(entry, root, request, &changes, cancel, progress) {
         Ok(staged) => staged,

@@ -37,6 +37,8 @@ mod same;
 mod samples;
 mod support;
 mod tui;
+#[cfg(target_os = "linux")]
+mod unchanged;
 mod uv;
 mod verify;
 mod walk;

@@ -12,7 +12,7 @@ use super::already::{Answer, Destination};
 use super::{Error, Item, Kind, TreeReport, TreeRequest};
 use crate::control::{Cancel, Progress};
 use crate::disk::temporary::{is_temporary, original_of, temporary_name};
-use crate::disk::{FileKind, FileStat, read};
+use crate::disk::{FileKind, FileStat, read, walk};
 use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation, same_inode};
 use crate::linker::place::{Calls as _, Found, Missing, Place, Root, directory_and_name, is_in_use};
 use crate::scan::print;
@@ -303,29 +303,38 @@ fn wrong(text: &'static str) -> io::Error {
 /// Removes what killed runs left in the directories of some requests, before anything is staged for any of them: it changes
 /// the number of links of files elsewhere in the tree. Answers with those changes, and with what each request has to
 /// report of it. A directory that is missing has nothing, one that cannot be entered is told when it is needed.
-pub(super) fn sweep_before(root: &Root, requests: &[TreeRequest]) -> (LinkChanges, Vec<TreeReport>) {
-    let mut changes = LinkChanges::default();
-    let mut directories = FxHashSet::default();
-    let mut reports = Vec::with_capacity(requests.len());
-    for request in requests {
-        let mut report = TreeReport::default();
+pub(super) fn sweep_before(
+    root: &Root,
+    requests: &[TreeRequest],
+    threads: usize,
+) -> (LinkChanges, Vec<TreeReport>) {
+    let mut seen = FxHashSet::default();
+    let mut directories: Vec<(usize, &Path)> = Vec::new();
+    for (number, request) in requests.iter().enumerate() {
         for item in &request.items {
             let Ok((directory, _)) = directory_and_name(&item.destination) else { continue };
-            if !directories.insert(directory.as_os_str()) {
-                continue;
-            }
-            let Ok(place) = root.directory(directory, Missing::Fail) else { continue };
-            match sweep(&place) {
-                Ok(swept) => {
-                    report.swept += swept.len() as u64;
-                    for stat in &swept {
-                        changes.add(stat, -1);
-                    }
-                }
-                Err(error) => report.failed.push(error),
+            if seen.insert(directory.as_os_str()) {
+                directories.push((number, directory));
             }
         }
-        reports.push(report);
+    }
+    let swept = walk::map(&directories, threads, |(_, directory)| {
+        Some(sweep(&root.directory(directory, Missing::Fail).ok()?))
+    });
+    let mut changes = LinkChanges::default();
+    let mut reports: Vec<TreeReport> = requests.iter().map(|_| TreeReport::default()).collect();
+    for ((number, _), swept) in directories.into_iter().zip(swept) {
+        let report = &mut reports[number];
+        match swept {
+            Some(Ok(swept)) => {
+                report.swept += swept.len() as u64;
+                for stat in &swept {
+                    changes.add(stat, -1);
+                }
+            }
+            Some(Err(error)) => report.failed.push(error),
+            None => {}
+        }
     }
     (changes, reports)
 }

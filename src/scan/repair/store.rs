@@ -18,10 +18,17 @@ pub(super) struct Stored {
     pub(super) path: PathBuf,
     /// Which directory it is.
     pub(super) identity: Identity,
-    /// Whether no file in it can be written to without its change time telling.
-    pub(super) tells: bool,
+    /// Whether change times tell on its filesystem.
+    tells: bool,
     /// The names of the `.dist-info` directories in it; a wheel has one.
     pub(super) dist_infos: Vec<OsString>,
+}
+
+impl Stored {
+    /// Whether a file in it cannot be written to without its change time telling.
+    pub(super) fn tells_of(&self, stat: &FileStat) -> bool {
+        self.tells && stat.device == self.identity.device
+    }
 }
 
 /// The entries of a cache.

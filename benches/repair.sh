@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Compares mending a symlinked environment of 60 distributions after its cache was moved with what uv does about it:
-# installing all of it anew, offline, from the same cache. The same environment, the same run, in turns. Prints both;
-# there is nothing to pass or fail.
+# Compares mending a symlinked environment of 60 distributions with what uv does about it: installing all of it anew,
+# offline, from the same cache. Its cache was moved, or was cleaned and has been filled again, so that the entries have
+# other names and every file has to be hashed. The same environment, the same run, in turns. Prints both; there is nothing
+# to pass or fail.
 #
 #   benches/repair.sh [ROUNDS] [FILES] [REST] [MODE…]
 #
-# The files are made by each MODE: symlink, hardlink, copy and clone, if none is named. FILES are those of each
+# The files are made by each MODE: symlink, copy, clone and hardlink, if none is named. Hardlinks come last: they change the
+# files of the cache, which are hashed then, moved or not. FILES are those of each
 # distribution. REST are the seconds before each run: ext4 passes over inodes that were freed a while ago, looking at each,
 # and making the environment anew frees as many as it has files. With TMPDIR on tmpfs or xfs nothing of that is measured.
 # uv is taken from UV or PATH, the program from target/release, else target/debug, which is several times slower where it
@@ -16,7 +18,7 @@ rounds=${1:-5}
 files=${2:-100}
 rest=${3:-6}
 modes=("${@:4}")
-[ ${#modes[@]} -gt 0 ] || modes=(symlink hardlink copy clone)
+[ ${#modes[@]} -gt 0 ] || modes=(symlink copy clone hardlink)
 uv=${UV:-uv}
 program=$here/target/release/cachetui
 [ -x "$program" ] || program=$here/target/debug/cachetui
@@ -54,7 +56,9 @@ from=(--no-index --find-links "$base/links" -r "$base/requirements.txt")
 "$uv" pip install --quiet --link-mode symlink --python "$base/roots/app/.venv" "${from[@]}"
 mv "$base/cache" "$base/moved"
 cp -a "$base/roots/app" "$base/broken"
-export UV_CACHE_DIR=$base/moved
+"$uv" venv --quiet "$base/other"
+UV_CACHE_DIR=$base/filled "$uv" pip install --quiet --link-mode copy --python "$base/other" "${from[@]}"
+rm -rf "$base/other"
 
 timed() {
   local name=$1
@@ -68,10 +72,13 @@ timed() {
   [ "$dead" = 0 ] || { echo "$name left $dead symlinks that lead nowhere"; exit 1; }
 }
 
-for ((round = 0; round < rounds; round++)); do
+for cache in moved filled; do
+  export UV_CACHE_DIR=$base/$cache
   for mode in "${modes[@]}"; do
-    timed "$mode cachetui" "$program" repair --yes --no-remember --link-mode "$mode" --root "$base/roots" "$base/roots/app"
-    timed "$mode uv" "$uv" pip install --quiet --reinstall --offline --link-mode "$mode" --python "$base/roots/app/.venv" "${from[@]}"
+    for ((round = 0; round < rounds; round++)); do
+      timed "$cache-$mode cachetui" "$program" repair --yes --no-remember --link-mode "$mode" --root "$base/roots" "$base/roots/app"
+      timed "$cache-$mode uv" "$uv" pip install --quiet --reinstall --offline --link-mode "$mode" --python "$base/roots/app/.venv" "${from[@]}"
+    done
   done
 done
 
@@ -84,13 +91,14 @@ awk -v rounds="$rounds" -v modes="${modes[*]}" '
     return parts[int((n + 1) / 2)]
   }
   function line(name) {
-    printf "%-18s median %6.2f s   cpu %6.2f s   all%s\n", name, median(wall[name]), cpu[name] / rounds, wall[name]
+    printf "%-24s median %6.2f s   cpu %6.2f s   all%s\n", name, median(wall[name]), cpu[name] / rounds, wall[name]
   }
   END {
     count = split(modes, mode, " ")
-    for (i = 1; i <= count; i++) {
-      line(mode[i] " cachetui")
-      line(mode[i] " uv")
-      printf "%-18s %.2f of the time\n", "", median(wall[mode[i] " cachetui"]) / median(wall[mode[i] " uv"])
+    for (i = 1; i <= 2 * count; i++) {
+      name = i <= count ? "moved-" mode[i] : "filled-" mode[i - count]
+      line(name " cachetui")
+      line(name " uv")
+      printf "%-24s %.2f of the time\n", "", median(wall[name " cachetui"]) / median(wall[name " uv"])
     }
   }' "$base/times"

@@ -64,6 +64,11 @@ pub(super) trait Calls: Sized {
     fn open(path: &Path) -> io::Result<Self>;
     /// Opens a directory in this one, unless it is a symlink.
     fn enter(&self, name: &OsStr) -> io::Result<Self>;
+    /// Opens a directory some way down at once, unless a symlink lies on the way; none where the system cannot do that, or
+    /// there is something to be said of a part of the way.
+    fn descend(&self, _relative: &Path) -> Option<Self> {
+        None
+    }
     /// Another handle of the same directory.
     fn again(&self) -> io::Result<Self>;
     fn own_stat(&self) -> io::Result<FileStat>;
@@ -160,9 +165,15 @@ impl Root {
         created: &mut dyn FnMut(PathBuf),
     ) -> Result<Place, Error> {
         let wrong = |error| Error::new("enter the directory", self.0.path.join(relative), error);
+        let names = plain_components(relative).map_err(wrong)?;
+        if names.len() > 1
+            && let Some(directory) = self.0.directory.descend(relative)
+        {
+            return Ok(Place { path: self.0.path.join(relative), directory });
+        }
         let mut place = self.0.again().map_err(wrong)?;
         let mut walked = PathBuf::new();
-        for name in plain_components(relative).map_err(wrong)? {
+        for name in names {
             walked.push(name);
             let next = match place.enter(name) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::Create => {

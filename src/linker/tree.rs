@@ -21,6 +21,7 @@ mod commit;
 pub(super) mod content;
 mod items;
 mod stage;
+mod sweep;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ use crate::snapshot::{FilePrint, Identity, Mode, ModeCounts};
 
 pub use items::{is_private, items_of};
 use stage::Staged;
-pub(super) use stage::sweep;
+pub(super) use sweep::sweep;
 
 /// What is to be linked where.
 #[derive(Clone, Debug)]
@@ -174,7 +175,7 @@ pub fn link_trees(
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<TreeReport> {
-    let (changes, swept) = stage::sweep_before(root, requests, threads);
+    let (changes, swept) = sweep::sweep_before(root, requests, threads);
     let stage = |request: &TreeRequest| {
         let entry = Root::open_as(&request.entry, request.identity);
         let staged = entry.and_then(|entry| stage(&entry, root, request, &changes, cancel, progress));
@@ -197,7 +198,7 @@ pub(super) fn link_beneath(
     progress: &Progress,
 ) -> TreeReport {
     let requests = std::slice::from_ref(request);
-    let (changes, mut swept) = stage::sweep_before(root, requests, 1);
+    let (changes, mut swept) = sweep::sweep_before(root, requests, 1);
     let swept = swept.pop().expect("there is a report for each request");
     let mut tree = match stage(entry, root, request, &changes, cancel, progress) {
         Ok(staged) => staged,

@@ -177,12 +177,14 @@ impl Location {
         {
             return None;
         }
-        let (mut ups, mut rest) = (0, PathBuf::new());
-        for name in path.split(|character| character == '/' || (on_windows && character == '\\')) {
+        let climbs = path.contains("..");
+        let (mut ups, mut rest) = (0, PathBuf::with_capacity(path.len()));
+        let separators: &[char] = if on_windows { &['/', '\\'] } else { &['/'] };
+        for name in path.split(separators) {
             match name {
                 "" | "." => {}
                 ".." if rest.as_os_str().is_empty() && ups < MOST_UPS => ups += 1,
-                _ if name.split('\\').any(|part| part == "..") => return None,
+                _ if climbs && name.split('\\').any(|part| part == "..") => return None,
                 _ => rest.push(name),
             }
         }

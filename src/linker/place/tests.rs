@@ -273,3 +273,29 @@ mod windows {
         assert_eq!(names(&root.enter(name("environment")).unwrap()), [name("precious")]);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_lies_some_way_down_is_entered_at_once_and_never_through_a_symlink() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test makes the directories it needs")]
+    std::fs::create_dir_all(directory.path().join("root/one/two/three")).unwrap();
+    for (text, name) in [("one", "way"), ("two", "one/way"), ("../..", "one/out")] {
+        symlink(text, directory.path().join("root").join(name)).unwrap();
+    }
+    let root = Root::open(&directory.path().join("root")).unwrap();
+    let inode = |place: &Place| place.own_stat().unwrap().inode;
+    let three = root.directory(Path::new("one/two/three"), Missing::Fail).unwrap();
+    let stepwise = ["one", "two", "three"].iter().fold(root.place().again().unwrap(), |place, name| {
+        place.enter(OsStr::new(name)).unwrap()
+    });
+    assert_eq!(inode(&three), inode(&stepwise));
+    assert_eq!(three.path(), directory.path().join("root/one/two/three"));
+    for path in ["way/two/three", "one/way/three", "one/out/root", "one/two/three/.."] {
+        assert!(root.place().calls().descend(Path::new(path)).is_none() || path.ends_with(".."));
+        assert!(root.directory(Path::new(path), Missing::Fail).is_err(), "{path}");
+    }
+    let made = root.directory(Path::new("one/two/new/er"), Missing::Create).unwrap();
+    assert_eq!(made.path(), directory.path().join("root/one/two/new/er"));
+}

@@ -59,7 +59,6 @@ struct Candidate<'a> {
     cache: usize,
     stored: &'a Stored,
     path: PathBuf,
-    beneath: Beneath,
     way: Way,
     expected: Expected,
     /// Whether it has the `.dist-info` of the distribution.
@@ -104,9 +103,10 @@ pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store], b
     let mut broken = broken(root, dist_info, &bytes, stores, &mut facts.unclear, &mut seen);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
         let named: BTreeSet<Named<'_>> = broken.iter().filter_map(Broken::names).collect();
-        let mut candidates = candidates(&facts, &named, stores);
+        let candidates = candidates(&facts, &named, stores);
+        let mut caches: Vec<Beneath> = stores.iter().map(|store| Beneath::new(store.root.clone())).collect();
         for it in &mut broken {
-            find(it, &mut candidates, began);
+            find(it, &candidates, &mut caches, began);
         }
     }
     broken.sort_by(|one, other| one.file.path.cmp(&other.file.path));
@@ -258,20 +258,19 @@ fn candidates<'a>(
         let expected = own.zip(name.as_deref()).map_or_else(Expected::default, |(dist_info, name)| {
             installed::expected(&path, dist_info, site, scripts, name)
         });
-        let beneath = Beneath::new(path.clone());
-        Candidate { cache, stored, path, beneath, way, expected, is_it: own.is_some() }
+        Candidate { cache, stored, path, way, expected, is_it: own.is_some() }
     };
     chosen.into_iter().map(candidate).collect()
 }
 
 /// Looks for the entry that has a file, in the order of the candidates.
-fn find(broken: &mut Broken, candidates: &mut [Candidate<'_>], began: Time) {
+fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath], began: Time) {
     let file = &mut broken.file;
     if file.source != Err(Why::NoCandidate) {
         return;
     }
     let mut why = Why::NoCandidate;
-    for candidate in candidates.iter_mut() {
+    for candidate in candidates {
         let item = candidate.expected.get(&file.path);
         let stored = candidate.stored;
         let is_named =
@@ -287,8 +286,8 @@ fn find(broken: &mut Broken, candidates: &mut [Candidate<'_>], began: Time) {
         }
         let shown = named.is_some() && item.is_some_and(|it| it.digest == file.digest);
         let since = shown.then(|| made(&file.lies)).flatten();
-        let looked =
-            candidate.beneath.look(source, |directory, name| compare(directory, name, file, stored, since));
+        let looked = caches[candidate.cache]
+            .look(&stored.path.join(source), |directory, name| compare(directory, name, file, stored, since));
         let Ok((stat, same)) = looked else { continue };
         // The link itself may name this file of this distribution.
         if file.digest.is_none() && !(named.is_some() && candidate.is_it) {

@@ -10,7 +10,7 @@ use crate::disk::FileStat;
 use crate::disk::walk::{Directory, Held};
 use crate::uv::link::ArchivePath;
 
-/// The files beneath a directory, looked at one after the other.
+/// The files beneath a directory, looked at one after the other: one handle is open at a time.
 #[derive(Debug)]
 pub(super) struct Beneath {
     root: PathBuf,

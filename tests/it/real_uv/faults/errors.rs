@@ -46,11 +46,11 @@ fn fails(case: &Case<'_>, ends: &Ends, kinds: &[Kind], number: usize, fault: Fau
     case.holds(&before, ends, &when)?;
     // uv's way: where a mode does not work, another one takes its place, and it is said.
     let is_other_mode = said.contains("was refused") || said.contains("more links");
-    // What may not be read and lies where nobody asked for it, as a Python of somebody else, is no failure: what it may use
-    // stays, and it is told.
+    // What may not be read and lies where nobody asked for it, as a Python of somebody else or the directory that the program
+    // is called in, is no failure: what it may use stays, and it is told.
     let not_read = said.split("users may be missing: ").nth(1);
-    let base = case.stage.sandbox.path("").display().to_string();
-    let is_elsewhere = |path: &str| path.starts_with('/') && !path.starts_with(&base);
+    let named = [&case.stage.sandbox.roots(), case.stage.cache()].map(|it| it.display().to_string());
+    let is_elsewhere = |path: &str| path.starts_with('/') && !named.iter().any(|it| path.starts_with(it));
     let is_no_failure = fault.errno == Errno::EACCES && not_read.is_some_and(is_elsewhere);
     if ended.code == Some(0) && !is_no_failure {
         let now = case.stage.world();

@@ -232,7 +232,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         collected: Collected::default(),
         device: None,
         target: candidate.found.target,
-        outline: false,
+        outline: None,
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };
@@ -295,25 +295,31 @@ pub(super) fn outline(
         cancel,
         progress,
     };
-    let mut visitor = visitor::EnvironmentVisitor {
+    let visitor = |device, target| visitor::EnvironmentVisitor {
         against: &against,
         itself: None,
         nested: &[],
         collected: Collected::default(),
-        device: None,
-        target: candidate.found.target,
-        outline: true,
+        device,
+        target,
+        outline: Some(Vec::new()),
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };
-    walk::walk(root, cancel, &mut visitor);
-    let mut collected = visitor.collected;
-    let is_plain = !collected.unread
-        && !collected.blind
-        && collected.problems.is_empty()
-        && collected.failed.is_empty()
-        && collected.directories.is_empty();
-    if !is_plain {
+    let mut top = visitor(None, candidate.found.target);
+    walk::walk(root, cancel, &mut top);
+    let (device, packages) = (top.device, top.outline.unwrap_or_default());
+    let mut collected = top.collected;
+    // Packages are many, and hold distributions only where somebody has put another directory of distributions into one.
+    let is_plain_package = |package: &PathBuf| {
+        let mut visitor = visitor(device, false);
+        walk::walk(&root.join(package), cancel, &mut visitor);
+        visitor.outline.is_none_or(|deeper| deeper.is_empty())
+            && is_plain(&visitor.collected)
+            && visitor.collected.dist_infos.is_empty()
+    };
+    let plain = walk::map(&packages, walk::threads(), is_plain_package);
+    if !is_plain(&collected) || plain.contains(&false) {
         return None;
     }
     attribute::order(&mut collected.dist_infos);
@@ -326,6 +332,15 @@ pub(super) fn outline(
     };
     let distributions = collected.dist_infos.into_iter().map(outlined).collect();
     Some(Environment { distributions, ..kind::describe(candidate) })
+}
+
+/// Whether a walk without files met nothing that it could not read or understand.
+fn is_plain(collected: &Collected) -> bool {
+    !collected.unread
+        && !collected.blind
+        && collected.problems.is_empty()
+        && collected.failed.is_empty()
+        && collected.directories.is_empty()
 }
 
 /// The newest of some times, as a timestamp.

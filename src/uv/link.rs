@@ -43,6 +43,11 @@ fn targets(text: &Path, only_first: bool) -> Vec<ArchivePath> {
         name.as_encoded_bytes().starts_with(word)
             && Bucket::parse(name).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
     };
+    // Most texts lead nowhere near an entry.
+    let bytes = text.as_os_str().as_encoded_bytes();
+    if !bytes.windows(word.len()).any(|part| part == word) {
+        return Vec::new();
+    }
     let foreign = foreign_components(text);
     let names: Vec<&OsStr> = match &foreign {
         Some(components) => components.iter().map(OsString::as_os_str).collect(),

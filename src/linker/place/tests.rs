@@ -287,9 +287,9 @@ fn what_lies_some_way_down_is_entered_at_once_and_never_through_a_symlink() {
     let root = Root::open(&directory.path().join("root")).unwrap();
     let inode = |place: &Place| place.own_stat().unwrap().inode;
     let three = root.directory(Path::new("one/two/three"), Missing::Fail).unwrap();
-    let stepwise = ["one", "two", "three"].iter().fold(root.place().again().unwrap(), |place, name| {
-        place.enter(OsStr::new(name)).unwrap()
-    });
+    let stepwise = ["one", "two", "three"]
+        .iter()
+        .fold(root.place().again().unwrap(), |place, name| place.enter(OsStr::new(name)).unwrap());
     assert_eq!(inode(&three), inode(&stepwise));
     assert_eq!(three.path(), directory.path().join("root/one/two/three"));
     for path in ["way/two/three", "one/way/three", "one/out/root", "one/two/three/.."] {

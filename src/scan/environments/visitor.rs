@@ -27,8 +27,8 @@ pub(super) struct EnvironmentVisitor<'a> {
     pub(super) device: Option<u64>,
     /// A `--target` or `--prefix` directory.
     pub(super) target: bool,
-    /// Only directories are looked at, and what may be one in disguise.
-    pub(super) outline: bool,
+    /// Where only directories are looked at, and what may be one in disguise: the packages, which are left to others.
+    pub(super) outline: Option<Vec<PathBuf>>,
     pub(super) seen: rustc_hash::FxHashSet<(u64, u64)>,
     pub(super) away: Away,
 }
@@ -249,7 +249,13 @@ impl Visitor for EnvironmentVisitor<'_> {
             return Descend::No;
         }
         self.listed(parent, name);
-        Descend::Yes
+        match &mut self.outline {
+            Some(packages) if is_site_packages(parent.relative()) && !is_site_packages(Path::new(name)) => {
+                packages.push(parent.relative().join(name));
+                Descend::No
+            }
+            _ => Descend::Yes,
+        }
     }
 
     fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
@@ -273,11 +279,11 @@ impl Visitor for EnvironmentVisitor<'_> {
     }
 
     fn skips(&self, name: &OsStr) -> bool {
-        self.outline && !may_hold_distributions(name) && names::parse_dist_info(name).is_none()
+        self.outline.is_some() && !may_hold_distributions(name) && names::parse_dist_info(name).is_none()
     }
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
-        if self.outline && names::parse_dist_info(name).is_some() {
+        if self.outline.is_some() && names::parse_dist_info(name).is_some() {
             // What is listed behind it would have to be looked for in the cache.
             self.collected.unread = true;
             return;

@@ -209,6 +209,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let mut readings = second_round(&candidates, request.threads, &against);
     let bystanders = leave_out_bystanders(&mut readings);
     find_running(&layout, &mut readings);
+    snapshot.scope.processes_hidden = !disk::processes::visible();
     central::projects(&mut readings, &search.led, &request.remembered);
 
     progress.enter(Phase::Evidence);

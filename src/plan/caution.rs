@@ -18,11 +18,14 @@ pub enum Allowance {
     OtherOwners,
     /// To remove what cannot be had again.
     Gone,
+    /// To remove environments of the cache although nobody can tell whether a process runs in one.
+    HiddenProcesses,
 }
 
 impl Allowance {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::NoEnvironments, Self::Most, Self::OtherOwners, Self::Gone];
+    pub const ALL: [Self; 5] =
+        [Self::NoEnvironments, Self::Most, Self::OtherOwners, Self::Gone, Self::HiddenProcesses];
 
     /// The word for it, as it stands behind `--allow`.
     pub fn word(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Allowance {
             Self::Most => "most",
             Self::OtherOwners => "other-owners",
             Self::Gone => "gone",
+            Self::HiddenProcesses => "hidden-processes",
         }
     }
 }
@@ -93,6 +97,15 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
                 human::counted(owned, "entry", "entries"),
                 if owned == 1 { "belongs" } else { "belong" }
             ),
+        });
+    }
+    let roots = || snapshot.environments.iter().filter_map(|it| snapshot.cache.relative(&it.path));
+    let holds_one = |step: &Step| roots().any(|root| root.starts_with(step.at.path()));
+    if snapshot.scope.processes_hidden && plan.steps.iter().any(holds_one) {
+        cautions.push(Caution {
+            allowance: Allowance::HiddenProcesses,
+            text: "Which processes run cannot be seen here: one may run in an environment that would go."
+                .to_owned(),
         });
     }
     cautions

@@ -22,6 +22,8 @@ pub struct Scope {
     pub bystanders: Vec<(PathBuf, FilePrint)>,
     /// `.venv` links and files below those places that lead to environments which are gone.
     pub dead_links: Vec<PathBuf>,
+    /// Whether it is hidden which processes run, so that one may run in any environment of the cache.
+    pub processes_hidden: bool,
     /// Whether the scan has seen everything it set out to see.
     pub completeness: Completeness,
     /// When the scan started.

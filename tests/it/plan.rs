@@ -363,6 +363,23 @@ fn a_second_look_is_asked_for_when_nobody_is_known_or_most_would_go() {
 }
 
 #[test]
+fn where_nobody_sees_what_runs_environments_of_the_cache_are_a_matter_of_a_second_look() {
+    let mut snapshot = sample::presentable();
+    let path = snapshot.cache.path.join("environments-v2/app-cp3.12.4-0123456789abcdef");
+    let (kind, project) = (EnvironmentKind::Central, Project::Gone("/home/me/app".into()));
+    snapshot.environments.push(Environment { path, kind, project, ..Environment::default() });
+    let refused = |snapshot: &Snapshot, class: Class| -> Vec<Allowance> {
+        let plan = prune(snapshot, only(class));
+        assert!(!plan.is_empty());
+        plan.refused().map(|caution| caution.allowance).collect()
+    };
+    assert_eq!(refused(&snapshot, Class::OrphanedCentral), []);
+    snapshot.scope.processes_hidden = true;
+    assert_eq!(refused(&snapshot, Class::OrphanedCentral), [Allowance::HiddenProcesses]);
+    assert_eq!(refused(&snapshot, Class::Unused), [], "nothing runs in a wheel");
+}
+
+#[test]
 fn what_every_plan_holds_to() {
     for snapshot in [sample::presentable(), sample::realistic()] {
         let everything = snapshot.entries.iter().filter_map(|entry| entry.name.clone()).collect();

@@ -8,8 +8,7 @@
 //! # What is touched
 //! Only what the plan saw: a place where nothing is, or the very symlink that leads nowhere. Intact files stay. The content
 //! is hashed through the handle that is then linked, unless its change time shows that it is still what was hashed for the
-//! plan. The distributions of an environment are linked together, on several
-//! threads.
+//! plan. The distributions of an environment are linked together, on several threads.
 
 pub mod clear;
 pub mod fetch;

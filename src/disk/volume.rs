@@ -73,9 +73,9 @@ pub fn filesystem(path: &Path) -> Filesystem {
     })
 }
 
-/// Whether a file on what `path` lies on cannot be written to without its change time telling, whoever writes: the filesystem
-/// is the kernel's own and has such times (inode(7)). A server, a program that answers for the files, layers over others, and FAT
-/// are not so.
+/// Whether a file on what `path` lies on cannot be written to without its change time telling, whoever writes: the
+/// filesystem is the kernel's own and has such times (inode(7)). A server, a program that answers for the files, layers
+/// over others, and FAT are not so.
 pub fn tells_of_changes(path: &Path) -> bool {
     const ONES: [&str; 7] = ["ext4", "xfs", "btrfs", "tmpfs", "f2fs", "bcachefs", "zfs"];
     cfg!(target_os = "linux") && ONES.contains(&filesystem(path).name)

@@ -2,10 +2,10 @@
 //!
 //! # Order
 //! 1. *Stage*: each file is made under a temporary name beside its destination, its content and what lies at the
-//!    destination proven; a symlink that was seen there only by the second look. 2. *Sync*: if anything has data of its own, the filesystem is synced once (each file, where
-//!    that cannot be done). 3. *Commit*: what lies at each destination is looked at again, and the file renamed over it;
-//!    then the directories are synced, or the filesystem where they are many. 4. The directories that `CPython` caches
-//!    are touched.
+//!    destination proven; a symlink that was seen there before only by the second look. 2. *Sync*: if anything has data of
+//!    its own, the filesystem is synced once (each file, where that cannot be done). 3. *Commit*: what lies at each
+//!    destination is looked at again, and the file renamed over it; then the directories are synced, or the filesystem
+//!    where they are many. 4. The directories that `CPython` caches are touched.
 //!
 //! A crash in between leaves each file old or new, and temporary names that the next request takes away.
 //!

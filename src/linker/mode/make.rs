@@ -70,9 +70,9 @@ pub(in crate::linker) struct Attributes {
 
 /// Makes `name`, which must not exist, from the source; `attributes` are those of what becomes a file of its own.
 ///
-/// Answers with what came about, if it had to be looked at. After an error nothing is there. A hardlink is made by the source's name and then proven
-/// to be the file that is held open, or at least equal to it: where a filesystem of layers copies a file up when it is
-/// linked, its identity changes.
+/// Answers with what came about, if it had to be looked at. After an error nothing is there. A hardlink is made by the
+/// source's name and then proven to be the file that was found, or at least equal to it: where a filesystem of layers copies
+/// a file up when it is linked, its identity changes.
 pub(in crate::linker) fn make(
     source: &Source<'_>,
     place: &Place,

@@ -2,8 +2,7 @@
 //!
 //! A file is broken when `RECORD` lists it and it is missing, or a symlink that leads nowhere. Nothing is imported to find
 //! that out: a package without its files imports as an empty namespace. Whether an entry has the right file is not believed
-//! but hashed, unless its change time shows that nobody has written to it since a dead link was made that names it. Whoever
-//! links it hashes it once more, unless that shows that nobody has since then.
+//! but hashed. Whoever links it hashes it once more, unless its change time shows that nobody has written to it since.
 
 mod distribution;
 pub mod links;

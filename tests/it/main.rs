@@ -7,6 +7,8 @@
 )]
 
 mod architecture;
+#[cfg(target_os = "linux")]
+mod believed;
 mod cli_print;
 mod demo;
 #[cfg(target_os = "linux")]
@@ -37,8 +39,6 @@ mod same;
 mod samples;
 mod support;
 mod tui;
-#[cfg(target_os = "linux")]
-mod unchanged;
 mod uv;
 mod verify;
 mod walk;

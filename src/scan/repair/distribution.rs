@@ -284,10 +284,8 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
             why = Why::Private;
             continue;
         }
-        let shown = named.is_some() && item.is_some_and(|it| it.digest == file.digest);
-        let since = shown.then(|| made(&file.lies)).flatten();
         let looked = caches[candidate.cache]
-            .look(&stored.path.join(source), |directory, name| compare(directory, name, file, stored, since));
+            .look(&stored.path.join(source), |directory, name| compare(directory, name, file));
         let Ok((stat, same)) = looked else { continue };
         // The link itself may name this file of this distribution.
         if file.digest.is_none() && !(named.is_some() && candidate.is_it) {
@@ -318,35 +316,9 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
     file.source = Err(why);
 }
 
-/// When a dead link was made that shows what its file was.
-fn made(lies: &Lies) -> Option<Time> {
-    match lies {
-        // Somebody may have set one of them; who has set it to the future has changed the other then.
-        Lies::Dangling { print } => Some(Time(print.modified.min(print.changed))),
-        Lies::Missing => None,
-    }
-}
-
 /// A file of an entry, and whether it has the digest that `RECORD` states, if it states one.
-///
-/// The entry's own `RECORD` may state the same, and a link name this very file that was made at `since`. If the file has not
-/// changed since then, as a cache has not that was only moved, it is what the environment had, and is not read: reading
-/// gigabytes takes longer than all the rest.
-fn compare(
-    directory: &Directory<'_>,
-    name: &OsStr,
-    file: &BrokenFile,
-    stored: &Stored,
-    since: Option<Time>,
-) -> io::Result<(FileStat, bool)> {
+fn compare(directory: &Directory<'_>, name: &OsStr, file: &BrokenFile) -> io::Result<(FileStat, bool)> {
     let Some(digest) = &file.digest else { return directory.stat(name).map(|stat| (stat, true)) };
-    if let Some(since) = since {
-        let stat = directory.stat(name)?;
-        let same = stat.kind == FileKind::File && stat.size == file.size;
-        if same && stored.tells_of(&stat) && print::settled(&stat, since).is_some() {
-            return Ok((stat, true));
-        }
-    }
     match directory.opened(name) {
         Ok((opened, stat)) => {
             let same = read::sha256(&opened, stat.size).is_ok_and(|found| found == *digest);

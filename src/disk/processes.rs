@@ -11,10 +11,7 @@ use std::path::PathBuf;
 
 /// Whether [`within`] can tell of any process: where `/proc` is mounted, and on Windows.
 pub fn visible() -> bool {
-    match () {
-        () if cfg!(target_os = "linux") => std::fs::read_link("/proc/self/exe").is_ok(),
-        () => cfg!(windows),
-    }
+    if cfg!(target_os = "linux") { std::fs::read_link("/proc/self/exe").is_ok() } else { cfg!(windows) }
 }
 
 /// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere

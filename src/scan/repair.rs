@@ -5,6 +5,7 @@
 //! but hashed. Whoever links it hashes it once more, unless its change time shows that nobody has written to it since.
 
 mod distribution;
+mod hashing;
 pub mod links;
 mod look;
 mod store;
@@ -23,6 +24,8 @@ use crate::uv::distribution::{DirectUrl, normalize};
 use crate::uv::shard::{self, Place};
 
 use distribution::{Reading, Seen};
+pub use hashing::Hashed;
+use hashing::Hashing;
 use links::LinkFacts;
 use store::Store;
 
@@ -41,6 +44,8 @@ pub struct Request<'a> {
     pub links: bool,
     /// Whether the snapshot is an [`outline`](super::outline), which does not tell how files are linked.
     pub outline: bool,
+    /// Digests that were taken before, to which those are added that are taken now.
+    pub hashed: &'a Hashed,
     /// How many threads to use.
     pub threads: usize,
 }
@@ -250,6 +255,7 @@ pub enum Why {
 pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     let snapshot = request.snapshot;
     let began = snapshot.scope.started.map(Time::of_timestamp).unwrap_or_default();
+    let hashing = Hashing { known: request.hashed, began };
     let stores: Vec<Store> = request.caches.iter().map(|path| Store::read(path)).collect();
     let broken = |position: &usize, environment: &Environment| {
         let state = environment.distributions[*position].state;
@@ -264,7 +270,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     let readings = walk::map(&tasks, request.threads, |(index, position)| {
         let environment = snapshot.environment(*index);
         let read =
-            || distribution::read(&environment.path, &environment.distributions[*position], &stores, began);
+            || distribution::read(&environment.path, &environment.distributions[*position], &stores, hashing);
         (!cancel.is_cancelled()).then(read)
     });
     let mut by_environment: BTreeMap<EnvironmentIndex, Vec<Reading>> = BTreeMap::new();

@@ -15,7 +15,7 @@ pub struct Identity {
 }
 
 /// What identifies a file or symlink, and tells whether it has changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FilePrint {
     /// Identifies the filesystem.
     pub device: u64,

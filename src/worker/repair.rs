@@ -31,6 +31,8 @@ pub struct Mending {
     pub links: bool,
     /// Whether the snapshot is an [outline](crate::scan::outline).
     pub outline: bool,
+    /// Digests of files of the caches, which whoever looks a second time need not take again.
+    pub hashed: Arc<scan::Hashed>,
     /// The program that fetches what no cache has, where it may.
     pub uv: OsString,
     /// Where the directory is made that it installs into, and that is thrown away.
@@ -63,6 +65,7 @@ pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
         dead_links: &mending.dead_links,
         links: mending.links,
         outline: mending.outline,
+        hashed: &mending.hashed,
         threads: walk::threads(),
     };
     let facts = scan::gather(&request, host.cancel);

@@ -207,6 +207,7 @@ impl Working<'_> {
             dead_links: Vec::new(),
             links: request.links,
             outline: false,
+            hashed: Arc::default(),
             uv: self.ground.uv.clone(),
             temporary: self.ground.temporary.clone(),
         }

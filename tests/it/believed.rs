@@ -6,13 +6,13 @@ use std::time::Duration;
 use cachetui::control::Cancel;
 use cachetui::disk::FileStat;
 use cachetui::linker::set_time;
-use cachetui::scan::repair::{Request, Why, gather};
+use cachetui::scan::repair::{Hashed, Request, Why, gather};
 use cachetui::snapshot::Mode;
 
 use crate::support::made::{Made, SITE, Unpacked, directory};
 
 /// What mends the file `alpha/core.py`, and whether something mends all the others.
-fn mends(made: &Made) -> (Result<PathBuf, Why>, bool) {
+fn mends(made: &Made, hashed: &Hashed) -> (Result<PathBuf, Why>, bool) {
     let snapshot = made.scan();
     let environments: Vec<_> = snapshot.environments().map(|(index, _)| index).collect();
     let request = Request {
@@ -22,6 +22,7 @@ fn mends(made: &Made) -> (Result<PathBuf, Why>, bool) {
         dead_links: &[],
         links: false,
         outline: false,
+        hashed,
         threads: 2,
     };
     let facts = gather(&request, &Cancel::default());
@@ -53,7 +54,38 @@ fn a_file_that_is_older_than_the_link_that_names_it_is_hashed_all_the_same() {
     made.install("app", &unpacked, Mode::Symlink);
     made.move_cache("copy");
     assert!(!made.environment("app").join(SITE).join("alpha/core.py").exists());
-    assert_eq!(mends(&made), (Err(Why::OtherContent { entry: made.entry(&unpacked.id) }), true));
+    assert_eq!(
+        mends(&made, &Hashed::default()),
+        (Err(Why::OtherContent { entry: made.entry(&unpacked.id) }), true)
+    );
     falsify(&core(&made));
-    assert_eq!(mends(&made), (Ok("alpha/core.py".into()), true), "it has its content again");
+    assert_eq!(
+        mends(&made, &Hashed::default()),
+        (Ok("alpha/core.py".into()), true),
+        "it has its content again"
+    );
+}
+
+#[test]
+fn a_digest_that_was_taken_holds_only_as_long_as_the_file_is_what_it_was() {
+    let directory = directory();
+    let mut made = Made::new(directory.path());
+    let unpacked = Unpacked::new("AAAAAAAAAAAAAAAAAAAAA", "alpha", "1.0");
+    made.unpack(&unpacked);
+    made.venv("app");
+    made.install("app", &unpacked, Mode::Symlink);
+    made.move_cache("moved");
+    let entry = made.entry(&unpacked.id);
+    let hashed = Hashed::default();
+    for right in [true, true, false, false, true] {
+        let is_right = mends(&made, &hashed) == (Ok("alpha/core.py".into()), true);
+        if is_right != right {
+            // More than a tick of the kernel after it was read.
+            std::thread::sleep(Duration::from_millis(50));
+            falsify(&entry.join("alpha/core.py"));
+        }
+        let expected =
+            if right { Ok("alpha/core.py".into()) } else { Err(Why::OtherContent { entry: entry.clone() }) };
+        assert_eq!(mends(&made, &hashed), (expected, true));
+    }
 }

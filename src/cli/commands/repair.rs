@@ -16,7 +16,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{act, confirm, locking, progress, request};
 use crate::plan::At;
 use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
-use crate::scan::repair::{Facts, has_entries};
+use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
 use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
 use crate::worker::host::Host;
@@ -35,7 +35,14 @@ pub fn run(
             "Name them, or say `--all`; `cachetui envs` lists them with their health. `--links` mends the cache itself.",
         ));
     }
-    let ground = Ground { places, arguments, surroundings, view, from: from(arguments, surroundings)? };
+    let ground = Ground {
+        places,
+        arguments,
+        surroundings,
+        view,
+        from: from(arguments, surroundings)?,
+        hashed: std::sync::Arc::default(),
+    };
     let Gathered { mending, facts } = ground.gather()?;
     let snapshot = std::sync::Arc::clone(&mending.snapshot);
     let environments = mending.environments.iter().map(|it| At::new(&snapshot.environment(*it).path));
@@ -93,6 +100,7 @@ struct Ground<'a> {
     surroundings: &'a Surroundings,
     view: &'a View,
     from: Vec<PathBuf>,
+    hashed: std::sync::Arc<Hashed>,
 }
 
 impl Ground<'_> {
@@ -152,6 +160,7 @@ impl Ground<'_> {
             dead_links: chosen.dead_links,
             links: self.arguments.all || self.arguments.links,
             outline,
+            hashed: std::sync::Arc::clone(&self.hashed),
             uv: self.surroundings.uv(),
             temporary: self.surroundings.temporary.clone(),
         }

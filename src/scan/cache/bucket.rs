@@ -90,10 +90,10 @@ pub(in crate::scan) fn read(
         is_shaped: part.bucket.is_none() && crate::uv::bucket::is_shaped(&part.name),
         reflinks,
         sums: Sums::default(),
-        place: match () {
-            () if part.is(BucketKind::Files) => STORE,
-            () if part.name == TRASH => TRASHED,
-            () => ELSEWHERE,
+        place: match part.bucket {
+            Some(bucket) if bucket.kind == BucketKind::Files => STORE,
+            None if part.name == TRASH => TRASHED,
+            _ => ELSEWHERE,
         },
         records: &mut harvest.records,
         shared: &mut harvest.shared,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use super::hashing::{Compared, Hashing};
 use super::look::{Beneath, Gone, is_absence};
 use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
@@ -39,6 +40,8 @@ pub(super) struct Seen {
     pub(super) dead: u64,
     /// Whatever else is there.
     pub(super) others: u64,
+    /// Lines of `RECORD` that could not be understood.
+    unclear: u64,
 }
 
 impl Seen {
@@ -47,6 +50,7 @@ impl Seen {
             links: sum.links + seen.links,
             dead: sum.dead + seen.dead,
             others: sum.others + seen.others,
+            unclear: sum.unclear + seen.unclear,
         })
     }
 }
@@ -77,8 +81,13 @@ impl Broken {
     }
 }
 
-/// Reads a distribution in the environment at `root`. The scan that found it began at `began`.
-pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store], began: Time) -> Reading {
+/// Reads a distribution in the environment at `root`.
+pub(super) fn read(
+    root: &Path,
+    distribution: &Distribution,
+    stores: &[Store],
+    hashing: Hashing<'_>,
+) -> Reading {
     let dist_info = &distribution.dist_info;
     let mut facts = DistributionFacts {
         name: distribution.name.clone(),
@@ -99,14 +108,14 @@ pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store], b
         }
     };
     facts.record = Some(print::of(&stat));
-    let mut seen = Seen::default();
-    let mut broken = broken(root, dist_info, &bytes, stores, &mut facts.unclear, &mut seen);
+    let (mut broken, seen) = broken(root, dist_info, &bytes, stores);
+    facts.unclear = seen.unclear;
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
         let named: BTreeSet<Named<'_>> = broken.iter().filter_map(Broken::names).collect();
         let candidates = candidates(&facts, &named, stores);
         let mut caches: Vec<Beneath> = stores.iter().map(|store| Beneath::new(store.root.clone())).collect();
         for it in &mut broken {
-            find(it, &candidates, &mut caches, began);
+            find(it, &candidates, &mut caches, hashing);
         }
     }
     broken.sort_by(|one, other| one.file.path.cmp(&other.file.path));
@@ -122,16 +131,9 @@ pub(super) fn read(root: &Path, distribution: &Distribution, stores: &[Store], b
 }
 
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
-fn broken(
-    root: &Path,
-    dist_info: &Path,
-    bytes: &[u8],
-    stores: &[Store],
-    unclear: &mut u64,
-    seen: &mut Seen,
-) -> Vec<Broken> {
+fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec<Broken>, Seen) {
     let site = dist_info.parent().unwrap_or(Path::new(""));
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), Seen::default());
     let mut beneath = Beneath::new(root.to_owned());
     let mut gone = Gone::default();
     for row in record::rows(bytes) {
@@ -140,7 +142,7 @@ fn broken(
             Some(site.ancestors().nth(location.ups)?.join(location.rest))
         };
         let Some((path, row)) = row.ok().and_then(|row| Some((place(&row)?, row))) else {
-            *unclear += 1;
+            seen.unclear += 1;
             continue;
         };
         if path.extension().is_some_and(|extension| extension == "pyc") {
@@ -168,7 +170,7 @@ fn broken(
             Err(error) => add(Lies::Missing, Why::Unread { why: words(&error) }, None),
         }
     }
-    found
+    (found, seen)
 }
 
 /// What lies where a file should be.
@@ -264,7 +266,7 @@ fn candidates<'a>(
 }
 
 /// Looks for the entry that has a file, in the order of the candidates.
-fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath], began: Time) {
+fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath], hashing: Hashing<'_>) {
     let file = &mut broken.file;
     if file.source != Err(Why::NoCandidate) {
         return;
@@ -284,16 +286,18 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
             why = Why::Private;
             continue;
         }
-        let looked = caches[candidate.cache]
-            .look(&stored.path.join(source), |directory, name| compare(directory, name, file));
-        let Ok((stat, same)) = looked else { continue };
+        let looked =
+            caches[candidate.cache].look(&stored.path.join(source), |directory, name| match &file.digest {
+                Some(digest) => hashing.compare(directory, name, digest, stored),
+                None => Ok(Compared { stat: directory.stat(name)?, same: true, hashed: None }),
+            });
+        let Ok(Compared { stat, same, hashed }) = looked else { continue };
         // The link itself may name this file of this distribution.
         if file.digest.is_none() && !(named.is_some() && candidate.is_it) {
             why = Why::NoDigest;
             continue;
         }
         if same && stat.kind == FileKind::File {
-            let tells = file.digest.is_some() && stored.tells_of(&stat);
             file.size = stat.size;
             file.source = Ok(Source {
                 cache: candidate.cache,
@@ -301,7 +305,7 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
                 entry_is: stored.identity,
                 path: source.clone(),
                 way: candidate.way,
-                hashed: if tells { print::settled(&stat, began) } else { None },
+                hashed,
             });
             return;
         }
@@ -314,18 +318,6 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
         why = Why::Private;
     }
     file.source = Err(why);
-}
-
-/// A file of an entry, and whether it has the digest that `RECORD` states, if it states one.
-fn compare(directory: &Directory<'_>, name: &OsStr, file: &BrokenFile) -> io::Result<(FileStat, bool)> {
-    let Some(digest) = &file.digest else { return directory.stat(name).map(|stat| (stat, true)) };
-    match directory.opened(name) {
-        Ok((opened, stat)) => {
-            let same = read::sha256(&opened, stat.size).is_ok_and(|found| found == *digest);
-            Ok((stat, same))
-        }
-        Err(_) => directory.stat(name).map(|stat| (stat, false)),
-    }
 }
 
 /// The distributions, each file in one of them: where several list it, in the one whose entry its link names, else the one

@@ -98,6 +98,7 @@ impl World {
                 dead_links: &[],
                 links: false,
                 outline,
+                hashed: &cachetui::scan::repair::Hashed::default(),
                 threads: 1,
             };
             gather(&gathering, &Cancel::default())
@@ -125,6 +126,7 @@ impl World {
             dead_links: &[],
             links: false,
             outline: false,
+            hashed: &cachetui::scan::repair::Hashed::default(),
             threads: 1,
         };
         let request = RepairRequest { link_mode: mode, ..RepairRequest::default() };

@@ -99,6 +99,7 @@ fn mends(rounds: Rounds) {
             dead_links: &[],
             links: false,
             outline: false,
+            hashed: &cachetui::scan::repair::Hashed::default(),
             threads: 1,
         };
         plan_repair(&gather(&gathering, &Cancel::default()), &request(number))

@@ -325,6 +325,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         dead_links: &[],
         links: true,
         outline: false,
+        hashed: &cachetui::scan::repair::Hashed::default(),
         threads: 1,
     };
     let facts = cachetui::scan::repair::gather(&asked, &cancel);

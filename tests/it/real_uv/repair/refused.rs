@@ -65,6 +65,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
         dead_links: &[],
         links: false,
         outline: false,
+        hashed: &cachetui::scan::repair::Hashed::default(),
         threads: 1,
     };
     let plan = plan(&cachetui::scan::repair::gather(&asked, &cancel), &RepairRequest::default());

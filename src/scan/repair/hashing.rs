@@ -1,0 +1,58 @@
+//! The digests of files of caches, each taken once as long as the file shows that it is what it was.
+
+use std::ffi::OsStr;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::store::Stored;
+use crate::disk::walk::Directory;
+use crate::disk::{FileStat, Time, read};
+use crate::scan::print;
+use crate::snapshot::FilePrint;
+
+/// Digests that were taken, by what identifies a file that no write leaves as it is.
+#[derive(Debug, Default)]
+pub struct Hashed(Mutex<FxHashMap<FilePrint, [u8; 32]>>);
+
+/// How files are hashed.
+#[derive(Clone, Copy)]
+pub(super) struct Hashing<'a> {
+    pub(super) known: &'a Hashed,
+    /// A time before anything was read.
+    pub(super) began: Time,
+}
+
+/// A file, and whether it is the right one.
+pub(super) struct Compared {
+    pub(super) stat: FileStat,
+    pub(super) same: bool,
+    /// What identifies it, if it was hashed and no write leaves that as it is.
+    pub(super) hashed: Option<FilePrint>,
+}
+
+impl Hashing<'_> {
+    /// Compares a file of an entry with a digest. One that cannot be read has another.
+    pub(super) fn compare(
+        &self,
+        directory: &Directory<'_>,
+        name: &OsStr,
+        digest: &[u8; 32],
+        stored: &Stored,
+    ) -> io::Result<Compared> {
+        let Ok((opened, stat)) = directory.opened(name) else {
+            return directory.stat(name).map(|stat| Compared { stat, same: false, hashed: None });
+        };
+        let hashed = if stored.tells_of(&stat) { print::settled(&stat, self.began) } else { None };
+        let known = || self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match hashed.and_then(|print| known().get(&print).copied()) {
+            Some(found) => Ok(found),
+            None => read::sha256(&opened, stat.size),
+        };
+        if let (Some(print), Ok(found)) = (hashed, &found) {
+            known().insert(print, *found);
+        }
+        Ok(Compared { stat, same: found.is_ok_and(|found| found == *digest), hashed })
+    }
+}

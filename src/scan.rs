@@ -76,7 +76,7 @@ pub struct Request {
     pub targets: Vec<PathBuf>,
     /// Environments an earlier scan found.
     pub remembered: Vec<registry::Remembered>,
-    /// What went wrong while the request was put together.
+    /// What could not be read while the request was put together: it may name environments that nobody else knows.
     pub problems: Vec<Problem>,
     /// Whether the search goes into other mounts.
     pub cross_mounts: bool,

@@ -43,7 +43,9 @@ impl Prepared {
                 Ok(remembered) => request.remembered = remembered,
                 Err(error) => {
                     // What cannot be understood is not overwritten either: it may name environments nobody else knows.
-                    let message = format!("{error}; it is neither used nor changed");
+                    let message = format!(
+                        "{error}; it is left as it is, and what has no known user is kept: `--no-remember` goes without it"
+                    );
                     request.problems.push(Problem { path: path.clone(), message });
                     remember = None;
                 }

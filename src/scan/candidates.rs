@@ -74,6 +74,7 @@ pub(super) fn candidates(
             registry::Today::Gone => search.absent.push(item.path.clone()),
         }
     }
+    search.unreached.extend(request.problems.iter().map(|problem| problem.path.clone()));
     search.absent.sort_unstable();
     search.absent.dedup();
     for path in &request.targets {

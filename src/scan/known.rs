@@ -59,7 +59,8 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
             state.searches.push(discover::search(place, &layout.canonical, cross, cancel, &progress));
         }
     });
-    let mut search = Search::default();
+    let unread = request.problems.iter().map(|problem| problem.path.clone());
+    let mut search = Search { unreached: unread.collect(), ..Search::default() };
     for state in states {
         known.problems.extend(state.harvest.problems);
         search.unreached.extend(state.harvest.unreached);

@@ -59,6 +59,11 @@ pub enum Error {
     /// It is damaged.
     #[error("Failed to understand the list of environments found earlier")]
     Damaged(#[from] serde_json::Error),
+    /// A path of it cannot be had from its bytes.
+    #[error(
+        "Failed to understand the list of environments found earlier: it has a path that is not in base 64"
+    )]
+    Path,
     /// A newer cachetui wrote it.
     #[error("The list of environments found earlier has version {0}, which this cachetui does not know")]
     Version(u32),
@@ -75,13 +80,15 @@ pub fn read(path: &Path) -> Result<Vec<Remembered>, Error> {
     if file.schema_version != VERSION {
         return Err(Error::Version(file.schema_version));
     }
-    let rows = file.environments.into_iter();
-    let remembered = rows.filter_map(|row| {
-        let (target, mount) = (row.target, row.mount.clone().map(PathBuf::from));
-        let project = row.project.clone().map(PathBuf::from);
-        Some(Remembered { path: decoded(row)?, target, mount, project })
+    let remembered = file.environments.into_iter().map(|row| {
+        let path = match row.path_bytes {
+            None => PathBuf::from(row.path),
+            Some(bytes) => decoded(&bytes).ok_or(Error::Path)?,
+        };
+        let (mount, project) = (row.mount.map(PathBuf::from), row.project.map(PathBuf::from));
+        Ok(Remembered { path, target: row.target, mount, project })
     });
-    Ok(remembered.collect())
+    remembered.collect()
 }
 
 /// Where the filesystem that a path lies on is mounted, as far as device numbers tell: the path's highest ancestor on
@@ -96,8 +103,7 @@ fn mount_of(path: &Path) -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-fn decoded(row: Row) -> Option<PathBuf> {
-    let Some(bytes) = row.path_bytes else { return Some(PathBuf::from(row.path)) };
+fn decoded(bytes: &str) -> Option<PathBuf> {
     let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
     #[cfg(unix)]
     return Some(PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)));

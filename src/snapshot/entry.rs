@@ -254,7 +254,9 @@ impl Doubt {
     pub fn words(self) -> &'static str {
         match self {
             Self::Unread => "A part of it could not be read.",
-            Self::Environment => "An environment that may use it could not be read; the problems name it.",
+            Self::Environment => {
+                "An environment that may use it, or the list of those found earlier, could not be read; the problems name it."
+            }
             Self::NamedElsewhere => {
                 "Symlinks of an environment name it under another path, as when the cache was moved or the environment \
                  is used in a container."

@@ -177,15 +177,32 @@ fn a_bucket_that_was_moved_to_another_disk_is_read_through_its_symlink() {
 }
 
 #[test]
-fn a_list_of_environments_that_cannot_be_understood_is_not_overwritten() {
+fn a_list_of_environments_that_cannot_be_understood_leaves_doubt_and_is_not_overwritten() {
     let ground = Ground::new();
     let list = ground.fixture.root().join("state/cachetui/environments.json");
     ground.environment(&ground.code().join("proj/.venv"), &ground.cache());
     ground.run("list", &[]);
     assert!(std::fs::read_to_string(&list).unwrap().contains("proj/.venv"), "what was found is remembered");
-    std::fs::write(&list, "{\"schema_version\": 99}").unwrap();
-    assert_eq!(problems(&ground.run("list", &[])), 1);
-    assert_eq!(std::fs::read_to_string(&list).unwrap(), "{\"schema_version\": 99}");
+    assert_eq!(ground.demo_c(&[])["state"], "protected");
+    std::fs::remove_dir_all(ground.code().join("proj/.venv")).unwrap();
+    assert_eq!(ground.demo_c(&[])["state"], "unused");
+    for text in [
+        "{\"schema_version\": 99}",
+        "{\"schema_version\": 1, \"environ",
+        "{\"schema_version\": 1, \"environments\": [{\"path\": \"/x\", \"path_bytes\": \"?\"}]}",
+    ] {
+        std::fs::write(&list, text).unwrap();
+        let answer = ground.run("list", &[]);
+        assert_eq!(problems(&answer), 1, "{answer:#}");
+        let entry = ground.demo_c(&[]);
+        assert_eq!(
+            (&entry["state"], &entry["doubt"]),
+            (&"held-elsewhere".into(), &"unread-environment".into()),
+            "{entry:#}"
+        );
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), text);
+        assert_eq!(ground.demo_c(&["--no-remember"])["state"], "unused", "a person may say to go without");
+    }
 }
 
 #[test]

@@ -277,7 +277,8 @@ pub(crate) fn ran(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(
         output.status.success(),
-        "{command:?} failed: {}\n{}",
+        "{command:?} failed, {}: {}\n{}",
+        output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );

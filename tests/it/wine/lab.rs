@@ -289,7 +289,8 @@ impl Lab {
 pub(super) fn json(command: &mut Command) -> (Value, i32) {
     let output = command.output().unwrap();
     let answer = serde_json::from_slice(&output.stdout);
-    let answer = answer.unwrap_or_else(|error| panic!("{command:?}: {error}: {}", text(&output)));
+    let answer =
+        answer.unwrap_or_else(|error| panic!("{command:?}, {}: {error}: {}", output.status, text(&output)));
     (answer, output.status.code().unwrap())
 }
 

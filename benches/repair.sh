@@ -4,20 +4,19 @@
 # other names and every file has to be hashed. The same environment, the same run, in turns. Prints both; there is nothing
 # to pass or fail.
 #
-#   benches/repair.sh [ROUNDS] [FILES] [REST] [MODE…]
+#   benches/repair.sh [ROUNDS] [FILES] [MODE…]
 #
 # The files are made by each MODE: symlink, copy, clone and hardlink, if none is named. Hardlinks come last: they change the
-# files of the cache, which are hashed then, moved or not. FILES are those of each
-# distribution. REST are the seconds before each run: ext4 passes over inodes that were freed a while ago, looking at each,
-# and making the environment anew frees as many as it has files. With TMPDIR on tmpfs or xfs nothing of that is measured.
+# files of the cache, which are hashed then, moved or not. FILES are those of each distribution. Every run has an environment
+# of its own, all made before the first one and written to the disk: ext4 looks for a free inode beyond all that were freed a
+# minute ago, so that what is removed between the runs would be measured in them.
 # uv is taken from UV or PATH, the program from target/release, else target/debug, which is several times slower where it
 # does not wait for the kernel.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 rounds=${1:-5}
 files=${2:-100}
-rest=${3:-6}
-modes=("${@:4}")
+modes=("${@:3}")
 [ ${#modes[@]} -gt 0 ] || modes=(symlink copy clone hardlink)
 uv=${UV:-uv}
 program=$here/target/release/cachetui
@@ -28,7 +27,7 @@ trap 'rm -rf "$base"' EXIT
 export HOME=$base/home XDG_STATE_HOME=$base/state UV_CACHE_DIR=$base/cache UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 UV_PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 export UV_PYTHON
-mkdir -p "$HOME" "$base/links" "$base/roots/app"
+mkdir -p "$HOME" "$base/links" "$base/roots/made"
 python3 - "$base/links" "$files" >"$base/requirements.txt" <<'PYTHON'
 import base64, hashlib, os, random, sys, zipfile
 
@@ -52,32 +51,48 @@ for number in range(60):
 PYTHON
 
 from=(--no-index --find-links "$base/links" -r "$base/requirements.txt")
-"$uv" venv --quiet "$base/roots/app/.venv"
-"$uv" pip install --quiet --link-mode symlink --python "$base/roots/app/.venv" "${from[@]}"
+"$uv" venv --quiet "$base/roots/made/.venv"
+"$uv" pip install --quiet --link-mode symlink --python "$base/roots/made/.venv" "${from[@]}"
 mv "$base/cache" "$base/moved"
-cp -a "$base/roots/app" "$base/broken"
+mv "$base/roots/made" "$base/broken"
 "$uv" venv --quiet "$base/other"
 UV_CACHE_DIR=$base/filled "$uv" pip install --quiet --link-mode copy --python "$base/other" "${from[@]}"
 rm -rf "$base/other"
 
+# One broken environment for each run.
+for ((run = 0; run < 4 * rounds * ${#modes[@]}; run++)); do
+  mkdir "$base/roots/$run"
+  cp -a "$base/broken" "$base/roots/$run/app"
+done
+sync -f "$base"
+
+run=0
 timed() {
-  local name=$1
+  local name=$1 dead
   shift
-  rm -rf "$base/roots/app"
-  cp -a "$base/broken" "$base/roots/app"
-  sleep "$rest"
   /usr/bin/time -f "$name %e %U %S" -a -o "$base/times" "$@" >/dev/null 2>"$base/said" || { cat "$base/said"; exit 1; }
-  local dead
-  dead=$(find "$base/roots/app/.venv" -xtype l | wc -l)
+  dead=$(find "$base/roots/$run/app/.venv" -xtype l | wc -l)
   [ "$dead" = 0 ] || { echo "$name left $dead symlinks that lead nowhere"; exit 1; }
+  sync -f "$base"
+  run=$((run + 1))
+}
+
+ours() {
+  timed "$cache-$mode cachetui" "$program" repair --yes --no-remember --link-mode "$mode" \
+    --root "$base/roots/$run" "$base/roots/$run/app"
+}
+
+theirs() {
+  timed "$cache-$mode uv" "$uv" pip install --quiet --reinstall --offline --link-mode "$mode" \
+    --python "$base/roots/$run/app/.venv" "${from[@]}"
 }
 
 for cache in moved filled; do
   export UV_CACHE_DIR=$base/$cache
   for mode in "${modes[@]}"; do
     for ((round = 0; round < rounds; round++)); do
-      timed "$cache-$mode cachetui" "$program" repair --yes --no-remember --link-mode "$mode" --root "$base/roots" "$base/roots/app"
-      timed "$cache-$mode uv" "$uv" pip install --quiet --reinstall --offline --link-mode "$mode" --python "$base/roots/app/.venv" "${from[@]}"
+      # Whoever comes second finds what the other has freed.
+      if ((round % 2)); then theirs && ours; else ours && theirs; fi
     done
   done
 done

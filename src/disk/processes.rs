@@ -120,6 +120,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_process_is_found_by_where_it_works_and_by_what_it_was_started_with() {
+        use std::io::{Read as _, Write as _};
+        use std::process::{Command, Stdio};
         let directory = tempfile::tempdir().unwrap();
         let place = |name: &str| directory.path().join(name);
         let (works, named, neighbour) = (place("env"), place("env-named"), place("en"));
@@ -127,13 +129,15 @@ mod tests {
             #[expect(clippy::disallowed_methods, reason = "a test makes the directories it needs")]
             std::fs::create_dir(path).unwrap();
         }
-        let sleep = || {
-            let mut sleep = std::process::Command::new("sleep");
-            sleep.arg("60");
-            sleep
+        // It has answered: what it was started with is not to be seen in the very moment of execve(2).
+        let started = |command: &mut Command| {
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            child.stdin.as_mut().unwrap().write_all(b"!").unwrap();
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            child
         };
-        let mut first = sleep().current_dir(&works).spawn().unwrap();
-        let mut second = sleep().env("VIRTUAL_ENV", &named).spawn().unwrap();
+        let mut first = started(Command::new("cat").current_dir(&works));
+        let mut second = started(Command::new("cat").env("VIRTUAL_ENV", &named));
         let found = super::within(&[works, named, neighbour]);
         for child in [&mut first, &mut second] {
             child.kill().unwrap();

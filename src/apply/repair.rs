@@ -7,8 +7,8 @@
 //!
 //! # What is touched
 //! Only what the plan saw: a place where nothing is, or the very symlink that leads nowhere. Intact files stay. The content
-//! is hashed through the handle that is then linked, unless its change time shows that it is still what was hashed for the
-//! plan. The distributions of an environment are linked together, on several threads.
+//! is hashed through the handle that is then linked, unless it was hashed for the plan just now and its change time shows
+//! that it is still the same. The distributions of an environment are linked together, on several threads.
 
 pub mod clear;
 pub mod fetch;
@@ -37,7 +37,8 @@ pub use report::{LinkOutcome, RepairOutcome, RepairReport};
 pub use restore_links::restore_links;
 pub use scratch::sweep;
 
-/// Links the files of the steps that are about one environment. `progress` counts files and bytes.
+/// Links the files of the steps that are about one environment. `believed`: whether they were hashed just now, so that those
+/// which have not changed since need not be hashed again. `progress` counts files and bytes.
 ///
 /// One step that fails or is stale does not stop the others. The answers are in the order of the steps in this environment.
 ///
@@ -47,6 +48,7 @@ pub fn link<'step>(
     steps: impl IntoIterator<Item = &'step RepairStep>,
     environment: &EnvironmentExclusive<'_>,
     caches: &[CacheShared],
+    believed: bool,
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<RepairOutcome> {
@@ -63,7 +65,8 @@ pub fn link<'step>(
             return here.into_iter().map(ended).collect();
         }
     };
-    let prepared = walk::map(&here, walk::threads(), |step| prepare(step, &opened, environment, caches));
+    let prepare = |step: &&RepairStep| prepare(step, &opened, environment, caches, believed);
+    let prepared = walk::map(&here, walk::threads(), prepare);
     let mut requests = Vec::new();
     let mut outcomes: Vec<Option<RepairOutcome>> = Vec::new();
     for (step, prepared) in here.iter().zip(prepared) {
@@ -92,6 +95,7 @@ fn prepare(
     opened: &Root,
     environment: &EnvironmentExclusive<'_>,
     caches: &[CacheShared],
+    believed: bool,
 ) -> Result<TreeRequest, Trouble> {
     let root = environment.root();
     let refused = || Trouble::Refused(format!("a plan cannot mend `{}`", step.dist_info.text()));
@@ -120,19 +124,24 @@ fn prepare(
         identity: Some(step.entry_is.ok_or_else(refused)?),
         root: root.to_owned(),
         mode: step.link_mode,
-        items: step.files.iter().map(item).collect::<Option<_>>().ok_or_else(refused)?,
+        items: step
+            .files
+            .iter()
+            .map(|file| item(file, believed))
+            .collect::<Option<_>>()
+            .ok_or_else(refused)?,
         touch: dist_info.parent().map(Path::to_owned).into_iter().collect(),
     })
 }
 
-fn item(file: &RepairFile) -> Option<Item> {
+fn item(file: &RepairFile, believed: bool) -> Option<Item> {
     Some(Item {
         source: file.source.as_ref()?.path(),
         destination: file.at.path(),
         kind: Kind::Link,
         expect: file.replaces.map_or(Expect::Absent, |print| Expect::Stat(stat_of(&print))),
         digest: file.sha256,
-        hashed: file.hashed,
+        hashed: file.hashed.filter(|_| believed),
     })
 }
 

@@ -9,9 +9,13 @@
 
 use std::path::PathBuf;
 
-/// Whether [`within`] can tell of any process: where `/proc` is mounted, and on Windows.
+/// Whether [`within`] can tell of processes: where `/proc` is mounted and shows those of others too, and on Windows.
 pub fn visible() -> bool {
-    if cfg!(target_os = "linux") { std::fs::read_link("/proc/self/exe").is_ok() } else { cfg!(windows) }
+    if !cfg!(target_os = "linux") {
+        return cfg!(windows);
+    }
+    // Mounted with `hidepid=2` it shows everybody their own processes only, and the first is root's (proc(5)).
+    std::fs::read_link("/proc/self/exe").is_ok() && std::path::Path::new("/proc/1").exists()
 }
 
 /// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere

@@ -73,8 +73,9 @@ pub fn filesystem(path: &Path) -> Filesystem {
     })
 }
 
-/// Whether a file on what `path` lies on cannot be written to without its change time telling, whoever writes: the
-/// filesystem is the kernel's own and has such times (inode(7)). A server, a program that answers for the files, layers
+/// Whether a file on what `path` lies on cannot be written to by write(2) without its change time telling, whoever writes: the
+/// filesystem is the kernel's own and has such times (inode(7)). A store through a mapping may tell only later (mmap(2)). A
+/// server, a program that answers for the files, layers
 /// over others, and FAT are not so.
 pub fn tells_of_changes(path: &Path) -> bool {
     const ONES: [&str; 7] = ["ext4", "xfs", "btrfs", "tmpfs", "f2fs", "bcachefs", "zfs"];

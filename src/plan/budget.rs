@@ -9,7 +9,7 @@ use super::Price;
 use super::prune::Candidate;
 use super::request::Budget;
 use crate::human;
-use crate::snapshot::{Cache, Holder, Snapshot};
+use crate::snapshot::{Holder, Snapshot};
 
 /// What comes of a limit.
 #[derive(Default)]
@@ -71,12 +71,12 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
         }
         needs
     });
-    let words = words(&snapshot.cache, budget, kept.saturating_sub(gone), free.saturating_add(given));
+    let words = words(snapshot, budget, kept.saturating_sub(gone), free.saturating_add(given));
     Limited { within, words }
 }
 
 /// That a limit is not kept, and what the trash has to do with it.
-fn words(cache: &Cache, budget: Budget, kept: u64, free: u64) -> Vec<String> {
+fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64) -> Vec<String> {
     let mut words = Vec::new();
     let too_large = budget.max_size.is_some_and(|most| kept > most);
     let too_full = budget.keep_free.is_some_and(|least| free < least);
@@ -87,13 +87,17 @@ fn words(cache: &Cache, budget: Budget, kept: u64, free: u64) -> Vec<String> {
             human::bytes(free)
         ));
     }
+    let cache = &snapshot.cache;
     let Some(trash) = cache.trash().filter(|trash| trash.disk > 0) else { return words };
-    let takes = human::bytes(trash.disk);
-    if budget.max_size.is_some() {
+    // What it shares with the cache counts as the cache's.
+    let alone = cache.disk.saturating_sub(snapshot.kept());
+    if budget.max_size.is_some() && alone > 0 {
         words.push(format!(
-            "The trash takes {takes} more, which a size leaves out and `cachetui trash purge` gives back."
+            "The trash takes {} more, which a size leaves out and `cachetui trash purge` gives back.",
+            human::bytes(alone)
         ));
     }
+    let takes = human::bytes(trash.disk);
     if budget.keep_free.is_some() {
         words.push(match cache.trash_gives() {
             0 => format!(

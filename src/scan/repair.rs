@@ -2,7 +2,7 @@
 //!
 //! A file is broken when `RECORD` lists it and it is missing, or a symlink that leads nowhere. Nothing is imported to find
 //! that out: a package without its files imports as an empty namespace. Whether an entry has the right file is not believed
-//! but hashed. Whoever links it hashes it once more, unless its change time shows that nobody has written to it since.
+//! but hashed. Whoever links it hashes it once more, unless that was just now and its change time shows that it is the same.
 
 mod distribution;
 mod hashing;
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use crate::control::Cancel;
 use crate::disk::{Time, walk};
 use crate::snapshot::{
-    Distribution, DistributionState, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity,
-    Manager, Mode, ModeCounts, PointerForm, PointerState, Snapshot,
+    Distribution, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity, Manager, Mode,
+    ModeCounts, PointerForm, PointerState, Snapshot,
 };
 use crate::uv::distribution::{DirectUrl, normalize};
 use crate::uv::shard::{self, Place};
@@ -257,15 +257,12 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     let began = snapshot.scope.started.map(Time::of_timestamp).unwrap_or_default();
     let hashing = Hashing { known: request.hashed, began };
     let stores: Vec<Store> = request.caches.iter().map(|path| Store::read(path)).collect();
-    let broken = |position: &usize, environment: &Environment| {
-        let state = environment.distributions[*position].state;
-        matches!(state, DistributionState::Broken | DistributionState::Unknown)
-    };
+    // All of them, whatever the scan says: where an environment has each inode of an entry it has not looked whether each
+    // lies where `RECORD` says.
     let mut tasks: Vec<(EnvironmentIndex, usize)> = Vec::new();
     for index in request.environments {
-        let environment = snapshot.environment(*index);
-        let all = 0..environment.distributions.len();
-        tasks.extend(all.filter(|position| broken(position, environment)).map(|position| (*index, position)));
+        let all = 0..snapshot.environment(*index).distributions.len();
+        tasks.extend(all.map(|position| (*index, position)));
     }
     let readings = walk::map(&tasks, request.threads, |(index, position)| {
         let environment = snapshot.environment(*index);

@@ -61,6 +61,11 @@ impl<'a> Host<'a> {
         Self { cancel, progress, means, directory: OnceCell::new(), notes: RefCell::default(), tell }
     }
 
+    /// The time by the clock that measures durations.
+    pub fn clock(&self) -> Instant {
+        (self.means.clock)()
+    }
+
     /// cachetui's own lock directory. One that cannot be used is left out, and told as a note.
     fn directory(&self) -> Option<&Directory> {
         let open = || {

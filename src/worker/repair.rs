@@ -58,6 +58,7 @@ fn call_of(fetch: &Fetch) -> Call {
 /// Looks at what is broken, and at what could mend it. Nothing, if it was cancelled.
 pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
     host.working("comparing files with entries");
+    mending.hashed.begin(host.clock());
     let request = scan::Request {
         snapshot: &mending.snapshot,
         environments: &mending.environments,
@@ -171,7 +172,10 @@ impl Work<'_> {
     ) -> Result<Vec<RepairOutcome>, Refused> {
         let lock = self.host.environment(root, &caches[0])?;
         self.host.working("linking");
-        Ok(apply::link(steps.iter().copied(), &lock, caches, self.host.cancel, self.host.progress))
+        // Somebody may have thought about the plan, or the lock may have been waited for.
+        let believed = self.mending.hashed.lately(self.host.clock());
+        let steps = steps.iter().copied();
+        Ok(apply::link(steps, &lock, caches, believed, self.host.cancel, self.host.progress))
     }
 
     /// Has uv fetch what steps ask for, and links it.

@@ -1,4 +1,5 @@
-//! What is not believed: that a file is the right one because it is older than the dead link that names it.
+//! What is not believed: that a file is the right one because it is older than the dead link that names it, and that a
+//! distribution is whole because the environment has each of its inodes somewhere.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -87,5 +88,21 @@ fn a_digest_that_was_taken_holds_only_as_long_as_the_file_is_what_it_was() {
         let expected =
             if right { Ok("alpha/core.py".into()) } else { Err(Why::OtherContent { entry: entry.clone() }) };
         assert_eq!(mends(&made, &hashed), (expected, true));
+    }
+}
+
+/// The scan counts inodes, and each is still there.
+#[test]
+fn a_package_that_was_renamed_is_missing_however_its_files_are_linked() {
+    for mode in [Mode::Hardlink, Mode::Symlink, Mode::Copy] {
+        let directory = directory();
+        let made = Made::new(directory.path());
+        let unpacked = Unpacked::new("AAAAAAAAAAAAAAAAAAAAA", "alpha", "1.0");
+        made.unpack(&unpacked);
+        made.venv("app");
+        made.install("app", &unpacked, mode);
+        let site = made.environment("app").join(SITE);
+        std::fs::rename(site.join("alpha"), site.join("alpha.bak")).unwrap();
+        assert_eq!(mends(&made, &Hashed::default()), (Ok("alpha/core.py".into()), true), "{mode:?}");
     }
 }

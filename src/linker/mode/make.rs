@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
-use crate::disk::{FileKind, FileStat, Time};
+use crate::disk::{FileKind, FileStat, Time, read};
 use crate::linker::file::set_mode_bits;
 use crate::linker::place::{Calls as _, Found, Leads, Place, not_regular};
 use crate::linker::tree::content;
@@ -20,6 +20,8 @@ pub(in crate::linker) struct Source<'a> {
     pub(in crate::linker) name: &'a OsStr,
     file: OnceCell<File>,
     pub(in crate::linker) found: Found,
+    /// The SHA-256 that it was found to have without being opened.
+    pub(in crate::linker) digest: Option<[u8; 32]>,
     /// The absolute path that a symlink to it gets as its text.
     pub(in crate::linker) text: PathBuf,
     /// Whether a symlink with this text is known to lead to it: the directory that the text names is the one it lies in, and
@@ -33,26 +35,34 @@ impl<'a> Source<'a> {
         let file = place.calls().open_file(name)?;
         let stat = FileStat::of_file(&file)?;
         let found = Found { stat, bits: stat.mode_bits };
-        Self { place, name, file: OnceCell::from(file), found, text, leads: false }.regular()
+        Self { place, name, file: OnceCell::from(file), found, digest: None, text, leads: false }.regular()
     }
 
     /// Looks at a file of a directory, which is opened only where somebody wants to read it.
     pub(in crate::linker) fn look(place: &'a Place, name: &'a OsStr, text: PathBuf) -> io::Result<Self> {
         let found = place.calls().stat(name)?;
-        Self { place, name, file: OnceCell::new(), found, text, leads: false }.regular()
+        Self { place, name, file: OnceCell::new(), found, digest: None, text, leads: false }.regular()
     }
 
     fn regular(self) -> io::Result<Self> {
         if self.found.stat.kind == FileKind::File { Ok(self) } else { Err(not_regular()) }
     }
 
-    /// The file, open: the very one that was looked at, as it was then.
+    /// The file, open: the very one that was looked at. What is believed of its content is believed of the file as it was
+    /// then; it is hashed where it has changed since, if only by a hardlink that somebody else has made.
     pub(in crate::linker) fn file(&self) -> io::Result<&File> {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
         let file = self.place.calls().open_file(self.name)?;
-        if print::of(&FileStat::of_file(&file)?) != print::of(&self.found.stat) {
+        let stat = FileStat::of_file(&file)?;
+        if !same_inode(&stat, &self.found.stat) {
+            return Err(replaced());
+        }
+        let is_as_it_was = print::of(&stat) == print::of(&self.found.stat);
+        if let (Some(digest), false) = (self.digest, is_as_it_was)
+            && read::sha256(&file, stat.size)? != digest
+        {
             return Err(replaced());
         }
         Ok(self.file.get_or_init(|| file))
@@ -163,4 +173,44 @@ fn replaced() -> io::Error {
 /// Whether two names are one file.
 pub(in crate::linker) fn same_inode(one: &FileStat, other: &FileStat) -> bool {
     (one.device, one.inode) == (other.device, other.inode)
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test changes the files that it made")]
+
+    use super::*;
+    use crate::linker::file::{set_time, write_new};
+    use crate::linker::place::Root;
+
+    #[test]
+    fn what_changed_between_the_look_and_the_opening_is_hashed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("core.py");
+        write_new(&path, b"good", 0o644).unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let digest = read::sha256(&File::open(&path).unwrap(), 4).unwrap();
+        let look = || {
+            let source = Source::look(root.place(), OsStr::new("core.py"), path.clone()).unwrap();
+            Source { digest: Some(digest), ..source }
+        };
+        let source = look();
+        std::fs::hard_link(&path, directory.path().join("linked")).unwrap();
+        assert!(source.file().is_ok(), "somebody else has linked it, and it is what it was");
+
+        let source = look();
+        let modified = FileStat::of(&path).unwrap().modified;
+        // More than a tick of the kernel later.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::fs::write(&path, "evil").unwrap();
+        set_time(&path, modified).unwrap();
+        assert!(source.file().is_err(), "it has other content");
+
+        std::fs::write(&path, "good").unwrap();
+        let source = look();
+        std::fs::remove_file(&path).unwrap();
+        write_new(&path, b"good", 0o644).unwrap();
+        assert!(source.file().is_err(), "it is another file");
+    }
 }

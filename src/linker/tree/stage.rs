@@ -184,7 +184,7 @@ impl<'a> Staging<'a> {
         let found = if item.hashed.is_some() { Source::look } else { Source::open };
         let mut source = found(&from.place, source_name, shown.clone()).map_err(wrong)?;
         source.leads = from.leads && from.proven.get();
-        prove(&source, item).map_err(|error| Error::new("link from", &shown, error))?;
+        prove(&mut source, item).map_err(|error| Error::new("link from", &shown, error))?;
         let path = place.join(name);
         let read = |error| Error::new("compare with the cache", &path, error);
         let destination = Destination::look(place, name, &source, &item.expect).map_err(read)?;
@@ -282,9 +282,10 @@ impl Staging<'_> {
 }
 
 /// Proves what can be proven of a source before it is linked.
-fn prove(source: &Source<'_>, item: &Item) -> io::Result<()> {
+fn prove(source: &mut Source<'_>, item: &Item) -> io::Result<()> {
     let Some(expected) = item.digest else { return Ok(()) };
     if item.hashed.is_some_and(|hashed| hashed == print::of(&source.found.stat)) {
+        source.digest = item.digest;
         return Ok(());
     }
     if read::sha256(source.file()?, source.found.stat.size)? == expected {

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
@@ -14,7 +15,26 @@ use crate::snapshot::FilePrint;
 
 /// Digests that were taken, by what identifies a file that no write leaves as it is.
 #[derive(Debug, Default)]
-pub struct Hashed(Mutex<FxHashMap<FilePrint, [u8; 32]>>);
+pub struct Hashed {
+    digests: Mutex<FxHashMap<FilePrint, [u8; 32]>>,
+    since: OnceLock<Instant>,
+}
+
+/// For how long it is believed that a file is what it was because its times are. A store through a mapping into a page that
+/// is not yet written back moves none (mmap(2)), and a person may think about a plan for a day.
+const LATELY: Duration = Duration::from_secs(10);
+
+impl Hashed {
+    /// Says that digests are taken from now on, if it was not said before.
+    pub fn begin(&self, now: Instant) {
+        self.since.get_or_init(|| now);
+    }
+
+    /// Whether they were taken within the last ten seconds.
+    pub fn lately(&self, now: Instant) -> bool {
+        self.since.get().is_some_and(|since| now.saturating_duration_since(*since) < LATELY)
+    }
+}
 
 /// How files are hashed.
 #[derive(Clone, Copy)]
@@ -45,7 +65,7 @@ impl Hashing<'_> {
             return directory.stat(name).map(|stat| Compared { stat, same: false, hashed: None });
         };
         let hashed = if stored.tells_of(&stat) { print::settled(&stat, self.began) } else { None };
-        let known = || self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.known.digests.lock().unwrap_or_else(PoisonError::into_inner);
         let found = match hashed.and_then(|print| known().get(&print).copied()) {
             Some(found) => Ok(found),
             None => read::sha256(&opened, stat.size),

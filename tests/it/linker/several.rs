@@ -60,6 +60,58 @@ fn trees_that_are_linked_together_end_as_those_that_are_linked_alone() {
     }
 }
 
+/// As in a cache that is addressed by content (uv 0.13.8, in preview): whoever links a file changes the change time of all.
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_link_at_the_same_moment_is_still_the_right_one() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use cachetui::disk::{FileStat, read};
+    use cachetui::scan::print;
+
+    for mode in [Mode::Hardlink, Mode::Copy, Mode::Symlink] {
+        let scene = Scene::new();
+        let object = scene.directory.path().join("cache/files-v0/object");
+        write(&object, "", 0o644);
+        let entry = |number: usize| {
+            let entry = scene.directory.path().join(format!("cache/archive-v0/Entry{number:011}"));
+            let package = entry.join(format!("demo{number}"));
+            std::fs::create_dir_all(&package).unwrap();
+            for part in 0..100 {
+                std::fs::hard_link(&object, package.join(format!("part{part}.py"))).unwrap();
+            }
+            entry
+        };
+        let entries: Vec<PathBuf> = (0..16).map(entry).collect();
+        let root = scene.environment();
+        let mut requests: Vec<TreeRequest> =
+            entries.iter().map(|entry| request(entry, &root, mode, Expect::Absent)).collect();
+        let digest = read::sha256(&std::fs::File::open(&object).unwrap(), 0).unwrap();
+        let hashed = print::of(&FileStat::of(&object).unwrap());
+        for item in requests.iter_mut().flat_map(|request| &mut request.items) {
+            (item.digest, item.hashed) = (Some(digest), Some(hashed));
+        }
+        // Somebody else uses the object as well.
+        let done = AtomicBool::new(false);
+        let other = scene.directory.path().join("other");
+        let reports = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    std::fs::hard_link(&object, &other).unwrap();
+                    std::fs::remove_file(&other).unwrap();
+                }
+            });
+            let opened = Root::open(&root).unwrap();
+            let reports = link_trees(&opened, &requests, 4, &Cancel::default(), &Progress::default());
+            done.store(true, Ordering::Relaxed);
+            reports
+        });
+        for report in &reports {
+            assert!(report.is_complete() && report.made.total() == 100, "{mode:?}: {report:#?}");
+        }
+    }
+}
+
 #[test]
 fn of_two_trees_that_want_one_place_one_is_stale_and_one_that_fails_does_not_stop_the_others() {
     let scene = Scene::new();

@@ -135,7 +135,7 @@ impl World {
         let (before, dangling) = (self.installed(), self.dangling());
         for environment in 0..3 {
             let outcomes = self.locked(environment, |lock, caches| {
-                mend::link(&plan.steps, lock, caches, &cancel, &progress)
+                mend::link(&plan.steps, lock, caches, true, &cancel, &progress)
             });
             assert!(outcomes.iter().all(|outcome| outcome.state == State::Done), "{outcomes:#?}");
         }

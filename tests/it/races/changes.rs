@@ -108,7 +108,7 @@ fn mends(rounds: Rounds) {
         let (cancel, progress) = (Cancel::default(), Progress::default());
         let outcomes = locked(ground, |lock, cache| {
             // The locks go with the caller, not with the work.
-            mend::link(&plan.steps, lock, std::slice::from_ref(cache), &cancel, &progress)
+            mend::link(&plan.steps, lock, std::slice::from_ref(cache), true, &cancel, &progress)
         });
         let outcomes = outcomes.unwrap_or_default();
         let done = outcomes.iter().any(|outcome| outcome.made.total() > 0);

@@ -86,7 +86,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
     let root = environment.canonicalize().unwrap();
     let lock =
         cachetui::lock::EnvironmentExclusive::acquire(&root, sign, &caches[0], None, &waiting).unwrap();
-    let outcomes = cachetui::apply::repair::link(&plan.steps, &lock, &caches, &cancel, &progress);
+    let outcomes = cachetui::apply::repair::link(&plan.steps, &lock, &caches, true, &cancel, &progress);
     assert_eq!(outcomes.len(), 1);
     let outcome = &outcomes[0];
     assert_eq!(outcome.made.symlink, files - 2, "{outcome:#?}");
@@ -101,7 +101,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
     std::fs::remove_file(&record).unwrap();
     std::fs::write(&record, text).unwrap();
     let before = listing(&environment);
-    let outcomes = cachetui::apply::repair::link(&plan.steps, &lock, &caches, &cancel, &progress);
+    let outcomes = cachetui::apply::repair::link(&plan.steps, &lock, &caches, true, &cancel, &progress);
     assert_eq!(outcomes[0].state, cachetui::apply::State::Stale);
     assert_eq!(listing(&environment), before);
 }

@@ -134,7 +134,14 @@ pub(super) fn prepare(
     let home = surroundings.home.as_deref();
     let mut roots = Vec::new();
     for root in &places.roots {
-        roots.push(absolute(root).map_err(|error| Failure::new(USAGE, error))?);
+        let root = absolute(root).map_err(|error| Failure::new(USAGE, error))?;
+        // Whoever mistypes a directory must not lose what the environments in it use.
+        let gone = std::fs::metadata(&root).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if gone {
+            let path = crate::human::path(&root, home);
+            return Err(Failure::message(USAGE, format!("There is no directory at `{path}` (--root).")));
+        }
+        roots.push(root);
     }
     let mut search = discover::near_places(&roots, &surroundings.current_dir);
     search.extend(configured(settings::read(surroundings)?, surroundings));

@@ -92,7 +92,7 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
             continue;
         };
         let source = expected.get(&path);
-        let private = names::is_private(&row.path)
+        let private = names::is_private_row(&row.path, row.digest.as_ref())
             || row.digest.is_none()
             || source.map_or(path.starts_with(scripts), |item| {
                 item.always_copied || item.may_be_rewritten && item.digest != row.digest
@@ -105,6 +105,7 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
                 Err(_) => (FileFate::Dangling, 0),
             },
             _ if private => (FileFate::Private, stat.size),
+            _ if differs() && names::is_compiled(&row.path) => (FileFate::Private, stat.size),
             _ if differs() => (FileFate::Modified, stat.size),
             _ => {
                 let twin = source.zip(entry).map(|(item, entry)| (entry.join(&item.source), item.digest));

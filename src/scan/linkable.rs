@@ -40,7 +40,7 @@ pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Li
     let expected = installed::expected(entry, name, site, scripts, &parsed.name);
     let mut files = Vec::new();
     for row in record::rows(&bytes).flatten() {
-        if names::is_private(&row.path) {
+        if names::is_private_row(&row.path, row.digest.as_ref()) {
             continue;
         }
         let Some(location) = Location::parse(&row.path) else { continue };
@@ -49,6 +49,11 @@ pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Li
         let Some(item) = expected.get(&destination) else { continue };
         // uv copies what it has to change; another digest is another file.
         if item.always_copied || item.digest != row.digest {
+            continue;
+        }
+        // What Python has compiled anew is the environment's own.
+        let source = || entry.join(&item.source);
+        if names::is_compiled(&row.path) && likeness(&environment.join(&destination), &source()) == 0 {
             continue;
         }
         files.push(Linkable { source: item.source.clone(), destination, digest: item.digest });

@@ -163,7 +163,7 @@ impl Verifier<'_> {
             let Some(location) = Location::parse(&row.path).filter(|location| location.ups == 0) else {
                 continue;
             };
-            let compares = row.digest.is_some() && !names::is_private(&row.path);
+            let compares = row.digest.is_some() && !names::is_private_row(&row.path, row.digest.as_ref());
             let full = path.join(&location.rest);
             if compares && let Some(compared) = self.compare(&full, false, &row, state) {
                 let finding = Finding {
@@ -201,11 +201,14 @@ impl Verifier<'_> {
             let place = Location::parse(&row.path)
                 .and_then(|location| Some(site.ancestors().nth(location.ups)?.join(&location.rest)));
             let Some(relative) = place else { continue };
-            let is_compiled = relative.extension() == Some(OsStr::new("pyc"));
-            if row.digest.is_none() || names::is_private(&row.path) || is_compiled {
+            if row.digest.is_none() || names::is_private_row(&row.path, row.digest.as_ref()) {
                 continue;
             }
             let full = environment.path.join(&relative);
+            // Python makes it anew where it is missing or old; a symlink that leads nowhere was made by an installer.
+            if names::is_compiled(&row.path) && !leads_nowhere(&full) {
+                continue;
+            }
             let Some(compared) = self.compare(&full, true, &row, state) else { continue };
             if compared.found.is_some_and(|found| self.another_lists(index, position, &relative, found)) {
                 continue;
@@ -309,6 +312,11 @@ impl Verifier<'_> {
         };
         Some(Compared { fault, print: Some(print::of(&stat)), found: Some(found) })
     }
+}
+
+/// Whether there is a symlink that leads nowhere.
+fn leads_nowhere(path: &Path) -> bool {
+    FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink) && FileStat::following(path).is_err()
 }
 
 fn record(dist_info: &Path, state: &mut State) -> Option<Vec<u8>> {

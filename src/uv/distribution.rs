@@ -65,6 +65,33 @@ const PRIVATE: [&str; 7] = [
     "uv_cache.json",
 ];
 
+/// The names of the scripts that installers generate, by an `entry_points.txt`
+/// ([Entry points specification](https://packaging.python.org/en/latest/specifications/entry-points/)).
+pub fn script_names(entry_points: &str) -> impl Iterator<Item = &str> {
+    let mut generates = false;
+    entry_points.lines().map(str::trim).filter_map(move |line| {
+        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            generates = matches!(section.trim(), "console_scripts" | "gui_scripts");
+            return None;
+        }
+        let is_comment = line.starts_with(['#', ';']);
+        let (name, _) = line.split_once('=').filter(|_| generates && !is_comment)?;
+        Some(name.trim())
+    })
+}
+
+/// Whether a file is one that Python makes anew whenever it likes, from the module beside it.
+pub fn is_compiled(path: &str) -> bool {
+    path.strip_suffix(".pyc").is_some()
+}
+
+/// Whether a row of `RECORD` is about a file that an installer or Python writes for one environment alone: [`is_private`], but
+/// for what Python has compiled and the wheel brings along, as numpy 2.2.6 does. uv links that like the rest, and `RECORD`
+/// states its digest, which pip leaves out of the rows of what it compiles itself.
+pub fn is_private_row(path: &str, digest: Option<&[u8; 32]>) -> bool {
+    is_private(path) && !(digest.is_some() && is_compiled(path))
+}
+
 /// Whether a file is one that an installer or Python writes for one environment alone.
 ///
 /// `path` is relative to site-packages, with `/` between its components. Other `.json` files in a `.dist-info` came with

@@ -125,6 +125,16 @@ fn a_target_that_is_not_there_is_a_problem_and_keeps_every_entry() {
 }
 
 #[test]
+fn a_root_that_is_not_there_is_refused() {
+    let ground = Ground::new();
+    for command in ["list", "prune"] {
+        let output = ground.command(command, &["--root", "/nowhere/at/all"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.contains("`/nowhere/at/all`")), (Some(2), true), "{said}");
+    }
+}
+
+#[test]
 fn a_pointer_that_cannot_be_understood_never_makes_its_entry_unreferenced() {
     let ground = Ground::new();
     let pointer = ground.cache().join("wheels-v7/url/784587812551fd8e/demo-c/1.0-py3-none-any");

@@ -124,8 +124,8 @@ impl Examination<'_> {
                 unreadable += 1;
                 continue;
             };
-            let private =
-                names::is_private(&row.path) || row.digest.is_none() && row.path.ends_with("/RECORD");
+            let private = names::is_private_row(&row.path, row.digest.as_ref())
+                || row.digest.is_none() && row.path.ends_with("/RECORD");
             rows.push(Row { path, private, digest: row.digest, size: row.size });
         }
         (rows, unreadable)
@@ -224,7 +224,13 @@ impl Examination<'_> {
             files.private += 1;
             return None;
         }
-        if self.changed(row, &loose.stat) {
+        let changed = self.changed(row, &loose.stat);
+        if changed && row.path.extension().is_some_and(|extension| extension == "pyc") {
+            // Python has compiled the module anew.
+            files.private += 1;
+            return None;
+        }
+        if changed {
             files.modified += 1;
             examined.changed.push(row.path.clone());
             return None;

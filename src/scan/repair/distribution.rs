@@ -110,6 +110,7 @@ pub(super) fn read(
     facts.record = Some(print::of(&stat));
     let (mut broken, seen) = broken(root, dist_info, &bytes, stores);
     facts.unclear = seen.unclear;
+    generated(root, dist_info, &mut broken);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
         let named: BTreeSet<Named<'_>> = broken.iter().filter_map(Broken::names).collect();
         let candidates = candidates(&facts, &named, stores);
@@ -145,11 +146,13 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
             seen.unclear += 1;
             continue;
         };
-        if path.extension().is_some_and(|extension| extension == "pyc") {
+        // What the wheel brings compiled is linked like the rest; what is missing of it Python makes.
+        let compiled = names::is_compiled(&row.path);
+        if compiled && row.digest.is_none() {
             continue;
         }
         let mut add = |lies, why, target| {
-            let private = names::is_private(&row.path);
+            let private = names::is_private_row(&row.path, row.digest.as_ref());
             let why = if private && why == Why::NoCandidate { Why::Private } else { why };
             let (digest, size) = (row.digest, row.size.unwrap_or(0));
             let file = BrokenFile { path: path.clone(), lies, digest, size, source: Err(why) };
@@ -163,6 +166,7 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
                 add(Lies::Dangling { print }, Why::NoCandidate, target);
             }
             Ok(Looked::Unclear(print, why)) => add(Lies::Dangling { print }, Why::Unread { why }, None),
+            Err(error) if is_absence(&error) && compiled => {}
             Err(error) if is_absence(&error) => {
                 let why = directory_link(root, &path, stores).unwrap_or(Why::NoCandidate);
                 add(Lies::Missing, why, None);
@@ -171,6 +175,29 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
         }
     }
     (found, seen)
+}
+
+/// Says of the scripts of entry points that are missing that an installer writes them: no entry ever has one.
+fn generated(root: &Path, dist_info: &Path, broken: &mut [Broken]) {
+    let scripts = Path::new(installed::scripts(dist_info));
+    let is_script = |it: &&mut Broken| {
+        it.file.lies == Lies::Missing
+            && it.file.source == Err(Why::NoCandidate)
+            && it.file.path.parent() == Some(scripts)
+    };
+    let mut missing = broken.iter_mut().filter(is_script).peekable();
+    if missing.peek().is_none() {
+        return;
+    }
+    let bytes = read::small(&root.join(dist_info).join("entry_points.txt"), read::SMALL).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let names: BTreeSet<&str> = names::script_names(&text).collect();
+    for it in missing {
+        let name = it.file.path.file_name().and_then(OsStr::to_str).unwrap_or("");
+        if names.contains(name.strip_suffix(".exe").unwrap_or(name)) {
+            it.file.source = Err(Why::Private);
+        }
+    }
 }
 
 /// What lies where a file should be.

@@ -1,6 +1,7 @@
 //! Mending environments that real uv made, after real uv or somebody else broke them: each way ends with nothing dangling,
 //! every file as its RECORD says, and uv content; where there is no way nothing is touched.
 
+mod compiled;
 mod fetch;
 mod hand;
 mod links;

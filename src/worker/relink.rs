@@ -83,9 +83,12 @@ fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>) -> Chan
         certainty = certainty.max(step.bytes.certainty);
         refused |= !outcome.refused.is_empty() || !outcome.link_limit.is_empty();
     }
+    // What was stopped, or was left half done, is not in the plan's figure.
+    let halves = outcomes.iter().any(|it| it.state != State::Done && it.made.total() > 0);
     let differs = measured.is_some_and(|it| it.abs_diff(predicted) * 100 > predicted.unsigned_abs());
     let why = differs.then(|| {
         let why = match (refused, certainty) {
+            _ if halves => "a distribution was relinked in part, which the plan has no figure for",
             (true, _) => "a mode that was refused became another one",
             (false, Certainty::AtLeast) => "the filesystem does not say what the files share",
             (false, Certainty::Exact) => {

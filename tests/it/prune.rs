@@ -318,7 +318,7 @@ fn limits_and_lock_files_leave_what_they_say() {
         let told = ground.done(&[arguments, &["--dry-run", "--json"]].concat()).json();
         told["plan"]["steps"].as_array().unwrap().len()
     };
-    assert_eq!(steps(&["prune", "--older-than", "0m"]), 6, "alone it is about what is unused");
+    assert_eq!(steps(&["prune", "--older-than", "0min"]), 6, "alone it is about what is unused");
     assert_eq!(steps(&["prune", "--older-than", "30d"]), 0);
     assert_eq!(steps(&["prune", "--max-size", "1K"]), 7, "alone it is about everything");
     assert_eq!(steps(&["prune", "--max-size", "1T"]), 0);

@@ -41,9 +41,14 @@ impl Change {
             (None, _) => format!("by the plan, {}; it could not be measured", said(self.predicted)),
             (Some(measured), None) => format!("{}, as planned", said(measured)),
             (Some(measured), Some(why)) => {
-                let planned = human::bytes(self.predicted.unsigned_abs());
-                let taken = if self.predicted < 0 { " to be taken" } else { "" };
-                format!("{}, where {planned}{taken} were planned: {why}", said(measured))
+                let bytes = human::bytes(self.predicted.unsigned_abs());
+                let planned = match self.predicted {
+                    0 => "nothing was planned".to_owned(),
+                    1.. if measured > 0 => format!("{bytes} were planned"),
+                    1.. => format!("{bytes} to be given back were planned"),
+                    _ => format!("{bytes} to be taken were planned"),
+                };
+                format!("{}, where {planned}: {why}", said(measured))
             }
         };
         human::capitalized(&text) + "."

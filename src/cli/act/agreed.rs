@@ -25,7 +25,10 @@ pub(super) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (P
     let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
     let left = steps.map(|step| {
         let why = kept.get(&step.at).map(|reason| (*reason).to_owned()).or_else(|| now_used(step, snapshot));
-        let why = why.unwrap_or_else(|| "it has changed since the scan".to_owned());
+        let gone = || !snapshot.cache.path.join(step.at.path()).exists();
+        let why = why.unwrap_or_else(|| {
+            if gone() { "it is gone already" } else { "it has changed since the scan" }.to_owned()
+        });
         Outcome {
             action: step.action,
             at: step.at.clone(),

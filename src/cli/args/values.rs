@@ -51,13 +51,14 @@ pub fn bytes(text: &str) -> Result<Bytes, String> {
 pub fn age(text: &str) -> Result<Age, String> {
     let (number, unit) = split(text);
     let seconds = match unit {
-        "m" | "min" => 60,
+        "min" => 60,
         "h" => 3_600,
         "d" | "" => 86_400,
         "w" => 7 * 86_400,
         "mo" => 30 * 86_400,
         "y" => 365 * 86_400,
-        _ => return Err(format!("`{unit}` is no unit of time; use m, h, d, w, mo or y")),
+        "m" => return Err("`m` may be minutes or months; use min or mo".to_owned()),
+        _ => return Err(format!("`{unit}` is no unit of time; use min, h, d, w, mo or y")),
     };
     scaled(number, seconds)
         .map(|seconds| Age(Duration::from_secs(seconds)))
@@ -106,7 +107,8 @@ mod tests {
         assert_eq!(age("30d"), Ok(Age(Duration::from_secs(2_592_000))));
         assert_eq!(age("30"), age("30d"));
         assert_eq!(age("1mo"), age("30d"));
-        assert_eq!(age("0.5h"), age("30m"));
+        assert_eq!(age("0.5h"), age("30min"));
+        assert!(age("6m").unwrap_err().contains("minutes or months"));
         assert!(age("3 parsecs").is_err());
     }
 }

@@ -50,7 +50,7 @@ pub fn run(
     let plan = renewed(saved, &fresh);
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !arguments.carry_out.json {
-        shown::review(&plan, view, writer)?;
+        shown::review(&plan, arguments.carry_out.trash, view, writer)?;
         super::prune::relink_first(&snapshot, &plan, view, writer)?;
         super::prune::lock_state(&ground, &prepared, &plan, writer)?;
     }

@@ -31,6 +31,11 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let (wanted, asked) = wanted(arguments)?;
+    let how = &arguments.carry_out;
+    if !asked && (how.yes || how.trash || arguments.save.is_some()) {
+        let text = "Nothing was chosen: name packages, or what should go, as `--unused`.";
+        return Err(Failure::message(USAGE, text).hint("`cachetui prune` alone shows what could go."));
+    }
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
     let job = prepared.start(surroundings.now);
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
@@ -52,7 +57,7 @@ pub fn run(
     let plan = plan(&snapshot, &Request::Prune(wanted));
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !json {
-        shown::review(&plan, view, writer)?;
+        shown::review(&plan, how.trash, view, writer)?;
         relink_first(&snapshot, &plan, view, writer)?;
         lock_state(&ground, &prepared, &plan, writer)?;
     }
@@ -205,7 +210,12 @@ pub(super) fn decide(
     }
     if !how.yes && !plan.is_empty() {
         let view = ground.view;
-        let question = format!("Remove {} and give {} back?", shown::things(plan), shown::back(&plan.totals));
+        let (things, back) = (shown::things(plan), shown::back(&plan.totals));
+        let question = if how.trash {
+            format!("Remove {things} into the trash, and give {back} back once that is emptied?")
+        } else {
+            format!("Remove {things} and give {back} back?")
+        };
         if how.json {
             return Err(confirm::nobody());
         }

@@ -201,6 +201,9 @@ fn print(
     let places = if places.is_empty() { "nothing".to_owned() } else { places.join(" and ") };
     let damaged = verified.damage().count() as u64;
     let (paint, result) = match damaged {
+        0 if !verified.problems.is_empty() => {
+            (Paint::Notice, "no damage in what could be compared".to_owned())
+        }
         0 => (Paint::Good, "all as RECORD says".to_owned()),
         1 => (Paint::Bad, "1 is damaged".to_owned()),
         many => (Paint::Bad, format!("{} are damaged", human::count(many))),

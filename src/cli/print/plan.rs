@@ -16,7 +16,12 @@ const ROWS: usize = 20;
 const NAMES: usize = 3;
 
 /// What a plan removes and keeps, and what that rests on.
-pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+pub(in crate::cli) fn review(
+    plan: &Plan,
+    trash: bool,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let mut classes: Vec<Class> = plan.steps.iter().map(|step| step.class).collect();
     classes.sort_unstable();
     classes.dedup();
@@ -31,7 +36,7 @@ pub(in crate::cli) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -
         return Ok(());
     }
     kept(&plan.kept, view, writer)?;
-    totals(plan, view, writer)?;
+    totals(plan, trash, view, writer)?;
     writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
     let failed = &plan.scope.failed;
     for unread in &failed[..if view.verbose { failed.len() } else { failed.len().min(NAMES) }] {
@@ -229,6 +234,11 @@ pub(in crate::cli) fn things(plan: &Plan) -> String {
     human::list(&parts)
 }
 
+/// How many are kept only because they changed too recently.
+pub(in crate::cli) fn kept_for_youth(kept: &[Kept]) -> u64 {
+    kept.iter().filter(|it| matches!(it.because, KeptBecause::Young { .. })).count() as u64
+}
+
 /// What a plan gives back, in words.
 pub(in crate::cli) fn back(totals: &Totals) -> String {
     match totals.bytes.certainty {
@@ -237,7 +247,7 @@ pub(in crate::cli) fn back(totals: &Totals) -> String {
     }
 }
 
-fn totals(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+fn totals(plan: &Plan, trash: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     if plan.is_empty() {
         return writeln!(writer, "Nothing to remove.");
     }
@@ -254,7 +264,9 @@ fn totals(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
             format!(" {} more come back only when others that share them are gone too.", human::bytes(held))
         }
     };
-    let text = format!("Removing {} gives back {} now: {files}{among}.{later}", things(plan), back(totals));
+    let when = if trash { "once the trash is emptied" } else { "now" };
+    let text =
+        format!("Removing {} gives back {} {when}: {files}{among}.{later}", things(plan), back(totals));
     writeln!(writer, "{}", view.painted(Paint::Strong, &view.wrapped(&text)))
 }
 

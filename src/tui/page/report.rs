@@ -211,6 +211,9 @@ fn compared(snapshot: &Snapshot, verified: &Verified, lines: &mut Vec<ReportLine
     let files = human::counted(verified.files, "file", "files");
     let (result, role) = match damaged {
         0 if verified.cancelled => ("no damage as far as it came".to_owned(), Role::Warning),
+        0 if !verified.problems.is_empty() => {
+            ("no damage in what could be compared".to_owned(), Role::Warning)
+        }
         0 => ("all as RECORD says".to_owned(), Role::Good),
         1 => ("1 is damaged".to_owned(), Role::Error),
         many => (format!("{} are damaged", human::count(many)), Role::Error),

@@ -236,6 +236,7 @@ fn carry_out(model: &mut Model, made: Made) -> Vec<Effect> {
 /// Begins a task.
 pub(super) fn begin(model: &mut Model, title: &'static str, task: Task) -> Vec<Effect> {
     let started = model.moment.elapsed;
+    model.notice = None;
     let total = match &task {
         Task::Prune(plan) | Task::Relink(plan) => Some(plan.totals.bytes.files),
         Task::Repair(plan) if plan.totals.fetched == 0 => Some(plan.totals.bytes.files),
@@ -288,6 +289,8 @@ pub(super) fn heard(model: &mut Model, event: TaskEvent) -> Vec<Effect> {
 
 /// Shows what a task brought.
 fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
+    // Whatever was said before is no longer so.
+    model.notice = None;
     environment::remember(model, &done);
     match done {
         Done::RepairPlanned(plan) if plan.is_empty() && plan.kept.is_empty() => {

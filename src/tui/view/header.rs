@@ -74,7 +74,7 @@ fn sums(model: &Model) -> Vec<(String, Role)> {
     } else {
         at_least
     };
-    let mut sums = vec![(format!("{} in {entries}", human::bytes(disk)), Role::Strong)];
+    let mut sums = vec![(human::bytes(disk), Role::Strong), (entries, Role::Text)];
     // Of a cancelled scan nothing counts as unused.
     if model.doubt().is_none() {
         sums.push((format!("{at_least}{} unused", human::bytes(totals.unused.bytes)), Role::Unused));

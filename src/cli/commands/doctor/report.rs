@@ -156,11 +156,11 @@ fn symlinked() -> Remark {
         kind: "symlinked",
         fault: false,
         text: "Files are symlinks into the cache.".to_owned(),
-        cost: "None in space, but `uv cache prune` and `uv cache clean` do not know of environments: they may remove what \
+        cost: "Little space, a block for each on most filesystems. But `uv cache prune` and `uv cache clean` do not know of environments: they may remove what \
             these lead to, and the environments then break without uv noticing."
             .to_owned(),
         advice: "Before the cache is pruned, look at `cachetui list --state protected`. Where hardlinks or clones work, they \
-            take as little space and survive: `cachetui relink ENV --link-mode hardlink`."
+            take no more space and survive: `cachetui relink ENV --link-mode hardlink`."
             .to_owned(),
         bytes: 0,
     }

@@ -54,7 +54,13 @@ pub(super) fn print(
     let all = plan(snapshot, &Request::Prune(all));
     writeln!(writer)?;
     let text = if all.is_empty() {
-        "Nothing can go.".to_owned()
+        match shown::kept_for_youth(&all.kept) {
+            0 => "Nothing can go.".to_owned(),
+            young => format!(
+                "Nothing can go yet: {} changed too recently; `--grace 0h` counts them too.",
+                human::counted(young, "thing", "things")
+            ),
+        }
     } else {
         format!("All of it together: {}, gives back {}.", shown::things(&all), shown::back(&all.totals))
     };

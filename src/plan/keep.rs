@@ -147,7 +147,7 @@ impl KeptBecause {
                 "copy" => "copied already".to_owned(),
                 mode => format!("linked by {mode} already"),
             },
-            Self::NoEntry => "no entry of the cache is known to have its content".to_owned(),
+            Self::NoEntry => "no entry of the cache is known to have the content".to_owned(),
             Self::Editable => "it is installed editable".to_owned(),
             Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
             Self::Unread => "something of it could not be read".to_owned(),

@@ -85,6 +85,7 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
     let mut environments: Vec<&At> = request.environments.iter().collect();
     environments.sort_unstable();
     environments.dedup();
+    let mut edited: Vec<(String, u64)> = Vec::new();
     for at in environments {
         let Some(index) = snapshot.find_environment(&at.path()) else {
             plan.kept.push(kept(at, None, KeptBecause::Unknown));
@@ -101,6 +102,9 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
             if !packages.is_empty() && !packages.iter().any(named) {
                 continue;
             }
+            if distribution.files.modified > 0 {
+                edited.push((distribution.name.clone(), distribution.files.modified));
+            }
             match step(snapshot, index, position, request.mode) {
                 Ok(step) => plan.relinks.push(step),
                 Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
@@ -110,6 +114,28 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
     if !plan.relinks.is_empty() {
         plan.warnings.extend(warning(request.mode, becomes(snapshot, request.mode)));
     }
+    plan.warnings.extend(left(edited));
+}
+
+/// That what differs from `RECORD` stays, and which distributions it is of.
+fn left(mut edited: Vec<(String, u64)>) -> Option<String> {
+    const NAMES: usize = 5;
+    let files: u64 = edited.iter().map(|(_, files)| files).sum();
+    edited.sort_unstable();
+    edited.dedup_by(|one, other| one.0 == other.0);
+    let mut names: Vec<String> = edited.iter().take(NAMES).map(|(name, _)| name.clone()).collect();
+    if edited.len() > NAMES {
+        names.push(format!("{} more", edited.len() - NAMES));
+    }
+    let (verb, are) = if files == 1 { ("differs", "is") } else { ("differ", "are") };
+    let files = human::counted(files, "file", "files");
+    let names = human::list(&names);
+    (!edited.is_empty()).then(|| {
+        format!(
+            "{files} of {names} {verb} from RECORD, as what was edited, and {are} left as before; `cachetui verify ENV` \
+             lists such."
+        )
+    })
 }
 
 fn kept(at: &At, distribution: Option<&Distribution>, because: KeptBecause) -> Kept {

@@ -38,6 +38,21 @@ fn step<'a>(plan: &'a Plan, name: &str) -> Option<&'a RelinkStep> {
 }
 
 #[test]
+fn what_was_edited_is_named_in_the_plan() {
+    let mut snapshot = sample::relinkable();
+    let before = requested(&snapshot, Mode::Copy, &[]).warnings;
+    let distribution = copied(&mut snapshot);
+    distribution.files.modified += 2;
+    let name = distribution.name.clone();
+    for mode in [Mode::Copy, Mode::Hardlink] {
+        let plan = requested(&snapshot, mode, &[&name]);
+        let said = plan.warnings.last().unwrap();
+        assert!(said.contains(&name) && said.contains("differ from RECORD"), "{said}");
+    }
+    assert!(!before.iter().any(|text| text.contains(&name)), "{before:?}");
+}
+
+#[test]
 fn copies_give_back_what_they_take_and_copying_takes_what_was_linked() {
     let mut snapshot = sample::relinkable();
     let distribution = copied(&mut snapshot).clone();

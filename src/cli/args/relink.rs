@@ -17,8 +17,8 @@ Modes:
   copy      files of their own
 
 Only files that the cache has too are linked otherwise, and only when every byte is equal: what was edited stays and is
-listed, and what uv keeps for itself (RECORD, generated scripts, .pyc) is not touched. uv uninstalls, upgrades and
-reinstalls afterwards as before.
+named, and what uv keeps for itself (RECORD, generated scripts) or Python compiles is not touched. uv uninstalls,
+upgrades and reinstalls afterwards as before.
 
 The exit code is 1 when something failed or had changed meanwhile, and 11 when an environment or the cache is in use.";
 

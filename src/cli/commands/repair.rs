@@ -205,8 +205,11 @@ fn from(arguments: &RepairArguments, surroundings: &Surroundings) -> Result<Vec<
         let path = super::absolute(argument, &surroundings.current_dir);
         if !has_entries(&path) {
             let shown = crate::human::escape_os(path.as_os_str()).into_owned();
-            let text =
-                format!("`{shown}` does not look like a uv cache: it has no bucket such as `archive-v0`.");
+            let text = if path.is_dir() {
+                format!("`{shown}` does not look like a uv cache: it has no bucket such as `archive-v0`.")
+            } else {
+                format!("There is no directory at `{shown}` (--from).")
+            };
             return Err(Failure::message(USAGE, text));
         }
         from.push(path);

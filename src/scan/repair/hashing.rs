@@ -76,3 +76,19 @@ impl Hashing<'_> {
         Ok(Compared { stat, same: found.is_ok_and(|found| found == *digest), hashed })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test needs some moment")]
+    fn a_digest_is_believed_for_ten_seconds_since_the_first_was_taken() {
+        let (hashed, now) = (Hashed::default(), Instant::now());
+        assert!(!hashed.lately(now), "none was taken");
+        hashed.begin(now);
+        hashed.begin(now + LATELY);
+        assert!(hashed.lately(now) && hashed.lately(now + LATELY / 2));
+        assert!(!hashed.lately(now + LATELY));
+    }
+}

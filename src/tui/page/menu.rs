@@ -22,7 +22,7 @@ pub(super) fn document(model: &Model, menu: &Menu, width: usize) -> Document {
     match menu {
         Menu::Relink(paths) => {
             "relink".clone_into(&mut document.title);
-            paragraph(&mut document, &format!("How {} is linked:", of(paths)), Role::Text, width);
+            paragraph(&mut document, &format!("Link modes for {}:", of(paths)), Role::Text, width);
             gap(&mut document);
             let clones = model.snapshot().cache.reflinks;
             for mode in Mode::ALL {

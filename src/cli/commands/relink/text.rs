@@ -32,11 +32,11 @@ pub(super) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Re
     }
     kept(plan, view, writer)?;
     let totals = plan.totals;
-    if plan.relinks.is_empty() {
-        return writeln!(writer, "{}", view.wrapped("There is nothing to relink."));
-    }
     for warning in &plan.warnings {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(warning))))?;
+    }
+    if plan.relinks.is_empty() {
+        return writeln!(writer, "{}", view.wrapped("There is nothing to relink."));
     }
     let headline = format!(
         "{}, {}: {}.",
@@ -90,10 +90,12 @@ fn kept(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
         let all = names.len();
         names.sort();
         names.dedup();
+        // Several environments may have the same distribution.
+        let more = if names.len() == all { "more" } else { "more names" };
         let shown = if view.verbose { names.len() } else { names.len().min(5) };
         let mut shown: Vec<String> = names.drain(..shown).collect();
         if !names.is_empty() {
-            shown.push(format!("{} more", human::count(names.len() as u64)));
+            shown.push(format!("{} {more}", human::count(names.len() as u64)));
         }
         let line = format!(
             "{} stay{}: {} ({})",

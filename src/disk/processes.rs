@@ -14,8 +14,8 @@ pub fn visible() -> bool {
     if !cfg!(target_os = "linux") {
         return cfg!(windows);
     }
-    // Mounted with `hidepid=2` it shows everybody their own processes only, and the first is root's (proc(5)).
-    std::fs::read_link("/proc/self/exe").is_ok() && std::path::Path::new("/proc/1").exists()
+    // Mounted with `hidepid` it shows everybody their own processes only, and the first is root's (proc(5)).
+    std::fs::read_link("/proc/self/exe").is_ok() && std::fs::read("/proc/1/cmdline").is_ok()
 }
 
 /// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere

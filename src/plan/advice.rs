@@ -44,7 +44,8 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     let mut all = Vec::new();
     if !missing.is_empty() {
         let command = Command::new(["cachetui", "repair"], missing.iter().map(root).collect());
-        let text = "What is missing in an environment comes back from a cache that has it; of the rest the commands are named:";
+        let text = "What is missing in an environment comes back from a cache that has it; of the rest the commands are \
+            named:";
         all.push(Advice { text, commands: vec![command], keepers: Vec::new() });
     }
     if !keepers.is_empty() {

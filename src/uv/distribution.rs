@@ -82,7 +82,7 @@ pub fn script_names(entry_points: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a file is one that Python makes anew whenever it likes, from the module beside it.
 pub fn is_compiled(path: &str) -> bool {
-    path.strip_suffix(".pyc").is_some()
+    path.strip_suffix(".pyc").is_some() && path.rsplit('/').nth(1) == Some("__pycache__")
 }
 
 /// Whether a row of `RECORD` is about a file that an installer or Python writes for one environment alone: [`is_private`], but
@@ -97,7 +97,7 @@ pub fn is_private_row(path: &str, digest: Option<&[u8; 32]>) -> bool {
 /// `path` is relative to site-packages, with `/` between its components. Other `.json` files in a `.dist-info` came with
 /// the wheel and are not private.
 pub fn is_private(path: &str) -> bool {
-    if path.strip_suffix(".pyc").is_some() && path.rsplit('/').nth(1) == Some("__pycache__") {
+    if is_compiled(path) {
         return true;
     }
     // uv copies every file of that name, wherever it lies (uv 0.13.8; bleach 6.4.0 has one in its `_vendor`).

@@ -209,8 +209,9 @@ mod tests {
 
         std::fs::write(&path, "good").unwrap();
         let source = look();
-        std::fs::remove_file(&path).unwrap();
-        write_new(&path, b"good", 0o644).unwrap();
+        let other = directory.path().join("other");
+        write_new(&other, b"good", 0o644).unwrap();
+        std::fs::rename(&other, &path).unwrap();
         assert!(source.file().is_err(), "it is another file");
     }
 }

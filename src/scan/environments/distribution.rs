@@ -40,6 +40,8 @@ struct Row {
     path: PathBuf,
     /// Whether uv keeps it private, by its name.
     private: bool,
+    /// Whether Python makes it anew whenever it likes.
+    compiled: bool,
     digest: Option<[u8; 32]>,
     size: Option<u64>,
 }
@@ -126,7 +128,8 @@ impl Examination<'_> {
             };
             let private = names::is_private_row(&row.path, row.digest.as_ref())
                 || row.digest.is_none() && row.path.ends_with("/RECORD");
-            rows.push(Row { path, private, digest: row.digest, size: row.size });
+            let compiled = names::is_compiled(&row.path);
+            rows.push(Row { path, private, compiled, digest: row.digest, size: row.size });
         }
         (rows, unreadable)
     }
@@ -225,8 +228,7 @@ impl Examination<'_> {
             return None;
         }
         let changed = self.changed(row, &loose.stat);
-        if changed && row.path.extension().is_some_and(|extension| extension == "pyc") {
-            // Python has compiled the module anew.
+        if changed && row.compiled {
             files.private += 1;
             return None;
         }

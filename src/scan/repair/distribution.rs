@@ -148,7 +148,7 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
         };
         // What the wheel brings compiled is linked like the rest; what is missing of it Python makes.
         let compiled = names::is_compiled(&row.path);
-        if compiled && row.digest.is_none() {
+        if row.digest.is_none() && row.path.strip_suffix(".pyc").is_some() {
             continue;
         }
         let mut add = |lies, why, target| {

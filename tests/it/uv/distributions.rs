@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::ffi::OsStr;
 
 use cachetui::uv::distribution::{
-    DirectUrl, WheelFilename, compare_versions, installer, is_private, metadata_name_version, normalize,
-    parse_dist_info, same_version, wheel_tags,
+    DirectUrl, WheelFilename, compare_versions, installer, is_compiled, is_private, is_private_row,
+    metadata_name_version, normalize, parse_dist_info, same_version, script_names, wheel_tags,
 };
 
 #[test]
@@ -162,4 +162,21 @@ fn files_that_installers_write_are_private() {
     ] {
         assert!(!is_private(path), "`{path}`");
     }
+}
+
+#[test]
+fn what_a_wheel_brings_compiled_is_known_by_its_digest() {
+    let (compiled, digest) = ("numpy/__pycache__/core.cpython-310.pyc", Some(&[7; 32]));
+    assert!(is_compiled(compiled) && is_private_row(compiled, None) && !is_private_row(compiled, digest));
+    // Without a module beside it nobody can make it anew.
+    assert!(!is_compiled("closed/core.pyc") && !is_private_row("closed/core.pyc", digest));
+    assert!(is_private_row("numpy-2.2.6.dist-info/RECORD", digest));
+}
+
+#[test]
+fn the_names_of_generated_scripts_are_those_of_two_sections() {
+    let text = "# generated\n[console_scripts]\nflask = flask.cli:main\n ; no = more\nf2py=numpy.f2py:main [extra]\n\n\
+                [gui_scripts]\nwindow = app:run\n[flask.commands]\nother = a:b\n[broken\nflask2 = c:d\n";
+    assert_eq!(script_names(text).collect::<Vec<_>>(), ["flask", "f2py", "window"]);
+    assert_eq!(script_names("name = outside").count(), 0);
 }

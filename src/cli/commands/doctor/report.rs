@@ -156,8 +156,9 @@ fn symlinked() -> Remark {
         kind: "symlinked",
         fault: false,
         text: "Files are symlinks into the cache.".to_owned(),
-        cost: "Little space, a block for each on most filesystems. But `uv cache prune` and `uv cache clean` do not know of environments: they may remove what \
-            these lead to, and the environments then break without uv noticing."
+        cost: "Little space, a block for each on most filesystems. But `uv cache prune` and `uv cache clean` do not \
+            know of environments: they may remove what these lead to, and the environments then break without uv \
+            noticing."
             .to_owned(),
         advice: "Before the cache is pruned, look at `cachetui list --state protected`. Where hardlinks or clones work, they \
             take no more space and survive: `cachetui relink ENV --link-mode hardlink`."

@@ -147,7 +147,7 @@ fn copies_become_hardlinks_by_hand() {
     let environment = ground.install("project", "copy");
     let mut session = ground.open(&ground.sandbox.cache(), (80, 24));
     session.press("2", "environments 1");
-    let text = session.press("L", "How ");
+    let text = session.press("L", "Link modes for");
     assert!(text.contains("Is the cache's own file"), "{text}");
     session.press("j\r", "plan to relink");
     let text = do_it(&mut session, &ground, "what was linked anew");
@@ -222,7 +222,7 @@ fn whoever_holds_the_lock_is_named_waited_for_and_the_wait_can_be_stopped() {
     let before = ground.trees();
     let mut session = ground.open(&ground.sandbox.cache(), (120, 40));
     session.press("2", "environments 1");
-    session.press("L", "How ");
+    session.press("L", "Link modes for");
     session.press("j\r", "plan to relink");
     session.press("D", "carry out the plan?");
     let text = session.press("y", "waits for the lock");

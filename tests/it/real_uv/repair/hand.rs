@@ -168,6 +168,9 @@ fn it_is_said_what_is_missing_in_the_question_itself() {
     let said = ends(&mut repair(&sandbox, "cache", &[]), 2);
     assert!(said.contains("--all"), "{said}");
     let said = ends(&mut repair(&sandbox, "cache", &["--all", "--from", "/nowhere"]), 2);
+    assert!(said.contains("There is no directory"), "{said}");
+    let roots = sandbox.roots();
+    let said = ends(&mut repair(&sandbox, "cache", &["--all", "--from", roots.to_str().unwrap()]), 2);
     assert!(said.contains("does not look like a uv cache"), "{said}");
     std::fs::remove_file(site(&environment).join("demo_b/__init__.py")).unwrap();
     let said = ends(&mut repair(&sandbox, "cache", &["--all"]), 2);

@@ -127,14 +127,10 @@ fn left(mut edited: Vec<(String, u64)>) -> Option<String> {
     if edited.len() > NAMES {
         names.push(format!("{} more", edited.len() - NAMES));
     }
-    let (verb, are) = if files == 1 { ("differs", "is") } else { ("differ", "are") };
-    let files = human::counted(files, "file", "files");
+    let files = human::counted(files, "file differs", "files differ");
     let names = human::list(&names);
     (!edited.is_empty()).then(|| {
-        format!(
-            "{files} of {names} {verb} from RECORD, as what was edited, and {are} left as before; `cachetui verify ENV` \
-             lists such."
-        )
+        format!("{files} from RECORD and will stay so, in {names}: `cachetui verify ENV` lists them.")
     })
 }
 

@@ -206,7 +206,7 @@ impl Verifier<'_> {
             }
             let full = environment.path.join(&relative);
             // Python makes it anew where it is missing or old; a symlink that leads nowhere was made by an installer.
-            if names::is_compiled(&row.path) && !leads_nowhere(&full) {
+            if names::is_compiled(&row.path) && !dangles(&full) {
                 continue;
             }
             let Some(compared) = self.compare(&full, true, &row, state) else { continue };
@@ -315,7 +315,7 @@ impl Verifier<'_> {
 }
 
 /// Whether there is a symlink that leads nowhere.
-fn leads_nowhere(path: &Path) -> bool {
+fn dangles(path: &Path) -> bool {
     FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink) && FileStat::following(path).is_err()
 }
 

@@ -101,7 +101,7 @@ impl Ground {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cachetui"));
         command.args(arguments).arg("--cache-dir").arg(self.cache()).arg("--root").arg(self.path("code"));
-        if arguments[0] == "prune" {
+        if arguments[0] == "prune" && !arguments.contains(&"--grace") {
             command.args(["--grace", "0h"]);
         }
         command
@@ -309,6 +309,29 @@ fn what_an_environment_reaches_by_symlink_stays_even_when_it_is_named() {
     let unknown = ground.run(&["prune", "demo-x", "--yes"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.stderr.contains("No entry is called `demo-x`"), "{}", unknown.stderr);
+}
+
+#[test]
+fn what_goes_into_the_trash_is_said_to_come_back_later_and_what_is_young_has_a_way_out() {
+    let ground = Ground::new();
+    let now = ground.done(&["prune", "demo-a", "--dry-run"]).stdout;
+    let later = ground.done(&["prune", "demo-a", "--dry-run", "--trash"]).stdout;
+    assert!(now.contains(" now: ") && !now.contains("trash"), "{now}");
+    assert!(later.contains("once the trash is emptied: ") && !later.contains(" now: "), "{later}");
+    let young = ground.done(&["prune", "--grace", "9999w"]).stdout;
+    assert!(young.contains("Nothing can go yet") && young.contains("--grace 0h"), "{young}");
+}
+
+#[test]
+fn to_do_it_without_saying_what_is_refused() {
+    let ground = Ground::new();
+    let (before, plan) = (ground.listing(), ground.path("plan.json"));
+    for how in [&["--yes"][..], &["--trash"], &["--save", plan.to_str().unwrap()]] {
+        let told = ground.run(&[&["prune"], how].concat());
+        assert!(told.code == 2 && told.stderr.contains("Nothing was chosen"), "{how:?}: {}", told.text());
+    }
+    assert!(!plan.exists());
+    assert_eq!(ground.listing(), before);
 }
 
 #[test]

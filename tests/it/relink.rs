@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cachetui::apply::relink::{RelinkOutcome, relink};
+use cachetui::apply::relink::{Change, RelinkOutcome, relink};
 use cachetui::apply::report::State;
 use cachetui::control::{Cancel, Progress};
 use cachetui::disk::FileStat;
@@ -47,9 +47,23 @@ fn what_was_edited_is_named_in_the_plan() {
     for mode in [Mode::Copy, Mode::Hardlink] {
         let plan = requested(&snapshot, mode, &[&name]);
         let said = plan.warnings.last().unwrap();
-        assert!(said.contains(&name) && said.contains("differ from RECORD"), "{said}");
+        assert!(said.contains(&name) && said.contains("from RECORD and will stay so"), "{said}");
     }
     assert!(!before.iter().any(|text| text.contains(&name)), "{before:?}");
+}
+
+#[test]
+fn what_came_of_it_says_in_which_direction_the_bytes_went() {
+    let said = |predicted: i64, measured: i64| {
+        let why = (predicted != measured).then(|| "why".to_owned());
+        Change { predicted: predicted << 20, measured: Some(measured << 20), why }.sentence()
+    };
+    assert_eq!(said(16, 16), "16.0 MiB were given back, as planned.");
+    assert_eq!(said(16, 8), "8.0 MiB were given back, where 16.0 MiB were planned: why.");
+    assert_eq!(said(16, -8), "8.0 MiB were taken, where 16.0 MiB to be given back were planned: why.");
+    assert_eq!(said(16, 0), "Nothing was given back, where 16.0 MiB to be given back were planned: why.");
+    assert_eq!(said(-16, 8), "8.0 MiB were given back, where 16.0 MiB to be taken were planned: why.");
+    assert_eq!(said(0, -8), "8.0 MiB were taken, where nothing was planned: why.");
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn marked_entries_become_a_plan_that_is_asked_for_before_it_is_done() {
     assert!(begun(&screen).is_none(), "the safe answer has the focus");
     assert!(screen.text().contains("Nothing was changed"));
     screen.press("Dy");
+    assert!(!screen.text().contains("Nothing was changed"), "that is no longer so");
     let plan = begun(&screen).expect("the answer was yes");
     assert_eq!(plan.steps.len(), 2);
     assert_eq!(plan.steps[0].name.as_deref(), Some("torch"));

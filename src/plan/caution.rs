@@ -67,12 +67,15 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     let known = |class| matches!(class, Class::Named | Class::CachedEnvironments | Class::OrphanedCentral);
     let counts = |step: &&Step| !known(step.class) && step.action != Action::RemoveObjects;
     let bytes: u64 = plan.steps.iter().filter(counts).map(|step| step.bytes.disk).sum();
-    let all: u64 = snapshot.entries.iter().map(|entry| entry.disk).sum();
+    // A step takes the pointers along.
+    let pointers = snapshot.pointers.iter().filter(|pointer| pointer.entry.is_some());
+    let all = snapshot.entries.iter().map(|entry| entry.disk).sum::<u64>()
+        + pointers.map(|pointer| pointer.print.disk).sum::<u64>();
     if bytes > all / 2 {
         cautions.push(Caution {
             allowance: Allowance::Most,
             text: format!(
-                "More than half of the cache would go: {} of {}.",
+                "More than half of the cache would go: {}, where all entries with their pointers take {}.",
                 human::bytes(bytes),
                 human::bytes(all)
             ),

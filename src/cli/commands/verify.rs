@@ -21,9 +21,12 @@ use crate::control::Counts;
 use crate::disk::walk;
 use crate::human;
 use crate::plan;
-use crate::scan::verify::{Finding, Verdict, Verified, Wanted, verify};
-use crate::snapshot::{Snapshot, What};
+use crate::scan::verify::{Fault, Finding, Verdict, Verified, Wanted, verify};
+use crate::snapshot::{EntryIndex, EnvironmentIndex, Snapshot, What};
 use crate::worker;
+
+/// How many files of one distribution are listed that are damaged alike.
+const ALIKE: usize = 10;
 
 /// Compares what the arguments name with what its `RECORD`s say.
 pub fn run(
@@ -107,7 +110,7 @@ fn environments(
     argument: &OsString,
     what: &What,
     surroundings: &Surroundings,
-) -> Result<Vec<crate::snapshot::EnvironmentIndex>, Failure> {
+) -> Result<Vec<EnvironmentIndex>, Failure> {
     let path = PathBuf::from(argument);
     let found = super::environments(snapshot, std::slice::from_ref(&path), &surroundings.current_dir);
     let is_path = path.is_absolute() || path.components().count() > 1 || path.is_dir();
@@ -172,8 +175,18 @@ fn print(
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let of = |verdict| verified.findings.iter().filter(move |finding| finding.verdict == verdict);
-    for finding in of(Verdict::Damage) {
-        one(snapshot, finding, Paint::Bad, view, writer)?;
+    let mut damage: Vec<&Finding> = of(Verdict::Damage).collect();
+    damage.sort_by(|a, b| kind(a).cmp(&kind(b)));
+    for alike in damage.chunk_by(|a, b| kind(a) == kind(b)) {
+        let shown = if view.verbose { alike.len() } else { alike.len().min(ALIKE) };
+        for finding in &alike[..shown] {
+            one(snapshot, finding, Paint::Bad, view, writer)?;
+        }
+        if let Some(finding) = alike.get(shown) {
+            let more = human::counted((alike.len() - shown) as u64, "more file", "more files");
+            let name = human::escape(&finding.name);
+            writeln!(writer, "  and {more} of {name} {}; `-v` lists all", finding.fault.word())?;
+        }
     }
     let own = of(Verdict::Wheel).count() as u64;
     if view.verbose {
@@ -225,6 +238,12 @@ fn print(
         }
     }
     Ok(())
+}
+
+/// What findings have in common of which naming a few is enough: the place, the distribution, and what is wrong.
+fn kind(finding: &Finding) -> (Option<EnvironmentIndex>, &str, &str, Option<EntryIndex>, Fault) {
+    let place = finding.places.first().and_then(|place| place.environment);
+    (place, &finding.name, &finding.version, finding.entry, finding.fault)
 }
 
 fn one(

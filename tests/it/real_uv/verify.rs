@@ -158,6 +158,31 @@ fn a_record_that_was_wrong_from_the_start_is_the_wheels_own_fault_once_a_second_
 }
 
 #[test]
+fn ten_files_that_are_damaged_alike_are_listed_and_the_rest_counted() {
+    let Some(ground) = Ground::new() else { return };
+    let links = ground.sandbox.path("wheels");
+    let many = Wheel::new("many", "1.0");
+    (0..30).fold(many, |wheel, number| wheel.file(&format!("many/part{number:02}.py"), "")).save(&links);
+    let arguments = ["--no-index", "--find-links", links.to_str().unwrap(), "many"];
+    let environment = ground.sandbox.install("project", "copy", &arguments);
+    for number in 0..25 {
+        std::fs::remove_file(site(&environment).join(format!("many/part{number:02}.py"))).unwrap();
+    }
+    std::fs::write(site(&environment).join("many/part10.py"), "edited\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let output = ground.sandbox.cachetui(&["verify"]).args(arguments).arg(&environment).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let count = |text: &str, word: &str| text.lines().filter(|line| line.starts_with(word)).count();
+    let text = run(&[]);
+    assert_eq!((count(&text, "missing "), count(&text, "edited ")), (10, 1), "{text}");
+    assert!(text.contains("\n  and 14 more files of many missing; `-v` lists all\n"), "{text}");
+    assert!(text.contains(": 25 are damaged."), "{text}");
+    let text = run(&["-v"]);
+    assert_eq!((count(&text, "missing "), text.contains("more file")), (24, false), "{text}");
+}
+
+#[test]
 fn people_read_what_is_damaged_and_what_was_asked_for_in_vain() {
     let Some(ground) = Ground::new() else { return };
     let environment = ground.install("project", "hardlink");

@@ -1,9 +1,12 @@
 //! What was asked for and is kept, and why.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::At;
+use crate::human;
 
 /// Something that was asked for and is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +103,42 @@ pub enum KeptBecause {
     InCache,
 }
 
+/// What is kept by reason, as `4 too young, 1 held by somebody unknown`; empty where nothing is.
+pub fn kept_in_short(kept: &[Kept]) -> String {
+    let mut counts: BTreeMap<(u8, &str), u64> = BTreeMap::new();
+    for kept in kept {
+        *counts.entry(kept.because.in_short()).or_default() += 1;
+    }
+    let parts = counts.into_iter().map(|((_, word), number)| format!("{} {word}", human::count(number)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
 impl KeptBecause {
+    /// The reason in a few words that go with a number, and its place in the order in which reasons are told.
+    pub fn in_short(&self) -> (u8, &'static str) {
+        match self {
+            Self::Protected { .. } => (0, "reached by symlinks"),
+            Self::Used { .. } => (1, "used"),
+            Self::HeldElsewhere { .. } => (2, "held by somebody unknown"),
+            Self::Doubt | Self::ReadFailed | Self::UnclearPointer => (3, "in doubt"),
+            Self::Unknown => (5, "of unknown kind"),
+            Self::Young { .. } => (6, "too young"),
+            Self::Recent { .. } => (7, "used recently"),
+            Self::Pinned => (8, "locked"),
+            Self::Running { .. } => (9, "running"),
+            Self::Project { .. } => (18, "of projects"),
+            Self::ProjectUnknown { .. } => (19, "of projects nobody knows"),
+            Self::WithinBudget => (10, "within the limit"),
+            Self::AlreadySo { .. } => (11, "already so"),
+            Self::NoEntry => (12, "not from here"),
+            Self::Editable => (13, "editable"),
+            Self::Broken => (14, "broken"),
+            Self::Unread => (15, "unread"),
+            Self::OtherFilesystem => (16, "elsewhere"),
+            Self::InCache => (17, "in the cache"),
+        }
+    }
+
     /// The reason as a sentence. Not escaped.
     pub fn sentence(&self) -> String {
         let named = |environments: &[At]| match environments {
@@ -127,8 +165,8 @@ impl KeptBecause {
             }
             Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
             Self::Unknown => "it is not known what it is".to_owned(),
-            Self::Young { changed } => format!("changed {changed:.0}, too recently"),
-            Self::Recent { used } => format!("last used {used:.0}, too recently"),
+            Self::Young { changed } => format!("changed too recently, on {}", moment(*changed)),
+            Self::Recent { used } => format!("used too recently, on {}", moment(*used)),
             Self::Pinned => "a lock file needs it".to_owned(),
             Self::Running { processes } => match processes.as_slice() {
                 [one] => format!("process {one} runs in it"),
@@ -157,4 +195,8 @@ impl KeptBecause {
             Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
         }
     }
+}
+
+fn moment(time: Timestamp) -> impl std::fmt::Display {
+    time.strftime("%Y-%m-%d at %H:%M:%S UTC")
 }

@@ -7,6 +7,7 @@
 //! │ column headings                     ││                       │
 //! │ rows                                ││                       │
 //! ╰─────────────────────────────────────╯╰───────────────────────╯
+//!  note     in the view of the plan, where no detail is beside it: the row's reason, whole
 //!  status   marks and their bytes, or what just happened
 //!  footer   the keys that are valid now
 //! ```
@@ -22,6 +23,8 @@ use super::model::{Model, Pane, View};
 pub(super) const LEAST_WIDTH: u16 = 20;
 /// The least height in which anything is shown, in cells.
 pub(super) const LEAST_HEIGHT: u16 = 5;
+/// The height of the note below the list, in cells.
+const NOTE: u16 = 3;
 /// From this width on the detail stands beside the list. Environments have long paths and many columns.
 fn wide(view: View) -> u16 {
     match view {
@@ -50,8 +53,12 @@ pub(super) struct Layout {
     pub body: Rect,
     /// The list, unless the detail has taken its place.
     pub list: Option<Area>,
+    /// Below it, what a column of the row under the cursor had no room for.
+    pub note: Option<Rect>,
     /// The detail, when it is on the screen.
     pub detail: Option<Area>,
+    /// Where the list is when the detail has taken its place.
+    behind: Option<Area>,
     /// The status line.
     pub status: Option<Rect>,
     /// The last line.
@@ -89,10 +96,17 @@ impl Layout {
             let (left, right) = (width - beside, beside);
             layout.list = Some(layout.area(Rect { width: left, ..layout.body }));
             layout.detail = Some(layout.area(Rect { x: left, width: right, ..layout.body }));
-        } else if model.pane == Pane::Detail {
-            layout.detail = Some(layout.area(layout.body));
         } else {
-            layout.list = Some(layout.area(layout.body));
+            // The view of the plan tells why in sentences.
+            let note = if model.view == View::Plan && height >= 20 { NOTE } else { 0 };
+            let list = Rect { height: layout.body.height - note, ..layout.body };
+            if model.pane == Pane::Detail {
+                layout.detail = Some(layout.area(layout.body));
+                layout.behind = Some(layout.area(list));
+            } else {
+                layout.list = Some(layout.area(list));
+                layout.note = (note > 0).then(|| Rect { y: list.bottom(), height: note, ..list });
+            }
         }
         layout
     }
@@ -113,7 +127,7 @@ impl Layout {
 
     /// Where the list's rows are, below their headings; of the last list that was on the screen, or would be.
     pub(super) fn rows(&self) -> Option<Rect> {
-        let list = self.list.or(self.detail)?.inner;
+        let list = self.list.or(self.behind)?.inner;
         Some(Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list })
     }
 

@@ -52,6 +52,9 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
         if let Some(area) = layout.list {
             list::list(model, buffer, area, &layout);
         }
+        if let Some(area) = layout.note.filter(|_| model.layers.is_empty()) {
+            list::note(model, buffer, area);
+        }
         if let Some(area) = layout.detail {
             let focused = model.pane == Pane::Detail && model.layers.is_empty();
             page::page(model, &model.detail, buffer, area, &layout, focused);

@@ -147,14 +147,14 @@ fn print_one(
     if let Some(entry) = item.entry {
         writeln!(writer, "  stored as {}", words::key(snapshot.entry(entry)))?;
     }
-    writeln!(
-        writer,
-        "  {} on disk in {} · {} shared with others · deleting it gives back {}",
+    let sizes = format!(
+        "{} on disk in {} · {} shared with others · deleting it gives back {}",
         human::bytes(item.disk),
         human::counted(item.files, "file", "files"),
         human::bytes(item.shared),
         words::reclaimable_in_words(alone),
-    )?;
+    );
+    writeln!(writer, "{}", view.indented(&sizes, 2))?;
     if item.copied > 0 {
         writeln!(writer, "  {} of copies the cache holds too", human::bytes(item.copied))?;
     }

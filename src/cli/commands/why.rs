@@ -168,7 +168,7 @@ fn print_facts(
     let entry = snapshot.entry(index);
     let mut fact = |key: &str, value: String| -> io::Result<()> {
         let key = view.painted(Paint::Faint, &format!("{key:<11}"));
-        writeln!(writer, "  {key} {value}")
+        writeln!(writer, "  {key} {}", view.behind(&value, 14))
     };
     let tags: Vec<String> = entry.tags.iter().map(|tag| human::escape(tag).into_owned()).collect();
     let tags = if tags.is_empty() { String::new() } else { format!(" · {}", tags.join(" ")) };

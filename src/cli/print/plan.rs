@@ -110,57 +110,37 @@ fn at_least(bytes: u64, certainty: Certainty) -> String {
     }
 }
 
-/// Why something is kept, with its place in the order in which reasons are told: at length, with what would change that,
-/// and in a word or two.
-fn because(kept: &KeptBecause) -> (u8, &'static str, &'static str) {
+/// Why something is kept, with what would change that.
+fn because(kept: &KeptBecause) -> &'static str {
     match kept {
-        KeptBecause::Protected { .. } => {
-            (0, "reached by symlinks of environments, which would break", "reached by symlinks")
+        KeptBecause::Protected { .. } => "reached by symlinks of environments, which would break",
+        KeptBecause::Used { .. } => "used by environments",
+        KeptBecause::HeldElsewhere { .. } => {
+            "held by somebody who was not found; `--root DIR` searches one more place"
         }
-        KeptBecause::Used { .. } => (1, "used by environments", "used"),
-        KeptBecause::HeldElsewhere { .. } => (
-            2,
-            "held by somebody who was not found; `--root DIR` searches one more place",
-            "held by somebody unknown",
-        ),
-        KeptBecause::Doubt => (3, "in doubt: something that may use them could not be read", "in doubt"),
-        KeptBecause::ReadFailed => (
-            3,
-            "in doubt: an error kept them, or something that may use them or lead to them, from being read",
-            "in doubt",
-        ),
-        KeptBecause::UnclearPointer => (3, "in doubt: a pointer could not be understood", "in doubt"),
-        KeptBecause::Unknown => (5, "of a kind that nobody knows", "of unknown kind"),
-        KeptBecause::Young { .. } => (6, "changed too recently; `--grace 0h` takes them too", "too young"),
-        KeptBecause::Recent { .. } => (7, "used more recently than `--older-than` says", "used recently"),
-        KeptBecause::Pinned => (8, "needed by a lock file", "locked"),
-        KeptBecause::Running { .. } => (9, "in use by running processes", "running"),
-        KeptBecause::Project { .. } => (18, "environments of projects that are there", "of projects"),
-        KeptBecause::ProjectUnknown { .. } => (
-            19,
-            "environments of which nobody can tell whether their projects are gone",
-            "of projects nobody knows",
-        ),
-        KeptBecause::WithinBudget => (10, "not needed to keep within the limit", "within the limit"),
-        KeptBecause::AlreadySo { .. } => (11, "linked so already", "already so"),
-        KeptBecause::NoEntry => (12, "not from this cache", "not from here"),
-        KeptBecause::Editable => (13, "installed editable", "editable"),
-        KeptBecause::Broken => (14, "broken; repair them first", "broken"),
-        KeptBecause::Unread => (15, "not readable", "unread"),
-        KeptBecause::OtherFilesystem => (16, "on another filesystem than the cache", "elsewhere"),
-        KeptBecause::InCache => (17, "environments of the cache's own", "in the cache"),
+        KeptBecause::Doubt => "in doubt: something that may use them could not be read",
+        KeptBecause::ReadFailed => {
+            "in doubt: an error kept them, or something that may use them or lead to them, from being read"
+        }
+        KeptBecause::UnclearPointer => "in doubt: a pointer could not be understood",
+        KeptBecause::Unknown => "of a kind that nobody knows",
+        KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
+        KeptBecause::Recent { .. } => "used more recently than `--older-than` says",
+        KeptBecause::Pinned => "needed by a lock file",
+        KeptBecause::Running { .. } => "in use by running processes",
+        KeptBecause::Project { .. } => "environments of projects that are there",
+        KeptBecause::ProjectUnknown { .. } => {
+            "environments of which nobody can tell whether their projects are gone"
+        }
+        KeptBecause::WithinBudget => "not needed to keep within the limit",
+        KeptBecause::AlreadySo { .. } => "linked so already",
+        KeptBecause::NoEntry => "not from this cache",
+        KeptBecause::Editable => "installed editable",
+        KeptBecause::Broken => "broken; repair them first",
+        KeptBecause::Unread => "not readable",
+        KeptBecause::OtherFilesystem => "on another filesystem than the cache",
+        KeptBecause::InCache => "environments of the cache's own",
     }
-}
-
-/// What is kept by reason, as `4 too young, 1 held by somebody unknown`.
-pub(in crate::cli) fn kept_in_short(kept: &[Kept]) -> String {
-    let mut counts: BTreeMap<(u8, &str), u64> = BTreeMap::new();
-    for kept in kept {
-        let (rank, _, word) = because(&kept.because);
-        *counts.entry((rank, word)).or_default() += 1;
-    }
-    let parts = counts.into_iter().map(|((_, word), number)| format!("{} {word}", human::count(number)));
-    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
@@ -176,12 +156,12 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "{}", view.painted(Paint::Strong, &heading))?;
     let mut reasons: BTreeMap<(u8, &str), Vec<&Kept>> = BTreeMap::new();
     for kept in kept {
-        let (rank, words, _) = because(&kept.because);
-        reasons.entry((rank, words)).or_default().push(kept);
+        let (rank, _) = kept.because.in_short();
+        reasons.entry((rank, because(&kept.because))).or_default().push(kept);
     }
     for ((_, words), these) in reasons {
         let text = format!("{} {words}", human::count(these.len() as u64));
-        writeln!(writer, "{}", indented(&text, 2, view))?;
+        writeln!(writer, "{}", view.indented(&text, 2))?;
         let shown = &these[..if view.verbose { these.len() } else { these.len().min(NAMES) }];
         let rest = these.len() - shown.len();
         let more = format!("{} more", human::count(rest as u64));
@@ -197,7 +177,7 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
             lines.extend((rest > 0).then(|| format!("and {more}")));
         }
         for line in lines {
-            writeln!(writer, "{}", view.painted(Paint::Faint, &indented(&line, 4, view)))?;
+            writeln!(writer, "{}", view.painted(Paint::Faint, &view.indented(&line, 4)))?;
         }
     }
     writeln!(writer)
@@ -206,15 +186,6 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
 fn title(kept: &Kept) -> String {
     let version = human::escape(kept.version.as_deref().unwrap_or_default());
     format!("{} {version}", name(kept.name.as_deref(), &kept.at)).trim_end().to_owned()
-}
-
-/// A paragraph that stands `indent` spaces in.
-pub(in crate::cli) fn indented(text: &str, indent: usize, view: &View) -> String {
-    let mut narrow = view.clone();
-    narrow.columns = view.columns.map(|columns| columns.saturating_sub(indent).max(20));
-    let space = " ".repeat(indent);
-    let lines: Vec<String> = narrow.wrapped(text).lines().map(|line| format!("{space}{line}")).collect();
-    lines.join("\n")
 }
 
 /// What goes, in a few words, as `3 entries and 1 bucket`.
@@ -305,7 +276,7 @@ pub(in crate::cli) fn report(
             })
     {
         let text = told(plan, outcome);
-        writeln!(writer, "{}", view.painted(paint, &indented(&text, 0, view)))?;
+        writeln!(writer, "{}", view.painted(paint, &view.wrapped(&text)))?;
     }
     let done = report.count(State::Done);
     let text = format!("Removed {} of {}.", human::count(done as u64), human::count(plan.steps.len() as u64));

@@ -87,6 +87,19 @@ impl View {
         wrapped
     }
 
+    /// The same for a paragraph that stands `indent` spaces in.
+    pub fn indented(&self, text: &str, indent: usize) -> String {
+        let space = " ".repeat(indent);
+        format!("{space}{}", self.behind(text, indent))
+    }
+
+    /// The same for a paragraph whose first line follows what takes `indent` cells; the others stand below it.
+    pub fn behind(&self, text: &str, indent: usize) -> String {
+        let columns = self.columns.map(|columns| columns.saturating_sub(indent).max(20));
+        let narrow = Self { columns, ..self.clone() };
+        narrow.wrapped(text).replace('\n', &format!("\n{}", " ".repeat(indent)))
+    }
+
     /// A path for a person.
     pub fn path(&self, path: &Path) -> String {
         human::path(path, self.home.as_deref())

@@ -89,6 +89,21 @@ enum Classes {
     Known,
 }
 
+/// What a class would take.
+#[derive(Clone, Debug)]
+pub(in crate::tui) struct ClassSums {
+    pub(in crate::tui) totals: Totals,
+    /// What of it is kept, by reason; empty where nothing is.
+    pub(in crate::tui) kept: String,
+}
+
+impl ClassSums {
+    /// Whether there is nothing of the kind.
+    pub(in crate::tui) fn is_empty(&self) -> bool {
+        self.totals.steps == 0 && self.kept.is_empty()
+    }
+}
+
 /// What the view of the plan shows.
 #[derive(Clone, Debug, Default)]
 pub(in crate::tui) struct Planning {
@@ -98,8 +113,8 @@ pub(in crate::tui) struct Planning {
     made: Option<Made>,
     /// Steps that were taken out of it.
     excluded: HashSet<Planned>,
-    /// What each class would take, while there is no plan, and how much of it is kept.
-    pub classes: Vec<(Totals, usize)>,
+    /// What each class would take, while there is no plan.
+    pub classes: Vec<ClassSums>,
     state: Classes,
     /// The runs in the trash, oldest first.
     pub trash: Vec<Run>,
@@ -148,7 +163,7 @@ impl Planning {
         }
         let totals = |class| {
             let plan = plan::plan(snapshot, &Request::Prune(self.of_class(class)));
-            (plan.totals, plan.kept.len())
+            ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept) }
         };
         self.classes = Class::ALL.into_iter().map(totals).collect();
         self.state = Classes::Known;

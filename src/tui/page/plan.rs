@@ -63,7 +63,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
 /// What a row gives back, in bytes; nothing for what is about something else than bytes.
 pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u64> {
     match planning.rows.get(row)? {
-        Row::Class(class) => Some(planning.classes[*class].0.bytes.reclaimable),
+        Row::Class(class) => Some(planning.classes[*class].totals.bytes.reclaimable),
         Row::Step(step) => Some(planning.changes()?.steps[*step].bytes.reclaimable),
         Row::Relink(step) => Some(planning.changes()?.relinks[*step].bytes.reclaimable),
         Row::Mend(_) | Row::Link(_) | Row::Kept(_) | Row::Left(_) | Row::Run(_) => None,
@@ -74,13 +74,13 @@ pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u
 pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
     let why = match planning.rows.get(row) {
         Some(Row::Class(class)) => {
-            let (totals, kept) = &planning.classes[*class];
-            let number = match (totals.steps, kept) {
-                (0, 0) => "none".to_owned(),
-                (steps, 0) => human::count(steps),
-                (steps, kept) => format!("{}, {kept} kept", human::count(steps)),
+            let sums = &planning.classes[*class];
+            let number = match sums.totals.steps {
+                0 => "none".to_owned(),
+                steps => human::count(steps),
             };
-            Some(format!("{number}. {}", Class::ALL[*class].sentence()))
+            let kept = if sums.kept.is_empty() { String::new() } else { format!("; kept: {}", sums.kept) };
+            Some(format!("{number}{kept}. {}", Class::ALL[*class].sentence()))
         }
         Some(Row::Run(run)) => {
             let purging = planning.trash[*run].is_purging();

@@ -339,14 +339,11 @@ pub(super) fn open_row(model: &mut Model) -> bool {
     let Subject::Planned(planned) = model.subject() else { return false };
     let Some(class) = page::class_of(&planned) else { return false };
     let row = model.list().row().map(|row| row as usize);
-    let steps = match row.and_then(|row| model.facts.planning.rows.get(row)) {
-        Some(Row::Class(class)) => {
-            let (totals, kept) = &model.facts.planning.classes[*class];
-            totals.steps + *kept as u64
-        }
-        _ => 0,
+    let empty = match row.and_then(|row| model.facts.planning.rows.get(row)) {
+        Some(Row::Class(class)) => model.facts.planning.classes[*class].is_empty(),
+        _ => true,
     };
-    if steps == 0 {
+    if empty {
         return false;
     }
     plan_class(model, class);

@@ -7,7 +7,7 @@ use crate::human;
 use crate::tui::layout::{Area, Layout};
 use crate::tui::model::column::{self, Column, Placed};
 use crate::tui::model::{Model, Pane, View};
-use crate::tui::page::{empty, planned_title};
+use crate::tui::page::{empty, planned_name, planned_title, planned_why};
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
 use crate::tui::update::is_marked;
@@ -42,6 +42,21 @@ pub(super) fn list(model: &Model, buffer: &mut Buffer, area: Area, layout: &Layo
             let line = Rect { y: area.inner.y + at, height: 1, ..area.inner };
             paint(buffer, &model.settings.theme, line, &[piece(format!("  {words}"), Role::Dim)]);
         }
+    }
+}
+
+/// Draws what the row under the cursor is about and why it is there, whole.
+pub(super) fn note(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let Some(row) = model.list().row() else { return };
+    let planning = &model.facts.planning;
+    let (name, why) = (planned_name(planning, row as usize), planned_why(planning, row as usize));
+    let mut lines = text::wrap(&format!("{name}: {why}"), usize::from(area.width.saturating_sub(3)));
+    if lines.len() > usize::from(area.height) {
+        lines.truncate(usize::from(area.height));
+        lines.last_mut().expect("there is a line").push_str(model.settings.glyphs.ellipsis());
+    }
+    for (line, words) in area.rows().zip(lines) {
+        paint(buffer, &model.settings.theme, line, &[piece(format!(" {words}"), Role::Dim)]);
     }
 }
 

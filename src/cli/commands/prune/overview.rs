@@ -10,7 +10,7 @@ use crate::cli::print::json::{
 };
 use crate::cli::print::{Paint, View, plan as shown, words};
 use crate::human;
-use crate::plan::{Class, Plan, Prune, Request, plan};
+use crate::plan::{Class, Plan, Prune, Request, kept_in_short, plan};
 use crate::snapshot::Snapshot;
 
 /// Prints the kinds, what each would give back, and how to ask for it.
@@ -41,11 +41,11 @@ pub(super) fn print(
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
-        let text = match shown::kept_in_short(&plan.kept) {
+        let text = match kept_in_short(&plan.kept) {
             kept if kept.is_empty() => class.sentence().to_owned(),
             kept => format!("{} Kept: {kept}.", class.sentence()),
         };
-        writeln!(writer, "{}", view.painted(Paint::Faint, &shown::indented(&text, 4, view)))?;
+        writeln!(writer, "{}", view.painted(Paint::Faint, &view.indented(&text, 4)))?;
     }
     if view.quiet {
         return Ok(());

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::State;
 use crate::apply::repair::{LinkOutcome, RepairOutcome, RepairReport};
-use crate::cli::print::plan::indented;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::human;
 use crate::plan::repair::{Cause, Command, Left, LinkStep, RepairAction, RepairPlan, RepairStep};
@@ -152,7 +151,7 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
             [&left.name, &left.version].into_iter().filter_map(|it| it.as_deref()).collect();
         let title = if title.is_empty() { String::new() } else { format!("{}: ", title.join(" ")) };
         let text = format!("{}{}", human::escape(&title), human::escape(&left.reason));
-        writeln!(writer, "{}", indented(&text, 2, view))?;
+        writeln!(writer, "{}", view.indented(&text, 2))?;
         for file in left.files.iter().take(if view.verbose { usize::MAX } else { 0 }) {
             writeln!(writer, "    {}", human::escape(file.text()))?;
         }
@@ -162,7 +161,7 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
         writeln!(writer, "  and {more} more; `-v` lists all")?;
     }
     if let Some(warning) = group.lefts.iter().find_map(|left| left.warning.as_ref()) {
-        let text = indented(&human::escape(warning), 2, view);
+        let text = view.indented(&human::escape(warning), 2);
         writeln!(writer, "{}", view.painted(Paint::Notice, &text))?;
     }
     for command in &group.commands {

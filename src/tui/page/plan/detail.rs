@@ -67,7 +67,8 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
 }
 
 fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) {
-    let (totals, kept) = &model.facts.planning.classes[class];
+    let sums = &model.facts.planning.classes[class];
+    let totals = &sums.totals;
     let class = Class::ALL[class];
     paragraph(document, class.sentence(), Role::Text, width);
     gap(document);
@@ -83,14 +84,14 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
         fact(document, "held", &human::bytes(totals.bytes.held), Role::Held, width);
     }
     gap(document);
-    if *kept > 0 {
-        fact(document, "kept", &human::count(*kept as u64), Role::Held, width);
+    if !sums.kept.is_empty() {
+        fact(document, "kept", &sums.kept, Role::Held, width);
         gap(document);
     }
-    if totals.steps > 0 || *kept > 0 {
-        opens(model, document, "make the plan", Target::Plan(class));
-    } else {
+    if sums.is_empty() {
         paragraph(document, "There is nothing of the kind to be removed.", Role::Dim, width);
+    } else {
+        opens(model, document, "make the plan", Target::Plan(class));
     }
     scope(model, document, width);
 }

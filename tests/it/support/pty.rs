@@ -206,6 +206,14 @@ impl Session {
         modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
     }
 
+    /// Waits until the terminal does so, where that is not up to the program but to a console between them.
+    pub(crate) fn wait_until_cooked(&self) {
+        let begun = Instant::now();
+        while !self.is_cooked() && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Everything the program has written so far.
     pub(crate) fn raw(&self) -> &[u8] {
         &self.raw

@@ -48,6 +48,8 @@ fn all_views_are_drawn_and_keys_are_answered() {
         shows(&mut session, keys, texts);
     }
     session.send("q");
+    // Wine's console ends a moment after the last program in it.
+    session.wait_until_cooked();
     let end = session.end();
     assert_eq!((end.code, end.cooked), (0, true));
     assert!(renditions(&end.raw).iter().any(|parameters| parameters.contains(&32)), "in colours");

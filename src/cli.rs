@@ -19,6 +19,7 @@ pub mod surroundings;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::scan::Absent;
@@ -69,11 +70,11 @@ fn end(failure: &Failure, colour: bool) -> ExitCode {
 
 fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Write) -> Result<(), Failure> {
     let view = View::new(&arguments.look, surroundings);
-    let scan = |absent| {
-        let job = request::start(&arguments.places, absent, surroundings)?;
+    let scan = |absent, named: &[PathBuf]| {
+        let job = request::start(&arguments.places, named, absent, surroundings)?;
         progress::wait(&job, surroundings, view.quiet)
     };
-    let snapshot = || scan(Absent::Refused);
+    let snapshot = || scan(Absent::Refused, &[]);
     let interface = |places: &Places, surroundings: &Surroundings| match commands::tui::run(
         places,
         &arguments.look,
@@ -86,14 +87,19 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
     match arguments.command.as_ref().unwrap_or(&Command::Tui) {
         Command::Tui => interface(&arguments.places, surroundings),
         Command::Demo(arguments) => commands::demo::run(arguments, surroundings, &view, &interface, writer),
-        Command::List(arguments) => commands::list::run(&*snapshot()?, arguments, here, &view, writer),
+        Command::List(arguments) => {
+            let snapshot = scan(Absent::Refused, &arguments.filter.environments)?;
+            commands::list::run(&snapshot, arguments, here, &view, writer)
+        }
         Command::Envs(arguments) => {
-            commands::envs::run(&*scan(Absent::Empty)?, arguments, here, &view, writer)
+            let snapshot = scan(Absent::Empty, &arguments.environments)?;
+            commands::envs::run(&snapshot, arguments, here, &view, writer)
         }
         Command::Why(arguments) => commands::why::run(&*snapshot()?, arguments, &view, writer),
         Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
         Command::Doctor(arguments) => {
-            commands::doctor::run(&*snapshot()?, arguments, surroundings, &view, writer)
+            let snapshot = scan(Absent::Refused, &arguments.environments)?;
+            commands::doctor::run(&snapshot, arguments, surroundings, &view, writer)
         }
         Command::Locks(arguments_of_locks) => {
             commands::locks::run(&arguments.places, arguments_of_locks, surroundings, &view, writer)
@@ -106,7 +112,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
             commands::relink::run(&arguments.places, arguments_of_relink, surroundings, &view, writer)
         }
         Command::Verify(arguments_of_verify) => {
-            let (snapshot, places) = (snapshot()?, &arguments.places);
+            let named = arguments_of_verify.what.iter().map(PathBuf::from);
+            let named: Vec<PathBuf> = named.chain(arguments_of_verify.detach.clone()).collect();
+            let (snapshot, places) = (scan(Absent::Refused, &named)?, &arguments.places);
             commands::verify::run(&snapshot, arguments_of_verify, places, surroundings, &view, writer)
         }
         Command::Repair(repair) => {

@@ -397,7 +397,7 @@ fn find_running(layout: &Layout, readings: &mut [Reading]) {
     };
     let mut stored: Vec<&mut Reading> = readings.iter_mut().filter(in_cache).collect();
     let paths: Vec<PathBuf> = stored.iter().map(|reading| reading.environment.path.clone()).collect();
-    for (reading, processes) in stored.iter_mut().zip(disk::processes::within(&paths)) {
+    for (reading, processes) in stored.iter_mut().zip(disk::processes::within_or_on_path(&paths)) {
         reading.environment.running = processes;
     }
 }

@@ -122,7 +122,7 @@ pub fn prune(
         Err(error) => return Err(error),
     };
     let targets: Vec<PathBuf> = plan.steps.iter().map(|step| real.join(step.at.path())).collect();
-    let running = processes::within(&targets);
+    let running = processes::within_or_on_path(&targets);
     let mut pruning = Pruning { cache, room: run.is_some(), run, running, notes, cancel, progress };
     let steps = plan.steps.iter().enumerate();
     let outcomes: Vec<Outcome> = steps.map(|(number, step)| pruning.outcome(number, step, lock)).collect();

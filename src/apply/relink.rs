@@ -162,7 +162,7 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
         step.mode == Mode::Copy || same
     };
     let (files, other): (Vec<&Linkable>, Vec<&Linkable>) = ready.files.iter().partition(keeps_bits);
-    outcome.modified.extend(other.iter().map(|file| At::new(&root.join(&file.destination))));
+    let other: Vec<At> = other.iter().map(|file| At::new(&root.join(&file.destination))).collect();
     let items = files.into_iter().map(|file| Item {
         source: file.source.clone(),
         destination: file.destination.clone(),
@@ -185,6 +185,8 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
     // What was just made in a directory that was a symlink was found to be as wanted.
     outcome.already = outcome.already.saturating_sub(expanded);
     conclude(&mut outcome, step);
+    // These are left alone whenever somebody relinks: a scan does not count them either.
+    outcome.modified.extend(other);
     outcome
 }
 
@@ -225,7 +227,7 @@ fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
     } else if stale > 0 {
         (State::Stale, left(stale, "gone or replaced since the scan"))
     } else if modified > step.modified {
-        (State::Stale, left(modified, "content or permissions are not the entry's"))
+        (State::Stale, left(modified, "their content is not the entry's"))
     } else {
         (State::Done, None)
     };

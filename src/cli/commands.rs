@@ -71,7 +71,7 @@ fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> 
 }
 
 /// Makes a path absolute by its text alone: `..` takes the part before it away.
-fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
+pub(in crate::cli) fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     let mut absolute = PathBuf::new();
     for component in current_dir.join(path).components() {
         match component {

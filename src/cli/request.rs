@@ -70,13 +70,17 @@ impl Prepared {
     }
 }
 
-/// Starts the scan that the arguments ask for.
+/// Starts the scan that the arguments ask for. What in `named` is a directory is looked at too, wherever it is.
 pub(super) fn start(
     places: &Places,
+    named: &[PathBuf],
     absent: Absent,
     surroundings: &Surroundings,
 ) -> Result<ScanJob, Failure> {
-    Ok(prepare(places, absent, surroundings)?.start(surroundings.now))
+    let mut prepared = prepare(places, absent, surroundings)?;
+    let named = named.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir));
+    prepared.request.places.extend(named.filter(|path| path.is_dir()).map(discover::environment));
+    Ok(prepared.start(surroundings.now))
 }
 
 impl Prepared {

@@ -1,8 +1,9 @@
 //! Which processes run in a directory, as far as `/proc` tells (proc(5)).
 //!
 //! A process runs in an environment when its program, its working directory, an argument, its `VIRTUAL_ENV` or a file it
-//! has mapped lies there: the interpreter of an environment is a symlink, so that the program alone says nothing. Of other
-//! users' processes only the arguments can be read.
+//! has mapped lies there: the interpreter of an environment is a symlink, so that the program alone says nothing. Of what
+//! `uv run --with` and `uvx` start only `PATH` may tell, on which they put the programs of each environment they layer (uv
+//! 0.13.8). Of other users' processes only the arguments can be read.
 //!
 //! On Windows the program tells: what stands in an environment's `Scripts` is a program of its own, which waits for the
 //! interpreter that it starts.
@@ -18,10 +19,27 @@ pub fn visible() -> bool {
     std::fs::read_link("/proc/self/exe").is_ok() && std::fs::read("/proc/1/cmdline").is_ok()
 }
 
+/// The same for environments of a cache, which nobody has on their `PATH` but what uv has started in them.
+#[cfg(target_os = "linux")]
+pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    find(directories, true)
+}
+
+/// The same for environments of a cache.
+#[cfg(not(target_os = "linux"))]
+pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    within(directories)
+}
+
 /// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere
 /// than on Linux and Windows.
 #[cfg(target_os = "linux")]
 pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    find(directories, false)
+}
+
+#[cfg(target_os = "linux")]
+fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
     let mut found = vec![Vec::new(); directories.len()];
     if directories.is_empty() {
         return found;
@@ -37,7 +55,7 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     pids.sort_unstable();
     for pid in pids {
         // This process names everything it works on: only what it is itself counts.
-        let told = if pid == std::process::id() { linux::program(pid) } else { linux::told(pid) };
+        let told = if pid == std::process::id() { linux::program(pid) } else { linux::told(pid, on_path) };
         for (paths, found) in wanted.iter().zip(&mut found) {
             if paths.iter().any(|path| told.iter().any(|text| linux::lies_in(text, path))) {
                 found.push(pid);
@@ -87,8 +105,8 @@ mod linux {
         std::fs::read_link(link).into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
     }
 
-    /// Every path that a process shows.
-    pub(super) fn told(pid: u32) -> BTreeSet<Vec<u8>> {
+    /// Every path that a process shows, those where it looks for programs only if they are asked for.
+    pub(super) fn told(pid: u32, on_path: bool) -> BTreeSet<Vec<u8>> {
         let directory = Path::new("/proc").join(pid.to_string());
         let mut told = BTreeSet::new();
         for link in ["exe", "cwd"] {
@@ -103,6 +121,9 @@ mod linux {
         }
         for variable in fields("environ").split(|byte| *byte == 0) {
             told.extend(variable.strip_prefix(b"VIRTUAL_ENV=").map(<[u8]>::to_vec));
+            if let Some(path) = variable.strip_prefix(b"PATH=").filter(|_| on_path) {
+                told.extend(path.split(|byte| *byte == b':').map(<[u8]>::to_vec));
+            }
         }
         for line in fields("maps").split(|byte| *byte == b'\n') {
             if let Some(start) = line.iter().position(|byte| *byte == b'/') {
@@ -148,5 +169,24 @@ mod tests {
             child.wait().unwrap();
         }
         assert_eq!(found, [vec![first.id()], vec![second.id()], vec![]]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_on_its_path_tells_only_where_it_is_asked_for() {
+        use std::io::{Read as _, Write as _};
+        use std::process::{Command, Stdio};
+        let directory = tempfile::tempdir().unwrap();
+        let path = format!("/usr/bin:{}:/bin", directory.path().join("bin").display());
+        let mut command = Command::new("/bin/cat");
+        let mut child =
+            command.env("PATH", path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"!").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let directories = [directory.path().to_owned()];
+        let found = (super::within(&directories), super::within_or_on_path(&directories));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found, (vec![vec![]], vec![vec![child.id()]]));
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::repair::Command;
 use super::{At, KeptBecause, Plan};
 use crate::scan::verify::{Fault, Finding, Verified};
-use crate::snapshot::{EnvironmentIndex, Snapshot};
+use crate::snapshot::{EnvironmentIndex, LinkMode, Mode, Snapshot};
+use crate::uv::distribution::requirement;
 
 /// A way out, for some of what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +28,7 @@ pub struct Advice {
 pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     let (mut missing, mut keepers) = (BTreeSet::new(), BTreeSet::new());
     let (mut stored, mut alone) = (Reinstall::default(), Reinstall::default());
+    let mut lacking = Reinstall::default();
     for finding in verified.damage() {
         let environments: BTreeSet<_> = finding.places.iter().filter_map(|it| it.environment).collect();
         let in_cache = finding.places.iter().any(|it| it.environment.is_none());
@@ -36,6 +38,7 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
             _ if in_cache && finding.good.is_some() && !environments.is_empty() => {
                 keepers.extend(environments);
             }
+            _ if in_cache && finding.good.is_some() => lacking.add(finding, &environments),
             _ if in_cache => stored.add(finding, &environments),
             _ => alone.add(finding, &environments),
         }
@@ -59,12 +62,17 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
             keepers: keepers.iter().copied().collect(),
         });
     }
-    if !stored.names.is_empty() {
-        let start = uv(snapshot).into_iter().chain(["cache", "clean"].map(str::to_owned));
-        let start: Vec<String> = start.collect();
-        let clean = Command::new(start.iter().map(String::as_str), stored.names.iter().cloned().collect());
-        let text = "Nobody has a good copy. uv makes the entry anew, and from it the environments, by:";
-        let commands = std::iter::once(clean).chain(stored.commands(snapshot)).collect();
+    for (what, text) in [
+        (&lacking, "What is damaged in the cache alone uv makes anew by:"),
+        (&stored, "Nobody has a good copy. uv makes the entry anew, and from it the environments, by:"),
+    ] {
+        if what.names.is_empty() {
+            continue;
+        }
+        let start: Vec<String> =
+            uv(snapshot).into_iter().chain(["cache", "clean"].map(str::to_owned)).collect();
+        let clean = Command::new(start.iter().map(String::as_str), what.names.iter().cloned().collect());
+        let commands = std::iter::once(clean).chain(what.commands(snapshot)).collect();
         all.push(Advice { text, commands, keepers: Vec::new() });
     }
     if !alone.names.is_empty() {
@@ -110,24 +118,32 @@ fn uv(snapshot: &Snapshot) -> Vec<String> {
 #[derive(Default)]
 struct Reinstall {
     names: BTreeSet<String>,
-    places: BTreeSet<(EnvironmentIndex, String)>,
+    places: BTreeSet<(EnvironmentIndex, String, String)>,
 }
 
 impl Reinstall {
     fn add(&mut self, finding: &Finding, environments: &BTreeSet<EnvironmentIndex>) {
         self.names.insert(finding.name.clone());
-        let requirement = || format!("{}=={}", finding.name, finding.version);
-        self.places.extend(environments.iter().map(|index| (*index, requirement())));
+        let place = |index: &EnvironmentIndex| (*index, finding.name.clone(), finding.version.clone());
+        self.places.extend(environments.iter().map(place));
     }
 
     fn commands(&self, snapshot: &Snapshot) -> Vec<Command> {
         let mut commands: Vec<Command> = Vec::new();
-        for (index, requirement) in &self.places {
-            let root = snapshot.environment(*index).path.display().to_string();
-            let rest = ["pip", "install", "--python", &root, "--reinstall", "--no-deps"];
+        for (index, name, version) in &self.places {
+            let environment = snapshot.environment(*index);
+            let root = environment.path.display().to_string();
+            let mut rest = vec!["pip", "install", "--python", &root, "--reinstall", "--no-deps"];
+            let installed =
+                environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
+            // What was linked otherwise than uv does by itself stays so.
+            if installed.is_some_and(|it| it.mode == LinkMode::Only(Mode::Symlink)) {
+                rest.extend(["--link-mode", "symlink"]);
+            }
             let uv = uv(snapshot);
             let start = uv.iter().map(String::as_str).chain(rest);
-            let command = Command::new(start, vec![requirement.clone()]);
+            let from = installed.and_then(|it| it.direct_url.as_ref());
+            let command = Command::new(start, requirement(name, version, from));
             let rest = match commands.last_mut() {
                 Some(last) => last.join(command),
                 None => Some(command),

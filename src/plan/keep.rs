@@ -60,6 +60,11 @@ pub enum KeptBecause {
         /// When it changed.
         changed: Timestamp,
     },
+    /// It is of a layout that other releases of uv may have written to not long ago.
+    RecentLayout {
+        /// When it changed.
+        changed: Timestamp,
+    },
     /// It was used too recently.
     Recent {
         /// When it was used.
@@ -123,6 +128,7 @@ impl KeptBecause {
             Self::Doubt | Self::ReadFailed | Self::UnclearPointer => (3, "in doubt"),
             Self::Unknown => (5, "of unknown kind"),
             Self::Young { .. } => (6, "too young"),
+            Self::RecentLayout { .. } => (6, "changed within 30 days"),
             Self::Recent { .. } => (7, "used recently"),
             Self::Pinned => (8, "locked"),
             Self::Running { .. } => (9, "running"),
@@ -166,6 +172,9 @@ impl KeptBecause {
             Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
             Self::Unknown => "it is not known what it is".to_owned(),
             Self::Young { changed } => format!("changed too recently, on {}", moment(*changed)),
+            Self::RecentLayout { changed } => {
+                format!("changed within 30 days, on {}: an older uv may still use it", moment(*changed))
+            }
             Self::Recent { used } => format!("used too recently, on {}", moment(*used)),
             Self::Pinned => "a lock file needs it".to_owned(),
             Self::Running { processes } => match processes.as_slice() {

@@ -333,7 +333,7 @@ fn price(entry: &Entry) -> Price {
         return Price::Gone;
     }
     if entry.source.built {
-        return Price::Build;
+        return if entry.source.wheel { Price::Unpack } else { Price::Build };
     }
     match entry.source.origin {
         Origin::Pypi | Origin::Index | Origin::Url => Price::Download { bytes: entry.source.download },

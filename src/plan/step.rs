@@ -156,7 +156,7 @@ impl Price {
             Self::Download { bytes: None } => "download again".to_owned(),
             Self::Unpack => "unpack again, if its file is still there".to_owned(),
             Self::Make => "make again".to_owned(),
-            Self::Build => "build again".to_owned(),
+            Self::Build => "build again, if it can still be had".to_owned(),
             Self::Gone => "cannot be had again".to_owned(),
             Self::Nothing => "costs nothing".to_owned(),
             Self::Unknown => "not known where it came from".to_owned(),

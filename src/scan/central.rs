@@ -39,7 +39,7 @@ fn own(environment: &Environment) -> Option<PathBuf> {
     let name = project_name(environment.path.file_name()?)?;
     let is_it = |it: &&crate::snapshot::Distribution| it.editable && it.name == name;
     let own = environment.distributions.iter().find(is_it)?;
-    file_path(own.direct_url.as_deref()?)
+    file_path(&own.direct_url.as_ref()?.url)
 }
 
 /// The name of the project in the name of its environment, as `my-app` in `my-app-cp3.11.7-0123456789abcdef`.

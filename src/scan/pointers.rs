@@ -1,6 +1,6 @@
 //! Decides where each pointer leads, and what pointers tell of their entries.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
@@ -169,14 +169,7 @@ fn learn(layout: &Layout, entry: &mut crate::snapshot::Entry, raw: &RawPointer) 
 fn source(layout: &Layout, raw: &RawPointer) -> Source {
     // Local sources have `.rev` beside the link, remote ones `.http`.
     let local = |path: &Path| raw.form == PointerForm::Rev || layout.root.join(path).exists();
-    let beside = raw.path.with_file_name(match raw.path.file_name() {
-        Some(name) => {
-            let mut name = name.to_owned();
-            name.push(".rev");
-            name
-        }
-        None => OsString::new(),
-    });
+    let beside = with_ending(&raw.path, ".rev");
     let (origin, detail) = match &raw.place {
         Place::Wheel { source, .. } => match source {
             WheelSource::Pypi => (Origin::Pypi, None),
@@ -205,7 +198,16 @@ fn source(layout: &Layout, raw: &RawPointer) -> Source {
         _ => None,
     };
     let built = matches!(raw.place, Place::BuiltWheel { .. });
-    Source { origin, built, detail: detail.cloned(), download, gone: None }
+    // uv leaves the wheel that it built beside the link to what it unpacked from that (0.13.8).
+    let wheel = built && layout.root.join(with_ending(&raw.path, ".whl")).is_file();
+    Source { origin, built, wheel, detail: detail.cloned(), download, gone: None }
+}
+
+/// The path with something more at the end of its name.
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    PathBuf::from(path)
 }
 
 /// Whether the source distribution above a built wheel's link has a `revision.rev`: its archive lies on this machine.

@@ -20,7 +20,7 @@ use crate::snapshot::{
     Distribution, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity, Manager, Mode,
     ModeCounts, PointerForm, PointerState, Snapshot,
 };
-use crate::uv::distribution::{DirectUrl, normalize};
+use crate::uv::distribution::{DirectUrl, compare_versions, normalize};
 use crate::uv::shard::{self, Place};
 
 use distribution::{Reading, Seen};
@@ -132,7 +132,20 @@ pub struct EnvironmentFacts {
     /// Its distributions of which something is broken or cannot be told.
     pub distributions: Vec<DistributionFacts>,
     /// Packages that have several `.dist-info` directories: the name, and the versions.
-    pub duplicates: Vec<(String, Vec<String>)>,
+    pub duplicates: Vec<Duplicate>,
+}
+
+/// A package with several `.dist-info` directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Its name.
+    pub name: String,
+    /// The versions, the oldest first.
+    pub versions: Vec<String>,
+    /// The one of which most files are there, as an entry has them; of several the newest.
+    pub whole: String,
+    /// Where that one came from.
+    pub direct_url: Option<DirectUrl>,
 }
 
 /// One distribution.
@@ -331,13 +344,26 @@ fn environment(
 }
 
 /// Packages with several `.dist-info` directories in one directory of distributions.
-fn duplicates(distributions: &[Distribution]) -> Vec<(String, Vec<String>)> {
-    let mut seen: BTreeMap<(&str, Option<&Path>), Vec<String>> = BTreeMap::new();
+fn duplicates(distributions: &[Distribution]) -> Vec<Duplicate> {
+    let mut seen: BTreeMap<(&str, Option<&Path>), Vec<&Distribution>> = BTreeMap::new();
     for it in distributions {
-        seen.entry((&it.name, it.dist_info.parent())).or_default().push(it.version.clone());
+        seen.entry((&it.name, it.dist_info.parent())).or_default().push(it);
     }
-    let several = seen.into_iter().filter(|(_, versions)| versions.len() > 1);
-    several.map(|((name, _), versions)| (name.to_owned(), versions)).collect()
+    let several = seen.into_iter().filter(|(_, several)| several.len() > 1);
+    several
+        .filter_map(|((name, _), mut several)| {
+            several.sort_by(|a, b| compare_versions(&a.version, &b.version));
+            let versions = several.iter().map(|it| it.version.clone()).collect();
+            // The files that several list can be those of one only.
+            let whole = several.iter().max_by_key(|it| it.files.modes.total())?;
+            Some(Duplicate {
+                name: name.to_owned(),
+                versions,
+                whole: whole.version.clone(),
+                direct_url: whole.direct_url.clone(),
+            })
+        })
+        .collect()
 }
 
 /// Pointer files that name an entry which is gone, by package.

@@ -26,7 +26,7 @@ pub(super) fn look(snapshot: &mut Snapshot) {
             .filter_map(|reference| {
                 let environment = snapshot.environment(reference.environment);
                 let distribution = environment.distributions.get(reference.distribution? as usize)?;
-                file_path(distribution.direct_url.as_deref()?)
+                file_path(&distribution.direct_url.as_ref()?.url)
             })
             .collect();
         let mut gone = |path: &PathBuf| {

@@ -156,6 +156,7 @@ impl Verifier<'_> {
             print: None,
             good: None,
             places: Vec::new(),
+            unexplained: 0,
             twin: None,
         };
         let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
@@ -228,6 +229,7 @@ impl Verifier<'_> {
                 print: None,
                 good: None,
                 places: Vec::new(),
+                unexplained: 0,
                 twin: None,
             };
             state.raw.push(raw(finding, compared));

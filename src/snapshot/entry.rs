@@ -161,6 +161,8 @@ pub struct Source {
     pub origin: Origin,
     /// Whether uv built it from a source distribution or a directory.
     pub built: bool,
+    /// Whether the cache still has the wheel that was built, from which uv unpacks it again.
+    pub wheel: bool,
     /// The URL, path or index digest where known.
     pub detail: Option<String>,
     /// The size of the wheel that was downloaded, in bytes, where the pointer tells (uv 0.12.5 and later).

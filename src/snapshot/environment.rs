@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::id::EntryIndex;
 use super::print::{FilePrint, TreePrint};
 use super::reference::ModeCounts;
+use crate::uv::distribution::DirectUrl;
 
 /// One environment.
 #[derive(Clone, Debug, Default)]
@@ -164,8 +165,8 @@ pub struct Distribution {
     pub record: Option<FilePrint>,
     /// Whether it is whole.
     pub state: DistributionState,
-    /// Where it was installed from, when `direct_url.json` tells: a URL, `file://` for local directories.
-    pub direct_url: Option<String>,
+    /// Where it was installed from, when `direct_url.json` tells.
+    pub direct_url: Option<DirectUrl>,
     /// Whether it is an editable installation.
     pub editable: bool,
     /// The tool that `INSTALLER` names.

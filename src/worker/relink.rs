@@ -10,7 +10,7 @@ use crate::disk::{processes, volume};
 use crate::linker::Root;
 use crate::lock::Refused;
 use crate::plan::Plan;
-use crate::snapshot::Certainty;
+use crate::snapshot::{Certainty, Mode};
 
 /// What came of it.
 #[derive(Debug)]
@@ -81,7 +81,9 @@ fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>) -> Chan
     for (step, outcome) in done {
         predicted += signed(step.bytes.reclaimable) - signed(step.bytes.needed);
         certainty = certainty.max(step.bytes.certainty);
-        refused |= !outcome.refused.is_empty() || !outcome.link_limit.is_empty();
+        // Where nothing can be cloned the plan has hardlinks already.
+        let foreseen = step.mode == Mode::Clone && outcome.made.copy == 0;
+        refused |= !outcome.refused.is_empty() && !foreseen || !outcome.link_limit.is_empty();
     }
     // What was stopped, or was left half done, is not in the plan's figure.
     let halves = outcomes.iter().any(|it| it.state != State::Done && it.made.total() > 0);

@@ -272,6 +272,20 @@ fn without_a_terminal_and_without_yes_nothing_is_removed() {
 }
 
 #[test]
+fn an_older_layout_waits_thirty_days_and_nobody_is_told_otherwise() {
+    let ground = Ground::new();
+    let bucket = ground.cache().join("wheels-v5/pypi/demo");
+    std::fs::create_dir_all(&bucket).unwrap();
+    std::fs::write(bucket.join("x.msgpack"), "x").unwrap();
+    let wanted = ["prune", "--stale-buckets", "--grace", "0h", "--dry-run"];
+    let told = ground.done(&wanted);
+    assert!(told.stdout.contains("changed within 30 days"), "{}", told.stdout);
+    assert!(!told.stdout.contains("`--grace 0h`"), "{}", told.stdout);
+    let json = ground.done(&[&wanted[..], &["--json"]].concat()).json();
+    assert_eq!(json["plan"]["kept"][0]["because"]["kind"], "recent-layout", "{json:#}");
+}
+
+#[test]
 fn what_calls_for_a_second_look_needs_to_be_allowed_by_name() {
     let ground = Ground::new();
     let before = ground.listing();

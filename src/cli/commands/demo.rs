@@ -50,7 +50,7 @@ pub fn run(
 
 fn list(sample: &Sample, there: &Surroundings, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
     let snapshot =
-        progress::wait(&request::start(&sample.places(), Absent::Refused, there)?, there, view.quiet)?;
+        progress::wait(&request::start(&sample.places(), &[], Absent::Refused, there)?, there, view.quiet)?;
     // Nobody can use the paths: the sample is gone when they are read.
     let view = View { home: Some(sample.home()), ..view.clone() };
     super::list::run(&snapshot, &ListArguments::default(), &there.current_dir, &view, writer)

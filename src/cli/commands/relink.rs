@@ -32,7 +32,7 @@ pub fn run(
         arguments.under.iter().map(|path| super::absolute(path, &surroundings.current_dir)).collect();
     let mut places = places.clone();
     places.roots.extend(under.iter().cloned());
-    let job = request::start(&places, Absent::Refused, surroundings)?;
+    let job = request::start(&places, &arguments.environments, Absent::Refused, surroundings)?;
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
     let chosen = chosen(&snapshot, arguments, &under, surroundings)?;
     let request = Request::Relink(Relink {

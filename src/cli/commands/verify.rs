@@ -14,7 +14,7 @@ use crate::cli::args::verify::VerifyArguments;
 use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::json::verify::{CheckedRow, FindingRow};
 use crate::cli::print::json::{self, Rows, frame::ProblemRow};
-use crate::cli::print::{Paint, View};
+use crate::cli::print::{Paint, View, words};
 use crate::cli::progress;
 use crate::cli::surroundings::Surroundings;
 use crate::control::Counts;
@@ -231,6 +231,12 @@ fn print(
             format!("{files} differed from RECORD from the start, which is the wheel's own fault{more}.");
         writeln!(writer, "{}", view.wrapped(&text))?;
     }
+    if verified.damage().any(|finding| finding.places.iter().any(|it| it.environment.is_none())) {
+        let searched = words::searched(&snapshot.scope, view);
+        let text =
+            format!("Who shares what is damaged was looked for {searched}; `--root DIR` searches more.");
+        writeln!(writer, "{}", view.wrapped(&text))?;
+    }
     for advice in plan::advice(snapshot, verified) {
         writeln!(writer, "\n{}", view.wrapped(advice.text))?;
         for command in &advice.commands {
@@ -259,6 +265,10 @@ fn one(
     for place in finding.places.iter().filter(|place| place.path != finding.path) {
         let root = place.environment.map(|index| view.path(&snapshot.environment(index).path));
         writeln!(writer, "  the same file in {}", root.unwrap_or_else(|| view.path(&place.path)))?;
+    }
+    if finding.unexplained > 0 {
+        let more = human::counted(finding.unexplained, "more link", "more links");
+        writeln!(writer, "  {more} to it, and nobody knows where")?;
     }
     Ok(())
 }

@@ -125,6 +125,7 @@ fn because(kept: &KeptBecause) -> &'static str {
         KeptBecause::UnclearPointer => "in doubt: a pointer could not be understood",
         KeptBecause::Unknown => "of a kind that nobody knows",
         KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
+        KeptBecause::RecentLayout { .. } => "changed within 30 days; an older uv may still use them",
         KeptBecause::Recent { .. } => "used more recently than `--older-than` says",
         KeptBecause::Pinned => "needed by a lock file",
         KeptBecause::Running { .. } => "in use by running processes",

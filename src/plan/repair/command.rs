@@ -17,14 +17,15 @@ impl Command {
         Self { start: start.into_iter().map(str::to_owned).collect(), about }
     }
 
-    /// Takes another command over, if it begins alike; gives it back if not.
+    /// Takes another command over, if it begins alike; gives it back if not. What came from somewhere of its own has a
+    /// command of its own: that place may be gone, and uv installs all or nothing.
     pub fn join(&mut self, other: Self) -> Option<Self> {
-        if self.start != other.start || self.about.is_empty() {
+        let of_its_own = |it: &Self| it.about.iter().any(|word| word == "--editable" || word.contains(" @ "));
+        if self.start != other.start || self.about.is_empty() || of_its_own(self) || of_its_own(&other) {
             return (*self != other).then_some(other);
         }
         for word in other.about {
-            // `--editable` stands before each.
-            if word.starts_with('-') || !self.about.contains(&word) {
+            if !self.about.contains(&word) {
                 self.about.push(word);
             }
         }

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::Command;
+use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
-use crate::scan::repair::{BrokenFile, DistributionFacts, EnvironmentFacts, Facts, Why};
-use crate::snapshot::{EnvironmentKind, Manager};
-use crate::uv::distribution::DirectUrl;
+use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
+use crate::snapshot::{EnvironmentKind, Manager, Mode};
+use crate::uv::distribution::requirement;
 
 /// Something that stays broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -164,10 +164,11 @@ pub(super) fn unreadable(
 pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> Vec<Left> {
     let at = At::new(&environment.path);
     let mut all = Vec::new();
-    for (name, versions) in &environment.duplicates {
+    for Duplicate { name, versions, whole, direct_url } in &environment.duplicates {
         let distribution = DistributionFacts {
             name: name.clone(),
-            version: versions.last().cloned().unwrap_or_default(),
+            version: whole.clone(),
+            direct_url: direct_url.clone(),
             ..DistributionFacts::default()
         };
         let reason = format!("it is installed {} times: {}", versions.len(), versions.join(", "));
@@ -212,7 +213,8 @@ fn interpreter(environment: &EnvironmentFacts) -> Command {
         }
         (_, version, None) => {
             let version = version.unwrap_or("3");
-            Command::new(["uv", "venv", "--clear", "--python", version, &root], Vec::new())
+            // Not `--clear`, which would take what is installed.
+            Command::new(["uv", "venv", "--allow-existing", "--python", version, &root], Vec::new())
         }
     }
 }
@@ -249,29 +251,13 @@ fn reinstall(
         _ => ["--python", &root],
     };
     let start = uv.into_iter().chain(["pip", "install"]).chain(place).chain(["--reinstall", "--no-deps"]);
-    let about = match &distribution.direct_url {
-        Some(direct) if direct.editable => vec!["--editable".to_owned(), direct.url.clone()],
-        _ => vec![requirement(distribution)],
+    // What was linked otherwise than uv does by itself stays so.
+    let mode = match own_mode(environment) {
+        Mode::Symlink => vec!["--link-mode", "symlink"],
+        Mode::Clone | Mode::Hardlink | Mode::Copy => Vec::new(),
     };
-    left.commands.push(Command::new(start, about));
-}
-
-/// A distribution as a requirement (PEP 508): from where it came, else by its version.
-fn requirement(distribution: &DistributionFacts) -> String {
-    let Some(direct) = &distribution.direct_url else {
-        return format!("{}=={}", distribution.name, distribution.version);
-    };
-    let DirectUrl { url, vcs, commit, subdirectory, .. } = direct;
-    let mut text = format!("{} @ ", distribution.name);
-    match vcs {
-        Some(vcs) => {
-            text.extend([vcs, "+", url]);
-            text.push_str(&commit.as_ref().map(|commit| format!("@{commit}")).unwrap_or_default());
-        }
-        None => text.push_str(url),
-    }
-    text.push_str(&subdirectory.as_ref().map(|it| format!("#subdirectory={it}")).unwrap_or_default());
-    text
+    let about = requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref());
+    left.commands.push(Command::new(start.chain(mode), about));
 }
 
 /// The requirement by which uv can fetch a distribution; none for what it would build from a directory, and for what is
@@ -300,5 +286,5 @@ pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<String> {
             return None;
         }
     }
-    Some(requirement(distribution))
+    requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref()).pop()
 }

@@ -173,7 +173,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
             DistributionState::Ok
         },
         editable: direct_url.as_ref().is_some_and(|direct| direct.editable),
-        direct_url: direct_url.map(|direct| direct.url),
+        direct_url,
         installer: read("INSTALLER").and_then(|bytes| names::installer(&bytes)),
         installed: super::newest(
             ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),

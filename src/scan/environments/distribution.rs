@@ -15,7 +15,7 @@ use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way};
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::human;
 use crate::scan::content;
-use crate::scan::installed::{self, Expected};
+use crate::scan::installed::{self, Expected, Installed};
 use crate::scan::share::Map;
 use crate::snapshot::{EvidenceCounts, FileBytes, FileCounts, ModeCounts};
 use crate::uv::distribution as names;
@@ -182,7 +182,7 @@ impl Examination<'_> {
         for row in rows {
             let key = row.path.as_os_str().as_encoded_bytes();
             if let Some(loose) = self.collected.loose.get(key) {
-                let equal = self.loose(row, loose, &expected, &mut examined);
+                let equal = self.loose(row, loose, chosen, &expected, &mut examined);
                 if let (Some(mode), Some(entry)) = (equal, chosen) {
                     let (by, counts) = uses.entry(entry).or_default();
                     counts.content += 1;
@@ -221,7 +221,14 @@ impl Examination<'_> {
     }
 
     /// Classifies a file that no inode explains; answers how its content is known to equal the entry's, if it does.
-    fn loose(&self, row: &Row, loose: &Loose, expected: &Expected, examined: &mut Examined) -> Option<Equal> {
+    fn loose(
+        &self,
+        row: &Row,
+        loose: &Loose,
+        chosen: Option<u32>,
+        expected: &Expected,
+        examined: &mut Examined,
+    ) -> Option<Equal> {
         let files = &mut examined.files;
         if row.private {
             files.private += 1;
@@ -239,6 +246,7 @@ impl Examination<'_> {
         }
         match expected.get(&row.path) {
             Some(item) if item.always_copied => files.private += 1,
+            Some(item) if self.other_bits(loose, chosen, item) => files.own += 1,
             Some(item) if item.digest.is_some() && item.digest == row.digest && !item.modified => {
                 let comparable = match loose.map {
                     None => !(self.against.reflinks && loose.stat.size == 0),
@@ -259,6 +267,17 @@ impl Examination<'_> {
             _ => files.own += 1,
         }
         None
+    }
+
+    /// Whether a file was given other permissions than the entry's has, so that it cannot be a link to that.
+    fn other_bits(&self, loose: &Loose, chosen: Option<u32>, item: &Installed) -> bool {
+        // uv writes `RECORD` last, and giving permissions changes a file's change time.
+        let touched = self.installed.is_none_or(|installed| loose.stat.changed > installed);
+        let source = || {
+            let entry = &self.against.entries[chosen? as usize];
+            FileStat::of(&entry.path.join(&item.source)).ok()
+        };
+        touched && source().is_some_and(|it| it.mode_bits & 0o777 != loose.stat.mode_bits & 0o777)
     }
 
     /// Whether a file is not what its row says: another size; or younger than `RECORD`, or listed by another

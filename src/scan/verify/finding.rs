@@ -46,6 +46,8 @@ pub struct Finding {
     pub good: Option<Good>,
     /// Everybody who has this very file, by hardlink or symlink.
     pub places: Vec<Place>,
+    /// Hard links to it that were counted and not found.
+    pub unexplained: u64,
     /// The cache's file, where that is another one with the same content.
     pub twin: Option<Twin>,
 }

@@ -49,6 +49,7 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
             Place { environment: environment_of(verifier, &finding.path), path: finding.path.clone() };
         finding.places.push(itself);
         order(&mut finding.places);
+        finding.unexplained = unexplained(&finding);
         if finding.places.iter().all(|place| place.environment.is_some()) {
             finding.twin = twin(verifier, &finding, same);
         }
@@ -67,6 +68,15 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
 fn sharing(members: &[Member], inode: Option<(u64, u64)>) -> Vec<Place> {
     let share = members.iter().filter(|member| member.inode() == inode);
     share.map(|member| member.place.clone()).collect()
+}
+
+/// How many hard links a file has that are none of its known places.
+fn unexplained(finding: &Finding) -> u64 {
+    let Some(print) = finding.print else { return 0 };
+    let is_link = |place: &&Place| {
+        FileStat::of(&place.path).is_ok_and(|stat| (stat.device, stat.inode) == (print.device, print.inode))
+    };
+    print.links.saturating_sub(finding.places.iter().filter(is_link).count() as u64)
 }
 
 /// The cache first, then environments, each name once.

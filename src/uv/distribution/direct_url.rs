@@ -79,6 +79,31 @@ impl DirectUrl {
             subdirectory: written.subdirectory.filter(|directory| !directory.is_empty()),
         })
     }
+
+    /// What came from there as a requirement (PEP 508).
+    pub fn requirement(&self, name: &str) -> String {
+        let Self { url, vcs, commit, subdirectory, .. } = self;
+        let mut text = format!("{name} @ ");
+        match vcs {
+            Some(vcs) => {
+                text.extend([vcs, "+", url]);
+                text.push_str(&commit.as_ref().map(|commit| format!("@{commit}")).unwrap_or_default());
+            }
+            None => text.push_str(url),
+        }
+        text.push_str(&subdirectory.as_ref().map(|it| format!("#subdirectory={it}")).unwrap_or_default());
+        text
+    }
+}
+
+/// A distribution as what `uv pip install` is given to have the same again (PEP 508): from where it came, else by its
+/// version.
+pub fn requirement(name: &str, version: &str, direct: Option<&DirectUrl>) -> Vec<String> {
+    match direct {
+        None => vec![format!("{name}=={version}")],
+        Some(direct) if direct.editable => vec!["--editable".to_owned(), direct.url.clone()],
+        Some(direct) => vec![direct.requirement(name)],
+    }
 }
 
 #[cfg(all(test, unix))]

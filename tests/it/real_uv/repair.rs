@@ -3,7 +3,7 @@
 
 mod compiled;
 mod fetch;
-mod hand;
+pub(super) mod hand;
 mod links;
 mod refused;
 

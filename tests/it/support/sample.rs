@@ -102,7 +102,14 @@ impl Builder {
             name: Some(name.to_owned()),
             version: Some(version.to_owned()),
             tags: vec!["py3-none-any".to_owned()],
-            source: Source { origin: Origin::Pypi, built: false, detail: None, download: None, gone: None },
+            source: Source {
+                origin: Origin::Pypi,
+                built: false,
+                wheel: false,
+                detail: None,
+                download: None,
+                gone: None,
+            },
             files,
             logical: kib * 1000,
             disk: kib * 1024,
@@ -497,6 +504,7 @@ fn rare_entries(builder: &mut Builder) {
         entry.source = Source {
             origin: Origin::Git,
             built: true,
+            wheel: false,
             detail: Some("https://git.example/flash@main".into()),
             download: None,
             gone: None,

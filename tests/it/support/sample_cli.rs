@@ -30,7 +30,14 @@ fn wheel(id: &str, name: &str, version: &str, mib: u64, files: u64) -> Entry {
         name: Some(name.to_owned()),
         version: Some(version.to_owned()),
         tags: vec!["py3-none-any".to_owned()],
-        source: Source { origin: Origin::Pypi, built: false, detail: None, download: None, gone: None },
+        source: Source {
+            origin: Origin::Pypi,
+            built: false,
+            wheel: false,
+            detail: None,
+            download: None,
+            gone: None,
+        },
         files,
         logical: mib * MIB - 4_321,
         disk: mib * MIB,
@@ -45,6 +52,7 @@ fn entries() -> Vec<Entry> {
     let index = Source {
         origin: Origin::Index,
         built: false,
+        wheel: false,
         detail: Some("https://download.example/whl/cu128".to_owned()),
         download: None,
         gone: None,
@@ -78,6 +86,7 @@ fn entries() -> Vec<Entry> {
             source: Source {
                 origin: Origin::Path,
                 built: true,
+                wheel: false,
                 detail: Some("/home/ada/src/demo".to_owned()),
                 download: None,
                 gone: None,
@@ -91,6 +100,7 @@ fn entries() -> Vec<Entry> {
             source: Source {
                 origin: Origin::Command,
                 built: false,
+                wheel: false,
                 detail: None,
                 download: None,
                 gone: None,

@@ -151,7 +151,7 @@ impl<'a> DistributionRow<'a> {
             mode: item.mode.word(),
             files: FilesRow::new(&item.files),
             state: item.state.word(),
-            direct_url: item.direct_url.as_deref(),
+            direct_url: item.direct_url.as_ref().map(|direct| direct.url.as_str()),
             editable: item.editable,
             installer: item.installer.as_deref(),
             installed: item.installed,

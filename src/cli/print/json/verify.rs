@@ -50,6 +50,7 @@ pub struct FindingRow<'a> {
     recorded: Option<String>,
     found: Option<String>,
     places: Vec<PlaceRow<'a>>,
+    unexplained: u64,
 }
 
 /// Somebody who has the file: an environment by its root, or the cache.
@@ -79,6 +80,7 @@ impl<'a> FindingRow<'a> {
             recorded: hex(finding.recorded),
             found: hex(finding.found),
             places: finding.places.iter().map(|place| PlaceRow::new(snapshot, place)).collect(),
+            unexplained: finding.unexplained,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
 /// Runs commands as they were printed; each has to succeed.
-pub(super) fn run_all(sandbox: &Sandbox, commands: &Value) {
+pub(in crate::real_uv) fn run_all(sandbox: &Sandbox, commands: &Value) {
     for command in commands.as_array().unwrap() {
         let words: Vec<&str> =
             command.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();

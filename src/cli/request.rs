@@ -91,6 +91,14 @@ impl Prepared {
         self
     }
 
+    /// The same, and searches more directories to their bottoms.
+    pub(super) fn searching(mut self, directories: Vec<PathBuf>) -> Self {
+        let known = |path: &PathBuf| self.request.places.iter().any(|place| place.path == *path);
+        let more: Vec<PathBuf> = directories.into_iter().filter(|path| !known(path)).collect();
+        self.request.places.extend(more.into_iter().map(discover::named));
+        self
+    }
+
     /// The cache's root.
     pub(super) fn cache(&self) -> &Path {
         &self.request.cache.path

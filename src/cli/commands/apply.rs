@@ -1,7 +1,7 @@
 //! `apply`: carries out a plan that was saved.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use crate::cli::request;
 use crate::cli::surroundings::{self, Surroundings};
 use crate::disk;
 use crate::human;
-use crate::plan::{self, Plan, Request, SCHEMA_VERSION, Step, Totals};
+use crate::plan::{self, At, Plan, Request, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
 
 /// The largest plan that is read, in bytes.
@@ -30,8 +30,10 @@ pub fn run(
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let prepared = request::prepare(places, Absent::Refused, surroundings)?;
     let saved = read(&arguments.file)?;
+    // Who has come to use something since the plan was made may lie where it searched.
+    let searched: Vec<PathBuf> = saved.scope.searched.iter().map(At::path).collect();
+    let prepared = request::prepare(places, Absent::Refused, surroundings)?.searching(searched);
     if !matches!(saved.request, Request::Prune(_)) || !saved.relinks.is_empty() {
         let shown = human::escape_os(arguments.file.as_os_str());
         let text = format!("`{shown}` is no plan to prune. Nothing was changed.");

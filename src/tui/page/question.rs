@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::human;
 use crate::lock::{Maker, Resource, State as LockState};
 use crate::plan::repair::RepairPlan;
-use crate::plan::{At, DetachPlan, Plan};
+use crate::plan::{At, DetachPlan, Plan, kept_in_short};
+use crate::snapshot::Mode;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, PageLine, Target};
 use crate::tui::model::planning::Made;
@@ -119,14 +120,16 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         let words = format!("{} more when what holds them goes too", human::bytes(totals.bytes.held));
         fact(document, "later", &words, Role::Held, width);
     }
-    let users: std::collections::BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.users).collect();
-    let words = match users.len() {
-        0 => "no environment".to_owned(),
-        1 => "one environment, which goes on working".to_owned(),
-        number => format!("{number} environments, which go on working"),
-    };
-    fact(document, "affects", &words, Role::Text, width);
-    lock(model, document, width);
+    let users: BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.users).collect();
+    if users.is_empty() {
+        fact(document, "affects", "no environment", Role::Text, width);
+        lock(model, document, width);
+    } else {
+        affected(model, document, &users, "which goes on working", width);
+    }
+    if !plan.kept.is_empty() {
+        fact(document, "kept", &kept_in_short(&plan.kept), Role::Held, width);
+    }
     for caution in &plan.cautions {
         gap(document);
         paragraph(document, &human::escape(&caution.text), Role::Warning, width);
@@ -147,7 +150,10 @@ fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     let bytes = plan.totals.bytes;
     let files = human::counted(bytes.files, "file", "files");
     let distributions = human::counted(plan.relinks.len() as u64, "distribution", "distributions");
-    let mode = plan.relinks.first().map_or("", |step| step.mode.word());
+    let mode = plan.relinks.first().map_or("", |step| match step.mode {
+        Mode::Clone if !model.snapshot().cache.reflinks => Mode::Hardlink.word(),
+        mode => mode.word(),
+    });
     let words = format!("Links {files} of {distributions} anew, by {mode}. Modified files stay as they are.");
     paragraph(document, &words, Role::Text, width);
     gap(document);

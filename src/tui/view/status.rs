@@ -191,12 +191,14 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
         paint(buffer, theme, area, &text::clip_line(keys, usize::from(area.width), ""));
         return;
     }
-    let keys: Vec<Line> = model
-        .settings
-        .keymap
-        .bindings()
-        .iter()
-        .filter(|binding| shown(model, binding.action))
+    let mut bindings: Vec<_> =
+        model.settings.keymap.bindings().iter().filter(|binding| shown(model, binding.action)).collect();
+    // Where there is a plan, carrying it out is what somebody looks for, and stands where the room is never short.
+    if model.view == View::Plan {
+        bindings.sort_by_key(|binding| binding.action != Action::Apply || !enabled(model, Action::Apply));
+    }
+    let keys: Vec<Line> = bindings
+        .into_iter()
         .filter_map(|binding| {
             let label = binding.footer.as_ref()?;
             let key = model.settings.glyphs.key(&model.settings.keymap.shown(binding.action)?);

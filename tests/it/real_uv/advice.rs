@@ -226,3 +226,23 @@ fn what_was_built_is_unpacked_again_as_long_as_the_cache_has_the_wheel() {
     std::fs::remove_file(&wheels[0]).unwrap();
     assert_eq!(price(), "build");
 }
+
+#[test]
+fn a_saved_plan_is_carried_out_with_a_look_where_it_had_looked() {
+    let Some((sandbox, _directory)) = sandbox() else { return };
+    let wheel = Wheel::new("demo-a", "1.0").save(&sandbox.path("own"));
+    let first = sandbox.install("first", "copy", &[wheel.to_str().unwrap()]);
+    std::fs::remove_dir_all(first).unwrap();
+    let plan = sandbox.path("plan.json");
+    ran(sandbox.cachetui(&["prune", "demo-a", "--save", plan.to_str().unwrap()]).stdin(Stdio::null()));
+    let second = sandbox.install("second", "symlink", &[wheel.to_str().unwrap()]);
+    // Nothing else tells of the new environment.
+    std::fs::remove_dir_all(sandbox.cache().join("interpreter-v5")).ok();
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+    command.arg("apply").arg(&plan).args(["--yes", "--no-remember", "--cache-dir"]).arg(sandbox.cache());
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("Removed 0 of 1"), "{told}");
+    ran(sandbox.command(second.join("bin/python")).args(["-c", "import demo_a; demo_a.NAME"]));
+}

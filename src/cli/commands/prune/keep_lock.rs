@@ -38,8 +38,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<Pinned>, Failure> {
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::message(USAGE, format!("`{shown}` is no uv.lock: it is not UTF-8.")))?;
     pinned(&text).map_err(|error| {
-        let error = anyhow::Error::new(error).context(format!("Failed to understand `{shown}` as a uv.lock"));
-        Failure::new(USAGE, error)
+        // Whole it takes several lines, with a picture of the place.
+        let line =
+            error.span().and_then(|span| text.get(..span.start)).map(|before| before.split('\n').count());
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let why = human::escape(error.message()).into_owned();
+        Failure::message(USAGE, format!("Failed to understand `{shown}` as a uv.lock: {place}{why}."))
     })
 }
 

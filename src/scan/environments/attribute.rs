@@ -151,6 +151,9 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
     };
     let direct_url = read("direct_url.json").and_then(|bytes| names::DirectUrl::parse(&bytes));
     let files = examined.files;
+    let installer = read("INSTALLER").and_then(|bytes| names::installer(&bytes));
+    // Others leave `RECORD` out on purpose, as Debian does. Without it uv cannot uninstall what it has installed.
+    let lost = !examined.has_record && loose("RECORD").is_none() && installer.as_deref() == Some("uv");
     let entry = examined
         .uses
         .iter()
@@ -163,7 +166,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         files,
         bytes: examined.bytes,
         record: loose("RECORD").map(|record| print::of(&record.stat)),
-        state: if files.dangling + files.missing > 0 {
+        state: if files.dangling + files.missing > 0 || lost {
             DistributionState::Broken
         } else if !examined.has_record {
             DistributionState::Unknown
@@ -174,7 +177,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         },
         editable: direct_url.as_ref().is_some_and(|direct| direct.editable),
         direct_url,
-        installer: read("INSTALLER").and_then(|bytes| names::installer(&bytes)),
+        installer,
         installed: super::newest(
             ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),
         ),

@@ -93,7 +93,7 @@ fn what_no_link_can_mend_is_named_with_its_cause() {
     assert_eq!(causes().0, 0);
 
     // A generated script is in no entry, and is not made up.
-    std::fs::remove_file(environment.join("bin/demo-a")).unwrap();
+    std::fs::rename(environment.join("bin/demo-a"), environment.join("bin/demo-a.kept")).unwrap();
     let (ended, found, answer) = causes();
     assert_eq!((ended, found), (3, vec![named("private", "demo-a")]), "{answer:#}");
     assert_eq!(answer["plan"]["kept"][0]["files"][0]["path"], "bin/demo-a");
@@ -109,6 +109,15 @@ fn what_no_link_can_mend_is_named_with_its_cause() {
         std::fs::write(twin.join(name), text).unwrap();
     }
     let (_, found, answer) = causes();
+    // What uv has installed it cannot uninstall any more; others leave it out on purpose.
+    let health = || sandbox.json(&["envs", env])["environments"][0]["health"].clone();
+    let installer = site(&environment).join("demo_b-1.0.dist-info/INSTALLER");
+    std::fs::rename(environment.join("bin/demo-a.kept"), environment.join("bin/demo-a")).unwrap();
+    assert_eq!(health(), "broken");
+    std::fs::write(&installer, "conda").unwrap();
+    assert_eq!(health(), "ok");
+    std::fs::write(&installer, "uv").unwrap();
+    std::fs::rename(environment.join("bin/demo-a"), environment.join("bin/demo-a.kept")).unwrap();
     let expected = [named("private", "demo-a"), named("no-record", "demo-b"), named("duplicate", "demo-a")];
     assert_eq!(found, expected, "{answer:#}");
 

@@ -72,11 +72,31 @@ pub struct Plan {
     pub totals: Totals,
 }
 
+/// A place that was searched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Searched {
+    /// The directory.
+    #[serde(flatten)]
+    pub at: At,
+    /// How many levels deep.
+    #[serde(default)]
+    pub depth: usize,
+    /// Whether somebody named it.
+    #[serde(default)]
+    pub named: bool,
+}
+
 /// What "nobody uses it" refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// The places that were searched for environments.
-    pub searched: Vec<At>,
+    pub searched: Vec<Searched>,
+    /// Directories that were read as environments because somebody said so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<At>,
+    /// Whether the search went into other mounts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cross_mounts: bool,
     /// What could not be read below them.
     pub unread: Vec<At>,
     /// What an error kept from being read, there or in the cache: what may depend on it is kept.
@@ -111,7 +131,14 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         request: request.clone(),
         cache: At::new(&snapshot.cache.path),
         scope: Scope {
-            searched: snapshot.scope.roots.iter().map(|root| At::new(&root.path)).collect(),
+            searched: snapshot
+                .scope
+                .roots
+                .iter()
+                .map(|root| Searched { at: At::new(&root.path), depth: root.depth, named: root.named })
+                .collect(),
+            targets: snapshot.scope.targets.iter().map(|path| At::new(path)).collect(),
+            cross_mounts: snapshot.scope.cross_mounts,
             unread: snapshot.scope.unread.iter().map(|path| At::new(path)).collect(),
             failed: unread::failed(snapshot),
             environments: environments(snapshot),

@@ -214,6 +214,8 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
 
     progress.enter(Phase::Evidence);
     snapshot.scope.roots = search.roots;
+    snapshot.scope.targets.clone_from(&request.targets);
+    snapshot.scope.cross_mounts = request.cross_mounts;
     snapshot.scope.unread = search.unread;
     snapshot.scope.bystanders = bystanders;
     snapshot.scope.bystanders.append(&mut search.bystanders);
@@ -352,7 +354,8 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
             search.add(found);
         }
     }
-    search.roots.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    // Of one place the deepest search tells most.
+    search.roots.sort_unstable_by(|a, b| (&a.path, b.depth, b.named).cmp(&(&b.path, a.depth, a.named)));
     search.roots.dedup_by(|a, b| a.path == b.path);
     (gathered, search)
 }

@@ -185,7 +185,12 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
     // What was just made in a directory that was a symlink was found to be as wanted.
     outcome.already = outcome.already.saturating_sub(expanded);
     conclude(&mut outcome, step);
-    // These are left alone whenever somebody relinks: a scan does not count them either.
+    // The plan does not count those that a scan can tell.
+    if outcome.state == State::Done && !other.is_empty() && outcome.made.total() < step.bytes.files {
+        let files = crate::human::counted(other.len() as u64, "file was", "files were");
+        outcome.state = State::Stale;
+        outcome.why = Some(format!("{files} left alone: the permissions are not the entry's"));
+    }
     outcome.modified.extend(other);
     outcome
 }

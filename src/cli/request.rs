@@ -1,5 +1,6 @@
 //! From the command line to a running scan.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use super::surroundings::{self, Surroundings};
 use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
+use crate::plan;
 use crate::scan::known::{self, Known};
 use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
@@ -91,12 +93,26 @@ impl Prepared {
         self
     }
 
-    /// The same, and searches more directories to their bottoms.
-    pub(super) fn searching(mut self, directories: Vec<PathBuf>) -> Self {
-        let known = |path: &PathBuf| self.request.places.iter().any(|place| place.path == *path);
-        let more: Vec<PathBuf> = directories.into_iter().filter(|path| !known(path)).collect();
-        self.request.places.extend(more.into_iter().map(discover::named));
-        self
+    /// The same, and looks where a plan had looked too. What somebody had named has to be there still; else it comes back.
+    pub(super) fn searching(mut self, scope: &plan::Scope) -> Result<Self, PathBuf> {
+        let canonical = |path: &Path| disk::canonical(path).unwrap_or_else(|_| path.to_owned());
+        let mut known: BTreeMap<PathBuf, usize> = BTreeMap::new();
+        for place in &self.request.places {
+            let depth = known.entry(canonical(&place.path)).or_default();
+            *depth = place.depth.max(*depth);
+        }
+        let targets = scope.targets.iter().map(plan::At::path);
+        let named = scope.searched.iter().filter(|it| it.named).map(|it| it.at.path());
+        if let Some(gone) = targets.clone().chain(named).find(|path| !path.is_dir()) {
+            return Err(gone);
+        }
+        let more =
+            scope.searched.iter().filter(|it| known.get(&it.at.path()).is_none_or(|at| *at < it.depth));
+        let more: Vec<_> = more.map(|it| discover::again(it.at.path(), it.depth, it.named)).collect();
+        self.request.places.extend(more);
+        self.request.targets.extend(targets);
+        self.request.cross_mounts |= scope.cross_mounts;
+        Ok(self)
     }
 
     /// The cache's root.

@@ -40,6 +40,9 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
 
 #[cfg(target_os = "linux")]
 fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
     let mut found = vec![Vec::new(); directories.len()];
     if directories.is_empty() {
         return found;
@@ -49,6 +52,7 @@ fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
         .iter()
         .map(|path| std::iter::once(path.clone()).chain(crate::disk::canonical(path).ok()).collect())
         .collect();
+    let names: Vec<&OsStr> = wanted.iter().flatten().filter_map(|path| path.file_name()).collect();
     let Ok(processes) = std::fs::read_dir("/proc") else { return found };
     let mut pids: Vec<u32> =
         processes.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok()).collect();
@@ -56,8 +60,18 @@ fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
     for pid in pids {
         // This process names everything it works on: only what it is itself counts.
         let told = if pid == std::process::id() { linux::program(pid) } else { linux::told(pid, on_path) };
+        // What a process names by way of a symlink lies in a directory that is called the same in the end.
+        let real: Vec<PathBuf> = told
+            .iter()
+            .filter(|text| names.iter().any(|name| linux::contains(text, name.as_bytes())))
+            .filter_map(|text| crate::disk::canonical(Path::new(OsStr::from_bytes(text))).ok())
+            .collect();
         for (paths, found) in wanted.iter().zip(&mut found) {
-            if paths.iter().any(|path| told.iter().any(|text| linux::lies_in(text, path))) {
+            let is_told = |path: &PathBuf| {
+                told.iter().any(|text| linux::lies_in(text, path))
+                    || real.iter().any(|it| it.starts_with(path))
+            };
+            if paths.iter().any(is_told) {
                 found.push(pid);
             }
         }
@@ -131,6 +145,11 @@ mod linux {
             }
         }
         told
+    }
+
+    /// Whether a text has another one in it.
+    pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
+        !part.is_empty() && text.windows(part.len()).any(|window| window == part)
     }
 
     /// Whether a path, or what a longer text begins with, is a directory or lies in it.

@@ -2,15 +2,15 @@
 //!
 //! Nothing of this is done by itself: whose edit it is, and whether it was meant, only a person knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::repair::Command;
 use super::{At, KeptBecause, Plan};
 use crate::scan::verify::{Fault, Finding, Verified};
-use crate::snapshot::{EnvironmentIndex, LinkMode, Mode, Snapshot};
-use crate::uv::distribution::requirement;
+use crate::snapshot::{EntryIndex, EnvironmentIndex, LinkMode, Mode, Snapshot};
+use crate::uv::distribution::{is_plain, requirement};
 
 /// A way out, for some of what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,21 +63,18 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
         });
     }
     for (what, text) in [
-        (&lacking, "What is damaged in the cache alone uv makes anew by:"),
+        (&lacking, "What is damaged in the cache alone goes, and uv makes it anew when it needs it, by:"),
         (&stored, "Nobody has a good copy. uv makes the entry anew, and from it the environments, by:"),
     ] {
-        if what.names.is_empty() {
-            continue;
+        let commands = what.anew(snapshot);
+        if !commands.is_empty() {
+            all.push(Advice { text, commands, keepers: Vec::new() });
         }
-        let start: Vec<String> =
-            uv(snapshot).into_iter().chain(["cache", "clean"].map(str::to_owned)).collect();
-        let clean = Command::new(start.iter().map(String::as_str), what.names.iter().cloned().collect());
-        let commands = std::iter::once(clean).chain(what.commands(snapshot)).collect();
-        all.push(Advice { text, commands, keepers: Vec::new() });
     }
-    if !alone.names.is_empty() {
+    let commands = commands(snapshot, &alone.places);
+    if !commands.is_empty() {
         let text = "What was changed in one environment alone is as before after:";
-        all.push(Advice { text, commands: alone.commands(snapshot), keepers: Vec::new() });
+        all.push(Advice { text, commands, keepers: Vec::new() });
     }
     all
 }
@@ -114,42 +111,111 @@ fn uv(snapshot: &Snapshot) -> Vec<String> {
     [vec!["uv".to_owned()], other_cache(snapshot)].concat()
 }
 
-/// What has to be installed again, and where.
+/// A distribution in an environment: its name and version.
+type Places = BTreeSet<(EnvironmentIndex, String, String)>;
+
+/// What has to be made anew.
 #[derive(Default)]
 struct Reinstall {
-    names: BTreeSet<String>,
-    places: BTreeSet<(EnvironmentIndex, String, String)>,
+    /// The entries, by the name of their distribution.
+    entries: BTreeMap<String, BTreeSet<EntryIndex>>,
+    places: Places,
 }
 
 impl Reinstall {
     fn add(&mut self, finding: &Finding, environments: &BTreeSet<EnvironmentIndex>) {
-        self.names.insert(finding.name.clone());
+        self.entries.entry(finding.name.clone()).or_default().extend(finding.entry);
         let place = |index: &EnvironmentIndex| (*index, finding.name.clone(), finding.version.clone());
         self.places.extend(environments.iter().map(place));
     }
 
-    fn commands(&self, snapshot: &Snapshot) -> Vec<Command> {
-        let mut commands: Vec<Command> = Vec::new();
-        for (index, name, version) in &self.places {
-            let environment = snapshot.environment(*index);
-            let root = environment.path.display().to_string();
-            let mut rest = vec!["pip", "install", "--python", &root, "--reinstall", "--no-deps"];
-            let installed =
-                environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
-            // What was linked otherwise than uv does by itself stays so.
-            if installed.is_some_and(|it| it.mode == LinkMode::Only(Mode::Symlink)) {
-                rest.extend(["--link-mode", "symlink"]);
+    /// The commands that take entries away and have uv make them anew, the environments after them.
+    ///
+    /// Only an entry that is gone is unpacked again from a file of this machine (uv 0.13.8). One that an environment reaches
+    /// by symlinks is not pruned; uv cleans all versions of it, which breaks every environment that reaches one.
+    fn anew(&self, snapshot: &Snapshot) -> Vec<Command> {
+        let (mut pruned, mut cleaned, mut places) = (Vec::new(), Vec::new(), Places::new());
+        for (name, entries) in &self.entries {
+            let own = self.places.iter().filter(|(_, it, _)| it == name).cloned();
+            if entries.iter().all(|entry| linking(snapshot, *entry).next().is_none()) {
+                pruned
+                    .extend(entries.iter().map(|entry| snapshot.entry(*entry).key.id.display().to_string()));
+                places.extend(own);
+                continue;
             }
-            let uv = uv(snapshot);
-            let start = uv.iter().map(String::as_str).chain(rest);
-            let from = installed.and_then(|it| it.direct_url.as_ref());
-            let command = Command::new(start, requirement(name, version, from));
-            let rest = match commands.last_mut() {
-                Some(last) => last.join(command),
-                None => Some(command),
+            let versions: Vec<EntryIndex> = snapshot
+                .entries()
+                .filter(|(_, it)| it.name.as_ref() == Some(name))
+                .map(|(index, _)| index)
+                .collect();
+            let broken: Places = versions.iter().flat_map(|entry| linking(snapshot, *entry)).collect();
+            let stored = |(index, name, _): &(EnvironmentIndex, String, String)| {
+                name.is_empty() || snapshot.environment(*index).entry.is_some()
             };
-            commands.extend(rest);
+            // What cannot be had again, or installed again, is not taken away.
+            let lost = versions.iter().any(|entry| snapshot.entry(*entry).source.gone.is_some());
+            if lost || !is_plain(name) || broken.iter().any(stored) {
+                continue;
+            }
+            cleaned.push(name.clone());
+            places.extend(own.chain(broken));
         }
-        commands
+        let start = |program: &str, words: &[&str]| -> Vec<String> {
+            let program = vec![program.to_owned()];
+            [program, other_cache(snapshot), words.iter().map(|it| (*it).to_owned()).collect()].concat()
+        };
+        let mut all = Vec::new();
+        let mut add = |start: Vec<String>, about: Vec<String>| {
+            if !about.is_empty() {
+                all.push(Command::new(start.iter().map(String::as_str), about));
+            }
+        };
+        add(start("cachetui", &["prune", "--"]), pruned);
+        add(start("uv", &["cache", "clean"]), cleaned);
+        all.extend(commands(snapshot, &places));
+        all
     }
+}
+
+/// The distributions that reach an entry by symlinks.
+fn linking(
+    snapshot: &Snapshot,
+    entry: EntryIndex,
+) -> impl Iterator<Item = (EnvironmentIndex, String, String)> + '_ {
+    let links = snapshot.references_to(entry).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
+    links.map(move |it| {
+        let environment = snapshot.environment(it.environment);
+        let distribution = it.distribution.and_then(|number| environment.distributions.get(number as usize));
+        // What no distribution claims is still broken, by nobody's name.
+        distribution.map_or_else(
+            || (it.environment, String::new(), String::new()),
+            |found| (it.environment, found.name.clone(), found.version.clone()),
+        )
+    })
+}
+
+/// The commands that install distributions again where they are.
+fn commands(snapshot: &Snapshot, places: &Places) -> Vec<Command> {
+    let mut commands: Vec<Command> = Vec::new();
+    for (index, name, version) in places {
+        let environment = snapshot.environment(*index);
+        let root = environment.path.display().to_string();
+        let mut rest = vec!["pip", "install", "--python", &root, "--reinstall", "--no-deps"];
+        let installed =
+            environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
+        // What was linked otherwise than uv does by itself stays so.
+        if installed.is_some_and(|it| it.mode == LinkMode::Only(Mode::Symlink)) {
+            rest.extend(["--link-mode", "symlink"]);
+        }
+        let from = installed.and_then(|it| it.direct_url.as_ref());
+        let Some(about) = requirement(name, version, from) else { continue };
+        let uv = uv(snapshot);
+        let command = Command::new(uv.iter().map(String::as_str).chain(rest), about);
+        let rest = match commands.last_mut() {
+            Some(last) => last.join(command),
+            None => Some(command),
+        };
+        commands.extend(rest);
+    }
+    commands
 }

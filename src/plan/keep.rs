@@ -96,6 +96,8 @@ pub enum KeptBecause {
     },
     /// No entry of the cache is known to have its content.
     NoEntry,
+    /// Its files were given other permissions than the entry's have.
+    OtherPermissions,
     /// It is a directory of somebody's own, installed editable.
     Editable,
     /// Files of it are gone.
@@ -137,6 +139,7 @@ impl KeptBecause {
             Self::WithinBudget => (10, "within the limit"),
             Self::AlreadySo { .. } => (11, "already so"),
             Self::NoEntry => (12, "not from here"),
+            Self::OtherPermissions => (12, "of other permissions"),
             Self::Editable => (13, "editable"),
             Self::Broken => (14, "broken"),
             Self::Unread => (15, "unread"),
@@ -195,6 +198,9 @@ impl KeptBecause {
                 mode => format!("linked by {mode} already"),
             },
             Self::NoEntry => "no entry of the cache is known to have the content".to_owned(),
+            Self::OtherPermissions => {
+                "its files were given other permissions than the entry's have, and keep them".to_owned()
+            }
             Self::Editable => "it is installed editable".to_owned(),
             Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
             Self::Unread => "something of it could not be read".to_owned(),

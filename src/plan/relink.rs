@@ -193,6 +193,9 @@ fn step(
     }
     let becomes = becomes(snapshot, mode);
     let changing = changing(distribution, becomes);
+    if distribution.files.modes.total() + distribution.files.unprovable == 0 {
+        return Err(KeptBecause::OtherPermissions);
+    }
     if changing == 0 {
         return Err(KeptBecause::AlreadySo { mode: becomes.word().to_owned() });
     }

@@ -137,6 +137,18 @@ pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&P
     places
 }
 
+impl Place {
+    /// What is told of it after the search.
+    fn root(&self, path: PathBuf, readable: bool) -> ScopeRoot {
+        ScopeRoot { path, reason: self.reason, readable, depth: self.depth, named: self.named }
+    }
+}
+
+/// A directory that a plan had searched so many levels deep.
+pub fn again(path: PathBuf, depth: usize, named: bool) -> Place {
+    Place { path, found_by: FoundBy::Root, reason: "the plan", depth, named }
+}
+
 /// A directory that somebody named: searched to the bottom, and missed when it is not there.
 pub fn named(path: PathBuf) -> Place {
     Place { path, found_by: FoundBy::Root, reason: "--root", depth: walk::MAX_DEPTH, named: true }
@@ -192,8 +204,7 @@ pub(super) fn search(
             }
             search.faulted(&place.path, "read the directory", &error);
             if place.named || error.kind() != io::ErrorKind::NotFound {
-                let reason = place.reason;
-                search.roots.push(ScopeRoot { path: place.path.clone(), reason, readable: false });
+                search.roots.push(place.root(place.path.clone(), false));
             }
             return search;
         }
@@ -204,7 +215,7 @@ pub(super) fn search(
         search.follow(&place.path, place.found_by);
         return search;
     }
-    search.roots.push(ScopeRoot { path: canonical.clone(), reason: place.reason, readable: true });
+    search.roots.push(place.root(canonical.clone(), true));
     let mut visitor = SearchVisitor {
         search: &mut search,
         place,

@@ -88,7 +88,8 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     known.problems.extend(search.problems);
     known.problems.sort_unstable();
     known.problems.dedup();
-    search.roots.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    // Of one place the deepest search tells most.
+    search.roots.sort_unstable_by(|a, b| (&a.path, b.depth, b.named).cmp(&(&b.path, a.depth, a.named)));
     search.roots.dedup_by(|a, b| a.path == b.path);
     search.unread.append(&mut search.unreached);
     search.unread.sort_unstable();

@@ -10,6 +10,10 @@ use super::problem::Problem;
 pub struct Scope {
     /// The places that were searched for environments.
     pub roots: Vec<ScopeRoot>,
+    /// Directories that were read as environments because somebody said so.
+    pub targets: Vec<PathBuf>,
+    /// Whether the search went into other mounts.
+    pub cross_mounts: bool,
     /// What could not be read below those places, or crossed into another mount.
     pub unread: Vec<PathBuf>,
     /// What an error kept from being read, so that entries are in doubt: more than an environment of somebody else that
@@ -41,6 +45,10 @@ pub struct ScopeRoot {
     pub reason: &'static str,
     /// Whether it was there and could be read.
     pub readable: bool,
+    /// How many levels deep it was searched.
+    pub depth: usize,
+    /// Whether somebody named it, and expects it to be there.
+    pub named: bool,
 }
 
 /// Whether a scan has seen everything it set out to see.

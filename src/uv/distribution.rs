@@ -9,7 +9,7 @@ mod metadata;
 mod version;
 mod wheel;
 
-pub use direct_url::{DirectUrl, file_path, requirement};
+pub use direct_url::{DirectUrl, file_path, is_plain, requirement};
 pub use metadata::{installer, metadata_name_version, wheel_tags};
 pub use version::{compare_versions, same_version};
 pub use wheel::WheelFilename;

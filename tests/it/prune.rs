@@ -283,6 +283,10 @@ fn an_older_layout_waits_thirty_days_and_nobody_is_told_otherwise() {
     assert!(!told.stdout.contains("`--grace 0h`"), "{}", told.stdout);
     let json = ground.done(&[&wanted[..], &["--json"]].concat()).json();
     assert_eq!(json["plan"]["kept"][0]["because"]["kind"], "recent-layout", "{json:#}");
+    // Nor where it changed a moment ago, and the usual time of grace holds too.
+    let told = ground.done(&["prune", "--stale-buckets", "--dry-run", "--grace", "24h"]);
+    assert!(told.stdout.contains("changed within 30 days"), "{}", told.stdout);
+    assert!(!told.stdout.contains("`--grace 0h`"), "{}", told.stdout);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `apply`: carries out a plan that was saved.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use crate::cli::request;
 use crate::cli::surroundings::{self, Surroundings};
 use crate::disk;
 use crate::human;
-use crate::plan::{self, At, Plan, Request, SCHEMA_VERSION, Step, Totals};
+use crate::plan::{self, Plan, Request, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
 
 /// The largest plan that is read, in bytes.
@@ -32,8 +32,11 @@ pub fn run(
 ) -> Result<(), Failure> {
     let saved = read(&arguments.file)?;
     // Who has come to use something since the plan was made may lie where it searched.
-    let searched: Vec<PathBuf> = saved.scope.searched.iter().map(At::path).collect();
-    let prepared = request::prepare(places, Absent::Refused, surroundings)?.searching(searched);
+    let prepared = request::prepare(places, Absent::Refused, surroundings)?;
+    let prepared = prepared.searching(&saved.scope).map_err(|gone| {
+        let text = format!("`{}`, where the plan had looked for users, is not there.", view.path(&gone));
+        Failure::message(FAILED, text).hint("Plan again with `cachetui prune`. Nothing was removed.")
+    })?;
     if !matches!(saved.request, Request::Prune(_)) || !saved.relinks.is_empty() {
         let shown = human::escape_os(arguments.file.as_os_str());
         let text = format!("`{shown}` is no plan to prune. Nothing was changed.");

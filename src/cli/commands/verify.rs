@@ -246,10 +246,10 @@ fn print(
     Ok(())
 }
 
-/// What findings have in common of which naming a few is enough: the place, the distribution, and what is wrong.
-fn kind(finding: &Finding) -> (Option<EnvironmentIndex>, &str, &str, Option<EntryIndex>, Fault) {
-    let place = finding.places.first().and_then(|place| place.environment);
-    (place, &finding.name, &finding.version, finding.entry, finding.fault)
+/// What findings have in common of which naming a few is enough: who has them, the distribution, and what is wrong.
+fn kind(finding: &Finding) -> (Vec<Option<EnvironmentIndex>>, &str, &str, Option<EntryIndex>, Fault) {
+    let places = finding.places.iter().map(|place| place.environment).collect();
+    (places, &finding.name, &finding.version, finding.entry, finding.fault)
 }
 
 fn one(

@@ -136,6 +136,7 @@ fn because(kept: &KeptBecause) -> &'static str {
         KeptBecause::WithinBudget => "not needed to keep within the limit",
         KeptBecause::AlreadySo { .. } => "linked so already",
         KeptBecause::NoEntry => "not from this cache",
+        KeptBecause::OtherPermissions => "of other permissions than the entry's files",
         KeptBecause::Editable => "installed editable",
         KeptBecause::Broken => "broken; repair them first",
         KeptBecause::Unread => "not readable",
@@ -246,7 +247,7 @@ fn totals(plan: &Plan, trash: bool, view: &View, writer: &mut dyn Write) -> io::
 fn scope(plan: &Plan, view: &View) -> String {
     let scope = &plan.scope;
     let named = if view.verbose { scope.searched.len() } else { scope.searched.len().min(3) };
-    let mut places: Vec<String> = scope.searched[..named].iter().map(|at| view.path(&at.path())).collect();
+    let mut places: Vec<String> = scope.searched[..named].iter().map(|it| view.path(&it.at.path())).collect();
     if scope.searched.len() > named {
         places.push(human::counted((scope.searched.len() - named) as u64, "more place", "more places"));
     }

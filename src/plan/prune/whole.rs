@@ -87,10 +87,11 @@ impl Chooser<'_> {
             let least = if class == Class::StaleBuckets { STALE } else { 0 };
             let changed = Timestamp::from_nanosecond(i128::from(part.print.newest)).unwrap_or(Timestamp::MAX);
             if self.within(changed, seconds.max(least)) {
-                let because = if self.within(changed, seconds) {
-                    KeptBecause::Young { changed }
-                } else {
+                // Whatever is asked for, an older layout waits.
+                let because = if self.within(changed, least) {
                     KeptBecause::RecentLayout { changed }
+                } else {
+                    KeptBecause::Young { changed }
                 };
                 plan.kept.push(Kept {
                     at: At::new(Path::new(&part.name)),

@@ -235,6 +235,8 @@ fn reinstall(
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
+    let direct = distribution.direct_url.as_ref();
+    let Some(about) = requirement(&distribution.name, &distribution.version, direct) else { return };
     let cache = facts.cache.display().to_string();
     let mut uv = vec!["uv"];
     if facts.named {
@@ -256,20 +258,12 @@ fn reinstall(
         Mode::Symlink => vec!["--link-mode", "symlink"],
         Mode::Clone | Mode::Hardlink | Mode::Copy => Vec::new(),
     };
-    let about = requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref());
     left.commands.push(Command::new(start.chain(mode), about));
 }
 
 /// The requirement by which uv can fetch a distribution; none for what it would build from a directory, and for what is
 /// not plainly a requirement: names, versions and URLs in an environment are anybody's.
 pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<String> {
-    let is_name = |text: &str| {
-        text.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && text.chars().all(|it| it.is_ascii_alphanumeric() || "-_.+!".contains(it))
-    };
-    if !is_name(&distribution.name) || !is_name(&distribution.version) {
-        return None;
-    }
     if let Some(direct) = &distribution.direct_url {
         if direct.editable || direct.local_directory {
             return None;
@@ -286,5 +280,5 @@ pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<String> {
             return None;
         }
     }
-    requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref()).pop()
+    requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref())?.pop()
 }

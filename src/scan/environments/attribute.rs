@@ -153,7 +153,11 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
     let files = examined.files;
     let installer = read("INSTALLER").and_then(|bytes| names::installer(&bytes));
     // Others leave `RECORD` out on purpose, as Debian does. Without it uv cannot uninstall what it has installed.
-    let lost = !examined.has_record && loose("RECORD").is_none() && installer.as_deref() == Some("uv");
+    let gone = || {
+        let record = crate::disk::FileStat::of(&root.join(&dist_info.path).join("RECORD"));
+        record.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    let lost = !examined.has_record && gone() && installer.as_deref() == Some("uv");
     let entry = examined
         .uses
         .iter()

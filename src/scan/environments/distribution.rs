@@ -246,12 +246,15 @@ impl Examination<'_> {
         }
         match expected.get(&row.path) {
             Some(item) if item.always_copied => files.private += 1,
-            Some(item) if self.other_bits(loose, chosen, item) => files.own += 1,
             Some(item) if item.digest.is_some() && item.digest == row.digest && !item.modified => {
                 let comparable = match loose.map {
                     None => !(self.against.reflinks && loose.stat.size == 0),
                     Some(map) => map != Map::Opaque,
                 };
+                if self.other_bits(loose, chosen, item) {
+                    files.own += 1;
+                    return Some(Equal::Apart);
+                }
                 if !comparable {
                     files.unprovable += 1;
                     return Some(Equal::Unprovable);
@@ -412,6 +415,8 @@ impl Examination<'_> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Equal {
     Copy,
+    /// It was given other permissions, so that it is no copy that could be linked.
+    Apart,
     Unprovable,
 }
 

@@ -49,7 +49,7 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
             Place { environment: environment_of(verifier, &finding.path), path: finding.path.clone() };
         finding.places.push(itself);
         order(&mut finding.places);
-        finding.unexplained = unexplained(&finding);
+        finding.unexplained = unexplained(verifier, &finding);
         if finding.places.iter().all(|place| place.environment.is_some()) {
             finding.twin = twin(verifier, &finding, same);
         }
@@ -70,13 +70,16 @@ fn sharing(members: &[Member], inode: Option<(u64, u64)>) -> Vec<Place> {
     share.map(|member| member.place.clone()).collect()
 }
 
-/// How many hard links a file has that are none of its known places.
-fn unexplained(finding: &Finding) -> u64 {
-    let Some(print) = finding.print else { return 0 };
+/// How many hard links a file has that are none of its known places, as far as the scan found none either: scripts, other
+/// entries and the store of objects are no places.
+fn unexplained(verifier: &Verifier<'_>, finding: &Finding) -> u64 {
+    let (Some(print), Some(entry)) = (finding.print, finding.entry) else { return 0 };
+    let of_entry = verifier.snapshot.entry(entry).links.unexplained;
     let is_link = |place: &&Place| {
         FileStat::of(&place.path).is_ok_and(|stat| (stat.device, stat.inode) == (print.device, print.inode))
     };
-    print.links.saturating_sub(finding.places.iter().filter(is_link).count() as u64)
+    let places = finding.places.iter().filter(is_link).count() as u64;
+    print.links.saturating_sub(places).min(of_entry)
 }
 
 /// The cache first, then environments, each name once.

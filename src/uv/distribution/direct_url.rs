@@ -96,13 +96,24 @@ impl DirectUrl {
     }
 }
 
+/// Whether a text can be the name or version of a distribution in a requirement: those in an environment are anybody's, and
+/// one that begins with a dash would be an option.
+pub fn is_plain(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|it| it.is_ascii_alphanumeric() || "-_.+!".contains(it))
+}
+
 /// A distribution as what `uv pip install` is given to have the same again (PEP 508): from where it came, else by its
-/// version.
-pub fn requirement(name: &str, version: &str, direct: Option<&DirectUrl>) -> Vec<String> {
+/// version. None for what is not plainly a requirement.
+pub fn requirement(name: &str, version: &str, direct: Option<&DirectUrl>) -> Option<Vec<String>> {
+    if !is_plain(name) || !is_plain(version) {
+        return None;
+    }
     match direct {
-        None => vec![format!("{name}=={version}")],
-        Some(direct) if direct.editable => vec!["--editable".to_owned(), direct.url.clone()],
-        Some(direct) => vec![direct.requirement(name)],
+        None => Some(vec![format!("{name}=={version}")]),
+        Some(direct) if direct.url.starts_with('-') => None,
+        Some(direct) if direct.editable => Some(vec!["--editable".to_owned(), direct.url.clone()]),
+        Some(direct) => Some(vec![direct.requirement(name)]),
     }
 }
 

@@ -174,8 +174,73 @@ fn what_is_good_elsewhere_is_not_said_to_be_lost() {
 }
 
 #[test]
+fn what_makes_an_entry_anew_breaks_nobody_who_reaches_another_version_by_symlinks() {
+    let Some((sandbox, _directory)) = sandbox() else { return };
+    let links = sandbox.path("links");
+    for version in ["1.0", "2.0"] {
+        Wheel::new("demo-a", version).file("demo_a/part.py", format!("PART = {version:?}\n")).save(&links);
+    }
+    let index = format!("no-index = true\nfind-links = [{links:?}]\n");
+    std::fs::write(sandbox.path("home/uv.toml"), index).unwrap();
+    let other = sandbox.install("other", "symlink", &["demo-a==2.0"]);
+    let imports = |environment: &Path| {
+        ran(sandbox.command(environment.join("bin/python")).args(["-c", "import demo_a.part"]));
+    };
+    let whole = |mode: &str, fault: &dyn Fn(&Path)| {
+        let one = sandbox.install(&format!("one-{mode}"), mode, &["demo-a==1.0"]);
+        let listed = sandbox.json(&["list", "demo-a==1.0"]);
+        let entry = sandbox.cache().join("archive-v0").join(listed["entries"][0]["id"].as_str().unwrap());
+        fault(&entry.join("demo_a/part.py"));
+        let (told, code) = answer(&sandbox, &["verify", "demo-a==1.0"]);
+        assert_eq!((code, told["advice"].as_array().unwrap().len()), (3, 1), "{mode}: {told:#}");
+        run_all(&sandbox, &told["advice"][0]["commands"]);
+        for environment in [&one, &other] {
+            imports(environment);
+        }
+        assert_eq!(answer(&sandbox, &["repair", "--all", "--dry-run"]).1, 0, "{mode}: nothing dangles");
+        assert_eq!(answer(&sandbox, &["verify", "--all"]).1, 0, "{mode}");
+        std::fs::remove_dir_all(one.parent().unwrap()).unwrap();
+    };
+    let missing = |path: &Path| std::fs::remove_file(path).unwrap();
+    let edited = |path: &Path| std::fs::write(path, "PART = 'edited'\n").unwrap();
+    for mode in ["hardlink", "copy", "symlink"] {
+        whole(mode, &missing);
+        whole(mode, &edited);
+    }
+}
+
+#[test]
+fn no_command_is_named_that_the_name_of_a_package_would_make_another_one() {
+    let Some((sandbox, _directory)) = sandbox() else { return };
+    let environment = sandbox.environment("app");
+    let info = site(&environment).join("-rfoo-1.0.dist-info");
+    std::fs::create_dir(&info).unwrap();
+    std::fs::write(info.join("RECORD"), "gone.py,sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,3\n")
+        .unwrap();
+    let (told, code) = answer(&sandbox, &["repair", environment.to_str().unwrap(), "--dry-run"]);
+    let kept = &told["plan"]["kept"][0];
+    assert_eq!((code, &kept["commands"]), (3, &json!([])), "{told:#}");
+}
+
+#[test]
+fn files_with_permissions_of_their_own_still_show_who_uses_an_entry() {
+    let Some((sandbox, _directory)) = sandbox() else { return };
+    let wheel = Wheel::new("demo-a", "1.0").save(&sandbox.path("own"));
+    let environment = sandbox.install("app", "copy", &[wheel.to_str().unwrap()]);
+    ran(sandbox.command("chmod").args(["-R", "go-rwx"]).arg(&environment));
+    let listed = sandbox.json(&["list", "demo-a"]);
+    assert_eq!(listed["entries"][0]["state"], "used", "{listed:#}");
+    let (told, code) = answer(&sandbox, &["relink", "--all", "--link-mode", "hardlink", "--yes"]);
+    assert_eq!((code, &told["plan"]["steps"]), (0, &json!([])), "{told:#}");
+    assert!(told["plan"]["kept"][0]["reason"].as_str().unwrap().contains("permissions"), "{told:#}");
+}
+
+#[test]
 fn an_environment_of_the_cache_stays_while_a_process_runs_that_uv_has_started_in_it() {
     let Some((sandbox, _directory)) = sandbox() else { return };
+    // Processes name the cache as uv was told of it.
+    std::fs::create_dir(sandbox.path("disk")).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("disk"), sandbox.cache()).unwrap();
     let wheel = Wheel::new("demo-a", "1.0").save(&sandbox.path("own"));
     let wait = "import sys; print('held', flush=True); sys.stdin.read(); import demo_a";
     let requirement = wheel.to_str().unwrap();
@@ -245,4 +310,28 @@ fn a_saved_plan_is_carried_out_with_a_look_where_it_had_looked() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("Removed 0 of 1"), "{told}");
     ran(sandbox.command(second.join("bin/python")).args(["-c", "import demo_a; demo_a.NAME"]));
+    // Where somebody had pointed to, users may be whom nobody can see now.
+    std::fs::rename(sandbox.roots(), sandbox.path("away")).unwrap();
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("where the plan had looked for users, is not there"), "{told}");
+}
+
+#[test]
+fn a_saved_plan_knows_the_directories_that_were_read_as_environments() {
+    let Some((sandbox, _directory)) = sandbox() else { return };
+    let wheel = Wheel::new("demo-a", "1.0").save(&sandbox.path("own"));
+    let first = sandbox.install("first", "copy", &[wheel.to_str().unwrap()]);
+    std::fs::remove_dir_all(first).unwrap();
+    let (plan, target) = (sandbox.path("plan.json"), sandbox.path("app/lib"));
+    std::fs::create_dir_all(&target).unwrap();
+    let mut prune = sandbox.cachetui(&["prune", "demo-a", "--save", plan.to_str().unwrap()]);
+    ran(prune.arg("--target").arg(&target).stdin(Stdio::null()));
+    let install = ["pip", "install", "--quiet", "--link-mode", "symlink", "--target"];
+    ran(sandbox.uv(&install).arg(&target).arg(&wheel));
+    let mut command = sandbox.cachetui(&["apply", "--yes"]);
+    let output = command.arg(&plan).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(target.join("demo_a/__init__.py").is_file());
 }

@@ -207,6 +207,7 @@ impl Session {
     }
 
     /// Waits until the terminal does so, where that is not up to the program but to a console between them.
+    #[cfg(target_os = "linux")]
     pub(crate) fn wait_until_cooked(&self) {
         let begun = Instant::now();
         while !self.is_cooked() && begun.elapsed() < PATIENCE {

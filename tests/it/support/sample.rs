@@ -383,7 +383,13 @@ fn cache() -> Cache {
 }
 
 fn scope() -> Scope {
-    let root = |path: &str, reason, readable| ScopeRoot { path: path.into(), reason, readable };
+    let root = |path: &str, reason, readable| ScopeRoot {
+        path: path.into(),
+        reason,
+        readable,
+        depth: 6,
+        named: false,
+    };
     Scope {
         dead_links: Vec::new(),
         roots: vec![

@@ -298,7 +298,13 @@ fn groups() -> Vec<Group> {
 
 /// The sample.
 pub(crate) fn sample() -> Snapshot {
-    let root = |path: &str, reason, readable| ScopeRoot { path: path.into(), reason, readable };
+    let root = |path: &str, reason, readable| ScopeRoot {
+        path: path.into(),
+        reason,
+        readable,
+        depth: 6,
+        named: false,
+    };
     Snapshot {
         objects: Vec::new(),
         cache: Cache {

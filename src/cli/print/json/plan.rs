@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +13,7 @@ use super::locks::CacheRow;
 use super::text::{Bytes, lossless};
 use crate::apply::{Report, State};
 use crate::cli::print::View;
-use crate::plan::{Class, Plan, Totals};
+use crate::plan::{Class, Plan, Searched, Totals};
 use crate::snapshot::{Completeness, Scope, ScopeRoot};
 use crate::uv::root::Root;
 
@@ -134,9 +133,15 @@ pub fn write(
 
 /// The scope of a saved plan, as answers carry it.
 pub fn scope_of(plan: &Plan) -> Scope {
-    let root = |path: &Path| ScopeRoot { path: path.to_owned(), reason: "the plan", readable: true };
+    let root = |it: &Searched| ScopeRoot {
+        path: it.at.path(),
+        reason: "the plan",
+        readable: true,
+        depth: it.depth,
+        named: it.named,
+    };
     Scope {
-        roots: plan.scope.searched.iter().map(|at| root(&at.path())).collect(),
+        roots: plan.scope.searched.iter().map(root).collect(),
         unread: plan.scope.unread.iter().map(crate::plan::At::path).collect(),
         completeness: Completeness::Complete,
         ..Scope::default()

@@ -14,6 +14,19 @@ pub(in crate::real_uv) fn run_all(sandbox: &Sandbox, commands: &Value) {
     for command in commands.as_array().unwrap() {
         let words: Vec<&str> =
             command.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        if words[0] == "cachetui" {
+            let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+            command.args(["--no-remember", "--root"]).arg(sandbox.roots());
+            // Whoever reads the command says yes.
+            for word in &words[1..] {
+                command.arg(word);
+                if *word == "prune" {
+                    command.arg("--yes");
+                }
+            }
+            ran(&mut command);
+            continue;
+        }
         assert_eq!(words[0], "uv", "{words:?}");
         ran(&mut sandbox.uv(&words[1..]));
     }

@@ -79,10 +79,8 @@ pub struct Searched {
     #[serde(flatten)]
     pub at: At,
     /// How many levels deep.
-    #[serde(default)]
     pub depth: usize,
     /// Whether somebody named it.
-    #[serde(default)]
     pub named: bool,
 }
 

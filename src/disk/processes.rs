@@ -19,23 +19,23 @@ pub fn visible() -> bool {
     std::fs::read_link("/proc/self/exe").is_ok() && std::fs::read("/proc/1/cmdline").is_ok()
 }
 
-/// The same for environments of a cache, which nobody has on their `PATH` but what uv has started in them.
-#[cfg(target_os = "linux")]
-pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
-    find(directories, true)
-}
-
-/// The same for environments of a cache.
-#[cfg(not(target_os = "linux"))]
-pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
-    within(directories)
-}
-
 /// For each of some directories, the ids of the processes that run in it, in ascending order. Nothing is known elsewhere
 /// than on Linux and Windows.
 #[cfg(target_os = "linux")]
 pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     find(directories, false)
+}
+
+/// What [`within`] tells, for environments of a cache: nobody has those on their `PATH` but what uv has started in them.
+#[cfg(target_os = "linux")]
+pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    find(directories, true)
+}
+
+/// What [`within`] tells, for environments of a cache.
+#[cfg(not(target_os = "linux"))]
+pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
+    within(directories)
 }
 
 #[cfg(target_os = "linux")]

@@ -112,14 +112,14 @@ fn uv(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// A distribution in an environment: its name and version.
-type Places = BTreeSet<(EnvironmentIndex, String, String)>;
+type Place = (EnvironmentIndex, String, String);
 
 /// What has to be made anew.
 #[derive(Default)]
 struct Reinstall {
     /// The entries, by the name of their distribution.
     entries: BTreeMap<String, BTreeSet<EntryIndex>>,
-    places: Places,
+    places: BTreeSet<Place>,
 }
 
 impl Reinstall {
@@ -134,7 +134,7 @@ impl Reinstall {
     /// Only an entry that is gone is unpacked again from a file of this machine (uv 0.13.8). One that an environment reaches
     /// by symlinks is not pruned; uv cleans all versions of it, which breaks every environment that reaches one.
     fn anew(&self, snapshot: &Snapshot) -> Vec<Command> {
-        let (mut pruned, mut cleaned, mut places) = (Vec::new(), Vec::new(), Places::new());
+        let (mut pruned, mut cleaned, mut places) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (name, entries) in &self.entries {
             let own = self.places.iter().filter(|(_, it, _)| it == name).cloned();
             if entries.iter().all(|entry| linking(snapshot, *entry).next().is_none()) {
@@ -148,10 +148,10 @@ impl Reinstall {
                 .filter(|(_, it)| it.name.as_ref() == Some(name))
                 .map(|(index, _)| index)
                 .collect();
-            let broken: Places = versions.iter().flat_map(|entry| linking(snapshot, *entry)).collect();
-            let stored = |(index, name, _): &(EnvironmentIndex, String, String)| {
-                name.is_empty() || snapshot.environment(*index).entry.is_some()
-            };
+            let broken: BTreeSet<Place> =
+                versions.iter().flat_map(|entry| linking(snapshot, *entry)).collect();
+            let stored =
+                |(index, name, _): &Place| name.is_empty() || snapshot.environment(*index).entry.is_some();
             // What cannot be had again, or installed again, is not taken away.
             let lost = versions.iter().any(|entry| snapshot.entry(*entry).source.gone.is_some());
             if lost || !is_plain(name) || broken.iter().any(stored) {
@@ -178,10 +178,7 @@ impl Reinstall {
 }
 
 /// The distributions that reach an entry by symlinks.
-fn linking(
-    snapshot: &Snapshot,
-    entry: EntryIndex,
-) -> impl Iterator<Item = (EnvironmentIndex, String, String)> + '_ {
+fn linking(snapshot: &Snapshot, entry: EntryIndex) -> impl Iterator<Item = Place> + '_ {
     let links = snapshot.references_to(entry).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
     links.map(move |it| {
         let environment = snapshot.environment(it.environment);
@@ -195,7 +192,7 @@ fn linking(
 }
 
 /// The commands that install distributions again where they are.
-fn commands(snapshot: &Snapshot, places: &Places) -> Vec<Command> {
+fn commands(snapshot: &Snapshot, places: &BTreeSet<Place>) -> Vec<Command> {
     let mut commands: Vec<Command> = Vec::new();
     for (index, name, version) in places {
         let environment = snapshot.environment(*index);

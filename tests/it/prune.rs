@@ -290,6 +290,18 @@ fn an_older_layout_waits_thirty_days_and_nobody_is_told_otherwise() {
 }
 
 #[test]
+fn what_is_from_the_future_is_young_and_no_older_layout() {
+    let ground = Ground::new();
+    let left = ground.cache().join(".tmpabc");
+    std::fs::create_dir(&left).unwrap();
+    let file = std::fs::File::create(left.join("part")).unwrap();
+    file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(3 * 86_400)).unwrap();
+    let json = ground.done(&["prune", "--crash-leftovers", "--dry-run", "--json"]).json();
+    assert_eq!(json["plan"]["kept"][0]["path"], ".tmpabc", "{json:#}");
+    assert_eq!(json["plan"]["kept"][0]["because"]["kind"], "young", "{json:#}");
+}
+
+#[test]
 fn what_calls_for_a_second_look_needs_to_be_allowed_by_name() {
     let ground = Ground::new();
     let before = ground.listing();

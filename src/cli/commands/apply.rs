@@ -31,12 +31,7 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let saved = read(&arguments.file)?;
-    // Who has come to use something since the plan was made may lie where it searched.
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    let prepared = prepared.searching(&saved.scope).map_err(|gone| {
-        let text = format!("`{}`, where the plan had looked for users, is not there.", view.path(&gone));
-        Failure::message(FAILED, text).hint("Plan again with `cachetui prune`. Nothing was removed.")
-    })?;
     if !matches!(saved.request, Request::Prune(_)) || !saved.relinks.is_empty() {
         let shown = human::escape_os(arguments.file.as_os_str());
         let text = format!("`{shown}` is no plan to prune. Nothing was changed.");
@@ -49,6 +44,11 @@ pub fn run(
         let text = format!("The plan is for the cache `{one}`, and this is `{other}`. Nothing was removed.");
         return Err(Failure::message(USAGE, text).hint("`--cache-dir DIR` names another cache."));
     }
+    // Who has come to use something since the plan was made may lie where it searched.
+    let prepared = prepared.searching(&saved.scope).map_err(|gone| {
+        let text = format!("`{}`, where the plan had looked for users, is not there.", view.path(&gone));
+        Failure::message(FAILED, text).hint("Plan again with `cachetui prune`. Nothing was removed.")
+    })?;
     let job = prepared.start(surroundings::now());
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
     let fresh = plan::plan(&snapshot, &saved.request);

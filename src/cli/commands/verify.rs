@@ -176,7 +176,7 @@ fn print(
 ) -> io::Result<()> {
     let of = |verdict| verified.findings.iter().filter(move |finding| finding.verdict == verdict);
     let mut damage: Vec<&Finding> = of(Verdict::Damage).collect();
-    damage.sort_by(|a, b| kind(a).cmp(&kind(b)));
+    damage.sort_by_cached_key(|finding| kind(finding));
     for alike in damage.chunk_by(|a, b| kind(a) == kind(b)) {
         let shown = if view.verbose { alike.len() } else { alike.len().min(ALIKE) };
         for finding in &alike[..shown] {

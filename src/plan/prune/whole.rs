@@ -88,7 +88,7 @@ impl Chooser<'_> {
             let changed = Timestamp::from_nanosecond(i128::from(part.print.newest)).unwrap_or(Timestamp::MAX);
             if self.within(changed, seconds.max(least)) {
                 // Whatever is asked for, an older layout waits.
-                let because = if self.within(changed, least) {
+                let because = if class == Class::StaleBuckets && self.within(changed, STALE) {
                     KeptBecause::RecentLayout { changed }
                 } else {
                     KeptBecause::Young { changed }

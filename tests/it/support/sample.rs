@@ -102,14 +102,7 @@ impl Builder {
             name: Some(name.to_owned()),
             version: Some(version.to_owned()),
             tags: vec!["py3-none-any".to_owned()],
-            source: Source {
-                origin: Origin::Pypi,
-                built: false,
-                wheel: false,
-                detail: None,
-                download: None,
-                gone: None,
-            },
+            source: Source { origin: Origin::Pypi, ..Source::default() },
             files,
             logical: kib * 1000,
             disk: kib * 1024,
@@ -510,10 +503,8 @@ fn rare_entries(builder: &mut Builder) {
         entry.source = Source {
             origin: Origin::Git,
             built: true,
-            wheel: false,
             detail: Some("https://git.example/flash@main".into()),
-            download: None,
-            gone: None,
+            ..Source::default()
         };
     });
     builder.wheel("private-kernels", "1.0.post1+local.2", 30, 90 * 1024, 15).elsewhere(3);

@@ -30,14 +30,7 @@ fn wheel(id: &str, name: &str, version: &str, mib: u64, files: u64) -> Entry {
         name: Some(name.to_owned()),
         version: Some(version.to_owned()),
         tags: vec!["py3-none-any".to_owned()],
-        source: Source {
-            origin: Origin::Pypi,
-            built: false,
-            wheel: false,
-            detail: None,
-            download: None,
-            gone: None,
-        },
+        source: Source { origin: Origin::Pypi, ..Source::default() },
         files,
         logical: mib * MIB - 4_321,
         disk: mib * MIB,
@@ -51,11 +44,8 @@ fn wheel(id: &str, name: &str, version: &str, mib: u64, files: u64) -> Entry {
 fn entries() -> Vec<Entry> {
     let index = Source {
         origin: Origin::Index,
-        built: false,
-        wheel: false,
         detail: Some("https://download.example/whl/cu128".to_owned()),
-        download: None,
-        gone: None,
+        ..Source::default()
     };
     vec![
         Entry {
@@ -86,10 +76,8 @@ fn entries() -> Vec<Entry> {
             source: Source {
                 origin: Origin::Path,
                 built: true,
-                wheel: false,
                 detail: Some("/home/ada/src/demo".to_owned()),
-                download: None,
-                gone: None,
+                ..Source::default()
             },
             ..wheel("demo000000000001", "Demo.Pkg", "1.0.post1+local.2", 2, 9)
         },
@@ -97,14 +85,7 @@ fn entries() -> Vec<Entry> {
             kind: EntryKind::Environment,
             name: Some("ruff".to_owned()),
             version: Some("0.14.2".to_owned()),
-            source: Source {
-                origin: Origin::Command,
-                built: false,
-                wheel: false,
-                detail: None,
-                download: None,
-                gone: None,
-            },
+            source: Source { origin: Origin::Command, ..Source::default() },
             state: EntryState::Unreferenced,
             ..wheel("uvx0000000000001", "", "", 31, 40)
         },

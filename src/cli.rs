@@ -83,7 +83,7 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         0 => Ok(()),
         code => Err(Failure::quiet(code)),
     };
-    let here = &surroundings.current_dir;
+    let (here, places) = (&surroundings.current_dir, &arguments.places);
     match arguments.command.as_ref().unwrap_or(&Command::Tui) {
         Command::Tui => interface(&arguments.places, surroundings),
         Command::Demo(arguments) => commands::demo::run(arguments, surroundings, &view, &interface, writer),
@@ -92,6 +92,7 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
             commands::list::run(&snapshot, arguments, here, &view, writer)
         }
         Command::Envs(arguments) => {
+            request::forget(places, &arguments.forget, surroundings)?;
             let snapshot = scan(Absent::Empty, &arguments.environments)?;
             commands::envs::run(&snapshot, arguments, here, &view, writer)
         }

@@ -31,6 +31,7 @@ pub mod known;
 pub mod linkable;
 mod objects;
 pub mod outline;
+mod outside;
 mod pointers;
 mod presence;
 pub mod print;
@@ -49,7 +50,7 @@ use rustc_hash::FxHashMap;
 
 use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
-use crate::disk::{self, walk};
+use crate::disk::{self, FileStat, walk};
 use crate::snapshot::{
     Bucket, Cache, Completeness, Entry, EntryKind, FilePrint, Holder, Problem, Scope, Snapshot, Space,
     TreePrint,
@@ -195,6 +196,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         .collect();
     let (by_name, by_id) = candidates::lookups(&layout, &facts);
     let candidates = candidates::candidates(request, &layout, &harvest, &by_name, &mut search);
+    let directories = candidates::directories(&harvest);
     let against = Against {
         table: &table,
         sharing: &sharing,
@@ -202,11 +204,15 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         by_name: &by_name,
         by_id: &by_id,
         cache: &layout.canonical,
+        cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
+        directories: &directories,
         reflinks,
         cancel,
         progress,
     };
     let mut readings = second_round(&candidates, request.threads, &against);
+    let environments = candidates.iter().map(|candidate| candidate.found.path.as_path()).collect();
+    snapshot.user_links = against.entries().links(&search.leads, &environments);
     let bystanders = leave_out_bystanders(&mut readings);
     find_running(&layout, &mut readings);
     snapshot.scope.processes_hidden = !disk::processes::visible();
@@ -262,8 +268,8 @@ struct Gathered {
     parts: FxHashMap<usize, cache::bucket::Sums>,
     pointers: Vec<cache::bucket::RawPointer>,
     objects: Vec<(PathBuf, disk::FileStat)>,
-    recorded: Vec<crate::uv::interpreter::InterpreterRecord>,
-    environments: Vec<(PathBuf, crate::snapshot::EnvironmentKind)>,
+    recorded: Vec<(crate::uv::interpreter::InterpreterRecord, disk::Time)>,
+    environments: Vec<(PathBuf, Option<crate::snapshot::EnvironmentKind>)>,
     shared: Vec<share::SharedExtent>,
     problems: Vec<Problem>,
     /// Whether a bucket that holds pointers could not be read completely.
@@ -372,9 +378,11 @@ fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>)
 fn leave_out_bystanders(readings: &mut Vec<Reading>) -> Vec<(PathBuf, FilePrint)> {
     let is_bystander = |reading: &Reading| {
         let environment = &reading.environment;
-        // A copy needs nothing of the cache, and what else is there is no concern of a cache.
-        let held =
-            |used: &environments::Use| used.counts.inode + used.counts.symlink + used.counts.extent > 0;
+        // What has only a name in common with the cache is no concern of a cache.
+        let held = |used: &environments::Use| {
+            let counts = used.counts;
+            counts.inode + counts.symlink + counts.extent + counts.content > 0
+        };
         let touches = reading.uses.iter().any(held)
             || !reading.links.is_empty()
             || !reading.named_elsewhere.is_empty()
@@ -439,7 +447,7 @@ fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Buck
                 .map(|group| group.disk)
                 .sum::<u64>();
         }
-        if part.is(BucketKind::Environments) {
+        if part.is(BucketKind::Environments) || part.bucket.is_none() {
             let path = layout.canonical.join(&part.name);
             for environment in snapshot.environments.iter().filter(|item| item.path.starts_with(&path)) {
                 bucket.files += environment.files;

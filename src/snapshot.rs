@@ -18,6 +18,7 @@ pub mod problem;
 pub mod query;
 pub mod reference;
 pub mod scope;
+pub mod user_link;
 
 pub use damage::{Damage, DamagedLink, link_beside};
 pub use entry::{
@@ -38,6 +39,7 @@ pub use problem::Problem;
 pub use query::What;
 pub use reference::{Evidence, EvidenceCounts, ModeCounts, Reference};
 pub use scope::{Completeness, Scope, ScopeRoot};
+pub use user_link::{UserLink, UserLinkForm};
 
 /// What one scan found.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +58,8 @@ pub struct Snapshot {
     pub objects: Vec<StoreObject>,
     /// Who uses what, ordered by entry, then environment, then distribution.
     pub references: Vec<Reference>,
+    /// What leads into entries from outside every environment, ordered by entry.
+    pub user_links: Vec<UserLink>,
     /// The storage behind entries and environments, by who holds it.
     pub groups: Vec<Group>,
     /// What could not be read or understood.
@@ -137,6 +141,13 @@ impl Snapshot {
         let start = self.references.partition_point(|reference| reference.entry < entry);
         let end = self.references.partition_point(|reference| reference.entry <= entry);
         &self.references[start..end]
+    }
+
+    /// What leads into one entry from outside every environment, ordered by path.
+    pub fn user_links_to(&self, entry: EntryIndex) -> &[UserLink] {
+        let start = self.user_links.partition_point(|link| link.entry < entry);
+        let end = self.user_links.partition_point(|link| link.entry <= entry);
+        &self.user_links[start..end]
     }
 
     /// The references from one environment, ordered by entry.

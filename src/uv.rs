@@ -25,6 +25,8 @@ pub mod record;
 
 pub mod environment;
 
+pub mod path_file;
+
 pub mod interpreter;
 
 mod msgpack;

@@ -326,6 +326,12 @@ pub struct EnvsArguments {
     /// Environments that are named are shown with their distributions. A tool is what `uv tool install` installed.
     #[arg(value_name = "ENV")]
     pub environments: Vec<PathBuf>,
+    /// Count what was at or below this path, and is not there any more, as gone; repeatable
+    ///
+    /// An environment that is not there may be on a disk that is not mounted, so it keeps the entries that no known
+    /// environment uses, until it is found again or forgotten.
+    #[arg(long, value_name = "DIR")]
+    pub forget: Vec<PathBuf>,
     /// Show the distributions of each
     #[arg(long, help_heading = "Output")]
     pub dists: bool,

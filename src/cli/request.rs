@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::args::Places;
-use super::failure::{Failure, USAGE};
+use super::failure::{FAILED, Failure, USAGE};
 use super::settings::{self, Settings};
 use super::surroundings::{self, Surroundings};
+use crate::apply::state;
 use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
@@ -70,6 +71,21 @@ impl Prepared {
     pub(super) fn known(&self, now: jiff::Timestamp) -> Known {
         known::known(&self.request(now).0, &Cancel::default())
     }
+}
+
+/// Notes of paths that what is missing there is gone.
+pub(super) fn forget(places: &Places, paths: &[PathBuf], surroundings: &Surroundings) -> Result<(), Failure> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let prepared = prepare(places, Absent::Empty, surroundings)?;
+    let Some(path) = prepared.remember else {
+        let text = "There is no list of environments to change: `--forget` does not go with `--no-remember`, and needs a home.";
+        return Err(Failure::message(USAGE, text));
+    };
+    let before = registry::read(&path).map_err(|error| Failure::new(FAILED, error))?;
+    let paths = paths.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir)).collect();
+    state::save(&path, &registry::forget(before, paths)).map_err(|error| Failure::new(FAILED, error))
 }
 
 /// Starts the scan that the arguments ask for. What in `named` is a directory is looked at too, wherever it is.

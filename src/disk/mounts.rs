@@ -44,6 +44,27 @@ pub fn of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
     around.max_by_key(|mount| mount.point.components().count())
 }
 
+/// Where filesystems are to be mounted, by the system's own list (fstab(5)), and none is now.
+pub fn expected() -> Vec<PathBuf> {
+    let Ok(bytes) = super::read::small(Path::new("/etc/fstab"), super::read::SMALL) else {
+        return Vec::new();
+    };
+    let mounted = read();
+    let is_mounted = |point: &PathBuf| mounted.iter().any(|mount| mount.point == *point);
+    points(&bytes).into_iter().filter(|point| !is_mounted(point)).collect()
+}
+
+/// The mount points that a table such as `/etc/fstab` names.
+fn points(bytes: &[u8]) -> Vec<PathBuf> {
+    let second = |line: &[u8]| -> Option<PathBuf> {
+        let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let is_comment = fields.next()?.starts_with(b"#");
+        let point = path(fields.next()?);
+        (!is_comment && point.is_absolute() && point.parent().is_some()).then_some(point)
+    };
+    bytes.split(|byte| *byte == b'\n').filter_map(second).collect()
+}
+
 /// Reads the kernel's table. Lines that are not understood are passed over.
 pub fn parse(bytes: &[u8]) -> Vec<Mount> {
     bytes.split(|byte| *byte == b'\n').filter_map(line).collect()
@@ -118,6 +139,12 @@ mod tests {
         assert_eq!(mounts[2].source, Path::new("server:/export"));
         let read_only: Vec<bool> = mounts.iter().map(|mount| mount.read_only).collect();
         assert_eq!(read_only, [false, true, false, true], "the mount or its filesystem may be read-only");
+    }
+
+    #[test]
+    fn the_points_of_a_table_are_absolute_and_never_the_root() {
+        let table = b"# /dev/sda1 /old ext4\nUUID=1 / ext4 defaults 0 1\n\n/dev/sdb1\t/data\\0401  xfs noauto 0 0\nnone swap swap\n";
+        assert_eq!(points(table), [Path::new("/data 1")]);
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub fn is_temporary(name: &OsStr) -> bool {
     is_ours(name, SUFFIX)
 }
 
+/// Whether a name is one that uv gives to what it makes beside its place: `.tmp` and six letters or digits (uv 0.13.9).
+pub fn is_of_uv(name: &OsStr) -> bool {
+    let random = name.as_encoded_bytes().strip_prefix(b".tmp");
+    random.is_some_and(|random| random.len() == 6 && random.iter().all(u8::is_ascii_alphanumeric))
+}
+
 /// The process that made one of [`temporary_name`]'s.
 pub fn process_of(name: &OsStr) -> Option<u32> {
     let digits = name.to_str().filter(|_| is_temporary(name))?.strip_prefix(PREFIX)?.get(..8)?;

@@ -63,14 +63,48 @@ const TYPES: &[(u64, &str, Reflinks, Accounting)] = {
 /// What `path` lies on; unknown filesystems are taken to share extents and to keep their accounts to themselves.
 #[cfg(target_os = "linux")]
 pub fn filesystem(path: &Path) -> Filesystem {
-    let Ok(answer) = rustix::fs::statfs(path) else { return UNKNOWN };
-    // The field's width differs between architectures; magic numbers have 32 bits.
-    let magic = u64::from(u32::try_from(i128::from(answer.f_type) & 0xffff_ffff).unwrap_or(0));
+    let Some(magic) = magic(path) else { return UNKNOWN };
     TYPES.iter().find(|row| row.0 == magic).map_or(UNKNOWN, |&(_, name, reflinks, accounting)| Filesystem {
         name,
         reflinks,
         accounting,
     })
+}
+
+/// Whether `path` lies on a filesystem in which the kernel shows itself, and nothing is kept (`linux/magic.h`).
+#[cfg(target_os = "linux")]
+pub fn is_of_kernel(path: &Path) -> bool {
+    const ONES: [u64; 14] = [
+        0x9fa0,      // proc
+        0x6265_6572, // sysfs
+        0x1cd1,      // devpts
+        0x0027_e0eb, // cgroup
+        0x6367_7270, // cgroup2
+        0x7363_6673, // securityfs
+        0x6462_6720, // debugfs
+        0x7472_6163, // tracefs
+        0xcafe_4a11, // bpf
+        0x6165_676c, // pstore
+        0x1980_0202, // mqueue
+        0x9584_58f6, // hugetlbfs
+        0x6265_6570, // configfs
+        0x4249_4e4d, // binfmt_misc
+    ];
+    magic(path).is_some_and(|magic| ONES.contains(&magic))
+}
+
+/// Whether `path` lies on a filesystem in which the kernel shows itself: there is none here.
+#[cfg(not(target_os = "linux"))]
+pub fn is_of_kernel(_path: &Path) -> bool {
+    false
+}
+
+/// The number that tells the type of a filesystem.
+#[cfg(target_os = "linux")]
+fn magic(path: &Path) -> Option<u64> {
+    let answer = rustix::fs::statfs(path).ok()?;
+    // The field's width differs between architectures; magic numbers have 32 bits.
+    Some(u64::from(u32::try_from(i128::from(answer.f_type) & 0xffff_ffff).unwrap_or(0)))
 }
 
 /// Whether a file on what `path` lies on cannot be written to by write(2) without its change time telling, whoever writes: the

@@ -52,8 +52,8 @@ pub trait Visitor {
     /// A directory (the root first) has been opened; its content follows.
     fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend;
 
-    /// Whether something that is not a directory, by its name alone, need not be looked at.
-    fn skips(&self, _name: &OsStr) -> bool {
+    /// Whether something that is not a directory need not be looked at, by its name and by whether it is a symlink.
+    fn skips(&self, _name: &OsStr, _is_symlink: bool) -> bool {
         false
     }
 

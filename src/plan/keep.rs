@@ -35,6 +35,11 @@ pub enum KeptBecause {
         /// Their roots.
         environments: Vec<At>,
     },
+    /// Symlinks or path files outside of environments lead into it and would break.
+    Linked {
+        /// Where they lie.
+        links: Vec<At>,
+    },
     /// Environments use it.
     Used {
         /// Their roots.
@@ -82,6 +87,11 @@ pub enum KeptBecause {
         /// The project's directory.
         project: At,
     },
+    /// The project that it belongs to is not where it was: it may have been moved.
+    ProjectMissing {
+        /// Where the project's directory was.
+        project: At,
+    },
     /// Nobody can tell whether the project that it belongs to is gone.
     ProjectUnknown {
         /// The project's directory, where that is known.
@@ -125,6 +135,7 @@ impl KeptBecause {
     pub fn in_short(&self) -> (u8, &'static str) {
         match self {
             Self::Protected { .. } => (0, "reached by symlinks"),
+            Self::Linked { .. } => (0, "needed by links"),
             Self::Used { .. } => (1, "used"),
             Self::HeldElsewhere { .. } => (2, "held by somebody unknown"),
             Self::Doubt | Self::ReadFailed | Self::UnclearPointer => (3, "in doubt"),
@@ -135,6 +146,7 @@ impl KeptBecause {
             Self::Pinned => (8, "locked"),
             Self::Running { .. } => (9, "running"),
             Self::Project { .. } => (18, "of projects"),
+            Self::ProjectMissing { .. } => (19, "of projects that may have been moved"),
             Self::ProjectUnknown { .. } => (19, "of projects nobody knows"),
             Self::WithinBudget => (10, "within the limit"),
             Self::AlreadySo { .. } => (11, "already so"),
@@ -160,6 +172,14 @@ impl KeptBecause {
             Self::Protected { environments } => {
                 format!("{} would break: files there are symlinks into it; relink first", named(environments))
             }
+            Self::Linked { links } => match links.as_slice() {
+                [] => "something outside of environments leads into it".to_owned(),
+                [one] => format!("`{}` leads into it and would break; remove that link first", one.text()),
+                [one, rest @ ..] => {
+                    let more = human::counted(rest.len() as u64, "more link leads", "more links lead");
+                    format!("`{}` and {more} into it and would break; remove them first", one.text())
+                }
+            },
             Self::Used { environments } => format!("used by {}", named(environments)),
             Self::HeldElsewhere { links, extents } => match (links, extents) {
                 (0, _) => {
@@ -185,6 +205,10 @@ impl KeptBecause {
                 many => format!("{} processes run in it", many.len()),
             },
             Self::Project { project } => format!("its project `{}` is there", project.text()),
+            Self::ProjectMissing { project } => format!(
+                "its project is no longer at `{}`, but may have been moved, and its .venv still lead here",
+                project.text()
+            ),
             Self::ProjectUnknown { project: Some(project) } => format!(
                 "its project `{}` was not found, and may lie on a disk that is not mounted",
                 project.text()

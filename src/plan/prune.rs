@@ -123,6 +123,12 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
     }
 }
 
+/// What leads into an entry from outside of environments.
+pub fn linked(snapshot: &Snapshot, index: EntryIndex) -> KeptBecause {
+    let links: BTreeSet<&Path> = snapshot.user_links_to(index).iter().map(|link| &*link.path).collect();
+    KeptBecause::Linked { links: links.into_iter().map(At::new).collect() }
+}
+
 /// Takes pointers out of steps whose bucket goes before them.
 fn leave_to_buckets(candidates: &mut [Candidate]) {
     let goes = |candidate: &&Candidate| candidate.step.action == Action::RemoveBucket;
@@ -213,6 +219,9 @@ impl<'a> Chooser<'a> {
             return Some(KeptBecause::UnclearPointer);
         }
         match entry.state {
+            EntryState::Protected if self.users(index, true).is_empty() => {
+                return Some(linked(self.snapshot, index));
+            }
             EntryState::Protected => {
                 return Some(KeptBecause::Protected { environments: self.users(index, true) });
             }

@@ -104,7 +104,7 @@ pub enum Class {
     Superseded,
     /// Environments that `uvx`, `uv run --with` and scripts left in the cache, unless a process runs in them.
     CachedEnvironments,
-    /// Environments that uv keeps in the cache for projects which are gone.
+    /// Environments that uv keeps in the cache for projects that have no `.venv` any more.
     OrphanedCentral,
     /// Buckets of older layouts beside a newer one of the same kind, in which nothing has changed for some time.
     StaleBuckets,
@@ -151,7 +151,9 @@ impl Class {
             Self::CachedEnvironments => {
                 "Environments that uvx, uv run and scripts left; they are made again when they are needed."
             }
-            Self::OrphanedCentral => "Environments that uv keeps in the cache for projects which are gone.",
+            Self::OrphanedCentral => {
+                "Environments that uv keeps in the cache for projects that have no .venv any more."
+            }
             Self::StaleBuckets => "Older releases of uv wrote them; newer ones neither read nor remove them.",
             Self::CrashLeftovers => "Interrupted runs of uv left them behind.",
             Self::Named => "You named them.",

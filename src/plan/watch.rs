@@ -62,9 +62,9 @@ pub(super) fn watched(snapshot: &Snapshot) -> Vec<Watched> {
     for (path, print) in &snapshot.scope.bystanders {
         watched.push(Watched { at: At::new(path), expects: WatchedAs::Site { print: *print } });
     }
-    // A project that comes back may go on with the environment it had.
+    // A project may go on with the environment it had.
     for project in snapshot.environments.iter().filter_map(|it| match &it.project {
-        Project::Gone(project) => Some(project),
+        Project::Unlinked(project) => Some(project),
         _ => None,
     }) {
         watched.push(Watched { at: At::new(&project.join(".venv")), expects: WatchedAs::Absent });

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::failed::Failed;
 use super::index::Records;
 use super::share::SharedExtent;
-use crate::disk::{self, FileKind, FileStat};
+use crate::disk::{self, FileKind, FileStat, Time};
 use crate::snapshot::{EntryKey, EnvironmentKind, Problem};
 use crate::uv::bucket::{self as bucket_names, Bucket, BucketKind};
 use crate::uv::interpreter::InterpreterRecord;
@@ -58,10 +58,10 @@ pub(super) struct Harvest {
     pub(super) pointers: Vec<bucket::RawPointer>,
     /// The objects of the content-addressed store.
     pub(super) objects: Vec<(PathBuf, FileStat)>,
-    /// uv's records of interpreters.
-    pub(super) recorded: Vec<InterpreterRecord>,
+    /// uv's records of interpreters, and when each was written.
+    pub(super) recorded: Vec<(InterpreterRecord, Time)>,
     /// Environments that lie in the cache but not in an archive bucket.
-    pub(super) environments: Vec<(PathBuf, EnvironmentKind)>,
+    pub(super) environments: Vec<(PathBuf, Option<EnvironmentKind>)>,
     pub(super) shared: Vec<SharedExtent>,
     pub(super) problems: Vec<Problem>,
     /// Whether a bucket that holds pointers could not be read completely.

@@ -4,15 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cache::Layout;
 use super::discover::{self, Search};
 use super::environments::{Candidate, EntryFacts};
 use super::failed::Failed;
+use super::presence::{self, Presence};
 use super::{Gathered, Request, registry};
-use crate::disk::FileStat;
-use crate::snapshot::FoundBy;
+use crate::disk::{FileStat, Time};
+use crate::snapshot::{EnvironmentKind, FoundBy};
+use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::interpreter::InterpreterRecord;
 use crate::uv::link::ArchivePath;
 
@@ -21,14 +23,23 @@ pub(super) type ByName = FxHashMap<(String, String), Vec<u32>>;
 
 /// Entries by id. The same id may stand in several buckets.
 #[derive(Debug, Default)]
-pub(super) struct ById(FxHashMap<OsString, Vec<(Arc<str>, u32)>>);
+pub(super) struct ById {
+    ids: FxHashMap<OsString, Vec<(Arc<str>, u32)>>,
+    /// How many entries there are: their numbers are smaller.
+    entries: u32,
+}
 
 impl ById {
     /// The entries with this id: in this bucket, or in any.
     pub(super) fn all<'a>(&'a self, bucket: Option<&'a OsStr>, id: &OsStr) -> impl Iterator<Item = u32> + 'a {
-        let all = self.0.get(id).map_or(&[][..], Vec::as_slice).iter();
+        let all = self.ids.get(id).map_or(&[][..], Vec::as_slice).iter();
         all.filter(move |(own, _)| bucket.is_none_or(|bucket| bucket == OsStr::new(&**own)))
             .map(|(_, entry)| *entry)
+    }
+
+    /// Whether this is the number of an entry, and no other place of the cache.
+    pub(super) fn has(&self, number: u32) -> bool {
+        number < self.entries
     }
 
     /// The entry that a path leads into.
@@ -43,13 +54,23 @@ pub(super) fn lookups(layout: &Layout, facts: &[EntryFacts]) -> (ByName, ById) {
     let mut by_id = ById::default();
     for (number, facts) in (0_u32..).zip(facts) {
         let key = &layout.keys[number as usize];
-        by_id.0.entry(key.id.clone()).or_default().push((Arc::clone(&key.bucket), number));
+        by_id.ids.entry(key.id.clone()).or_default().push((Arc::clone(&key.bucket), number));
         if let Some(name) = facts.dist_info.as_deref().and_then(crate::uv::distribution::parse_dist_info) {
             let key = (crate::uv::distribution::normalize(&name.name), name.version);
             by_name.entry(key).or_default().push(number);
         }
+        by_id.entries = number + 1;
     }
     (by_name, by_id)
+}
+
+/// Entries by device and inode of their directory, where that could be read.
+pub(super) fn directories(harvest: &Gathered) -> FxHashMap<(u64, u64), u32> {
+    let prints = (0_u32..).zip(&harvest.facts).map(|(number, facts)| (facts.print, number));
+    prints
+        .filter(|(print, _)| print.inode != 0)
+        .map(|(print, number)| ((print.device, print.inode), number))
+        .collect()
 }
 
 /// Every environment that may be there, each once. What nobody can look at, or was named and is not there, goes to
@@ -61,25 +82,30 @@ pub(super) fn candidates(
     by_name: &ByName,
     search: &mut Search,
 ) -> Vec<Candidate> {
-    for record in &harvest.recorded {
-        recorded(record, by_name, search);
+    for (record, written) in &harvest.recorded {
+        recorded(record, *written, request, by_name, search);
     }
-    for item in request.remembered.iter().filter(|item| item.project.is_none()) {
-        match registry::today(item) {
-            registry::Today::Found(item) => search.found.push(item),
-            registry::Today::OutOfReach(error) => match error {
-                Some(error) => search.out_of_reach(&item.path, "look for an environment", &error),
-                None => search.unreached.push(item.path.clone()),
-            },
-            registry::Today::Gone => search.absent.push(item.path.clone()),
+    for item in request.remembered.iter().filter(|item| item.project.is_none() && !item.forgotten) {
+        let today = registry::today(item);
+        if today.gone() {
+            search.absent.push(item.path.clone());
+        }
+        search.found.extend(today.found);
+        if today.away && !registry::is_forgotten(&request.remembered, &item.path) {
+            search.away(&item.path);
+        }
+        if let Some(error) = today.error {
+            search.out_of_reach(&item.path, "look for an environment", &error);
         }
     }
     search.unreached.extend(request.problems.iter().map(|problem| problem.path.clone()));
     search.absent.sort_unstable();
     search.absent.dedup();
+    let mut named = FxHashSet::default();
     for path in &request.targets {
         match crate::disk::canonical(path) {
             Ok(path) => {
+                named.insert(path.clone());
                 let known = discover::at(&path, FoundBy::Root).ok().flatten();
                 let target = discover::Found { path, found_by: FoundBy::Root, target: true };
                 search.found.push(known.unwrap_or(target));
@@ -91,7 +117,7 @@ pub(super) fn candidates(
             }
         }
     }
-    let mut kinds = FxHashMap::default();
+    let mut kinds: FxHashMap<PathBuf, Option<EnvironmentKind>> = FxHashMap::default();
     for (path, kind) in &harvest.environments {
         match crate::disk::canonical(path).and_then(|path| discover::at(&path, FoundBy::Cache)) {
             Ok(Some(found)) => {
@@ -115,26 +141,49 @@ pub(super) fn candidates(
             Err(error) => search.take(&path, Err(error)),
         }
     }
+    installations(by_name, search);
     let found = discover::unique(std::mem::take(&mut search.found));
     let paths: Vec<PathBuf> = found.iter().map(|found| found.path.clone()).collect();
     let candidate = |(position, found): (usize, discover::Found)| {
         let (kind, entry) = (kinds.get(&found.path).copied(), entries.get(&found.path).copied());
         let inside = found.path.starts_with(&layout.canonical);
+        // Ordered by path, what lies within follows at once.
+        let within = paths[position + 1..].iter().map_while(|path| path.strip_prefix(&found.path).ok());
+        // A cache in an environment is none of its files.
+        let cache = layout.canonical.strip_prefix(&found.path).ok();
         Candidate {
-            kind,
+            kind: kind.flatten(),
             entry,
             // What lies elsewhere in the cache, as an overlay of a running `uv run --with`, was counted with its bucket.
             counted: entry.is_some() || inside && kind.is_none(),
-            // Ordered by path, what lies within follows at once.
-            nested: paths[position + 1..]
-                .iter()
-                .map_while(|path| path.strip_prefix(&found.path).ok())
-                .map(Path::to_owned)
-                .collect(),
+            nested: within.chain(cache).map(Path::to_owned).collect(),
+            named: named.contains(&found.path),
             found,
         }
     };
     found.into_iter().enumerate().map(candidate).collect()
+}
+
+/// Takes the installations that a search has met outside of environments, where they have a distribution that may have come
+/// from the cache; the others are watched.
+fn installations(by_name: &ByName, search: &mut Search) {
+    let environments: FxHashSet<PathBuf> =
+        search.found.iter().filter(|found| !found.target).map(|found| found.path.clone()).collect();
+    for met in std::mem::take(&mut search.installations) {
+        // A search may come to a part of an environment before it sees that it is one.
+        if met.path.ancestors().any(|above| environments.contains(above)) {
+            continue;
+        }
+        match has_any(&met.path, by_name) {
+            Ok(true) => search.found.push(met),
+            Ok(false) => {
+                let stat = FileStat::of(&met.path).map(|stat| super::print::of(&stat));
+                search.bystanders.extend(stat.ok().map(|print| (met.path, print)));
+            }
+            Err(error) if discover::is_absence(&error) => {}
+            Err(error) => search.out_of_reach(&met.path, "read the directory", &error),
+        }
+    }
 }
 
 /// Whether a directory of distributions has any that may have come from an entry, by name and version. Such a directory
@@ -152,13 +201,32 @@ fn has_any(site: &Path, by_name: &ByName) -> std::io::Result<bool> {
     Ok(false)
 }
 
+/// Whether a path lies in a bucket of a cache.
+fn in_bucket(path: &Path) -> bool {
+    let makes = [BucketKind::Archive, BucketKind::Environments, BucketKind::Builds];
+    path.iter().filter_map(Bucket::parse).any(|bucket| makes.contains(&bucket.kind))
+}
+
 /// Takes what uv recorded of an interpreter: the environment it belongs to, or else the places an installation of Python
 /// has its distributions in, which `uv pip install --system` fills by the same link modes.
-fn recorded(record: &InterpreterRecord, by_name: &ByName, search: &mut Search) {
+fn recorded(
+    record: &InterpreterRecord,
+    written: Time,
+    request: &Request,
+    by_name: &ByName,
+    search: &mut Search,
+) {
     let at = |path: PathBuf| discover::at(&path, FoundBy::InterpreterRecord);
     let answer = crate::disk::canonical(&record.prefix).and_then(at);
     if !matches!(answer, Ok(Some(_))) {
         search.absent.push(record.prefix.clone());
+        // What uv makes in a cache, wherever that was, it also removes.
+        let forgotten = || registry::is_forgotten(&request.remembered, &record.prefix);
+        // A path of another system is nothing that this one can have.
+        let ours = record.prefix.is_absolute() && !in_bucket(&record.prefix);
+        if ours && presence::since(&record.prefix, written) == Presence::Unknown && !forgotten() {
+            search.away(&record.prefix);
+        }
         for site in &record.sites {
             match crate::disk::canonical(site) {
                 Ok(path) => match has_any(&path, by_name) {

@@ -3,7 +3,8 @@
 //! The name of such an environment is that of its project with a digest of the project's path and of the interpreter. The
 //! digest also depends on numbers inside uv that change between releases (uv 0.13.8 hashes its own types), so that no
 //! path is tested by it. A project is known by its `.venv` that leads here, by one that an earlier scan saw, or because it
-//! is itself installed in the environment as editable.
+//! is itself installed in the environment as editable. A project that is not where it was may have been moved, and its
+//! `.venv` with it: only a directory that is there and has no `.venv` shows that the environment is no longer used.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ pub(super) fn projects(readings: &mut [Reading], led: &[(PathBuf, PathBuf)], rem
             project
         } else {
             own(environment).map_or(Project::Unknown, |path| match presence::of(&path) {
-                Presence::There => Project::There(path),
-                Presence::Gone => Project::Gone(path),
+                Presence::There => registry::project_there(path, &environment.path),
+                Presence::Gone => Project::Missing(path),
                 Presence::Unknown => Project::OutOfReach(path),
             })
         };

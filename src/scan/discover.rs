@@ -1,20 +1,25 @@
 //! Finds environments: by searching directories, and in the places where tools are known to keep them.
 //!
 //! An environment is a directory with a `pyvenv.cfg` (PEP 405) or a `conda-meta` directory; a search does not go into
-//! one. A search follows no symlink, stays on the mount it started on unless told otherwise, and skips directories that
-//! cannot hold an environment. Only `.venv` is looked through where it is a link or a file that holds a path, because
-//! that is how a project names its central environment (uv 0.13.8, preview).
+//! one. Any other directory with a `*.dist-info` in it is an installation, as `--target` and `--prefix` make them. A search
+//! stays on the mount it started on unless told otherwise, and skips directories that hold no environment by their name,
+//! but not below a directory that was named. It goes through a symlink only where that lies directly in a directory that
+//! was named; of every other symlink it notes where that leads, since what it leads into is in use. A `.venv` may also be a
+//! file that holds a path: that is how a project names its central environment (uv 0.13.8, preview).
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::failed::{Failed, is_fault};
+use super::failed::Failed;
+use super::outside::Lead;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{self, FileStat, volume};
+use crate::disk::{self, FileKind, FileStat, volume};
 use crate::snapshot::{FilePrint, FoundBy, Problem, ScopeRoot};
+use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::distribution::parse_dist_info;
 
 /// A place to look for environments in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +40,9 @@ pub struct Place {
 const DEPTH: usize = 6;
 
 /// Directories of the kernel.
-const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
+pub(super) const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
 
-/// Names of directories that hold no environment anybody made on purpose, and much else.
+/// Names of directories that hold much, and no environment that was made on purpose.
 const SKIPPED: &[&str] = &[
     ".git",
     ".hg",
@@ -48,8 +53,6 @@ const SKIPPED: &[&str] = &[
     ".mypy_cache",
     ".ruff_cache",
     ".pytest_cache",
-    "site-packages",
-    "dist-packages",
     ".rustup",
     ".cargo",
     ".npm",
@@ -72,6 +75,10 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Search {
     pub(super) found: Vec<Found>,
+    /// Directories outside of environments that have distributions in them.
+    pub(super) installations: Vec<Found>,
+    /// Symlinks and path files outside of environments, which may lead into entries.
+    pub(super) leads: Vec<Lead>,
     pub(super) roots: Vec<ScopeRoot>,
     pub(super) unread: Vec<PathBuf>,
     /// Where an environment is, or may be, that nobody can look at.
@@ -202,7 +209,7 @@ pub(super) fn search(
                 search.problems.push(super::problem(place.path.clone(), "read the directory", &error));
                 search.unread.push(place.path.clone());
             }
-            search.faulted(&place.path, "read the directory", &error);
+            search.not_searched(place.path.clone(), "read the directory", &error);
             if place.named || error.kind() != io::ErrorKind::NotFound {
                 search.roots.push(place.root(place.path.clone(), false));
             }
@@ -220,13 +227,26 @@ pub(super) fn search(
         search: &mut search,
         place,
         cache,
+        cache_itself: FileStat::of(cache).ok().map(|stat| (stat.device, stat.inode)),
         cross_mounts,
         device: None,
         mount: volume::mount(&canonical),
         inside: None,
+        linked: Vec::new(),
         progress,
     };
     walk::walk(&canonical, cancel, &mut visitor);
+    let linked = visitor.linked;
+    for directory in linked {
+        let around = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
+        if around(&directory, &canonical) || directory.starts_with(cache) {
+            continue;
+        }
+        let reason = "a symlink in a named directory";
+        let further =
+            Place { path: directory, depth: place.depth.min(DEPTH), named: false, reason, ..place.clone() };
+        search.add(self::search(&further, cache, cross_mounts, cancel, progress));
+    }
     search
 }
 
@@ -285,6 +305,8 @@ impl Search {
     /// Adds what another search brought.
     pub(super) fn add(&mut self, other: Self) {
         self.found.extend(other.found);
+        self.installations.extend(other.installations);
+        self.leads.extend(other.leads);
         self.roots.extend(other.roots);
         self.unread.extend(other.unread);
         self.unreached.extend(other.unreached);
@@ -312,18 +334,45 @@ impl Search {
         }
     }
 
+    /// Takes note of a mount that was not entered. Below a directory that was named anything may be in use there.
+    fn not_entered(&mut self, path: PathBuf, place: &Place) {
+        if place.named && !volume::is_of_kernel(&path) {
+            self.unreached.push(path.clone());
+            self.problems.push(Problem {
+                path: path.clone(),
+                message: "Another filesystem is mounted here and was not searched, so entries without a known user are kept; \
+                          `--cross-mounts` searches it"
+                    .to_owned(),
+            });
+        }
+        self.unread.push(path);
+    }
+
+    /// Takes note of an environment that is not there and not known to be gone.
+    pub(super) fn away(&mut self, path: &Path) {
+        self.unreached.push(path.to_owned());
+        self.problems.push(Problem {
+            path: path.to_owned(),
+            message: "An environment was here. It may be on a filesystem that is not mounted now, or may have been moved, so \
+                      entries without a known user are kept. If it is gone, run `cachetui envs --forget` with this path"
+                .to_owned(),
+        });
+    }
+
     /// Takes note of where an environment is, or may be, that nobody can look at.
     pub(super) fn out_of_reach(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
         self.unreached.push(path.to_owned());
         self.failed.extend(Failed::of(path, operation, error));
     }
 
-    /// Takes note of a directory that an error kept from being searched. One that may not be read is not searched, and no
-    /// more: of environments that uv made there it has records.
-    fn faulted(&mut self, path: &Path, operation: &'static str, error: &io::Error) {
-        if is_fault(error) {
-            self.out_of_reach(path, operation, error);
+    /// Takes note of what could not be searched below a searched directory: anything may be in use there.
+    fn not_searched(&mut self, path: PathBuf, operation: &'static str, error: &io::Error) {
+        if is_absence(error) {
+            return;
         }
+        self.unreached.push(path.clone());
+        self.failed.push(Failed::named(&path, operation, error));
+        self.unread.push(path);
     }
 }
 
@@ -349,9 +398,13 @@ struct SearchVisitor<'a> {
     search: &'a mut Search,
     place: &'a Place,
     cache: &'a Path,
+    /// The device and inode of the cache's root, which may be seen through another mount.
+    cache_itself: Option<(u64, u64)>,
     cross_mounts: bool,
     device: Option<u64>,
     mount: Option<u64>,
+    /// Directories that symlinks in the named directory itself lead to.
+    linked: Vec<PathBuf>,
     /// The environment met last, relative to the root: its subdirectories are not searched.
     inside: Option<PathBuf>,
     progress: &'a Progress,
@@ -360,6 +413,43 @@ struct SearchVisitor<'a> {
 impl SearchVisitor<'_> {
     fn is_refused(&self, path: &Path) -> bool {
         path == self.cache || KERNEL.iter().any(|kernel| path == Path::new(kernel))
+    }
+
+    /// Takes note of a `.dist-info`: the directory it lies in is an installation.
+    fn listed(&mut self, parent: &Directory<'_>, name: &OsStr) {
+        if parse_dist_info(name).is_none() {
+            return;
+        }
+        let path = parent.path();
+        if self.search.installations.last().is_none_or(|last| last.path != path) {
+            self.search.installations.push(Found { path, found_by: self.place.found_by, target: true });
+        }
+    }
+
+    /// Takes note of where a symlink leads: into an entry, to an environment, or to a directory that is searched too.
+    fn symlink(&mut self, parent: &Directory<'_>, name: &OsStr) {
+        let path = parent.path().join(name);
+        let lead = match Lead::symlink(parent, name) {
+            Ok(lead) => lead,
+            Err(error) => return self.search.not_searched(path, "find where it leads", &error),
+        };
+        let directory = lead.directory();
+        self.search.leads.push(lead);
+        let directory = match directory {
+            Ok(directory) => directory,
+            Err(error) => return self.search.not_searched(path, "find where it leads", &error),
+        };
+        let Some(directory) = directory.filter(|directory| !directory.starts_with(self.cache)) else {
+            return;
+        };
+        self.listed(parent, name);
+        if name == ".venv" {
+            return;
+        }
+        match at(&directory, self.place.found_by) {
+            Ok(None) if self.place.named && parent.depth() == 0 => self.linked.push(directory),
+            answer => self.search.take(&path, answer),
+        }
     }
 }
 
@@ -371,20 +461,27 @@ impl Visitor for SearchVisitor<'_> {
             let path = parent.path();
             self.search.take(&path, at(&path, self.place.found_by));
         }
+        if !inside {
+            self.listed(parent, name);
+        }
         let skipped = inside
             || name == "conda-meta"
-            || SKIPPED.iter().any(|skipped| name == *skipped)
+            || !self.place.named && SKIPPED.iter().any(|skipped| name == *skipped)
+            || is_archive(name)
             || parent.depth() + 1 > self.place.depth
             || self.is_refused(&parent.path().join(name));
         if skipped { Descend::No } else { Descend::Yes }
     }
 
     fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
+        if self.cache_itself == Some((stat.device, stat.inode)) {
+            return Descend::No;
+        }
         let device = *self.device.get_or_insert(stat.device);
         if device != stat.device && !self.cross_mounts {
             let path = directory.path();
             if self.mount.is_none() || volume::mount(&path) != self.mount {
-                self.search.unread.push(path);
+                self.search.not_entered(path, self.place);
                 // Its subdirectories are not asked for: nothing was listed.
                 return Descend::No;
             }
@@ -393,11 +490,20 @@ impl Visitor for SearchVisitor<'_> {
         Descend::Yes
     }
 
-    fn skips(&self, name: &OsStr) -> bool {
-        name != "pyvenv.cfg" && name != ".venv"
+    fn skips(&self, name: &OsStr, is_symlink: bool) -> bool {
+        !is_symlink && name != "pyvenv.cfg" && name != ".venv" && !is_path_file(name)
     }
 
-    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, _stat: &FileStat) {
+    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        if stat.kind == FileKind::Symlink {
+            self.symlink(parent, name);
+        }
+        if is_path_file(name) {
+            match Lead::path_file(parent, name) {
+                Ok(leads) => self.search.leads.extend(leads),
+                Err(error) => self.search.not_searched(parent.path().join(name), "read the file", &error),
+            }
+        }
         if name == "pyvenv.cfg" {
             self.inside = Some(parent.relative().to_owned());
             self.search.found.push(Found {
@@ -405,7 +511,7 @@ impl Visitor for SearchVisitor<'_> {
                 found_by: self.place.found_by,
                 target: false,
             });
-        } else {
+        } else if name == ".venv" {
             let path = parent.path().join(name);
             self.search.follow(&path, self.place.found_by);
             if leads_nowhere(&path).is_some() {
@@ -415,10 +521,18 @@ impl Visitor for SearchVisitor<'_> {
     }
 
     fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
-        self.search.faulted(&path, operation, &error);
-        // What vanished meanwhile holds no environment; a directory nobody may read may well hold one.
-        if error.kind() != io::ErrorKind::NotFound {
-            self.search.unread.push(path);
-        }
+        // What vanished meanwhile holds no environment; a directory that may not be read may well hold one.
+        self.search.not_searched(path, operation, &error);
     }
+}
+
+/// Whether a file is a path file, by its name.
+pub(super) fn is_path_file(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(b".pth")
+}
+
+/// Whether a directory is called as the buckets of entries are: what has distributions in there is an entry of another
+/// cache, or of a copy of this one.
+fn is_archive(name: &OsStr) -> bool {
+    Bucket::parse(name).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
 }

@@ -146,7 +146,8 @@ fn bytes(snapshot: &mut Snapshot) {
 fn state(snapshot: &Snapshot, index: EntryIndex, doubts: &Doubts) -> EntryState {
     let entry = snapshot.entry(index);
     let references = snapshot.references_to(index);
-    if references.iter().any(|reference| reference.counts.symlink > 0) {
+    let linked = !snapshot.user_links_to(index).is_empty();
+    if linked || references.iter().any(|reference| reference.counts.symlink > 0) {
         EntryState::Protected
     } else if references.iter().any(|reference| reference.evidence > Evidence::Name) {
         EntryState::Used

@@ -19,13 +19,14 @@ use super::candidates::ById;
 use super::discover::{Found, is_absence};
 use super::failed::Failed;
 use super::index::{FileId, FileTable};
+use super::outside::Entries;
 use super::share::{Map, SharedExtent, Sharing};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes,
-    FilePrint, FoundBy, Manager, ModeCounts, Problem, TreePrint,
+    FilePrint, Manager, ModeCounts, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -38,8 +39,12 @@ pub(super) struct Against<'a> {
     pub(super) by_name: &'a FxHashMap<(String, String), Vec<u32>>,
     /// Entries by id.
     pub(super) by_id: &'a ById,
-    /// Entries by the path of their directory, every symlink resolved.
+    /// The cache's root, every symlink resolved.
     pub(super) cache: &'a Path,
+    /// Its device and inode: it may be seen through another mount.
+    pub(super) cache_itself: Option<(u64, u64)>,
+    /// Entries by device and inode of their directory.
+    pub(super) directories: &'a FxHashMap<(u64, u64), u32>,
     /// Whether files may share extents.
     pub(super) reflinks: bool,
     pub(super) cancel: &'a Cancel,
@@ -69,8 +74,10 @@ pub(super) struct Candidate {
     pub(super) entry: Option<u32>,
     /// Whether its bytes and links were counted already, with its entry or bucket.
     pub(super) counted: bool,
-    /// Other environments in it, relative to its root: they are read on their own.
+    /// Other environments in it, and the cache, relative to its root: they are read on their own.
     pub(super) nested: Vec<PathBuf>,
+    /// Whether it was named as a `--target`.
+    pub(super) named: bool,
 }
 
 /// What reading an environment brought.
@@ -154,6 +161,13 @@ struct Tally {
     bytes: FileBytes,
 }
 
+impl<'a> Against<'a> {
+    /// What a link may lead to an entry by.
+    pub(super) fn entries(&self) -> Entries<'a> {
+        Entries { table: self.table, by_id: self.by_id, cache: self.cache, directories: self.directories }
+    }
+}
+
 impl Tally {
     fn hardlink(&mut self, disk: u64) {
         self.modes.hardlink += 1;
@@ -199,6 +213,8 @@ struct Collected {
     named: FxHashMap<Vec<u8>, u32>,
     /// Directories that are symlinks into an entry: where they are, and the entry.
     directories: Vec<(PathBuf, u32)>,
+    /// Entries that the lines of path files name, or symlinks behind a directory that is itself a symlink.
+    indirect: Vec<u32>,
     dist_infos: Vec<DistInfo>,
     /// Files that several distributions list with different digests.
     contended: rustc_hash::FxHashSet<PathBuf>,
@@ -270,7 +286,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         problems: collected.problems,
         failed: collected.failed,
         named_elsewhere,
-        installation: candidate.found.target && candidate.found.found_by == FoundBy::InterpreterRecord,
+        installation: candidate.found.target && !candidate.named,
         blind,
     })
 }
@@ -291,6 +307,8 @@ pub(super) fn outline(
         by_name: &FxHashMap::default(),
         by_id: &ById::default(),
         cache,
+        cache_itself: None,
+        directories: &FxHashMap::default(),
         reflinks: false,
         cancel,
         progress,

@@ -64,7 +64,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     for state in states {
         known.problems.extend(state.harvest.problems);
         search.unreached.extend(state.harvest.unreached);
-        for record in state.harvest.recorded {
+        for (record, _) in state.harvest.recorded {
             let prefix = record.prefix;
             let answer = crate::disk::canonical(&prefix)
                 .and_then(|path| discover::at(&path, FoundBy::InterpreterRecord));
@@ -74,12 +74,12 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
             search.add(found);
         }
     }
-    for item in request.remembered.iter().filter(|item| item.project.is_none()) {
-        match registry::today(item) {
-            registry::Today::Found(item) => search.found.push(item),
-            registry::Today::OutOfReach(_) => search.unreached.push(item.path.clone()),
-            registry::Today::Gone => {}
+    for item in request.remembered.iter().filter(|item| item.project.is_none() && !item.forgotten) {
+        let today = registry::today(item);
+        if today.away || today.error.is_some() {
+            search.unreached.push(item.path.clone());
         }
+        search.found.extend(today.found);
     }
     let targets = request.targets.iter().filter_map(|path| crate::disk::canonical(path).ok());
     search.found.extend(targets.map(|path| discover::Found { path, found_by: FoundBy::Root, target: true }));

@@ -41,7 +41,14 @@ pub fn outline(request: &Request, cancel: &Cancel, progress: &Progress) -> Optio
     if nested || found.iter().any(|found| within(&found.path)) {
         return None;
     }
-    let candidate = |found| Candidate { found, kind: None, entry: None, counted: false, nested: Vec::new() };
+    let candidate = |found| Candidate {
+        found,
+        kind: None,
+        entry: None,
+        counted: false,
+        nested: Vec::new(),
+        named: false,
+    };
     let read = |found| environments::outline(&candidate(found), &canonical, cancel, progress);
     let environments = found.into_iter().map(read).collect::<Option<Vec<_>>>()?;
     (!cancel.is_cancelled()).then(|| Snapshot {

@@ -76,9 +76,9 @@ pub fn bucket(cache: &Path, name: &OsStr) -> Option<TreePrint> {
     (printer.failed == 0 && printer.print.inode != 0).then_some(printer.print)
 }
 
-/// Whether a directory of the bucket of cached environments is one itself, which uv makes for scripts and projects.
-pub(super) fn is_environment(parent: &Directory<'_>, name: &OsStr) -> bool {
-    parent.path().join(name).join("pyvenv.cfg").is_file()
+/// Whether a directory in the cache is an environment: in a bucket of their own uv makes some for scripts and projects.
+pub(super) fn is_environment(path: &Path) -> bool {
+    path.join("pyvenv.cfg").is_file()
 }
 
 #[derive(Default)]
@@ -92,7 +92,11 @@ struct Printer {
 impl Visitor for Printer {
     fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
         let at_top = parent.relative().as_os_str().is_empty();
-        if self.environments && at_top && is_environment(parent, name) { Descend::No } else { Descend::Yes }
+        if self.environments && at_top && is_environment(&parent.path().join(name)) {
+            Descend::No
+        } else {
+            Descend::Yes
+        }
     }
 
     fn entered(&mut self, entered: &Directory<'_>, stat: &FileStat) -> Descend {

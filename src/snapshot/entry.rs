@@ -257,7 +257,8 @@ impl Doubt {
         match self {
             Self::Unread => "A part of it could not be read.",
             Self::Environment => {
-                "An environment that may use it, or the list of those found earlier, could not be read; the problems name it."
+                "A place where something may use it could not be read: an environment, a searched directory, or the list of \
+                 environments found earlier. The problems name it."
             }
             Self::NamedElsewhere => {
                 "Symlinks of an environment name it under another path, as when the cache was moved or the environment \
@@ -271,7 +272,7 @@ impl Doubt {
 /// Who uses an entry, in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryState {
-    /// A known environment reaches it by symlink: removing it would break that environment.
+    /// A known environment, or something outside every environment, reaches it by symlink: removing it would break that.
     Protected,
     /// A known environment uses it by hardlink, reflink or copy.
     Used,

@@ -80,10 +80,12 @@ pub enum Project {
     Unknown,
     /// Its `.venv` leads to the environment. Its directory.
     Linked(PathBuf),
-    /// It is there, and has no `.venv` that leads to the environment. Its directory.
+    /// It is there, and has no `.venv`. Its directory.
+    Unlinked(PathBuf),
+    /// It is there, and has a `.venv` of its own. Its directory.
     There(PathBuf),
-    /// It is gone. Its directory.
-    Gone(PathBuf),
+    /// It is not where it was: it was deleted, or moved with a `.venv` that still leads here. Its directory.
+    Missing(PathBuf),
     /// It is not there, but may lie on a disk that is not mounted, or where nobody may look. Its directory.
     OutOfReach(PathBuf),
 }
@@ -318,8 +320,9 @@ impl Project {
         match self {
             Self::Unknown => "unknown",
             Self::Linked(_) => "linked",
+            Self::Unlinked(_) => "unlinked",
             Self::There(_) => "there",
-            Self::Gone(_) => "gone",
+            Self::Missing(_) => "missing",
             Self::OutOfReach(_) => "out-of-reach",
         }
     }
@@ -328,7 +331,11 @@ impl Project {
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::Unknown => None,
-            Self::Linked(path) | Self::There(path) | Self::Gone(path) | Self::OutOfReach(path) => Some(path),
+            Self::Linked(path)
+            | Self::Unlinked(path)
+            | Self::There(path)
+            | Self::Missing(path)
+            | Self::OutOfReach(path) => Some(path),
         }
     }
 }

@@ -104,7 +104,7 @@ fn what_cannot_be_had_again_goes_last_and_has_to_be_allowed_by_name() {
 }
 
 #[test]
-fn the_environment_of_a_project_goes_only_when_that_is_gone() {
+fn the_environment_of_a_project_goes_only_when_that_has_no_link_to_it_any_more() {
     let directory = PathBuf::from("/home/me/app");
     let central = |project: Project, running: Vec<u32>| {
         let mut snapshot = sample::presentable();
@@ -113,11 +113,11 @@ fn the_environment_of_a_project_goes_only_when_that_is_gone() {
         snapshot.environments.push(Environment { path, kind, project, running, ..Environment::default() });
         prune(&snapshot, only(Class::OrphanedCentral))
     };
-    let plan = central(Project::Gone(directory.clone()), Vec::new());
+    let plan = central(Project::Unlinked(directory.clone()), Vec::new());
     assert_eq!(plan.steps.len(), 1, "{:#?}", plan.kept);
     let step = &plan.steps[0];
     assert_eq!((step.action, step.class), (Action::RemoveEnvironment, Class::OrphanedCentral));
-    assert_eq!(step.reason, "its project `/home/me/app` is gone");
+    assert_eq!(step.reason, "its project `/home/me/app` has no .venv any more");
     let back = At::new(&directory.join(".venv"));
     assert!(plan.watch.iter().any(|it| it.at == back), "a project that comes back is noticed");
     for (project, running, reason) in [
@@ -129,11 +129,16 @@ fn the_environment_of_a_project_goes_only_when_that_is_gone() {
         (Project::Linked(directory.clone()), vec![], "its project `/home/me/app` is there"),
         (Project::There(directory.clone()), vec![], "its project `/home/me/app` is there"),
         (
+            Project::Missing(directory.clone()),
+            vec![],
+            "its project is no longer at `/home/me/app`, but may have been moved, and its .venv still lead here",
+        ),
+        (
             Project::OutOfReach(directory.clone()),
             vec![],
             "its project `/home/me/app` was not found, and may lie on a disk that is not mounted",
         ),
-        (Project::Gone(directory.clone()), vec![7], "process 7 runs in it"),
+        (Project::Unlinked(directory.clone()), vec![7], "process 7 runs in it"),
     ] {
         let plan = central(project, running);
         assert!(plan.steps.is_empty());
@@ -366,7 +371,7 @@ fn a_second_look_is_asked_for_when_nobody_is_known_or_most_would_go() {
 fn where_nobody_sees_what_runs_environments_of_the_cache_are_a_matter_of_a_second_look() {
     let mut snapshot = sample::presentable();
     let path = snapshot.cache.path.join("environments-v2/app-cp3.12.4-0123456789abcdef");
-    let (kind, project) = (EnvironmentKind::Central, Project::Gone("/home/me/app".into()));
+    let (kind, project) = (EnvironmentKind::Central, Project::Unlinked("/home/me/app".into()));
     snapshot.environments.push(Environment { path, kind, project, ..Environment::default() });
     let refused = |snapshot: &Snapshot, class: Class| -> Vec<Allowance> {
         let plan = prune(snapshot, only(class));

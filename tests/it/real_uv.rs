@@ -6,6 +6,7 @@ mod advice;
 mod central;
 mod differential;
 mod directories;
+mod edges;
 #[cfg(target_arch = "x86_64")]
 mod faults;
 mod gone;

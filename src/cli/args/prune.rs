@@ -62,7 +62,7 @@ pub struct ClassArguments {
     /// Environments that uvx, uv run and scripts left, unless a process runs in them
     #[arg(long)]
     pub cached_environments: bool,
-    /// Environments that uv keeps in the cache for projects which are gone, unless a process runs in them
+    /// Environments that uv keeps in the cache for projects without a .venv, unless a process runs in them
     #[arg(long)]
     pub orphaned_central: bool,
     /// Buckets of older releases of uv, unless something changed in them within 30 days

@@ -253,7 +253,8 @@ fn print_users(
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let references = snapshot.references_to(index);
-    if references.is_empty() {
+    let links = snapshot.user_links_to(index);
+    if references.is_empty() && links.is_empty() {
         return Ok(());
     }
     let total = snapshot.entry(index).files;
@@ -278,6 +279,16 @@ fn print_users(
             LinkMode::of(reference.by).word().into(),
             format!("{} of {}", human::count(reference.by.total()), human::count(total)).into(),
             evidence(reference).into(),
+        ]);
+    }
+    for link in links {
+        let form = link.form.word();
+        table.push([
+            view.path(&link.path).into(),
+            Cell::or_dash(String::new()),
+            form.into(),
+            "-".into(),
+            form.into(),
         ]);
     }
     writeln!(writer)?;
@@ -324,7 +335,6 @@ fn print_pointers(snapshot: &Snapshot, entry: &Entry, view: &View, writer: &mut 
 
 /// Why the entry is kept, or what would remove it, in sentences.
 fn reason(snapshot: &Snapshot, index: EntryIndex, view: &View) -> String {
-    let entry = snapshot.entry(index);
     let users = |wanted: &dyn Fn(&Reference) -> bool| -> Vec<String> {
         let mut paths: Vec<String> = Vec::new();
         for reference in snapshot.references_to(index).iter().filter(|it| wanted(it)) {
@@ -336,7 +346,7 @@ fn reason(snapshot: &Snapshot, index: EntryIndex, view: &View) -> String {
         shortened(paths)
     };
     let linking = users(&|it| it.by.symlink > 0);
-    words::reason(snapshot, entry, &linking, &users(&|it| it.evidence > Evidence::Name), view)
+    words::reason(snapshot, index, &linking, &users(&|it| it.evidence > Evidence::Name), view)
 }
 
 fn shortened(mut paths: Vec<String>) -> Vec<String> {

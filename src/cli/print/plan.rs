@@ -114,6 +114,7 @@ fn at_least(bytes: u64, certainty: Certainty) -> String {
 fn because(kept: &KeptBecause) -> &'static str {
     match kept {
         KeptBecause::Protected { .. } => "reached by symlinks of environments, which would break",
+        KeptBecause::Linked { .. } => "needed by links outside of environments, which would break",
         KeptBecause::Used { .. } => "used by environments",
         KeptBecause::HeldElsewhere { .. } => {
             "held by somebody who was not found; `--root DIR` searches one more place"
@@ -130,6 +131,7 @@ fn because(kept: &KeptBecause) -> &'static str {
         KeptBecause::Pinned => "needed by a lock file",
         KeptBecause::Running { .. } => "in use by running processes",
         KeptBecause::Project { .. } => "environments of projects that are there",
+        KeptBecause::ProjectMissing { .. } => "environments of projects that may have been moved",
         KeptBecause::ProjectUnknown { .. } => {
             "environments of which nobody can tell whether their projects are gone"
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::view::{Paint, View};
 use crate::human;
+use crate::plan;
 use crate::snapshot::{
     Certainty, Completeness, DistributionState, Doubt, Entry, EntryIndex, EntryKind, EntryState,
     EnvironmentIndex, Evidence, Health, LinkMode, Mode, ModeCounts, Origin, PointerForm, PointerState,
@@ -241,13 +242,15 @@ pub fn unseen(snapshot: &Snapshot) -> Vec<String> {
 /// that use it.
 pub fn reason(
     snapshot: &Snapshot,
-    entry: &Entry,
+    index: EntryIndex,
     linking: &[String],
     users: &[String],
     view: &View,
 ) -> String {
+    let entry = snapshot.entry(index);
     let searched = searched(&snapshot.scope, view);
     match entry.state {
+        EntryState::Protected if linking.is_empty() => linked_reason(snapshot, index),
         EntryState::Protected => format!(
             "Kept: {} {} it by symlink and would break without it. It can go once {} been installed anew with another \
              link mode.",
@@ -289,6 +292,11 @@ pub fn reason(
              again. `uv cache prune` removes it."
         ),
     }
+}
+
+/// Why an entry is kept into which only links outside of environments lead.
+fn linked_reason(snapshot: &Snapshot, index: EntryIndex) -> String {
+    format!("Kept: {}.", human::escape(&plan::linked(snapshot, index).sentence()))
 }
 
 fn held(entry: &Entry) -> String {

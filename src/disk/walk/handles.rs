@@ -82,8 +82,9 @@ impl<V: Visitor> Walk<'_, V> {
                 children.extend_from_slice(name.to_bytes_with_nul());
                 continue;
             }
-            if item.file_type() != FileType::Unknown && self.visitor.skips(OsStr::from_bytes(name.to_bytes()))
-            {
+            let kind = item.file_type();
+            let shown = OsStr::from_bytes(name.to_bytes());
+            if kind != FileType::Unknown && self.visitor.skips(shown, kind == FileType::Symlink) {
                 continue;
             }
             match statat(handle, name, AtFlags::SYMLINK_NOFOLLOW) {

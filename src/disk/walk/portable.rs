@@ -41,7 +41,7 @@ pub fn walk(root: &Path, cancel: &Cancel, visitor: &mut impl Visitor) {
                 continue;
             }
         };
-        if !item.file_type().is_dir() && visitor.skips(item.file_name()) {
+        if !item.file_type().is_dir() && visitor.skips(item.file_name(), item.file_type().is_symlink()) {
             continue;
         }
         let relative = item.path().strip_prefix(root).unwrap_or(item.path());

@@ -65,7 +65,7 @@ impl Visitor for ItemVisitor<'_> {
         Descend::Yes
     }
 
-    fn skips(&self, name: &OsStr) -> bool {
+    fn skips(&self, name: &OsStr, _is_symlink: bool) -> bool {
         !is_lock_name(name)
     }
 

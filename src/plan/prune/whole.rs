@@ -73,11 +73,16 @@ impl Chooser<'_> {
                     Action::RemoveLeftover,
                     "temporary directories of builds, in which nothing has changed for some time",
                 ),
-                None if part.name.starts_with(".tmp") && part.print.inode != 0 => (
-                    Class::CrashLeftovers,
-                    Action::RemoveLeftover,
-                    "a temporary directory in which nothing has changed for some time",
-                ),
+                None if part.name.starts_with(".tmp")
+                    && part.print.inode != 0
+                    && !self.holds_one(&part.name) =>
+                {
+                    (
+                        Class::CrashLeftovers,
+                        Action::RemoveLeftover,
+                        "a temporary directory in which nothing has changed for some time",
+                    )
+                }
                 _ => continue,
             };
             if !self.wants(class) {
@@ -128,6 +133,12 @@ impl Chooser<'_> {
         }
     }
 
+    /// Whether an environment lies in something in the cache's root.
+    fn holds_one(&self, name: &str) -> bool {
+        let roots = self.snapshot.environments.iter();
+        roots.filter_map(|it| self.snapshot.cache.relative(&it.path)).any(|path| path.starts_with(name))
+    }
+
     /// Whether a bucket's layout is known to be older than another that is there. The archive's never is: its entries are
     /// looked at one by one.
     fn is_stale(&self, bucket: Bucket) -> bool {
@@ -142,11 +153,12 @@ impl Chooser<'_> {
     }
 }
 
-/// Why the environment of a project is kept, unless that is gone.
+/// Why the environment of a project is kept, unless that has no `.venv` any more.
 fn against_project(project: &Project) -> Option<KeptBecause> {
     match project {
-        Project::Gone(_) => None,
+        Project::Unlinked(_) => None,
         Project::Linked(path) | Project::There(path) => Some(KeptBecause::Project { project: At::new(path) }),
+        Project::Missing(path) => Some(KeptBecause::ProjectMissing { project: At::new(path) }),
         Project::OutOfReach(_) | Project::Unknown => {
             Some(KeptBecause::ProjectUnknown { project: project.directory().map(At::new) })
         }
@@ -157,8 +169,8 @@ fn against_project(project: &Project) -> Option<KeptBecause> {
 fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class: Class) -> Candidate {
     let (reason, price) = match environment.project.directory() {
         Some(project) => {
-            let text = format!("its project `{}` is gone", project.display());
-            (text, Price::Nothing)
+            let text = format!("its project `{}` has no .venv any more", project.display());
+            (text, Price::Make)
         }
         None => ("an environment left by a script".to_owned(), Price::Make),
     };

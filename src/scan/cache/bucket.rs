@@ -17,7 +17,7 @@ use super::target::{self, Target};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{FileKind, FileStat};
+use crate::disk::{FileKind, FileStat, Time};
 use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
 use crate::uv::bucket::{BucketKind, TRASH};
 use crate::uv::distribution::WheelFilename;
@@ -62,8 +62,8 @@ struct BucketVisitor<'a> {
     shared: &'a mut Vec<SharedExtent>,
     pointers: &'a mut Vec<RawPointer>,
     objects: &'a mut Vec<(PathBuf, FileStat)>,
-    recorded: &'a mut Vec<InterpreterRecord>,
-    environments: &'a mut Vec<(PathBuf, EnvironmentKind)>,
+    recorded: &'a mut Vec<(InterpreterRecord, Time)>,
+    environments: &'a mut Vec<(PathBuf, Option<EnvironmentKind>)>,
     problems: &'a mut Vec<Problem>,
     pointers_unread: &'a mut bool,
     unreached: &'a mut Vec<PathBuf>,
@@ -222,13 +222,13 @@ impl BucketVisitor<'_> {
         self.kind.map_or(self.is_shaped, BucketKind::holds_pointers)
     }
 
-    fn interpreter(&mut self, parent: &Directory<'_>, name: &OsStr) {
+    fn interpreter(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         if extension(name) != Some("msgpack") {
             return;
         }
         let limit = crate::uv::interpreter::LONGEST_FILE as u64;
         match parent.read(name, limit).map(|bytes| crate::uv::interpreter::parse(&bytes)) {
-            Ok(Ok(record)) => self.recorded.push(record),
+            Ok(Ok(record)) => self.recorded.push((record, stat.modified)),
             Ok(Err(error)) => self.problems.push(Problem {
                 path: parent.path().join(name),
                 message: format!("Failed to understand the record of an interpreter: {error}"),
@@ -248,26 +248,35 @@ impl BucketVisitor<'_> {
         self.problems.push(super::super::problem(path, operation, error));
     }
 
-    /// An environment that lies in a bucket of its own is walked later, as an environment.
-    fn environment(&mut self, parent: &Directory<'_>, name: &OsStr) -> bool {
-        if !print::is_environment(parent, name) {
+    /// An environment that lies in a bucket of its own, or where uv keeps nothing, is walked later, as an environment.
+    fn environment(&mut self, path: PathBuf) -> bool {
+        if !print::is_environment(&path) {
             return false;
         }
-        let path = parent.path().join(name);
-        let kind = match shard::place(&Path::new(self.name).join(name)) {
-            Place::ScriptEnvironment => EnvironmentKind::Script,
-            Place::ProjectEnvironment => EnvironmentKind::Central,
-            _ => EnvironmentKind::Cached,
-        };
+        let kind = path.file_name().and_then(|name| match shard::place(&Path::new(self.name).join(name)) {
+            _ if self.kind.is_none() => None,
+            Place::ScriptEnvironment => Some(EnvironmentKind::Script),
+            Place::ProjectEnvironment => Some(EnvironmentKind::Central),
+            _ => Some(EnvironmentKind::Cached),
+        });
         self.environments.push((path, kind));
         true
+    }
+
+    /// Whether environments may lie at this depth: those that uv makes lie at the top of their bucket, those of a person
+    /// (`UV_PROJECT_ENVIRONMENT` in the cache's directory) anywhere that is no bucket.
+    fn may_hold_environments(&self, at_top: bool) -> bool {
+        match self.kind {
+            Some(kind) => kind == BucketKind::Environments && at_top,
+            None => self.place != TRASHED,
+        }
     }
 }
 
 impl Visitor for BucketVisitor<'_> {
     fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
         let at_top = parent.relative().as_os_str().is_empty();
-        if self.kind == Some(BucketKind::Environments) && at_top && self.environment(parent, name) {
+        if self.may_hold_environments(at_top) && self.environment(parent.path().join(name)) {
             return Descend::No;
         }
         Descend::Yes
@@ -280,6 +289,15 @@ impl Visitor for BucketVisitor<'_> {
                 message: "Another filesystem is mounted here; it was not entered".to_owned(),
             });
             *self.pointers_unread |= self.may_hold_pointers();
+            return Descend::No;
+        }
+        let at_top = directory.relative().as_os_str().is_empty();
+        if at_top
+            && self.kind.is_none()
+            && self.may_hold_environments(at_top)
+            && self.environment(directory.path())
+        {
+            print::directory(&mut self.sums.print, directory.relative(), stat);
             return Descend::No;
         }
         self.sums.single += stat.disk;
@@ -305,7 +323,9 @@ impl Visitor for BucketVisitor<'_> {
                     self.objects.push((path, *stat));
                 }
             }
-            Some(BucketKind::Interpreter) if stat.kind == FileKind::File => self.interpreter(parent, name),
+            Some(BucketKind::Interpreter) if stat.kind == FileKind::File => {
+                self.interpreter(parent, name, stat)
+            }
             _ => {}
         }
         if self.reflinks

@@ -1,5 +1,6 @@
 //! Attributes the files of an environment to its distributions and their entries.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -55,7 +56,7 @@ pub(super) fn attribute(
         environment.distributions.push(describe(root, dist_info, examined, collected));
     }
     contended::settle(root, &dist_infos, &changed, collected, &mut environment.distributions);
-    for (entry, by) in unclaimed(collected, &claimed) {
+    for (entry, by) in unclaimed(collected, &claimed).into_iter().chain(indirect(collected, itself)) {
         uses.push(Use { entry, distribution: None, by, counts: evidence(by) });
     }
     environment.installed = environment.distributions.iter().filter_map(|item| item.installed).max();
@@ -141,6 +142,15 @@ fn unclaimed(collected: &Collected, claimed: &FxHashSet<u32>) -> Vec<(u32, ModeC
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_unstable_by_key(|(entry, _)| *entry);
     counts
+}
+
+/// Entries that the environment reaches by what lies elsewhere: that breaks as a symlink does.
+fn indirect(collected: &Collected, itself: Option<u32>) -> Vec<(u32, ModeCounts)> {
+    let mut counts: BTreeMap<u32, ModeCounts> = BTreeMap::new();
+    for entry in collected.indirect.iter().filter(|entry| Some(**entry) != itself) {
+        counts.entry(*entry).or_default().symlink += 1;
+    }
+    counts.into_iter().collect()
 }
 
 fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &Collected) -> Distribution {

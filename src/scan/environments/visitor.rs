@@ -8,8 +8,10 @@ use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, W
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, temporary};
 use crate::scan::away::Away;
+use crate::scan::discover::is_path_file;
 use crate::scan::failed::{Failed, is_fault};
 use crate::scan::index::{ELSEWHERE, FileId, STORE, TRASHED};
+use crate::scan::outside::{self, Lead};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
 use crate::snapshot::Problem;
@@ -131,34 +133,39 @@ impl EnvironmentVisitor<'_> {
             }
             Err(error) => return self.failed(path, "look at", error),
         }
-        let Ok(inside) = real.strip_prefix(self.against.cache) else {
-            return self.outside(parent, name, &real);
-        };
-        let Some(target) = link::archive_target(inside) else { return };
-        let Some(entry) = self.against.by_id.at(&target).filter(|entry| Some(*entry) != self.itself) else {
-            return;
-        };
-        self.listed(parent, name);
-        self.collected.directories.push((parent.relative().join(name), entry));
+        if let Some(entry) = self.against.entries().of_directory(&real) {
+            if Some(entry) != self.itself {
+                self.listed(parent, name);
+                self.collected.directories.push((parent.relative().join(name), entry));
+            }
+        } else if !real.starts_with(self.against.cache) {
+            self.outside(parent, name, real);
+        }
+    }
+
+    /// Whether distributions lie in a directory.
+    fn is_site(&self, directory: &Directory<'_>) -> bool {
+        self.target || is_site_packages(directory.relative())
     }
 
     /// Takes note of a directory that is a distribution's `.dist-info`.
     fn listed(&mut self, parent: &Directory<'_>, name: &OsStr) {
-        if (self.target || is_site_packages(parent.relative()))
+        if self.is_site(parent)
             && let Some(parsed) = names::parse_dist_info(name)
         {
             self.collected.dist_infos.push(DistInfo { path: parent.relative().join(name), name: parsed });
         }
     }
 
-    /// A directory of distributions may be a symlink to somewhere else, which is not followed: then nobody knows what
-    /// the environment uses. `lib64`, which leads to `lib`, is no such thing.
-    fn outside(&mut self, parent: &Directory<'_>, name: &OsStr, real: &Path) {
+    /// A directory that is a symlink to somewhere else may have symlinks into entries in it. A directory of distributions
+    /// is not followed: then it is not known what the environment uses. `lib64`, which leads to `lib`, is no such thing.
+    fn outside(&mut self, parent: &Directory<'_>, name: &OsStr, real: PathBuf) {
         let depth = parent.depth();
         let holds_distributions = name == "site-packages"
             || depth == 0 && (name == "lib" || name == "Lib" || name == "lib64")
             || depth == 1 && name.as_encoded_bytes().starts_with(b"python");
-        if !holds_distributions {
+        // In an outline nothing is looked up, so that nothing is to be followed.
+        if !holds_distributions && self.outline.is_some() {
             return;
         }
         let above = match crate::disk::canonical(&parent.path()) {
@@ -166,7 +173,13 @@ impl EnvironmentVisitor<'_> {
             Err(error) => return self.failed(parent.path(), "find where it is", error),
         };
         let within = above.ancestors().nth(depth).is_some_and(|root| real.starts_with(root));
-        if !within {
+        // One that leads to a directory around the environment leads to nothing of its own.
+        let around = above.starts_with(&real);
+        if within || around && !holds_distributions {
+            return;
+        }
+        self.listed(parent, name);
+        if holds_distributions {
             self.collected.unread = true;
             self.collected.blind = true;
             self.collected.problems.push(Problem {
@@ -176,6 +189,26 @@ impl EnvironmentVisitor<'_> {
                     crate::human::escape_os(real.as_os_str())
                 ),
             });
+        } else {
+            let followed = outside::follow(real, self.against.entries(), self.against.cancel);
+            self.collected.indirect.extend(followed.entries);
+            for (path, operation, error) in followed.unread {
+                self.failed(path, operation, error);
+            }
+        }
+    }
+
+    /// What a path file names is on Python's search path.
+    fn path_file(&mut self, parent: &Directory<'_>, name: &OsStr) {
+        if self.outline.is_some() || !is_path_file(name) || !self.is_site(parent) {
+            return;
+        }
+        match Lead::path_file(parent, name) {
+            Ok(leads) => {
+                let entries = self.against.entries();
+                self.collected.indirect.extend(leads.iter().flat_map(|lead| entries.behind(lead)));
+            }
+            Err(error) => self.failed(parent.path().join(name), "read the file", error),
         }
     }
 
@@ -259,6 +292,10 @@ impl Visitor for EnvironmentVisitor<'_> {
     }
 
     fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
+        // The cache may be seen in here through a mount of its own.
+        if self.against.cache_itself == Some((stat.device, stat.inode)) {
+            return Descend::No;
+        }
         if *self.device.get_or_insert(stat.device) != stat.device {
             self.collected.unread = true;
             self.collected.blind = true;
@@ -278,7 +315,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         Descend::Yes
     }
 
-    fn skips(&self, name: &OsStr) -> bool {
+    fn skips(&self, name: &OsStr, _is_symlink: bool) -> bool {
         self.outline.is_some() && !may_hold_distributions(name) && names::parse_dist_info(name).is_none()
     }
 
@@ -297,17 +334,19 @@ impl Visitor for EnvironmentVisitor<'_> {
         match stat.kind {
             FileKind::File => {
                 self.collected.logical += stat.size;
-                if temporary::is_temporary(name) {
+                if is_left(name) {
                     self.left(stat);
                 } else {
                     self.regular(parent, name, stat);
+                    self.path_file(parent, name);
                 }
             }
             FileKind::Symlink => {
                 self.collected.own.disk += stat.disk;
                 self.collected.own.inodes += 1;
-                if !temporary::is_temporary(name) {
+                if !is_left(name) {
                     self.symlink(parent, name, stat);
+                    self.path_file(parent, name);
                 }
             }
             FileKind::Other => {
@@ -319,13 +358,18 @@ impl Visitor for EnvironmentVisitor<'_> {
     }
 
     fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
+        // Wherever it lies, there may be symlinks into any entry.
         self.collected.unread = true;
-        // Below a directory of distributions their names were read; above it nothing was.
-        let is_listed = |above: &Path| above.file_name().is_some_and(|name| name == "site-packages");
-        self.collected.blind |= !path.ancestors().skip(1).any(is_listed);
+        self.collected.blind = true;
         self.collected.failed.extend(Failed::of(&path, operation, &error));
         self.collected.problems.push(crate::scan::problem(path, operation, &error));
     }
+}
+
+/// Whether a file is what a run that was killed has left: one of cachetui, or one of uv, which since 0.13.9 makes the file
+/// that replaces another beside it.
+fn is_left(name: &OsStr) -> bool {
+    temporary::is_temporary(name) || temporary::is_of_uv(name)
 }
 
 /// Whether a directory, relative to an environment, holds its distributions.

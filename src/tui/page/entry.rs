@@ -218,11 +218,15 @@ pub(super) fn users(model: &Model, document: &mut Document, index: EntryIndex, w
     let references = snapshot.references_to(index);
     if let (Some(doubt), true) = (model.doubt(), references.is_empty()) {
         paragraph(document, doubt.sentence(), Role::Dim, width);
-    } else if references.is_empty() {
+    } else if references.is_empty() && snapshot.user_links_to(index).is_empty() {
         paragraph(document, &format!("nobody found in {}", kept::scope(model)), Role::Dim, width);
     }
     for reference in references {
         document.lines.push(user(model, snapshot, index, reference, width));
+    }
+    for link in snapshot.user_links_to(index) {
+        let path = human::path(&link.path, model.settings.home.as_deref());
+        fact_path(model, document, link.form.word(), &path, width);
     }
 }
 

@@ -71,8 +71,9 @@ fn project(model: &Model, document: &mut Document, project: &Project, width: usi
     let (label, words, role) = match project {
         Project::Linked(_) => return,
         Project::Unknown => ("project", "not known: nothing that was found leads here", Role::Text),
-        Project::There(_) => ("", "it has no .venv that leads here", Role::Text),
-        Project::Gone(_) => ("", "it is gone", Role::Warning),
+        Project::Unlinked(_) => ("", "it has no .venv any more", Role::Warning),
+        Project::There(_) => ("", "its .venv is another environment", Role::Text),
+        Project::Missing(_) => ("", "not there: deleted, or moved", Role::Warning),
         Project::OutOfReach(_) => ("", "not found; its disk may not be mounted", Role::Warning),
     };
     fact(document, label, words, role, width);

@@ -1,6 +1,7 @@
 //! Why an entry is kept, or could go, in sentences that always say their scope.
 
 use crate::human;
+use crate::plan;
 use crate::snapshot::{
     EntryIndex, EntryKey, EntryKind, EntryState, Evidence, LinkMode, Mode, PointerState, Snapshot,
 };
@@ -50,6 +51,9 @@ pub(super) fn sentence(model: &Model, index: EntryIndex) -> String {
     };
     let scope = scope(model);
     let sentence = match state {
+        EntryState::Protected if snapshot.references_to(index).iter().all(|it| it.by.symlink == 0) => {
+            format!("Kept: {}.", human::escape(&plan::linked(snapshot, index).sentence()))
+        }
         EntryState::Protected => {
             let names = users(model, index, ["reaches it", "reach it"], |reference| reference.by.symlink > 0);
             format!("Kept: {names} by symlink, and would break without it. Relinking first is the way out.")

@@ -1,4 +1,5 @@
-//! Environments that real uv keeps in the cache for projects: they go when the project is known to be gone, and else stay.
+//! Environments that real uv keeps in the cache for projects: they go when the project has no `.venv` any more, and else
+//! stay. A project that is not where it was may have been moved.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,27 +63,32 @@ fn pairs(states: &[(&str, &str)]) -> Vec<(String, String)> {
 const PRUNE: [&str; 5] = ["prune", "--orphaned-central", "--grace", "0h", "--yes"];
 
 #[test]
-fn environments_in_the_cache_go_with_the_projects_that_are_known_to_be_gone() {
+fn environments_in_the_cache_go_when_their_project_is_known_to_have_no_link_to_them() {
     let directory = tempfile::tempdir().unwrap();
     let Some(sandbox) = Sandbox::new(directory.path()) else { return };
     let itself = project(&sandbox, "itself", true);
     let seen = project(&sandbox, "seen", false);
     let linked = project(&sandbox, "linked", false);
     let unlinked = project(&sandbox, "unlinked", false);
+    let other = project(&sandbox, "other", false);
     // What is only linked has been seen once, by this scan.
-    let all = [("itself", "linked"), ("linked", "linked"), ("seen", "linked"), ("unlinked", "linked")];
+    let all = ["itself", "linked", "other", "seen", "unlinked"].map(|name| (name, "linked"));
     assert_eq!(states(&sandbox), pairs(&all));
     // Of this one nothing will tell: no scan has seen it while it was there.
     let unseen = project(&sandbox, "unseen", false);
     for gone in [&itself, &seen, &unseen] {
         std::fs::remove_dir_all(gone).unwrap();
     }
-    std::fs::remove_file(unlinked.join(".venv")).unwrap();
+    for project in [&unlinked, &other] {
+        std::fs::remove_file(project.join(".venv")).unwrap();
+    }
+    ran(&mut sandbox.uv(&["venv", "--quiet", other.join(".venv").to_str().unwrap()]));
     let all = [
-        ("itself", "gone"),
+        ("itself", "missing"),
         ("linked", "linked"),
-        ("seen", "gone"),
-        ("unlinked", "there"),
+        ("other", "there"),
+        ("seen", "missing"),
+        ("unlinked", "unlinked"),
         ("unseen", "unknown"),
     ];
     assert_eq!(states(&sandbox), pairs(&all));
@@ -102,15 +108,22 @@ fn environments_in_the_cache_go_with_the_projects_that_are_known_to_be_gone() {
     let done = json(&sandbox, &PRUNE);
     assert_eq!(done["plan"], dry["plan"]);
     let steps = done["plan"]["steps"].as_array().unwrap();
-    assert_eq!(steps.len(), 2, "{:#}", done["plan"]);
+    assert_eq!(steps.len(), 1, "{:#}", done["plan"]);
+    assert_eq!(steps[0]["price"]["kind"], "make", "{:#}", done["plan"]);
     assert!(steps.iter().all(|step| step["action"] == "remove-environment"), "{steps:#?}");
-    assert_eq!(done["plan"]["kept"].as_array().unwrap().len(), 3, "{:#}", done["plan"]);
-    let left = [("linked", "linked"), ("unlinked", "there"), ("unseen", "unknown")];
+    assert_eq!(done["plan"]["kept"].as_array().unwrap().len(), 5, "{:#}", done["plan"]);
+    let left = [
+        ("itself", "missing"),
+        ("linked", "linked"),
+        ("other", "there"),
+        ("seen", "missing"),
+        ("unseen", "unknown"),
+    ];
     assert_eq!(states(&sandbox), pairs(&left));
-    // What is left works, and uv makes the others anew once they are back.
+    // What is left works, and uv makes again what went.
     ran(&mut sandbox.command(linked.join(".venv/bin/python")));
-    project(&sandbox, "seen", false);
-    assert!(seen.join(".venv/bin/python").exists());
+    sync(&sandbox, &unlinked);
+    assert!(unlinked.join(".venv/bin/python").exists());
     sync(&sandbox, &linked);
 }
 
@@ -124,4 +137,11 @@ fn a_project_that_was_moved_takes_its_environment_along() {
     assert_eq!(states(&sandbox), pairs(&[("app", "linked")]));
     let done = json(&sandbox, &PRUNE);
     assert_eq!(done["plan"]["steps"], serde_json::json!([]));
+    // Also where no search comes.
+    let away = sandbox.path("elsewhere");
+    std::fs::rename(sandbox.roots().join("renamed"), &away).unwrap();
+    assert_eq!(states(&sandbox), pairs(&[("app", "missing")]));
+    let done = json(&sandbox, &PRUNE);
+    assert_eq!(done["plan"]["steps"], serde_json::json!([]));
+    ran(&mut sandbox.command(away.join(".venv/bin/python")));
 }

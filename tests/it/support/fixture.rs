@@ -37,6 +37,9 @@ fn unpack(archive: &Path, directory: &Path) {
     tar::Archive::new(flate2::read::GzDecoder::new(file)).unpack(directory).unwrap();
 }
 
+/// Where the samples were made.
+const MADE_IN: [&[u8]; 4] = [b"/srv/demo/app", br"C:\v1", br"C:\v9", br"C:\py"];
+
 /// An unpacked sample, removed when dropped.
 pub(crate) struct Fixture {
     directory: TempDir,
@@ -49,7 +52,25 @@ impl Fixture {
         let archive =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.tar.gz"));
         unpack(&archive, directory.path());
-        Self { directory }
+        let fixture = Self { directory };
+        fixture.leave_the_other_machine();
+        fixture
+    }
+
+    /// Takes away uv's records of the environments on the machine where the sample was made: whether those are gone or only
+    /// away would depend on the directories of this machine.
+    fn leave_the_other_machine(&self) {
+        let buckets = std::fs::read_dir(self.cache()).unwrap().map(|bucket| bucket.unwrap().path());
+        for bucket in buckets.filter(|path| path.to_str().unwrap().contains("interpreter-v")) {
+            for record in walkdir::WalkDir::new(bucket).into_iter().map(Result::unwrap) {
+                let has = |bytes: &[u8], place: &[u8]| bytes.windows(place.len()).any(|part| part == place);
+                let named = std::fs::read(record.path())
+                    .is_ok_and(|bytes| MADE_IN.iter().any(|place| has(&bytes, place)));
+                if named {
+                    std::fs::remove_file(record.path()).unwrap();
+                }
+            }
+        }
     }
 
     /// The directory that holds what was packed.

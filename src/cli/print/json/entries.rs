@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::frame::{BytesRow, SizeRow};
 use super::pointers::PointerBrief;
 use super::text::{Bytes, lossless};
-use crate::snapshot::{Doubt, EntryIndex, Reclaimable, Reference, Snapshot, Totals};
+use crate::snapshot::{Doubt, EntryIndex, Reclaimable, Reference, Snapshot, Totals, UserLink};
 
 /// One of `entries`.
 #[derive(Serialize)]
@@ -30,6 +30,8 @@ pub struct EntryRow<'a> {
     newest: Option<Timestamp>,
     pointers: Vec<PointerBrief<'a>>,
     users: Vec<UserRow<'a>>,
+    /// What leads into it from outside of environments.
+    linked_from: Vec<UserLinkRow<'a>>,
     links: LinksRow,
     unexplained_extents: u64,
     /// Why it does not count as unused although no user was found.
@@ -72,6 +74,21 @@ struct UserRow<'a> {
     by: ModesRow,
     evidence: &'static str,
     files: EvidenceRow,
+}
+
+#[derive(Serialize)]
+struct UserLinkRow<'a> {
+    path: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Bytes<'a>>,
+    form: &'static str,
+}
+
+impl<'a> UserLinkRow<'a> {
+    fn new(link: &'a UserLink) -> Self {
+        let (path, path_bytes) = lossless(&link.path);
+        Self { path, path_bytes, form: link.form.word() }
+    }
 }
 
 /// Files per link mode.
@@ -145,6 +162,7 @@ impl<'a> EntryRow<'a> {
             newest: entry.newest,
             pointers: entry.pointers.iter().map(|it| PointerBrief::new(snapshot.pointer(*it))).collect(),
             users: snapshot.references_to(index).iter().map(|it| UserRow::new(snapshot, it)).collect(),
+            linked_from: snapshot.user_links_to(index).iter().map(UserLinkRow::new).collect(),
             links: LinksRow {
                 external: entry.links.external,
                 explained: entry.links.explained,

@@ -219,23 +219,11 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     central::projects(&mut readings, &search.led, &request.remembered);
 
     progress.enter(Phase::Evidence);
-    snapshot.scope.roots = search.roots;
-    snapshot.scope.targets.clone_from(&request.targets);
-    snapshot.scope.cross_mounts = request.cross_mounts;
-    snapshot.scope.unread = search.unread;
-    snapshot.scope.bystanders = bystanders;
-    snapshot.scope.bystanders.append(&mut search.bystanders);
-    snapshot.scope.bystanders.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    snapshot.scope.bystanders.dedup_by(|one, other| one.0 == other.0);
-    snapshot.scope.absent = std::mem::take(&mut search.absent);
-    snapshot.scope.unread.extend_from_slice(&search.unreached);
+    searched(&mut snapshot.scope, request, &mut search, bystanders);
     let mut failed = layout.failed.clone();
     failed.append(&mut harvest.failed);
     failed.append(&mut search.failed);
     failed.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.failed)));
-    snapshot.scope.dead_links = search.dead;
-    snapshot.scope.dead_links.sort_unstable();
-    snapshot.scope.dead_links.dedup();
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
     failed.extend(pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot));
@@ -251,13 +239,35 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.cache.buckets = buckets(&layout, &harvest, &snapshot);
     snapshot.problems.sort_unstable();
     snapshot.problems.dedup();
-    snapshot.scope.unread.sort_unstable();
-    snapshot.scope.unread.dedup();
     snapshot.scope.completeness =
         if cancel.is_cancelled() { Completeness::Cancelled } else { Completeness::Complete };
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// Fills in where was searched, and what was not read there.
+fn searched(
+    scope: &mut Scope,
+    request: &Request,
+    search: &mut Search,
+    mut bystanders: Vec<(PathBuf, FilePrint)>,
+) {
+    scope.roots = std::mem::take(&mut search.roots);
+    scope.targets.clone_from(&request.targets);
+    scope.cross_mounts = request.cross_mounts;
+    bystanders.append(&mut search.bystanders);
+    bystanders.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    bystanders.dedup_by(|one, other| one.0 == other.0);
+    scope.bystanders = bystanders;
+    scope.absent = std::mem::take(&mut search.absent);
+    scope.unread = std::mem::take(&mut search.unread);
+    scope.unread.extend_from_slice(&search.unreached);
+    scope.unread.sort_unstable();
+    scope.unread.dedup();
+    scope.dead_links = std::mem::take(&mut search.dead);
+    scope.dead_links.sort_unstable();
+    scope.dead_links.dedup();
 }
 
 /// What the first round brought, threads put together.

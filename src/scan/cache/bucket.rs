@@ -324,7 +324,7 @@ impl Visitor for BucketVisitor<'_> {
                 }
             }
             Some(BucketKind::Interpreter) if stat.kind == FileKind::File => {
-                self.interpreter(parent, name, stat)
+                self.interpreter(parent, name, stat);
             }
             _ => {}
         }

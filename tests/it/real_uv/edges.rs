@@ -408,7 +408,7 @@ fn a_place_that_cannot_be_read_keeps_what_has_no_known_user() {
     forget(&sandbox);
     open_to_all(base.path());
     for place in [&secret, &within] {
-        std::fs::set_permissions(place, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o0)).unwrap();
         let plan = ["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most,no-environments,gone"];
         let Some(mut command) = sandbox.unprivileged(sandbox.cachetui(&plan)) else { return };
         let done = command.output().unwrap();

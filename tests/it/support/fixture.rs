@@ -46,15 +46,20 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Unpacks a sample.
+    /// Unpacks a sample, without what names environments on another machine.
     pub(crate) fn unpack(name: &str) -> Self {
+        let fixture = Self::whole(name);
+        fixture.leave_the_other_machine();
+        fixture
+    }
+
+    /// Unpacks a sample as it was packed.
+    pub(crate) fn whole(name: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let archive =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.tar.gz"));
         unpack(&archive, directory.path());
-        let fixture = Self { directory };
-        fixture.leave_the_other_machine();
-        fixture
+        Self { directory }
     }
 
     /// Takes away uv's records of the environments on the machine where the sample was made: whether those are gone or only

@@ -207,7 +207,7 @@ fn pointer_files_tell_the_wheel_where_their_release_records_it() {
 #[test]
 fn interpreter_records_name_environments() {
     let prefixes = ALL.map(|name| {
-        let fixture = Fixture::unpack(name);
+        let fixture = Fixture::whole(name);
         let records = fixture
             .cached_files("msgpack")
             .into_iter()

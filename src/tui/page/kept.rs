@@ -49,6 +49,13 @@ pub(super) fn sentence(model: &Model, index: EntryIndex) -> String {
         };
     };
     let scope = scope(model);
+    let is_free = matches!(state, EntryState::Unused | EntryState::Unreferenced);
+    if let (true, Some((_, why))) = (is_free, snapshot.cache.odd().next()) {
+        return format!(
+            "Kept: no environment was found in {scope} that uses it, but {}.",
+            human::escape(&why)
+        );
+    }
     let sentence = match state {
         EntryState::Protected => {
             let names = users(model, index, ["reaches it", "reach it"], |reference| reference.by.symlink > 0);

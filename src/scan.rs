@@ -39,6 +39,7 @@ pub mod registry;
 pub mod repair;
 mod share;
 mod sources;
+pub mod understood;
 pub mod verify;
 
 use std::io;
@@ -52,8 +53,7 @@ use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, FileStat, walk};
 use crate::snapshot::{
-    Bucket, Cache, Completeness, Entry, EntryKind, FilePrint, Holder, Problem, Scope, Snapshot, Space,
-    TreePrint,
+    Bucket, Cache, Completeness, Entry, EntryKind, FilePrint, Holder, Odd, Problem, Scope, Snapshot, Space,
 };
 use crate::uv::bucket::BucketKind;
 use crate::uv::root::Root;
@@ -229,6 +229,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     failed.extend(pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot));
     snapshot.scope.failed = failed::failures(failed, request, &layout);
     snapshot.problems.extend_from_slice(&snapshot.scope.failed);
+    let odd = understood::judge(&layout, &mut harvest, &snapshot);
     let unknown = filesystem.accounting == Accounting::Unknown;
     let held = groups::build(&table, &harvest, &readings, unknown, &layout.canonical, request.threads);
     snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &table, &readings);
@@ -236,9 +237,8 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
     sources::look(&mut snapshot);
-    snapshot.cache.buckets = buckets(&layout, &harvest, &snapshot);
-    snapshot.problems.sort_unstable();
-    snapshot.problems.dedup();
+    snapshot.cache.buckets = buckets(&layout, &harvest, &odd, &snapshot);
+    tidy(&mut snapshot);
     snapshot.scope.completeness =
         if cancel.is_cancelled() { Completeness::Cancelled } else { Completeness::Complete };
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
@@ -270,6 +270,14 @@ fn searched(
     scope.dead_links.dedup();
 }
 
+/// Adds the problems that the buckets are, and brings what was collected in any order into one.
+fn tidy(snapshot: &mut Snapshot) {
+    let odd = understood::problems(snapshot);
+    snapshot.problems.extend(odd);
+    snapshot.problems.sort_unstable();
+    snapshot.problems.dedup();
+}
+
 /// What the first round brought, threads put together.
 #[derive(Debug, Default)]
 struct Gathered {
@@ -277,6 +285,7 @@ struct Gathered {
     facts: Vec<cache::entry::Facts>,
     parts: FxHashMap<usize, cache::bucket::Sums>,
     pointers: Vec<cache::bucket::RawPointer>,
+    odd: Vec<(usize, Odd)>,
     objects: Vec<(PathBuf, disk::FileStat)>,
     recorded: Vec<(crate::uv::interpreter::InterpreterRecord, disk::Time)>,
     environments: Vec<(PathBuf, Option<crate::snapshot::EnvironmentKind>)>,
@@ -360,6 +369,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         }
         gathered.parts.extend(harvest.parts);
         gathered.pointers.extend(harvest.pointers);
+        gathered.odd.extend(harvest.odd);
         gathered.objects.extend(harvest.objects);
         gathered.recorded.extend(harvest.recorded);
         gathered.environments.extend(harvest.environments);
@@ -424,20 +434,15 @@ fn find_running(layout: &Layout, readings: &mut [Reading]) {
 }
 
 /// The bytes of everything in the cache root.
-fn buckets(layout: &Layout, harvest: &Gathered, snapshot: &Snapshot) -> Vec<Bucket> {
+fn buckets(
+    layout: &Layout,
+    harvest: &Gathered,
+    odd: &FxHashMap<usize, Odd>,
+    snapshot: &Snapshot,
+) -> Vec<Bucket> {
     let mut buckets = Vec::new();
     for (number, part) in layout.parts.iter().enumerate() {
-        let mut bucket = Bucket {
-            name: part.name.to_string_lossy().into_owned(),
-            known: part.bucket.is_some_and(crate::uv::bucket::Bucket::is_known)
-                || part.name == crate::uv::bucket::TRASH,
-            files: 0,
-            logical: 0,
-            disk: 0,
-            single: 0,
-            moved: part.moved,
-            print: TreePrint::default(),
-        };
+        let mut bucket = understood::bucket(layout, number, odd.get(&number));
         if let Some(sums) = harvest.parts.get(&number) {
             (bucket.files, bucket.logical, bucket.disk) = (sums.files, sums.logical, sums.disk);
             (bucket.single, bucket.print) = (sums.single, sums.print);

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod files;
 pub mod group;
 pub mod id;
+pub mod layout;
 pub mod object;
 pub mod pointer;
 pub mod print;
@@ -32,6 +33,7 @@ pub use environment::{
 pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Given, Group, Holder, Outside, Reclaimable, Selection};
 pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
+pub use layout::Odd;
 pub use object::StoreObject;
 pub use pointer::{Pointer, PointerForm, PointerState};
 pub use print::{FilePrint, Identity, TreePrint};

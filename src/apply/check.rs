@@ -7,8 +7,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::disk::FileStat;
 use crate::linker::{Missing, Place, Root};
 use crate::plan::{Action, Plan, Step, WatchedAs};
-use crate::scan::print;
+use crate::scan::{print, understood};
 use crate::uv::bucket::{Bucket, BucketKind, is_object};
+use crate::uv::distribution::parse_dist_info;
 
 use super::prune::Trouble;
 
@@ -46,6 +47,16 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
             changed.push(part.path());
         }
     }
+    // Whether a bucket with an unknown number is understood is looked at again: a saved plan may have been edited.
+    match understood::again(cache) {
+        Ok(odd) => {
+            let needed = |name: &str| plan.steps.iter().any(|step| step.at.path().starts_with(name));
+            let odd = odd.into_iter().filter(|bucket| bucket.keeps_everything() || needed(&bucket.name));
+            changed
+                .extend(odd.map(|bucket| cache.join(bucket.odd.map_or_else(PathBuf::new, |odd| odd.path))));
+        }
+        Err(_) => changed.push(cache.to_owned()),
+    }
     changed
 }
 
@@ -71,14 +82,15 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
     let bucket = |name: &OsStr| Bucket::parse(name);
     let fits = match (step.action, names.as_slice()) {
         (Action::RemoveEntry, [top, _]) => {
-            bucket(top).is_some_and(|it| it.kind == BucketKind::Archive && it.is_known())
+            // What nothing leads to in a layout with an unknown number stays.
+            bucket(top).is_some_and(|it| {
+                it.kind == BucketKind::Archive && (it.is_known() || !step.pointers.is_empty())
+            })
         }
         (Action::RemoveEnvironment, [top, _]) => {
             bucket(top).is_some_and(|it| it.kind == BucketKind::Environments)
         }
-        (Action::RemoveObjects, [top]) => {
-            bucket(top).is_some_and(|it| it.kind == BucketKind::Files && it.is_known())
-        }
+        (Action::RemoveObjects, [top]) => bucket(top).is_some_and(|it| it.kind == BucketKind::Files),
         (Action::RemoveBucket, [top]) => bucket(top).is_some_and(|it| {
             let keeps =
                 [BucketKind::Archive, BucketKind::Files, BucketKind::Environments, BucketKind::Interpreter];
@@ -134,6 +146,24 @@ fn split(path: &Path) -> Option<(PathBuf, PathBuf)> {
     Some((path.parent()?.to_owned(), PathBuf::from(path.file_name()?)))
 }
 
+/// Whether what lies there is what such a step may remove: a bucket only where a newer one of its kind lies beside it, and
+/// of a bucket of entries with an unknown number only what is a wheel or an environment.
+fn fits(cache: &Root, place: &Place, name: &OsStr, step: &Step) -> io::Result<bool> {
+    let path = step.at.path();
+    let bucket = path.iter().next().and_then(Bucket::parse);
+    match (step.action, bucket) {
+        (Action::RemoveBucket, Some(bucket)) => {
+            let newer = |other: Bucket| other.kind == bucket.kind && other.version > bucket.version;
+            Ok(cache.place().names()?.iter().filter_map(|name| Bucket::parse(name)).any(newer))
+        }
+        (Action::RemoveEntry, Some(bucket)) if !bucket.is_known() => {
+            let names = place.directory(name)?.names()?;
+            Ok(names.iter().any(|name| name == "pyvenv.cfg" || parse_dist_info(name).is_some()))
+        }
+        _ => Ok(true),
+    }
+}
+
 /// Opens the directory of a step's target and proves that what lies there is what the plan expects.
 pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
     let place = cache.directory(directory, Missing::Fail)?;
@@ -142,6 +172,11 @@ pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) ->
     let expects = step.expects;
     if (found.stat.device, found.stat.inode) != (expects.device, expects.inode) {
         return Err(Trouble::Stale("something else lies there now".to_owned()));
+    }
+    let is_fit = fits(cache, &place, name, step);
+    if !is_fit.map_err(|error| Trouble::failed("look at", place.join(name), error))? {
+        let refused = format!("a plan cannot {} `{}` as it is", step.action.word(), step.at.text());
+        return Err(Trouble::Refused(refused));
     }
     let path = place.join(name);
     let now = if step.action == Action::RemoveBucket || step.action == Action::RemoveLeftover {

@@ -102,7 +102,7 @@ The exit code is 3 when something is wrong, and 0 when something is merely worth
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "cachetui",
-    version,
+    version = crate::uv::VERSION,
     about = "See what the uv cache holds and who uses it",
     long_about = LONG_ABOUT,
     after_long_help = AFTER_LONG_HELP,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::At;
 use crate::human;
+use crate::uv::TESTED;
 
 /// Something that was asked for and is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,11 @@ pub enum KeptBecause {
     ReadFailed,
     /// A pointer that could not be understood may lead to it.
     UnclearPointer,
+    /// A bucket of the cache is not understood, and may lead to it.
+    NotUnderstood {
+        /// Which, and why, as a sentence. Not escaped.
+        why: String,
+    },
     /// It is not known what it is.
     Unknown,
     /// It changed too recently.
@@ -69,6 +75,11 @@ pub enum KeptBecause {
     RecentLayout {
         /// When it changed.
         changed: Timestamp,
+    },
+    /// Releases of uv write it that this program was not tested with.
+    Untested {
+        /// Whether they are older than every tested one.
+        old: bool,
     },
     /// It was used too recently.
     Recent {
@@ -139,9 +150,11 @@ impl KeptBecause {
             Self::Used { .. } => (1, "used"),
             Self::HeldElsewhere { .. } => (2, "held by somebody unknown"),
             Self::Doubt | Self::ReadFailed | Self::UnclearPointer => (3, "in doubt"),
+            Self::NotUnderstood { .. } => (4, "for a bucket that is not understood"),
             Self::Unknown => (5, "of unknown kind"),
             Self::Young { .. } => (6, "too young"),
             Self::RecentLayout { .. } => (6, "changed within 30 days"),
+            Self::Untested { .. } => (6, "of untested releases of uv"),
             Self::Recent { .. } => (7, "used recently"),
             Self::Pinned => (8, "locked"),
             Self::Running { .. } => (9, "running"),
@@ -193,10 +206,15 @@ impl KeptBecause {
                 "an error kept it, or something that may use it or lead to it, from being read".to_owned()
             }
             Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
+            Self::NotUnderstood { why } => why.clone(),
             Self::Unknown => "it is not known what it is".to_owned(),
             Self::Young { changed } => format!("changed too recently, on {}", moment(*changed)),
             Self::RecentLayout { changed } => {
                 format!("changed within 30 days, on {}: an older uv may still use it", moment(*changed))
+            }
+            Self::Untested { old } => {
+                let whose = if *old { "uv 0.4 or older wrote it" } else { "another uv writes it" };
+                format!("{whose}; cachetui was tested with {TESTED}")
             }
             Self::Recent { used } => format!("used too recently, on {}", moment(*used)),
             Self::Pinned => "a lock file needs it".to_owned(),

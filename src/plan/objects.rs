@@ -21,8 +21,12 @@ pub(super) fn add(chooser: &Chooser<'_>, candidates: &mut Vec<Candidate>) {
         })
         .collect();
     let alone = chooser.wants(Class::Unreferenced);
+    if super::unread::not_understood(chooser.snapshot).is_some() {
+        return;
+    }
     let goes = |object: &&StoreObject| {
-        if object.held {
+        let odd = chooser.snapshot.cache.bucket_of(&object.path).is_some_and(|bucket| bucket.odd.is_some());
+        if object.held || odd {
             return false;
         }
         if object.entries.is_empty() {

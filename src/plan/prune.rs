@@ -64,6 +64,9 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
     }
     chooser.environments(&mut candidates, plan);
     chooser.buckets(&mut candidates, plan);
+    if let Some(because) = unread::not_understood(snapshot) {
+        plan.kept.extend(candidates.drain(..).map(|candidate| stays(candidate.step, because.clone())));
+    }
     // Buckets first: what goes with one need not be moved out of it before.
     let order = |candidate: &Candidate| {
         let step = &candidate.step;
@@ -72,17 +75,7 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
     candidates.sort_by_cached_key(order);
     let limited = budget::limit(snapshot, request.budget, &mut candidates);
     plan.warnings.extend(limited.words);
-    for candidate in limited.within {
-        let step = candidate.step;
-        plan.kept.push(Kept {
-            at: step.at,
-            name: step.name,
-            version: step.version,
-            disk: step.bytes.disk,
-            because: KeptBecause::WithinBudget,
-            reason: KeptBecause::WithinBudget.sentence(),
-        });
-    }
+    plan.kept.extend(limited.within.into_iter().map(|it| stays(it.step, KeptBecause::WithinBudget)));
     leave_to_buckets(&mut candidates);
     objects::add(&chooser, &mut candidates);
     give_back(snapshot, &mut candidates);
@@ -127,6 +120,18 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
 pub fn linked(snapshot: &Snapshot, index: EntryIndex) -> KeptBecause {
     let links: BTreeSet<&Path> = snapshot.user_links_to(index).iter().map(|link| &*link.path).collect();
     KeptBecause::Linked { links: links.into_iter().map(At::new).collect() }
+}
+
+/// What was to be removed, and is kept.
+fn stays(step: Step, because: KeptBecause) -> Kept {
+    Kept {
+        at: step.at,
+        name: step.name,
+        version: step.version,
+        disk: step.bytes.disk,
+        reason: because.sentence(),
+        because,
+    }
 }
 
 /// Takes pointers out of steps whose bucket goes before them.
@@ -205,8 +210,16 @@ impl<'a> Chooser<'a> {
         let named = class == Class::Named;
         let known = Bucket::parse(OsStr::new(entry.key.bucket.as_ref())).is_some_and(Bucket::is_known);
         let nameless = entry.kind == EntryKind::Unknown && !entry.unread && class != Class::Unreferenced;
-        if !known || nameless {
+        let bucket = self.snapshot.cache.bucket_of(Path::new(entry.key.bucket.as_ref()));
+        if let Some(why) = bucket.and_then(crate::snapshot::Bucket::why_odd) {
+            return Some(KeptBecause::NotUnderstood { why });
+        }
+        if nameless || !known && bucket.is_none() {
             return Some(KeptBecause::Unknown);
+        }
+        // Of a layout that is understood only by what it holds, what nothing leads to may be what another uv is making.
+        if !known && entry.pointers.is_empty() {
+            return Some(KeptBecause::Untested { old: false });
         }
         let moved = |bucket: &&crate::snapshot::Bucket| bucket.moved && *bucket.name == *entry.key.bucket;
         if self.snapshot.cache.buckets.iter().any(|bucket| moved(&bucket)) {

@@ -37,6 +37,11 @@ pub(super) fn in_doubt(snapshot: &Snapshot) -> KeptBecause {
     if snapshot.scope.failed.is_empty() { KeptBecause::Doubt } else { KeptBecause::ReadFailed }
 }
 
+/// Why everything stays, where a bucket of the cache is not understood.
+pub(super) fn not_understood(snapshot: &Snapshot) -> Option<KeptBecause> {
+    snapshot.cache.odd().next().map(|(_, why)| KeptBecause::NotUnderstood { why })
+}
+
 /// What speaks against removing an entry when it, its users or its pointers are not known.
 pub(super) fn against(snapshot: &Snapshot, entry: &Entry) -> Option<KeptBecause> {
     match entry.doubt {
@@ -45,7 +50,8 @@ pub(super) fn against(snapshot: &Snapshot, entry: &Entry) -> Option<KeptBecause>
         Some(Doubt::Unread | Doubt::Environment | Doubt::NamedElsewhere) => Some(in_doubt(snapshot)),
         None if entry.unread => Some(in_doubt(snapshot)),
         None if entry.unclear && !snapshot.scope.failed.is_empty() => Some(KeptBecause::ReadFailed),
-        None => entry.unclear.then_some(KeptBecause::UnclearPointer),
+        None if entry.unclear => Some(not_understood(snapshot).unwrap_or(KeptBecause::UnclearPointer)),
+        None => None,
     }
 }
 

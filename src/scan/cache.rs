@@ -5,6 +5,7 @@
 
 pub(super) mod bucket;
 pub(super) mod entry;
+pub(super) mod evidence;
 pub(super) mod target;
 
 use std::ffi::OsString;
@@ -15,7 +16,7 @@ use super::failed::Failed;
 use super::index::Records;
 use super::share::SharedExtent;
 use crate::disk::{self, FileKind, FileStat, Time};
-use crate::snapshot::{EntryKey, EnvironmentKind, Problem};
+use crate::snapshot::{EntryKey, EnvironmentKind, Odd, Problem};
 use crate::uv::bucket::{self as bucket_names, Bucket, BucketKind};
 use crate::uv::interpreter::InterpreterRecord;
 
@@ -56,6 +57,8 @@ pub(super) struct Harvest {
     pub(super) entries: Vec<(usize, entry::Facts)>,
     pub(super) parts: Vec<(usize, bucket::Sums)>,
     pub(super) pointers: Vec<bucket::RawPointer>,
+    /// What of buckets with an unknown number or kind is not understood.
+    pub(super) odd: Vec<(usize, Odd)>,
     /// The objects of the content-addressed store.
     pub(super) objects: Vec<(PathBuf, FileStat)>,
     /// uv's records of interpreters, and when each was written.

@@ -52,6 +52,8 @@ pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
     findings.extend(environments(request));
     findings.extend(root(snapshot));
     findings.extend(elsewhere(snapshot));
+    findings.extend(not_understood(snapshot));
+    findings.extend(old_buckets(snapshot));
     let mut suspects = Vec::new();
     if let Ok(stat) = FileStat::following(&snapshot.cache.path) {
         let tally = tally(request, &stat, cancel);
@@ -69,14 +71,17 @@ fn pointers(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
     // What a pointer file beside it says can be mended, and is another matter.
     let mut damaged = snapshot.damaged_links();
-    damaged.retain(|link| !link.named_by.is_empty());
+    // A bucket that is not understood is a finding of its own, and nothing of it is said to be wrong.
+    let is_odd = |path: &Path| snapshot.cache.bucket_of(path).is_some_and(|bucket| bucket.odd.is_some());
+    damaged.retain(|link| !link.named_by.is_empty() && !is_odd(&link.path));
     let links: &BTreeSet<&Path> = &damaged.iter().map(|link| link.path.as_path()).collect();
     if let Some(first) = damaged.first() {
         let path = snapshot.cache.path.join(&first.path);
         findings.push(Finding { kind: FindingKind::DamagedLinks, path, count: damaged.len() as u64 });
     }
     let of = |state: PointerState| {
-        let pointers = snapshot.pointers.iter().filter(move |pointer| pointer.state == state);
+        let pointers = snapshot.pointers.iter();
+        let pointers = pointers.filter(move |pointer| pointer.state == state && !is_odd(&pointer.path));
         pointers
             .filter(move |pointer| state == PointerState::Foreign || !links.contains(pointer.path.as_path()))
     };
@@ -155,7 +160,7 @@ fn root(snapshot: &Snapshot) -> Vec<Finding> {
             trash = Some(Finding { kind, path: snapshot.cache.path.join(TRASH), count: item.files });
         } else if item.name.starts_with(".tmp") {
             temporary.push(item.name.as_str());
-        } else if !own && Bucket::parse(item.name.as_ref()).is_none() {
+        } else if !own && item.parsed().is_none() && item.is_understood() {
             strays.push(item.name.as_str());
         }
     }
@@ -181,6 +186,27 @@ fn elsewhere(snapshot: &Snapshot) -> Vec<Finding> {
     let paths = buckets.map(|item| snapshot.cache.path.join(&item.name));
     let moved = paths.filter(|path| ground(path).is_some_and(|ground| Some(ground) != root));
     moved.map(|path| Finding { kind: FindingKind::EntriesElsewhere, path, count: 1 }).collect()
+}
+
+/// Buckets that are not understood, each with its own reason.
+fn not_understood(snapshot: &Snapshot) -> Vec<Finding> {
+    let of = |bucket: &crate::snapshot::Bucket| {
+        let path = snapshot.cache.path.join(&bucket.odd.as_ref()?.path);
+        let kind =
+            FindingKind::NotUnderstood { why: bucket.why_odd()?, everything: bucket.keeps_everything() };
+        Some(Finding { kind, path, count: 1 })
+    };
+    snapshot.cache.buckets.iter().filter_map(of).collect()
+}
+
+/// Buckets that only uv 0.4 and older wrote.
+fn old_buckets(snapshot: &Snapshot) -> Option<Finding> {
+    let is_old = |item: &&crate::snapshot::Bucket| item.parsed().is_some_and(Bucket::is_old);
+    let old: Vec<_> = snapshot.cache.buckets.iter().filter(is_old).collect();
+    let path = snapshot.cache.path.join(&old.first()?.name);
+    let names = old.iter().map(|item| item.name.clone()).collect();
+    let kind = FindingKind::OldBuckets { names, disk: old.iter().map(|item| item.disk).sum() };
+    Some(Finding { kind, path, count: old.len() as u64 })
 }
 
 fn is_archive(name: &str) -> bool {

@@ -369,7 +369,11 @@ fn duplicates(distributions: &[Distribution]) -> Vec<Duplicate> {
 /// Pointer files that name an entry which is gone, by package.
 fn poison(snapshot: &Snapshot) -> BTreeMap<String, Vec<Poison>> {
     let mut poison: BTreeMap<String, Vec<Poison>> = BTreeMap::new();
-    let dead = || snapshot.pointers.iter().filter(|pointer| pointer.state == PointerState::Dangling);
+    let is_odd = |path: &Path| snapshot.cache.bucket_of(path).is_some_and(|bucket| bucket.odd.is_some());
+    let dead = || {
+        let dead = snapshot.pointers.iter().filter(|pointer| pointer.state == PointerState::Dangling);
+        dead.filter(move |pointer| !is_odd(&pointer.path))
+    };
     let links: BTreeMap<&Path, FilePrint> = dead()
         .filter(|pointer| matches!(pointer.form, PointerForm::Symlink | PointerForm::LinkFile))
         .map(|pointer| (pointer.path.as_path(), pointer.print))

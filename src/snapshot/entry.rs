@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::id::{EntryKey, PointerIndex};
+use super::layout::Odd;
 use super::print::TreePrint;
 use crate::uv::bucket::TRASH;
 
@@ -66,9 +67,10 @@ pub struct Space {
 pub struct Bucket {
     /// Its file name.
     pub name: String,
-    /// Whether cachetui knows buckets of this kind and version, or has made it itself. What it does not know it shows and
-    /// keeps.
+    /// Whether a tested release of uv writes buckets of this kind and version, or cachetui has made it itself.
     pub known: bool,
+    /// Of another bucket: what of it does not have the forms that are known. Nothing where everything does.
+    pub odd: Option<Odd>,
     /// Non-directories in it.
     pub files: u64,
     /// Their sizes added up, in bytes.

@@ -1,7 +1,8 @@
 //! The buckets of a cache: its top-level directories, named `<word>-v<number>`.
 //!
-//! The number changes when uv changes what it stores there, so several versions of one bucket may lie side by side. A
-//! version that nobody has looked at is not an error: it is shown, and kept.
+//! The number changes when uv changes what it stores there, about once a month, so several versions of one bucket may lie
+//! side by side. A version that no tested release writes is read by the newest rules, and believed only where everything in
+//! it has the forms that these expect.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -19,6 +20,8 @@ pub enum BucketKind {
     Wheels,
     /// Source distributions, and pointers to the wheels built from them.
     Sdists,
+    /// What `sdists` was called by uv 0.4 and older.
+    BuiltWheels,
     /// Pointers to cached environments, and environments of scripts and projects.
     Environments,
     /// Temporary directories of running builds.
@@ -43,10 +46,11 @@ pub enum BucketKind {
 
 impl BucketKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Archive,
         Self::Wheels,
         Self::Sdists,
+        Self::BuiltWheels,
         Self::Environments,
         Self::Builds,
         Self::Files,
@@ -65,6 +69,7 @@ impl BucketKind {
             Self::Archive => "archive",
             Self::Wheels => "wheels",
             Self::Sdists => "sdists",
+            Self::BuiltWheels => "built-wheels",
             Self::Environments => "environments",
             Self::Builds => "builds",
             Self::Files => "files",
@@ -78,9 +83,35 @@ impl BucketKind {
         }
     }
 
+    /// The first and the last number of the kind that tested releases write; `None` for a kind that only older ones knew.
+    fn known(self) -> Option<(u32, u32)> {
+        Some(match self {
+            Self::BuiltWheels => return None,
+            Self::Archive | Self::Builds | Self::Files | Self::Binaries => (0, 0),
+            Self::Wheels => (3, 8),
+            Self::Sdists => (6, 11),
+            Self::Environments => (1, 2),
+            Self::Interpreter => (3, 5),
+            Self::Simple => (14, 28),
+            Self::FlatIndex => (2, 7),
+            Self::Git => (0, 2),
+            Self::Python | Self::Osv => (0, 1),
+        })
+    }
+
+    /// The numbers of the kind that are known, for a person, as `` `wheels-v3` to `wheels-v8` ``.
+    pub fn numbers(self) -> String {
+        let named = |version| format!("`{}`", Bucket { kind: self, version });
+        match self.known() {
+            None => "none".to_owned(),
+            Some((first, last)) if first == last => named(first),
+            Some((first, last)) => format!("{} to {}", named(first), named(last)),
+        }
+    }
+
     /// Whether pointers to entries may lie in such a bucket.
     pub fn holds_pointers(self) -> bool {
-        matches!(self, Self::Wheels | Self::Sdists | Self::Environments)
+        matches!(self, Self::Wheels | Self::Sdists | Self::BuiltWheels | Self::Environments)
     }
 }
 
@@ -94,9 +125,7 @@ pub fn is_object(path: &Path) -> bool {
     match names.as_deref() {
         Some([bucket, first, name]) => {
             let bucket = Bucket::parse(OsStr::new(bucket));
-            bucket.is_some_and(|it| it.kind == BucketKind::Files && it.is_known())
-                && digits(first, 2)
-                && digits(name, 64)
+            bucket.is_some_and(|it| it.kind == BucketKind::Files) && digits(first, 2) && digits(name, 64)
         }
         _ => false,
     }
@@ -123,21 +152,16 @@ impl Bucket {
         Some(Self { kind, version: digits.parse().ok()? })
     }
 
-    /// Whether this version has been seen in a cache written by a real uv (0.5.0 to 0.13.8).
+    /// Whether a tested release writes this version: see [`super::TESTED`].
     pub fn is_known(self) -> bool {
-        let version = self.version;
-        match self.kind {
-            BucketKind::Archive | BucketKind::Builds | BucketKind::Files | BucketKind::Binaries => {
-                version == 0
-            }
-            BucketKind::Wheels => (3..=7).contains(&version),
-            BucketKind::Sdists => matches!(version, 6 | 8 | 9 | 10),
-            BucketKind::Environments => matches!(version, 1 | 2),
-            BucketKind::Interpreter => (3..=5).contains(&version),
-            BucketKind::Simple => (14..=27).contains(&version),
-            BucketKind::FlatIndex => (2..=7).contains(&version),
-            BucketKind::Git | BucketKind::Python | BucketKind::Osv => version <= 1,
-        }
+        // uv went from `sdists-v6` to `sdists-v8`.
+        let skipped = self.kind == BucketKind::Sdists && self.version == 7;
+        self.kind.known().is_some_and(|(first, last)| (first..=last).contains(&self.version)) && !skipped
+    }
+
+    /// Whether only releases write this version that are older than every tested one: uv 0.4 and before.
+    pub fn is_old(self) -> bool {
+        self.kind.known().is_none_or(|(first, _)| self.version < first)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! uv keeps no list of environments, but a record here for every interpreter it ever asked, environments included, which
 //! survives `uv cache prune`. A record is `[stamp, fields]`; since uv 0.13.8 `fields` is `[platform, fields]`. The fields
-//! are an unnamed array that grew between releases; what is wanted stands, in all of them, right after its one early truth
-//! value.
+//! are an unnamed array that grew between releases; what is wanted stands right after its one early truth value, which uv 0.2
+//! and older did not write yet.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub enum InterpreterError {
     #[error("Failed to read it as MessagePack: {0}")]
     NotMessagePack(String),
     /// It is none of the shapes that uv has written so far.
-    #[error("Its shape is none that uv 0.5.0 to 0.13.8 write")]
+    #[error("Its shape is none that {} write", super::TESTED)]
     UnknownShape,
 }
 
@@ -59,14 +59,21 @@ pub fn parse(bytes: &[u8]) -> Result<InterpreterRecord, InterpreterError> {
 }
 
 fn positional(fields: &[Value]) -> Option<InterpreterRecord> {
+    // uv 0.1 and 0.2: platform, markers, scheme, scheme of environments, and then what is wanted.
+    if let [_, Value::Map(_), scheme @ Value::Array(_), Value::Array(_), rest @ ..] = fields
+        && let [Value::Text(_), _, _, _, Value::Text(_), ..] = rest
+    {
+        return from(rest, Some(scheme));
+    }
     let flag = fields.iter().position(|field| matches!(field, Value::Bool(_)))?;
-    let [prefix, _base_exec_prefix, base_prefix, _base_executable, executable, ..] =
-        fields.get(flag + 1..)?
-    else {
+    // The scheme stands two before the flag, as `[purelib, platlib, scripts, data, include]` (uv 0.9.30 to 0.13.9).
+    from(fields.get(flag + 1..)?, flag.checked_sub(2).and_then(|at| fields.get(at)))
+}
+
+fn from(fields: &[Value], scheme: Option<&Value>) -> Option<InterpreterRecord> {
+    let [prefix, _base_exec_prefix, base_prefix, _base_executable, executable, ..] = fields else {
         return None;
     };
-    // The scheme stands two before the flag, as `[purelib, platlib, scripts, data, include]` (uv 0.9.30 to 0.13.8).
-    let scheme = flag.checked_sub(2).and_then(|at| fields.get(at));
     Some(InterpreterRecord {
         prefix: path(prefix)?,
         executable: path(executable),

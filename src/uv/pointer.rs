@@ -46,7 +46,7 @@ pub enum PointerError {
     #[error("Failed to read it as MessagePack: {0}")]
     NotMessagePack(String),
     /// It is none of the shapes that uv has written so far.
-    #[error("Its shape is none that uv 0.5.0 to 0.13.8 write")]
+    #[error("Its shape is none that {} write", super::TESTED)]
     UnknownShape,
     /// Its id is not one plain name, so that it could lead anywhere.
     #[error("Its id is not the plain name of a directory")]

@@ -85,7 +85,7 @@ pub fn place(relative: &Path) -> Place {
     let Some((bucket, rest)) = names.split_first() else { return Place::Other };
     let found = match Bucket::parse(bucket.as_ref()).map(|bucket| bucket.kind) {
         Some(BucketKind::Wheels) => wheel(rest),
-        Some(BucketKind::Sdists) => built_wheel(rest),
+        Some(BucketKind::Sdists | BucketKind::BuiltWheels) => built_wheel(rest),
         Some(BucketKind::Environments) => environment(rest),
         _ => None,
     };

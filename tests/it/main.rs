@@ -23,6 +23,8 @@ mod linker;
 mod lock;
 #[cfg(target_os = "linux")]
 mod model;
+#[cfg(target_os = "linux")]
+mod newer;
 mod pictures;
 mod plan;
 #[cfg(target_os = "linux")]

@@ -429,6 +429,7 @@ fn bucket(name: &str, days: i64) -> cachetui::snapshot::Bucket {
     cachetui::snapshot::Bucket {
         name: name.to_owned(),
         known: true,
+        odd: None,
         files: 9,
         logical: 9,
         disk: 4096,
@@ -458,6 +459,72 @@ fn buckets_go_before_their_entries_and_take_their_pointers_along() {
     assert!(!step.pointers.is_empty());
     snapshot.cache.buckets[0] = bucket("wheels-v6", 20);
     assert!(prune(&snapshot, only(Class::StaleBuckets)).is_empty(), "an older uv may still use it");
+}
+
+/// A bucket of a number or kind that is not known.
+fn unknown(name: &str, days: i64, odd: Option<&str>) -> cachetui::snapshot::Bucket {
+    let odd =
+        odd.map(|path| cachetui::snapshot::Odd { path: path.into(), what: "has an unknown form".to_owned() });
+    cachetui::snapshot::Bucket { known: false, odd, ..bucket(name, days) }
+}
+
+#[test]
+fn a_bucket_is_stale_beside_a_newer_one_that_is_understood_and_the_newest_never_is() {
+    let stale = |buckets: Vec<cachetui::snapshot::Bucket>| {
+        let mut snapshot = sample::presentable();
+        snapshot.cache.buckets = buckets;
+        let plan = prune(&snapshot, only(Class::StaleBuckets));
+        let kept =
+            plan.kept.iter().map(|kept| format!("{}: {}", kept.at.text(), kept.reason)).collect::<Vec<_>>();
+        (plan.steps.iter().map(|step| step.at.text().to_owned()).collect::<Vec<_>>(), kept)
+    };
+    let none: Vec<String> = Vec::new();
+    let (steps, _) = stale(vec![bucket("wheels-v7", 40), bucket("wheels-v8", 40)]);
+    assert_eq!(steps, ["wheels-v7"], "uv 0.13.9 writes wheels-v8");
+    let (steps, _) = stale(vec![bucket("wheels-v8", 40), unknown("wheels-v9", 40, None)]);
+    assert_eq!(steps, ["wheels-v8"], "one that is read by what it holds");
+    let (steps, kept) = stale(vec![bucket("wheels-v8", 20), unknown("wheels-v9", 0, None)]);
+    assert!(steps.is_empty() && kept[0].contains("an older uv may still use it"), "{kept:?}");
+    assert_eq!(stale(vec![bucket("wheels-v8", 400), bucket("sdists-v12", 400)]).0, none, "of another kind");
+    assert_eq!(stale(vec![unknown("wheels-v9", 400, None)]).0, none, "the newest one");
+    // An untested release may still use its bucket.
+    let (steps, kept) = stale(vec![unknown("wheels-v9", 400, None), unknown("wheels-v10", 0, None)]);
+    assert_eq!(
+        (steps, &*kept),
+        (
+            none.clone(),
+            &["wheels-v9: another uv writes it; cachetui was tested with uv 0.5.0 to 0.13.9".to_owned()][..]
+        )
+    );
+    for old in ["wheels-v2", "built-wheels-v3", "sdists-v5", "simple-v12"] {
+        let newer = [bucket("wheels-v8", 0), bucket("sdists-v11", 0), bucket("simple-v28", 0)];
+        let (steps, kept) = stale([&[unknown(old, 900, None)], &newer[..]].concat());
+        assert_eq!((steps, kept.len()), (none.clone(), 1), "{old}");
+        assert!(kept[0].starts_with(&format!("{old}: uv 0.4 or older wrote it")), "{kept:?}");
+    }
+    // Beside one that is not understood nothing goes.
+    let odd = Some("wheels-v9/pypi/demo/1.0.zst");
+    let (steps, kept) =
+        stale(vec![bucket("wheels-v7", 40), bucket("wheels-v8", 40), unknown("wheels-v9", 0, odd)]);
+    let why = "`wheels-v9` is not understood: `wheels-v9/pypi/demo/1.0.zst` has an unknown form (known: `wheels-v3` to \
+               `wheels-v8`)";
+    assert_eq!((steps, &*kept), (none, &[format!("wheels-v7: {why}")][..]));
+}
+
+#[test]
+fn an_entry_of_an_untested_layout_goes_only_where_that_is_understood_and_something_leads_to_it() {
+    let mut snapshot = sample::presentable();
+    entry(&mut snapshot, "jaxlib").key.bucket = "archive-v1".into();
+    snapshot.cache.buckets = vec![unknown("archive-v1", 0, None)];
+    let goes = |snapshot: &Snapshot| {
+        prune(snapshot, named(&["jaxlib"])).steps.iter().any(|step| step.name.as_deref() == Some("jaxlib"))
+    };
+    assert!(goes(&snapshot));
+    let mut alone = snapshot.clone();
+    entry(&mut alone, "jaxlib").pointers.clear();
+    assert!(!goes(&alone));
+    snapshot.cache.buckets = vec![unknown("archive-v1", 0, Some("archive-v1/x"))];
+    assert!(!goes(&snapshot));
 }
 
 #[test]

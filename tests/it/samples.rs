@@ -1,4 +1,4 @@
-//! The sample caches of six uv releases, read by the program itself: every entry named, every pointer explained.
+//! The sample caches of seven uv releases, read by the program itself: every entry named, every pointer explained.
 
 use std::process::Command;
 
@@ -84,6 +84,63 @@ fn every_distribution_of_the_installed_environment_is_attributed_to_its_entry() 
             assert!(!whole || distribution["state"] == "ok", "{name}: {distribution}");
         }
         assert!(attributed > 1, "{name}");
+    }
+}
+
+/// What is not used of a sample goes, with every pointer to it.
+fn is_pruned(fixture: &Fixture, name: &str) {
+    let listed = run(fixture, "list");
+    assert_eq!(listed["problems"], serde_json::json!([]), "{name}");
+    let names = |state: &str| {
+        let entries = listed["entries"].as_array().unwrap().iter();
+        entries.filter(|entry| entry["state"] == state && entry["kind"] == "wheel").count()
+    };
+    let unused = names("unused");
+    assert!(unused >= 1, "{name}: {listed:#}");
+    let allow = ["--unused", "--grace", "0h", "--yes", "--allow", "no-environments,most,other-owners"];
+    let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
+        .args([&["prune", "--json", "--no-remember"], &allow[..], &["--cache-dir"]].concat())
+        .arg(fixture.cache())
+        .arg("--root")
+        .arg(fixture.root())
+        .env("HOME", fixture.root())
+        .env("XDG_STATE_HOME", fixture.root().join("state"))
+        .current_dir(fixture.root())
+        .output()
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let outcomes = answer["report"]["outcomes"].as_array().unwrap();
+    assert!(outcomes.iter().all(|outcome| outcome["state"] == "done"), "{name}: {answer:#}");
+    assert_eq!(outcomes.len(), unused, "{name}");
+    let left = run(fixture, "links");
+    let is_dead = |pointer: &&Value| pointer["state"] == "dangling" || pointer["state"] == "malformed";
+    assert_eq!(left["pointers"].as_array().unwrap().iter().filter(is_dead).count(), 0, "{name}: {left:#}");
+}
+
+#[test]
+fn every_release_is_pruned_under_its_own_numbers_and_under_later_ones() {
+    for name in ALL {
+        for later in [false, true] {
+            let fixture = Fixture::unpack(name);
+            // Nothing but what is in the cache uses it.
+            for item in std::fs::read_dir(fixture.root()).unwrap().map(Result::unwrap) {
+                if item.file_name() != "cache" {
+                    std::fs::remove_dir_all(item.path()).unwrap();
+                }
+            }
+            for item in std::fs::read_dir(fixture.cache()).unwrap().map(Result::unwrap) {
+                let bucket = item.file_name().into_string().unwrap();
+                let Some((word, number)) =
+                    bucket.rsplit_once("-v").filter(|(word, _)| later && *word != "archive")
+                else {
+                    continue;
+                };
+                let number = number.parse::<u32>().unwrap() + 40;
+                std::fs::rename(item.path(), item.path().with_file_name(format!("{word}-v{number}")))
+                    .unwrap();
+            }
+            is_pruned(&fixture, &format!("{name}, {later}"));
+        }
     }
 }
 

@@ -57,6 +57,31 @@ fn the_pages_look_as_they_should() {
 }
 
 #[test]
+fn a_bucket_that_is_not_understood_is_named_with_its_file_and_the_numbers_that_are_known() {
+    let mut snapshot = sample::presentable();
+    let odd = cachetui::snapshot::Odd {
+        path: "wheels-v9/pypi/demo/1.0.zst".into(),
+        what: "has an unknown form".to_owned(),
+    };
+    let newest = cachetui::snapshot::Bucket {
+        name: "wheels-v9".to_owned(),
+        known: false,
+        odd: Some(odd),
+        ..snapshot.cache.buckets[0].clone()
+    };
+    snapshot.cache.buckets.push(newest);
+    let words = "`wheels-v9` is not understood: `wheels-v9/pypi/demo/1.0.zst` has an unknown form (known: `wheels-v3` to \
+                 `wheels-v8`)";
+    // Why an entry stays, and why what was asked for does.
+    for keys in ["/jaxlib<enter>w", "/jaxlib<enter><space>p", "5"] {
+        let text = Screen::showing(snapshot.clone(), 160, 50).press(keys).text();
+        let text: String = text.replace(['│', '┃'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let known = if keys == "5" { "for a bucket that is not understood" } else { words };
+        assert!(text.contains(known), "{keys}: {text}");
+    }
+}
+
+#[test]
 fn ascii_glyphs_leave_nothing_but_ascii_around_the_names() {
     let mut screen = Screen::bare(120, 40, Glyphs::Ascii);
     let mut snapshot = sample::realistic();

@@ -88,8 +88,8 @@ fn meant(step: &LinkStep) -> Result<(ArchiveTarget, Wanted), Trouble> {
     let entry = step.entry.path();
     let names = check::plain(&entry).ok_or_else(refused)?;
     let [bucket, id] = names.as_slice() else { return Err(refused()) };
-    let is_entry =
-        Bucket::parse(bucket).is_some_and(|bucket| bucket.kind == BucketKind::Archive && bucket.is_known());
+    // Whatever its number is: that the entry holds what it is named for is proven before anything is written.
+    let is_entry = Bucket::parse(bucket).is_some_and(|bucket| bucket.kind == BucketKind::Archive);
     let (Some(bucket), Some(id), true) = (bucket.to_str(), id.to_str(), is_entry) else {
         return Err(refused());
     };

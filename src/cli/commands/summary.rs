@@ -56,6 +56,13 @@ pub(super) fn unused(snapshot: &Snapshot, totals: &Totals, view: &View) -> Strin
     if totals.unused_entries == 0 {
         return format!("Every entry is in use or held elsewhere; searched {searched}.");
     }
+    if snapshot.cache.odd().next().is_some() {
+        return format!(
+            "{} unused: no environment found {searched} uses {}.",
+            human::count(totals.unused_entries),
+            if totals.unused_entries == 1 { "it" } else { "them" },
+        );
+    }
     let back = words::reclaimable_in_words(totals.unused);
     format!(
         "{} unused: no environment found {searched} uses {}. Deleting {} gives back {back}.",

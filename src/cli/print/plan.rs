@@ -1,5 +1,6 @@
 //! Plans and what became of them, for people.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -111,8 +112,8 @@ fn at_least(bytes: u64, certainty: Certainty) -> String {
 }
 
 /// Why something is kept, with what would change that.
-fn because(kept: &KeptBecause) -> &'static str {
-    match kept {
+fn because(kept: &KeptBecause) -> Cow<'_, str> {
+    Cow::Borrowed(match kept {
         KeptBecause::Protected { .. } => "reached by symlinks of environments, which would break",
         KeptBecause::Linked { .. } => "needed by links outside of environments, which would break",
         KeptBecause::Used { .. } => "used by environments",
@@ -124,9 +125,11 @@ fn because(kept: &KeptBecause) -> &'static str {
             "in doubt: an error kept them, or something that may use them or lead to them, from being read"
         }
         KeptBecause::UnclearPointer => "in doubt: a pointer could not be understood",
+        KeptBecause::NotUnderstood { why } => return format!("kept: {}", human::escape(why)).into(),
         KeptBecause::Unknown => "of a kind that nobody knows",
         KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
         KeptBecause::RecentLayout { .. } => "changed within 30 days; an older uv may still use them",
+        KeptBecause::Untested { .. } => "of releases of uv that cachetui was not tested with",
         KeptBecause::Recent { .. } => "used more recently than `--older-than` says",
         KeptBecause::Pinned => "needed by a lock file",
         KeptBecause::Running { .. } => "in use by running processes",
@@ -144,7 +147,7 @@ fn because(kept: &KeptBecause) -> &'static str {
         KeptBecause::Unread => "not readable",
         KeptBecause::OtherFilesystem => "on another filesystem than the cache",
         KeptBecause::InCache => "environments of the cache's own",
-    }
+    })
 }
 
 fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
@@ -158,7 +161,7 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
         human::bytes(bytes)
     );
     writeln!(writer, "{}", view.painted(Paint::Strong, &heading))?;
-    let mut reasons: BTreeMap<(u8, &str), Vec<&Kept>> = BTreeMap::new();
+    let mut reasons: BTreeMap<(u8, Cow<'_, str>), Vec<&Kept>> = BTreeMap::new();
     for kept in kept {
         let (rank, _) = kept.because.in_short();
         reasons.entry((rank, because(&kept.because))).or_default().push(kept);

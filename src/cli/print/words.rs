@@ -236,6 +236,8 @@ pub fn unseen(snapshot: &Snapshot) -> Vec<String> {
         ));
     }
     sentences
+        .extend(snapshot.cache.odd().map(|(_, why)| format!("Everything is kept: {}.", human::escape(&why))));
+    sentences
 }
 
 /// Why an entry is kept, or what would remove it. `linking` are the environments that reach it by symlink, `users` all
@@ -249,6 +251,11 @@ pub fn reason(
 ) -> String {
     let entry = snapshot.entry(index);
     let searched = searched(&snapshot.scope, view);
+    // An environment that uses the entry is the better reason; the bucket is named where nothing else keeps it.
+    let is_free = matches!(entry.state, EntryState::Unused | EntryState::Unreferenced);
+    if let (true, Some((_, why))) = (is_free, snapshot.cache.odd().next()) {
+        return format!("Kept: no environment found {searched} uses it, but {}.", human::escape(&why));
+    }
     match entry.state {
         EntryState::Protected if linking.is_empty() => linked_reason(snapshot, index),
         EntryState::Protected => format!(

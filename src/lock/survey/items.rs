@@ -26,7 +26,7 @@ pub(super) fn add(cache: &Path, gather: &mut Gather) {
         let path = cache.join(&name);
         let path = if path.is_symlink() { crate::disk::canonical(&path).unwrap_or(path) } else { path };
         match bucket.kind {
-            BucketKind::Wheels | BucketKind::Sdists | BucketKind::Environments => {
+            BucketKind::Wheels | BucketKind::Sdists | BucketKind::BuiltWheels | BucketKind::Environments => {
                 let mut visitor = ItemVisitor { kind: bucket.kind, name: &name, gather };
                 walk::walk(&path, &Cancel::default(), &mut visitor);
             }

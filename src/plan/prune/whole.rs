@@ -1,7 +1,6 @@
 //! What is removed as a whole and is no entry: environments that lie in a bucket of their own, buckets of older layouts, and
 //! what interrupted runs left.
 
-use std::ffi::OsStr;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -61,7 +60,13 @@ impl Chooser<'_> {
     /// Buckets of older layouts, and what interrupted runs left.
     pub(super) fn buckets(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
         for part in &self.snapshot.cache.buckets {
-            let bucket = Bucket::parse(OsStr::new(&part.name));
+            let bucket = part.parsed();
+            if let Some(bucket) = bucket.filter(|it| self.wants(Class::StaleBuckets) && self.is_untested(*it))
+            {
+                let because = KeptBecause::Untested { old: bucket.is_old() };
+                plan.kept.push(whole(part, because));
+                continue;
+            }
             let (class, action, reason) = match bucket {
                 Some(bucket) if self.is_stale(bucket) => (
                     Class::StaleBuckets,
@@ -98,14 +103,7 @@ impl Chooser<'_> {
                 } else {
                     KeptBecause::Young { changed }
                 };
-                plan.kept.push(Kept {
-                    at: At::new(Path::new(&part.name)),
-                    name: None,
-                    version: None,
-                    disk: part.disk,
-                    reason: because.sentence(),
-                    because,
-                });
+                plan.kept.push(whole(part, because));
                 continue;
             }
             candidates.push(Candidate {
@@ -142,14 +140,37 @@ impl Chooser<'_> {
     /// Whether a bucket's layout is known to be older than another that is there. The archive's never is: its entries are
     /// looked at one by one.
     fn is_stale(&self, bucket: Bucket) -> bool {
+        bucket.is_known() && self.has_newer(bucket)
+    }
+
+    /// Whether a newer bucket lies beside one that only untested releases of uv write, which may still use it. The built
+    /// wheels of uv 0.4 and older became the source distributions of later ones.
+    fn is_untested(&self, bucket: Bucket) -> bool {
+        let became = Bucket { kind: BucketKind::Sdists, ..bucket };
+        let newer = bucket.kind == BucketKind::BuiltWheels && self.has_newer(became);
+        !bucket.is_known() && (newer || self.has_newer(bucket))
+    }
+
+    fn has_newer(&self, bucket: Bucket) -> bool {
         let keeps = matches!(
             bucket.kind,
             BucketKind::Archive | BucketKind::Files | BucketKind::Environments | BucketKind::Interpreter
         );
-        let others = self.snapshot.cache.buckets.iter().filter_map(|it| Bucket::parse(OsStr::new(&it.name)));
-        let newer =
-            |other: Bucket| other.kind == bucket.kind && other.version > bucket.version && other.is_known();
-        !keeps && bucket.is_known() && others.into_iter().any(newer)
+        let understood = self.snapshot.cache.buckets.iter().filter(|it| it.is_understood());
+        let newer = |other: Bucket| other.kind == bucket.kind && other.version > bucket.version;
+        !keeps && understood.filter_map(crate::snapshot::Bucket::parsed).any(newer)
+    }
+}
+
+/// A part of the cache's root that is kept.
+fn whole(part: &crate::snapshot::Bucket, because: KeptBecause) -> Kept {
+    Kept {
+        at: At::new(Path::new(&part.name)),
+        name: None,
+        version: None,
+        disk: part.disk,
+        reason: because.sentence(),
+        because,
     }
 }
 

@@ -169,6 +169,9 @@ fn left(facts: &Facts, link: &DamagedFacts, why: &NoTarget) -> Left {
             let text = format!("environments have symlinks into `{}`, which only it keeps", entry.display());
             (Cause::Unclear, format!("the link `{shown}`: {wrong}, but {text}: relink them first"))
         }
+        NoTarget::NotUnderstood { why } => {
+            (Cause::Unclear, format!("the link `{shown}`: {wrong}, but {why}"))
+        }
         NoTarget::Occupied => {
             (Cause::Occupied, format!("`{shown}`: something lies where a link should be, and is left alone"))
         }

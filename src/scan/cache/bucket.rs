@@ -13,6 +13,7 @@ use super::super::failed::Failed;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE, TRASHED};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
+use super::evidence::{self, Evidence};
 use super::target::{self, Target};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
@@ -68,6 +69,8 @@ struct BucketVisitor<'a> {
     pointers_unread: &'a mut bool,
     unreached: &'a mut Vec<PathBuf>,
     failed: &'a mut Vec<Failed>,
+    /// What a bucket holds whose number or kind is not known.
+    evidence: Option<Evidence>,
     linked: FxHashSet<(u64, u64)>,
     device: Option<u64>,
     away: Away,
@@ -105,29 +108,46 @@ pub(in crate::scan) fn read(
         pointers_unread: &mut harvest.pointers_unread,
         unreached: &mut harvest.unreached,
         failed: &mut harvest.failed,
+        evidence: evidence_of(part),
         linked: FxHashSet::default(),
         device: None,
         away: Away::default(),
     };
-    // What a newer uv writes may lead to entries in ways nobody here can read.
-    let known = part.bucket.is_none_or(crate::uv::bucket::Bucket::is_known);
-    if !known && part.bucket.is_some_and(|bucket| bucket.kind.holds_pointers()) {
-        *visitor.pointers_unread = true;
-    }
     if part.kind == FileKind::Directory {
         // A bucket that was moved is a symlink; nothing below it is followed.
         let real = crate::disk::canonical(&path).unwrap_or_else(|_| path.clone());
         walk::walk(&real, cancel, &mut visitor);
     } else if let Ok(stat) = FileStat::of(&path) {
         visitor.add(&stat);
+        // Where a symlink with the name of an unknown bucket leads nothing is read.
+        if stat.kind == FileKind::Symlink
+            && path.is_dir()
+            && let Some(evidence) = &mut visitor.evidence
+        {
+            evidence.odd(PathBuf::from(&part.name), "is a symlink");
+        }
         if stat.kind == FileKind::Other {
             visitor.problems.push(super::super::odd(path));
         }
     }
     visitor.problems.extend(visitor.away.problem(&root.join(&part.name)));
+    let odd = visitor.evidence.take().and_then(Evidence::verdict);
     let sums = visitor.sums;
+    harvest.odd.extend(odd.map(|odd| (number, odd)));
     progress.add_files(sums.files, sums.logical);
     harvest.parts.push((number, sums));
+}
+
+/// Where to collect what a part of the root holds, if that is a bucket whose number or kind is not known.
+fn evidence_of(part: &Part) -> Option<Evidence> {
+    let unknown = match part.bucket {
+        Some(bucket) => !bucket.is_known(),
+        None => {
+            matches!(part.kind, FileKind::Directory | FileKind::Symlink)
+                && crate::uv::bucket::is_shaped(&part.name)
+        }
+    };
+    unknown.then(|| Evidence::new(&part.name, part.bucket.map(|bucket| bucket.kind)))
 }
 
 impl BucketVisitor<'_> {
@@ -151,14 +171,12 @@ impl BucketVisitor<'_> {
     }
 
     fn pointer(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        let mut relative = Path::new(self.name).join(parent.relative());
         // What a source distribution unpacked to is nobody's pointer, whatever it looks like.
-        // The third component below the bucket is the earliest that can be a revision's; before it `src` is a name.
-        if self.kind == Some(BucketKind::Sdists)
-            && parent.relative().components().skip(3).any(|part| part.as_os_str() == "src")
-        {
+        if evidence::is_source(&relative) {
             return;
         }
-        let relative = Path::new(self.name).join(parent.relative()).join(name);
+        relative.push(name);
         let place = shard::place(&relative);
         let (form, target) = match stat.kind {
             FileKind::Symlink => match (&place, target::symlink(parent, name)) {
@@ -186,8 +204,9 @@ impl BucketVisitor<'_> {
                     (PointerForm::LinkFile, self.target(parent, name, "read the file", target))
                 }
                 (Place::Other, Some("http" | "rev")) if !is_revision(name) => {
-                    // A layout that nobody here knows: what it leads to is not known either.
-                    *self.pointers_unread = true;
+                    // An unknown layout, whatever the bucket's number: what it leads to is not known either.
+                    let evidence = self.evidence.get_or_insert_with(|| Evidence::known(self.name, self.kind));
+                    evidence.odd(relative, "has an unknown form");
                     return;
                 }
                 _ => return,
@@ -228,11 +247,22 @@ impl BucketVisitor<'_> {
         }
         let limit = crate::uv::interpreter::LONGEST_FILE as u64;
         match parent.read(name, limit).map(|bytes| crate::uv::interpreter::parse(&bytes)) {
-            Ok(Ok(record)) => self.recorded.push((record, stat.modified)),
-            Ok(Err(error)) => self.problems.push(Problem {
-                path: parent.path().join(name),
-                message: format!("Failed to understand the record of an interpreter: {error}"),
-            }),
+            Ok(Ok(record)) => {
+                if let Some(evidence) = &mut self.evidence {
+                    evidence.record(Path::new(self.name).join(parent.relative()).join(name), &record);
+                }
+                self.recorded.push((record, stat.modified));
+            }
+            Ok(Err(error)) => {
+                if let Some(evidence) = &mut self.evidence {
+                    let path = Path::new(self.name).join(parent.relative()).join(name);
+                    evidence.odd(path, "cannot be read as the record of an interpreter");
+                }
+                self.problems.push(Problem {
+                    path: parent.path().join(name),
+                    message: format!("Failed to understand the record of an interpreter: {error}"),
+                });
+            }
             Err(error) => {
                 self.unread_record(parent.path().join(name), "read the file", &error);
             }
@@ -246,6 +276,28 @@ impl BucketVisitor<'_> {
             self.unreached.push(path.clone());
         }
         self.problems.push(super::super::problem(path, operation, error));
+    }
+
+    /// Looks whether something in a bucket with an unknown number has the form that is expected there. `before`: how many
+    /// pointers there were before it.
+    fn weigh(&mut self, parent: &Directory<'_>, name: &OsStr, kind: FileKind, before: usize) {
+        let Some(evidence) = &mut self.evidence else { return };
+        let path = Path::new(self.name).join(parent.relative()).join(name);
+        evidence.file(&path, kind, self.pointers.get(before));
+        if evidence.is_of_known() {
+            return;
+        }
+        if is_revision(name) && kind == FileKind::File && self.kind.is_some_and(BucketKind::holds_pointers) {
+            let read = parent.read(name, pointer::LONGEST_FILE as u64);
+            if !read.is_ok_and(|bytes| pointer::parse_revision(&bytes).is_ok()) {
+                evidence.odd(path, "cannot be read as a revision");
+            }
+        } else if kind == FileKind::Symlink
+            && self.kind.is_some_and(|kind| !kind.holds_pointers() && kind != BucketKind::Git)
+            && !matches!(target::symlink(parent, name), Ok(Target::Elsewhere(_)))
+        {
+            evidence.odd(path, "leads into an entry");
+        }
     }
 
     /// An environment that lies in a bucket of its own, or where uv keeps nothing, is walked later, as an environment.
@@ -279,6 +331,9 @@ impl Visitor for BucketVisitor<'_> {
         if self.may_hold_environments(at_top) && self.environment(parent.path().join(name)) {
             return Descend::No;
         }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.directory(&Path::new(self.name).join(parent.relative()).join(name));
+        }
         Descend::Yes
     }
 
@@ -311,8 +366,9 @@ impl Visitor for BucketVisitor<'_> {
         if stat.kind == FileKind::Other {
             self.problems.push(super::super::odd(parent.path().join(name)));
         }
+        let before = self.pointers.len();
         match self.kind {
-            Some(BucketKind::Wheels | BucketKind::Sdists | BucketKind::Environments) => {
+            Some(kind) if kind.holds_pointers() => {
                 self.pointer(parent, name, stat);
             }
             // A kind of bucket that is not known may hold pointers.
@@ -328,6 +384,7 @@ impl Visitor for BucketVisitor<'_> {
             }
             _ => {}
         }
+        self.weigh(parent, name, stat.kind, before);
         if self.reflinks
             && stat.kind == FileKind::File
             && stat.size > 0

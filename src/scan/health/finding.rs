@@ -72,6 +72,20 @@ pub enum FindingKind {
     Temporary,
     /// Things that no uv made, as far as known.
     Strays,
+    /// Buckets that only uv 0.4 and older wrote.
+    OldBuckets {
+        /// Their names.
+        names: Vec<String>,
+        /// What they take on disk, in bytes.
+        disk: u64,
+    },
+    /// A bucket whose number or kind is not known holds something that is not understood.
+    NotUnderstood {
+        /// Which, and why, as a sentence without its end. Not escaped.
+        why: String,
+        /// Whether everything in the cache stays for it.
+        everything: bool,
+    },
     /// What cachetui removed and keeps.
     Trash {
         /// What it takes on disk, in bytes.
@@ -107,6 +121,8 @@ impl FindingKind {
             Self::LockMode { .. } => "lock-mode",
             Self::Temporary => "temporary",
             Self::Strays => "strays",
+            Self::OldBuckets { .. } => "old-buckets",
+            Self::NotUnderstood { .. } => "not-understood",
             Self::Trash { .. } => "trash",
             Self::ManyLinks { .. } => "many-links",
             Self::BrokenEnvironments => "broken-environments",
@@ -121,6 +137,8 @@ impl FindingKind {
             | Self::ForeignSymlinks { .. }
             | Self::Temporary
             | Self::Strays
+            | Self::OldBuckets { .. }
+            | Self::NotUnderstood { .. }
             | Self::Trash { .. }
             | Self::ManyLinks { .. } => false,
             Self::LockMode { shared, .. } => *shared,
@@ -177,6 +195,13 @@ impl Finding {
             FindingKind::LockMode { .. } => "Others cannot take the lock: uv fails for them, or runs without it.".to_owned(),
             FindingKind::Temporary => "None while uv runs, and only a little space afterwards.".to_owned(),
             FindingKind::Strays => "None, but `uv cache prune` removes what it does not know.".to_owned(),
+            FindingKind::OldBuckets { disk, .. } => {
+                format!("Together {}, and later releases of uv read none of it.", human::bytes(*disk))
+            }
+            FindingKind::NotUnderstood { everything: true, .. } => {
+                "cachetui removes nothing from the cache while it lies there.".to_owned()
+            }
+            FindingKind::NotUnderstood { .. } => "cachetui removes nothing from it.".to_owned(),
             FindingKind::Trash { disk } => {
                 format!("It takes {}; `uv cache prune` and `uv cache clean` delete it.", human::bytes(*disk))
             }
@@ -251,6 +276,13 @@ impl Finding {
             FindingKind::Temporary => "Such directories are needed while uv or cachetui runs. Otherwise a crash left them, and \
                 they can be removed by hand."
                 .to_owned(),
+            FindingKind::OldBuckets { .. } => "cachetui keeps the buckets. `cachetui prune --unused` removes entries that they \
+                lead to and no environment uses."
+                .to_owned(),
+            FindingKind::NotUnderstood { .. } => format!(
+                "Look for a newer cachetui: this one was tested with {}.",
+                crate::uv::TESTED
+            ),
             FindingKind::Strays => "Move what you want to keep elsewhere.".to_owned(),
             FindingKind::Trash { .. } => "`cachetui trash list` shows it, `cachetui undo` puts the last run back, and \
                 `cachetui trash purge` deletes it."
@@ -300,6 +332,12 @@ impl fmt::Display for Finding {
             | FindingKind::DanglingPointers { .. }
             | FindingKind::MalformedPointers { .. }
             | FindingKind::ForeignPointers { .. } => formatter.write_str(&self.about_pointers()),
+            FindingKind::OldBuckets { names, .. } => {
+                let names: Vec<String> =
+                    names.iter().map(|name| format!("`{}`", human::escape(name))).collect();
+                write!(formatter, "uv 0.4 or older wrote {}.", human::list(&names))
+            }
+            FindingKind::NotUnderstood { why, .. } => write!(formatter, "{}.", human::escape(why)),
             FindingKind::EntriesWithoutPointers { .. } => write!(
                 formatter,
                 "{} that nothing in the cache leads to.",

@@ -17,9 +17,9 @@ use crate::snapshot::{
 };
 use crate::uv::distribution::{WheelFilename, normalize, same_version};
 use crate::uv::link::archive_target;
+use crate::uv::link_file;
 use crate::uv::pointer::{self, Payload};
 use crate::uv::shard::{self, Place};
-use crate::uv::{bucket, link_file};
 
 /// The most bytes of a file that is taken for a damaged link file; what is larger is somebody's.
 pub const LONGEST_DAMAGED: u64 = 4096;
@@ -98,6 +98,11 @@ pub enum NoTarget {
         /// That entry, relative to the cache's root.
         entry: PathBuf,
     },
+    /// The bucket that it lies in, or its entry's, is not understood.
+    NotUnderstood {
+        /// Which, and why, as a sentence. Not escaped.
+        why: String,
+    },
     /// Something that is no link lies there.
     Occupied,
     /// It could not be looked at.
@@ -153,7 +158,10 @@ pub(super) fn gather(snapshot: &Snapshot) -> LinkFacts {
             writing: of_bucket(&link.path).unwrap_or_else(|| looked.own_writing()),
         });
     }
+    let is_odd = |path: &Path| snapshot.cache.bucket_of(path).is_some_and(|bucket| bucket.odd.is_some());
     let files = snapshot.pointers.iter().filter(|it| matches!(it.form, PointerForm::Http | PointerForm::Rev));
+    // What is not understood may well lead to something.
+    let files = files.filter(|it| !is_odd(&it.path));
     for pointer in files {
         let malformed = match pointer.state {
             PointerState::Malformed => Some(pointer.note.clone()),
@@ -252,7 +260,15 @@ impl<'a> Looked<'a> {
         if let Some(why) = &self.unread {
             return Err(NoTarget::Unread { why: why.clone() });
         }
+        let cache = &self.snapshot.cache;
+        let why = |path: &Path| cache.bucket_of(path).and_then(crate::snapshot::Bucket::why_odd);
+        if let Some(why) = why(&self.link.path) {
+            return Err(NoTarget::NotUnderstood { why });
+        }
         let target = if self.link.named_by.is_empty() { self.by_itself() } else { self.by_pointer_file() }?;
+        if let Some(why) = why(Path::new(&target.bucket)) {
+            return Err(NoTarget::NotUnderstood { why });
+        }
         if self.lies == LinkLies::Other {
             return Err(NoTarget::Occupied);
         }
@@ -382,10 +398,6 @@ fn relative(entry: &Entry) -> PathBuf {
 
 fn target(entry: &Entry, distribution: Option<(String, String)>) -> Result<LinkTarget, NoTarget> {
     let id = entry.key.id.to_str().ok_or(NoTarget::Unnamed)?;
-    // What a newer uv keeps there is its own affair.
-    bucket::Bucket::parse(OsStr::new(entry.key.bucket.as_ref()))
-        .filter(|bucket| bucket.is_known())
-        .ok_or(NoTarget::Unnamed)?;
     Ok(LinkTarget {
         bucket: entry.key.bucket.to_string(),
         id: id.to_owned(),

@@ -50,6 +50,13 @@ pub(super) fn sentence(model: &Model, index: EntryIndex) -> String {
         };
     };
     let scope = scope(model);
+    let is_free = matches!(state, EntryState::Unused | EntryState::Unreferenced);
+    if let (true, Some((_, why))) = (is_free, snapshot.cache.odd().next()) {
+        return format!(
+            "Kept: no environment was found in {scope} that uses it, but {}.",
+            human::escape(&why)
+        );
+    }
     let sentence = match state {
         EntryState::Protected if snapshot.references_to(index).iter().all(|it| it.by.symlink == 0) => {
             format!("Kept: {}.", human::escape(&plan::linked(snapshot, index).sentence()))

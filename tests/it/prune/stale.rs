@@ -107,7 +107,11 @@ fn a_new_pointer_a_new_environment_or_a_new_installation_makes_a_saved_plan_stal
             let site = ground.path("code/proj/.venv/lib/python3.11/site-packages");
             install(&site, &ground.cache(), DEMO_A, "demo_a-1.0.dist-info", &["demo_a/__init__.py"]);
         },
-        &|ground| std::fs::create_dir(ground.cache().join("wheels-v99")).unwrap(),
+        // One that is empty, or holds what is understood, is planned for like any other.
+        &|ground| {
+            std::fs::create_dir_all(ground.cache().join("wheels-v99/pypi/demo")).unwrap();
+            std::fs::write(ground.cache().join("wheels-v99/pypi/demo/1.0.zst"), "").unwrap();
+        },
     ];
     for change in changes {
         let ground = Ground::new();

@@ -150,6 +150,11 @@ fn uv_0_13_8_installs_every_kind_of_source_again() {
 }
 
 #[test]
+fn uv_0_13_9_installs_every_kind_of_source_again() {
+    scenario("0.13.9");
+}
+
+#[test]
 fn uv_0_12_5_installs_every_kind_of_source_again() {
     scenario("0.12.5");
 }

@@ -8,12 +8,13 @@ use tempfile::TempDir;
 
 /// Every sample, by the name of its archive without `.tar.gz`. Each holds `cache` and one or more environments.
 #[cfg(unix)]
-pub(crate) const ALL: [&str; 6] = [
+pub(crate) const ALL: [&str; 7] = [
     "uv-0.5.0-cache",
     "uv-0.6.0-cache",
     "uv-0.9.30-cache",
     "uv-0.12.5-cache",
     "uv-0.13.8-cache",
+    "uv-0.13.9-cache",
     "uv-0.13.8-windows-cache",
 ];
 

@@ -353,6 +353,7 @@ fn cache() -> Cache {
         single: 0,
         name: name.to_owned(),
         known,
+        odd: None,
         files: 100,
         logical: mib * MIB,
         disk: mib * MIB,

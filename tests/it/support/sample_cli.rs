@@ -299,6 +299,7 @@ pub(crate) fn sample() -> Snapshot {
             buckets: vec![Bucket {
                 name: "archive-v0".to_owned(),
                 known: true,
+                odd: None,
                 files: 23_377,
                 logical: 1_700 * MIB,
                 disk: 1_705 * MIB,

@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub(crate) const VERSION: &str = "0.13.8";
 
 /// The releases whose caches are pruned and whose environments are mended: each has pointers and buckets of its own.
-pub(crate) const RELEASES: [&str; 3] = [VERSION, "0.12.5", "0.9.30"];
+pub(crate) const RELEASES: [&str; 4] = [VERSION, "0.13.9", "0.12.5", "0.9.30"];
 
 /// A user who is not root.
 pub(crate) const SOMEBODY: u32 = 65_534;
@@ -80,6 +80,26 @@ pub(crate) fn release(version: &str) -> Option<PathBuf> {
         not_run(&format!("uv {version} could not be installed with pip"));
     }
     found
+}
+
+/// The newest release of uv on `PyPI` and its version, installed with pip into `target/`; `None` when that is not
+/// possible, which has been said.
+pub(crate) fn newest() -> Option<(PathBuf, String)> {
+    static NEWEST: OnceLock<Option<(PathBuf, String)>> = OnceLock::new();
+    let install = || {
+        let place = target().join("uv-newest");
+        let mut pip = Command::new(with_pip(programs()?.python.to_str()?)?);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]);
+        said(pip.arg(&place).arg("uv"))?;
+        let uv = place.join("bin/uv");
+        let version = said(Command::new(&uv).arg("--version"))?.split(' ').nth(1)?.to_owned();
+        Some((uv, version))
+    };
+    let newest = NEWEST.get_or_init(install).clone();
+    if newest.is_none() {
+        not_run("the newest uv could not be installed with pip");
+    }
+    newest
 }
 
 fn target() -> PathBuf {
@@ -154,6 +174,11 @@ impl Sandbox {
     pub(crate) fn use_release(&mut self, version: &str) -> Option<()> {
         self.uv = release(version)?;
         Some(())
+    }
+
+    /// Runs another uv from now on.
+    pub(crate) fn use_program(&mut self, uv: PathBuf) {
+        self.uv = uv;
     }
 
     /// A path in it.

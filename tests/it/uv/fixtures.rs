@@ -126,6 +126,7 @@ fn every_pointer_names_an_entry_and_every_entry_is_named() {
             ("uv-0.9.30-cache", 9, 7, 9),
             ("uv-0.12.5-cache", 9, 7, 9),
             ("uv-0.13.8-cache", 9, 7, 9),
+            ("uv-0.13.9-cache", 9, 7, 9),
             ("uv-0.13.8-windows-cache", 4, 3, 4),
         ]
     );
@@ -181,7 +182,7 @@ fn revisions_name_the_directory_beside_them() {
             found += 1;
         }
     }
-    assert_eq!(found, 5);
+    assert_eq!(found, 6);
 }
 
 #[test]
@@ -219,12 +220,12 @@ fn interpreter_records_name_environments() {
         prefixes.sort();
         prefixes
     });
-    for linux in &prefixes[..5] {
+    for linux in &prefixes[..6] {
         let [project, cached] = &linux[..] else { panic!("{linux:?}") };
         assert_eq!(project, "/srv/demo/app/.venv");
         assert!(cached.starts_with("/srv/demo/cache/archive-v0/"), "{cached}");
     }
-    assert_eq!(prefixes[5], ["C:\\uvcache\\archive-v0\\yQlJIUx3OriAyD64", "C:\\v1", "C:\\v9"]);
+    assert_eq!(prefixes[6], ["C:\\uvcache\\archive-v0\\yQlJIUx3OriAyD64", "C:\\v1", "C:\\v9"]);
 }
 
 #[test]
@@ -303,7 +304,7 @@ fn every_record_describes_the_files_that_are_there() {
 #[test]
 fn every_file_of_an_entry_is_found_where_uv_installed_it() {
     let mut found = 0;
-    for name in &ALL[..5] {
+    for name in &ALL[..6] {
         let fixture = Fixture::unpack(name);
         let root = fixture.root().join("app/.venv");
         let site_packages = root.join("lib/python3.11/site-packages");
@@ -325,12 +326,12 @@ fn every_file_of_an_entry_is_found_where_uv_installed_it() {
             }
         }
     }
-    assert_eq!(found, 5 * 5, "three scripts, a header and a data file in each sample");
+    assert_eq!(found, 6 * 5, "three scripts, a header and a data file in each sample");
 }
 
 #[test]
 fn direct_urls_name_their_sources() {
-    for name in &ALL[..5] {
+    for name in &ALL[..6] {
         let fixture = Fixture::unpack(name);
         let files = fixture.files().into_iter().filter(|path| path.ends_with("direct_url.json"));
         let mut urls: Vec<String> =

@@ -53,11 +53,13 @@ fn versions_seen_in_no_cache_are_unknown() {
     for name in [
         "archive-v0",
         "wheels-v3",
-        "wheels-v7",
+        "wheels-v8",
         "sdists-v6",
-        "sdists-v10",
+        "sdists-v11",
         "interpreter-v5",
-        "git-v1",
+        "git-v2",
+        "simple-v28",
+        "flat-index-v7",
         "files-v0",
     ] {
         assert!(known(name), "`{name}`");
@@ -65,12 +67,14 @@ fn versions_seen_in_no_cache_are_unknown() {
     for name in [
         "archive-v1",
         "wheels-v2",
-        "wheels-v8",
+        "wheels-v9",
+        "sdists-v5",
         "sdists-v7",
-        "sdists-v11",
+        "sdists-v12",
+        "built-wheels-v3",
         "interpreter-v6",
         "files-v1",
-        "git-v2",
+        "git-v3",
     ] {
         assert!(!known(name), "`{name}`");
     }
@@ -84,6 +88,7 @@ fn only_a_directory_with_buckets_looks_like_a_cache() {
     assert!(looks(&["archive-v0"]));
     assert!(looks(&["wheels-v7", "something", ".tmpAbCdEf"]));
     assert!(looks(&[".lock", "archive-v9"]));
+    assert!(looks(&["CACHEDIR.TAG", "archive-v9", "wheels-v99", "built-wheels-v0"]), "only unknown numbers");
 
     assert!(!looks(&[]), "an empty directory");
     assert!(!looks(&["CACHEDIR.TAG", ".lock", ".gitignore"]), "an emptied cache");

@@ -50,6 +50,9 @@ struct SpaceRow {
 struct BucketRow<'a> {
     name: &'a str,
     known: bool,
+    /// Why it is not understood, as a sentence; nothing where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_understood: Option<String>,
     files: u64,
     bytes: SizeRow,
 }
@@ -133,6 +136,7 @@ impl<'a> BucketRow<'a> {
         Self {
             name: &bucket.name,
             known: bucket.known,
+            not_understood: bucket.why_odd(),
             files: bucket.files,
             bytes: SizeRow::new(bucket.logical, bucket.disk),
         }

@@ -88,6 +88,10 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
         fact(document, "kept", &sums.kept, Role::Held, width);
         gap(document);
     }
+    for (_, why) in model.snapshot().cache.odd() {
+        paragraph(document, &format!("Everything is kept: {}.", human::escape(&why)), Role::Held, width);
+        gap(document);
+    }
     if sums.is_empty() {
         paragraph(document, "There is nothing of the kind to be removed.", Role::Dim, width);
     } else {

@@ -8,6 +8,7 @@ use crate::disk::FileStat;
 use crate::linker::{Missing, Place, Root};
 use crate::plan::{Action, Plan, Step, WatchedAs};
 use crate::scan::print;
+use crate::snapshot::FilePrint;
 use crate::uv::bucket::{Bucket, BucketKind, is_object};
 
 use super::prune::Trouble;
@@ -15,35 +16,64 @@ use super::prune::Trouble;
 /// Names of directories of distributions.
 const SITES: [&str; 2] = ["site-packages", "dist-packages"];
 
-/// What has changed since the plan was made, of what shows that somebody has begun to use something. Empty when the plan
-/// can be carried out.
-pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
+/// Something that has changed since the plan was made, of what shows that something came into use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A place where an environment is, or may be. Reading it again tells what it uses now.
+    Place {
+        /// The directory of distributions, or the environment's root.
+        path: PathBuf,
+        /// What it was; none where there was no environment.
+        was: Option<FilePrint>,
+        /// Whether an environment of a project that was gone is there again.
+        returned: bool,
+    },
+    /// A part of the cache, in which new pointers or new environments show: only a scan tells which.
+    Cache(PathBuf),
+}
+
+impl Changed {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Place { path, .. } | Self::Cache(path) => path,
+        }
+    }
+}
+
+/// What has changed since the plan was made, of what shows that something came into use. Empty when the plan can be carried
+/// out as it is.
+pub fn changed(cache: &Path, plan: &Plan) -> Vec<Changed> {
     let mut changed = Vec::new();
     let mut watched = Vec::new();
     for item in &plan.watch {
         let path = item.at.path();
-        let same = match item.expects {
+        let place = |was, returned| Changed::Place { path: path.clone(), was, returned };
+        let found = match item.expects {
             WatchedAs::Site { print: expects } => {
-                FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects)
+                let same = FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects);
+                (!same).then(|| place(Some(expects), false))
             }
-            WatchedAs::Absent => !path.join("pyvenv.cfg").exists() && !path.join("conda-meta").exists(),
-            WatchedAs::Bare => !has_site(&path),
+            WatchedAs::Absent => {
+                let there = path.join("pyvenv.cfg").exists() || path.join("conda-meta").exists();
+                there.then(|| place(None, true))
+            }
+            WatchedAs::Bare => has_site(&path).then(|| place(None, false)),
             WatchedAs::Bucket { print: expects } => {
                 watched.push(path.clone());
-                print::bucket(cache, path.as_os_str()) == Some(expects)
+                let same = print::bucket(cache, path.as_os_str()) == Some(expects);
+                (!same).then(|| Changed::Cache(cache.join(&path)))
             }
         };
-        if !same {
-            changed.push(if path.is_absolute() { path } else { cache.join(path) });
-        }
+        changed.extend(found);
     }
-    // A release of uv that nobody had used before brings buckets of its own.
-    let Ok(parts) = std::fs::read_dir(cache) else { return vec![cache.to_owned()] };
+    // A release of uv that is new here brings buckets of its own.
+    let Ok(parts) = std::fs::read_dir(cache) else { return vec![Changed::Cache(cache.to_owned())] };
     for part in parts.flatten() {
         let kind = Bucket::parse(&part.file_name()).map(|bucket| bucket.kind);
         let counts = kind.is_some_and(|kind| kind.holds_pointers() || kind == BucketKind::Interpreter);
         if counts && !watched.iter().any(|path| path.as_os_str() == part.file_name()) {
-            changed.push(part.path());
+            changed.push(Changed::Cache(part.path()));
         }
     }
     changed

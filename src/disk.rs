@@ -9,6 +9,8 @@ pub mod error;
 pub mod extent;
 pub mod file_number;
 pub mod mounts;
+pub mod open_files;
+pub mod overlay;
 pub mod processes;
 pub mod read;
 pub mod same;

@@ -29,6 +29,7 @@ mod index;
 mod installed;
 pub mod known;
 pub mod linkable;
+pub mod near;
 pub mod newcomers;
 mod objects;
 pub mod outline;
@@ -52,8 +53,8 @@ use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, walk};
 use crate::snapshot::{
-    Bucket, Cache, Completeness, Entry, EntryKind, FilePrint, Holder, Problem, Scope, Snapshot, Space,
-    TreePrint,
+    Bucket, Cache, Certainty, Completeness, Entry, EntryKind, FilePrint, Holder, Problem, Scope, Snapshot,
+    Space, TreePrint,
 };
 use crate::uv::bucket::BucketKind;
 use crate::uv::root::Root;
@@ -168,6 +169,10 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
             found_by: request.cache.found_by.clone(),
             filesystem: Some(filesystem.name.to_owned()),
             reflinks,
+            certainty: match filesystem.accounting {
+                Accounting::Unknown if !cfg!(target_vendor = "apple") => Certainty::AtMost,
+                _ => Certainty::Exact,
+            },
             space: volume::space(root).map(|(total, available)| Space { total, available }),
             ..Cache::default()
         },

@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::disk::FileStat;
-use crate::linker::{Missing, Place, Root};
+use crate::linker::{Missing, Place};
 use crate::plan::{Action, Plan, Step, WatchedAs};
 use crate::scan::print;
 use crate::snapshot::FilePrint;
 use crate::uv::bucket::{Bucket, BucketKind, is_object};
 
+use super::buckets::Buckets;
 use super::prune::Trouble;
 
 /// Names of directories of distributions.
@@ -165,7 +166,7 @@ fn split(path: &Path) -> Option<(PathBuf, PathBuf)> {
 }
 
 /// Opens the directory of a step's target and proves that what lies there is what the plan expects.
-pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
+pub(super) fn tree(cache: &Buckets, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
     let place = cache.directory(directory, Missing::Fail)?;
     let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
     let Some(found) = found else { return Err(Trouble::Stale("it is gone already".to_owned())) };
@@ -175,7 +176,7 @@ pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) ->
     }
     let path = place.join(name);
     let now = if step.action == Action::RemoveBucket || step.action == Action::RemoveLeftover {
-        print::bucket(cache.place().path(), name).or_else(|| print::tree(&path))
+        print::bucket(cache.root().place().path(), name).or_else(|| print::tree(&path))
     } else {
         print::tree(&path)
     };

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::in_place;
 use super::trash::{DIRECTORY, Run};
 use crate::control::{Cancel, Progress};
 use crate::disk::FileKind;
@@ -81,6 +82,9 @@ fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &
             errors.extend(removed.err());
         });
     let mut errors: Vec<Error> = states.into_iter().flatten().collect();
+    if run.is_purging() {
+        errors.extend(in_place::finish(root, run));
+    }
     if errors.is_empty() && !cancel.is_cancelled() {
         errors.extend(remove(trash, run.name(), cancel, progress).err());
     }
@@ -173,7 +177,11 @@ impl Removal<'_> {
     fn directory(&mut self, place: &Place, name: &OsStr, depth: usize) -> Result<(), Error> {
         let failed = |operation, error| Error::new(operation, place.join(name), error);
         if depth >= DEEPEST {
-            return self.move_up(place, name);
+            match self.move_up(place, name) {
+                // What an overlay cannot rename is removed from here.
+                Err(error) if error.source.kind() == io::ErrorKind::CrossesDevices => {}
+                moved => return moved,
+            }
         }
         let directory = place.directory(name).map_err(|error| failed("open the directory", error))?;
         let stat = directory.own_stat().map_err(|error| failed("look at", error))?;

@@ -75,6 +75,13 @@ impl Run {
         Err(Error::new("create a directory in", trash.path(), last))
     }
 
+    /// The run under a name from which nothing is ever put back.
+    pub(super) fn doomed(&self) -> Self {
+        let mut name = self.name.clone();
+        name.push(PURGING);
+        Self { name }
+    }
+
     /// Whether it is there, or may be.
     pub(super) fn is_there(&self, cache: &Root) -> bool {
         let trash = cache.directory(Path::new(DIRECTORY), Missing::Fail).map_err(|error| error.source);
@@ -116,11 +123,13 @@ impl Run {
         if self.is_purging() {
             return Ok(self.clone());
         }
-        let mut name = self.name.clone();
-        name.push(PURGING);
-        let moved = trash.move_new(&self.name, trash, &name);
-        moved.map_err(|error| Error::new("rename", trash.join(&self.name), error))?;
-        Ok(Self { name })
+        let claimed = self.doomed();
+        match trash.move_new(&self.name, trash, &claimed.name) {
+            Ok(()) => Ok(claimed),
+            // The trash lies in the lower layer of an overlay. The cache's lock keeps others from putting back from it.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(self.clone()),
+            Err(error) => Err(Error::new("rename", trash.join(&self.name), error)),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::print::View;
 use super::progress;
 use super::request::{self, Prepared};
 use super::surroundings::{self, Surroundings};
-use crate::apply::{self, Report, State, journal, measure, purge, trash};
+use crate::apply::{self, Report, State, Unmovable, journal, measure, purge, trash};
 use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
@@ -26,9 +26,9 @@ use crate::lock::{CacheExclusive, Refused, holder};
 use crate::plan::{At, Plan, plan};
 use crate::snapshot::Snapshot;
 use crate::worker;
-use crate::worker::host::{Host, Means, Told};
 use crate::worker::again::{Look, Ready, ready};
 use crate::worker::agreed::{ordered, still};
+use crate::worker::host::{Host, Means, Told};
 
 /// What every change needs to know.
 #[derive(Clone, Copy)]
@@ -238,7 +238,12 @@ impl Ground<'_> {
 
     /// The plan as it still holds, with the lock under which it does, and what of it no longer does. The notes are those of
     /// the lock.
-    fn ready(&self, reviewed: &Plan, origin: Origin<'_>, notes: &RefCell<Vec<String>>) -> Result<Ready, Failure> {
+    fn ready(
+        &self,
+        reviewed: &Plan,
+        origin: Origin<'_>,
+        notes: &RefCell<Vec<String>>,
+    ) -> Result<Ready, Failure> {
         let (prepared, (current, left)) = match origin {
             Origin::Scanned(prepared) => (prepared, (reviewed.clone(), Vec::new())),
             Origin::Saved { prepared, snapshot } => {
@@ -272,8 +277,10 @@ impl Ground<'_> {
     ) -> Result<Done, Failure> {
         let now = surroundings::now();
         let before = volume::free(self.cache);
-        let task =
-            worker::start(move |cancel, progress| apply::prune(&current, &guard, now, cancel, progress));
+        let unmovable = if keep { Unmovable::Refuse } else { Unmovable::Delete };
+        let task = worker::start(move |cancel, progress| {
+            apply::prune_as(&current, &guard, now, unmovable, cancel, progress)
+        });
         let describe =
             |counts: Counts| format!("Removing: {}", human::counted(counts.entries, "entry", "entries"));
         let (committed, interrupted) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;

@@ -21,6 +21,17 @@ pub struct Mount {
     pub source: PathBuf,
     /// Whether nothing can be written through it.
     pub read_only: bool,
+    /// The options of its filesystem, separated by commas, as the kernel writes them.
+    pub options: Vec<u8>,
+}
+
+impl Mount {
+    /// The value of an option of its filesystem. A value with a comma in it, which the kernel escapes, is none.
+    pub fn option(&self, name: &str) -> Option<PathBuf> {
+        let values = self.options.split(|byte| *byte == b',');
+        let value = values.filter_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()?;
+        (!value.ends_with(b"\\")).then(|| path(value))
+    }
 }
 
 /// All mounts, in the order the kernel lists them; none where it does not say, as on systems other than Linux.
@@ -63,6 +74,7 @@ fn line(line: &[u8]) -> Option<Mount> {
         filesystem: String::from_utf8_lossy(kind).into_owned(),
         source: path(source),
         read_only,
+        options: rest.first().copied().unwrap_or_default().to_vec(),
     })
 }
 
@@ -118,6 +130,16 @@ mod tests {
         assert_eq!(mounts[2].source, Path::new("server:/export"));
         let read_only: Vec<bool> = mounts.iter().map(|mount| mount.read_only).collect();
         assert_eq!(read_only, [false, true, false, true], "the mount or its filesystem may be read-only");
+    }
+
+    #[test]
+    fn an_option_has_the_value_that_the_table_says() {
+        let line =
+            b"45 27 0:40 / /m rw - overlay o rw,lowerdir=/l,upperdir=/with\\040space,redirect_dir=on\n";
+        let mounts = parse(line);
+        assert_eq!(mounts[0].option("upperdir"), Some(PathBuf::from("/with space")));
+        assert_eq!(mounts[0].option("redirect_dir"), Some(PathBuf::from("on")));
+        assert_eq!((mounts[0].option("workdir"), mounts[0].option("rw")), (None, None));
     }
 
     #[test]

@@ -16,7 +16,8 @@ type Key = Vec<String>;
 
 /// The first thing that a plan's steps name twice, as a sentence. Not escaped.
 pub(super) fn doubled(cache: &At, steps: &[Step], relinks: &[RelinkStep]) -> Option<String> {
-    let mut removed: Vec<(Key, &At)> = steps.iter().map(|step| (key(&step.at.path(), FOLDS), &step.at)).collect();
+    let mut removed: Vec<(Key, &At)> =
+        steps.iter().map(|step| (key(&step.at.path(), FOLDS), &step.at)).collect();
     if let Some(text) = nested(&mut removed) {
         return Some(text);
     }
@@ -73,10 +74,9 @@ fn is_within(path: &Key, paths: &[(Key, &At)]) -> bool {
 /// A path's components without loss; `.` and repeated separators do not count.
 fn key(path: &Path, folds: bool) -> Key {
     let text = |name: &OsStr| {
-        let text = name.to_str().map_or_else(
-            || format!("\0{}", name.as_encoded_bytes().escape_ascii()),
-            ToOwned::to_owned,
-        );
+        let text = name
+            .to_str()
+            .map_or_else(|| format!("\0{}", name.as_encoded_bytes().escape_ascii()), ToOwned::to_owned);
         if folds { text.to_lowercase() } else { text }
     };
     let parts = path.components().filter(|part| *part != Component::CurDir);
@@ -93,7 +93,8 @@ mod tests {
         assert_eq!(of("archive-v0/./a", false), of("archive-v0//a", false));
         assert_ne!(of("archive-v0/A", false), of("archive-v0/a", false));
         assert_eq!(of("archive-v0/A", true), of("archive-v0/a", true));
-        let (one, two, three) = (At::new(Path::new("a")), At::new(Path::new("a/b")), At::new(Path::new("a-b")));
+        let (one, two, three) =
+            (At::new(Path::new("a")), At::new(Path::new("a/b")), At::new(Path::new("a-b")));
         let keyed = |at: &'_ At| key(&at.path(), false);
         assert!(nested(&mut [(keyed(&two), &two), (keyed(&three), &three), (keyed(&one), &one)]).is_some());
         assert_eq!(nested(&mut [(keyed(&three), &three), (keyed(&one), &one)]), None);

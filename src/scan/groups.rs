@@ -107,7 +107,12 @@ pub(super) fn build(
         ..Held::default()
     };
     let extents = extents(gathered.shared.iter().chain(readings.iter().flat_map(|reading| &reading.shared)));
-    let nobody = if unknown { Outside::Unknown } else { Outside::Nobody };
+    let nobody = match unknown {
+        // macOS tells of each file what it does not share, and nothing of the volume.
+        true if cfg!(target_vendor = "apple") => Outside::Unknown,
+        true => Outside::Unsaid,
+        false => Outside::Nobody,
+    };
     let mut owners: FxHashMap<Inode, Owners> = FxHashMap::default();
     let mut folder = Folder::default();
 
@@ -135,7 +140,7 @@ pub(super) fn build(
         }
     }
     fold_environments(readings, &extents, nobody, &mut folder, &mut owners);
-    fold_segments(gathered, readings, &owners, &mut folder, &mut held);
+    fold_segments(gathered, readings, &owners, nobody, &mut folder, &mut held);
 
     let inside: Vec<bool> = readings.iter().map(|item| item.environment.path.starts_with(cache)).collect();
     // Threads bring their parts in any order.
@@ -308,7 +313,8 @@ fn fold_environments(
             let sums = Sums { inodes, logical: reading.own.logical, disk, opaque: 0 };
             folder.add(&[itself], nobody, sums);
             if unclear.inodes > 0 {
-                folder.add(&[itself], Outside::Unknown, unclear);
+                let outside = if nobody == Outside::Nobody { Outside::Unknown } else { nobody };
+                folder.add(&[itself], outside, unclear);
             }
         }
     }
@@ -341,6 +347,7 @@ fn fold_segments(
     gathered: &Gathered,
     readings: &[Reading],
     owners: &FxHashMap<Inode, Owners>,
+    nobody: Outside,
     folder: &mut Folder,
     held: &mut Held,
 ) {
@@ -364,8 +371,8 @@ fn fold_segments(
             holders.dedup();
             let outside = match (unexplained, segment.encoded) {
                 (true, _) => Outside::Unexplained,
-                (false, true) => Outside::Unknown,
-                (false, false) => Outside::Nobody,
+                (false, true) if nobody == Outside::Nobody => Outside::Unknown,
+                (false, _) => nobody,
             };
             let opaque = if segment.encoded { segment.length } else { 0 };
             folder.add(&holders, outside, Sums { disk: segment.length, opaque, ..Sums::default() });

@@ -81,7 +81,8 @@ impl Reading<'_> {
             Ok(real) if self.names(&real) => {}
             // What a directory elsewhere holds is not read here; the scan has seen those that were there before.
             Ok(real) => {
-                let outside = real.is_dir() && !parent_root(parent).is_some_and(|root| real.starts_with(root));
+                let outside =
+                    real.is_dir() && !parent_root(parent).is_some_and(|root| real.starts_with(root));
                 if outside && self.is_new(stat) {
                     self.unread(path);
                 }
@@ -121,7 +122,9 @@ impl Visitor for Reading<'_> {
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         match stat.kind {
             FileKind::Symlink => self.symlink(parent, name, stat),
-            FileKind::File if Path::new(name).extension().is_some_and(|it| it == "pth" || it == "egg-link") => {
+            FileKind::File
+                if Path::new(name).extension().is_some_and(|it| it == "pth" || it == "egg-link") =>
+            {
                 match parent.read(name, read::SMALL) {
                     Ok(bytes) => {
                         for line in String::from_utf8_lossy(&bytes).lines() {

@@ -16,11 +16,11 @@ use super::host::{Host, Means, Told};
 use super::repair::{Mended, Mending};
 use super::{ScanEvent, ScanJob, detach, relink, repair};
 use crate::apply::detach::DetachOutcome;
+use crate::apply::prune::Committed;
 use crate::apply::relink::RelinkReport;
 use crate::apply::repair::RepairReport;
 use crate::apply::restore::Restored;
-use crate::apply::prune::Committed;
-use crate::apply::{self, Freed, Report, Run, State, purge};
+use crate::apply::{self, Freed, Report, Run, State, Unmovable, purge, weigh};
 use crate::control::{Cancel, Progress};
 use crate::disk::{volume, walk};
 use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
@@ -281,10 +281,14 @@ impl Working<'_> {
         };
         let Ready { go, left } = ready(plan, plan.clone(), Vec::new(), &look)?;
         let mut committed = Committed::default();
+        let mut weighed = plan.clone();
         if let Some((current, lock)) = go {
+            weighed.steps.retain(|step| current.steps.iter().any(|it| it.at == step.at));
+            weighed.warnings.clear();
+            weigh(&mut weighed, &self.ground.cache);
             host.working("removing");
             let now = (self.ground.means.now)();
-            let done = apply::prune(&current, &lock, now, host.cancel, host.progress);
+            let done = apply::prune_as(&current, &lock, now, Unmovable::Refuse, host.cancel, host.progress);
             committed = done.map_err(|error| super::chain(&error))?;
         }
         let outcomes = ordered(plan, committed.outcomes, left);
@@ -293,10 +297,13 @@ impl Working<'_> {
             .filter(|outcome| outcome.state == State::Done)
             .map(|outcome| (outcome.action, &outcome.at))
             .collect();
-        let steps = plan.steps.iter().filter(|step| done.contains(&(step.action, &step.at)));
+        let steps = weighed.steps.iter().filter(|step| done.contains(&(step.action, &step.at)));
         let predicted = steps.map(|step| step.bytes.reclaimable).sum();
         let mut notes = self.host.notes();
         notes.extend(committed.notes);
+        if !done.is_empty() {
+            notes.extend(weighed.warnings);
+        }
         let mut report = Report {
             outcomes,
             freed: Freed { predicted, measured: None, why: None },

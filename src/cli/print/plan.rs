@@ -104,10 +104,7 @@ fn name(name: Option<&str>, at: &At) -> String {
 }
 
 fn at_least(bytes: u64, certainty: Certainty) -> String {
-    match certainty {
-        Certainty::Exact => human::bytes(bytes),
-        Certainty::AtLeast => format!("≥ {}", human::bytes(bytes)),
-    }
+    format!("{}{}", certainty.sign(), human::bytes(bytes))
 }
 
 /// Why something is kept, with what would change that.
@@ -141,6 +138,7 @@ fn because(kept: &KeptBecause) -> &'static str {
         KeptBecause::Broken => "broken; repair them first",
         KeptBecause::Unread => "not readable",
         KeptBecause::OtherFilesystem => "on another filesystem than the cache",
+        KeptBecause::MovedBucket => "in a bucket that is a symlink to elsewhere",
         KeptBecause::InCache => "environments of the cache's own",
     }
 }
@@ -214,10 +212,7 @@ pub(in crate::cli) fn kept_for_youth(kept: &[Kept]) -> u64 {
 
 /// What a plan gives back, in words.
 pub(in crate::cli) fn back(totals: &Totals) -> String {
-    match totals.bytes.certainty {
-        Certainty::Exact => human::bytes(totals.bytes.reclaimable),
-        Certainty::AtLeast => format!("at least {}", human::bytes(totals.bytes.reclaimable)),
-    }
+    format!("{}{}", totals.bytes.certainty.before(), human::bytes(totals.bytes.reclaimable))
 }
 
 fn totals(plan: &Plan, trash: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {

@@ -132,12 +132,22 @@ impl EnvironmentVisitor<'_> {
             Err(error) => return self.failed(path, "look at", error),
         }
         let Ok(inside) = real.strip_prefix(self.against.cache) else {
-            return self.outside(parent, name, &real);
+            // A bucket may have been moved, with a symlink in its place.
+            let moved = link::archive_target(&real).and_then(|target| self.against.by_id.at(&target));
+            return match moved.filter(|entry| Some(*entry) != self.itself) {
+                Some(entry) => self.directory_of(parent, name, entry),
+                None => self.outside(parent, name, &real),
+            };
         };
         let Some(target) = link::archive_target(inside) else { return };
         let Some(entry) = self.against.by_id.at(&target).filter(|entry| Some(*entry) != self.itself) else {
             return;
         };
+        self.directory_of(parent, name, entry);
+    }
+
+    /// Takes note of a directory that is a symlink into an entry.
+    fn directory_of(&mut self, parent: &Directory<'_>, name: &OsStr, entry: u32) {
         self.listed(parent, name);
         self.collected.directories.push((parent.relative().join(name), entry));
     }

@@ -19,7 +19,7 @@ use crate::plan::{Action, Step};
 use crate::snapshot::Identity;
 
 /// The directory in a run's trash that says what is being removed in place. No bucket has such a name.
-const MARKS: &str = ".in-place";
+pub(super) const MARKS: &str = ".in-place";
 
 /// What makes a directory an environment; it goes last, so that uv takes what is left for one that is broken.
 const CONFIG: &str = "pyvenv.cfg";
@@ -30,7 +30,9 @@ pub(super) const STUCK: &str = "this overlay cannot rename directories of its lo
 
 /// For each step, whether its target cannot be renamed. Nothing is moved to find out.
 pub(super) fn stuck(buckets: &Buckets, run: &Run, steps: &[Step]) -> Result<Vec<bool>, Error> {
-    if overlay::at(buckets.root().place().path()).is_none() {
+    // Where they can be renamed, trying would copy the directory up, and change it.
+    let overlay = overlay::at(buckets.root().place().path());
+    if overlay.and_then(|overlay| overlay.renames()) != Some(false) {
         return Ok(vec![false; steps.len()]);
     }
     let probe = run.path().join(MARKS);
@@ -45,6 +47,11 @@ pub(super) fn stuck(buckets: &Buckets, run: &Run, steps: &[Step]) -> Result<Vec<
         place.is_some_and(|place| place.is_stuck(name, &probe, full.as_os_str()))
     };
     Ok(steps.iter().map(is_stuck).collect())
+}
+
+/// Whether a step failed because an overlay cannot rename a directory, which was not known before.
+pub(super) fn is_stuck(root: &Root, error: &Error) -> bool {
+    error.source.kind() == io::ErrorKind::CrossesDevices && overlay::at(root.place().path()).is_some()
 }
 
 /// Removes a tree where it lies, with a mark in `run` for as long as that takes.

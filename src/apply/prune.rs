@@ -79,6 +79,7 @@ struct Pruning<'a> {
     cache: Buckets,
     /// For each step, whether its target is deleted where it lies because it cannot be renamed.
     stuck: Vec<bool>,
+    unmovable: Unmovable,
     /// Where removed things go; none where there was no room even for that.
     run: Option<trash::Run>,
     /// Whether there is room for the directories the trash needs; otherwise things are removed at once.
@@ -167,7 +168,7 @@ pub fn prune_as(
             "{things} deleted in place and cannot be put back: this overlay cannot rename directories of its lower layer."
         ));
     }
-    let mut pruning = Pruning { cache, stuck, room: run.is_some(), run, running, notes, cancel, progress };
+    let mut pruning = Pruning { cache, stuck, unmovable, room: run.is_some(), run, running, notes, cancel, progress };
     let steps = plan.steps.iter().enumerate();
     let outcomes: Vec<Outcome> = steps.map(|(number, step)| pruning.outcome(number, step, lock)).collect();
     let Pruning { cache, run, mut notes, .. } = pruning;
@@ -251,6 +252,12 @@ impl Pruning<'_> {
                         self.room = false;
                         self.notes.push(NO_ROOM.to_owned());
                         (self.commit(step, &looked, &mut Vec::new()), false)
+                    }
+                    Trouble::Failed(error) if !stuck && in_place::is_stuck(self.cache.root(), &error) => {
+                        match self.unmovable {
+                            Unmovable::Delete => (self.delete(step, &looked), false),
+                            Unmovable::Refuse => (Err(Trouble::Refused(in_place::STUCK.to_owned())), false),
+                        }
                     }
                     trouble => (Err(trouble), stuck),
                 }

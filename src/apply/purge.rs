@@ -69,7 +69,10 @@ fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &
         Ok(top) => top,
         Err(error) => return vec![error],
     };
-    for bucket in top.names().unwrap_or_default() {
+    let mut unfinished = if run.is_purging() { in_place::finish(root, run) } else { Vec::new() };
+    let names = top.names().unwrap_or_default();
+    // The marks go with the run, when all that they name is gone.
+    for bucket in names.into_iter().filter(|name| name != in_place::MARKS) {
         let Ok(place) = top.directory(&bucket) else { continue };
         let names = place.names().unwrap_or_default();
         tasks.extend(names.into_iter().map(|name| (run.path().join(&bucket), name)));
@@ -82,9 +85,7 @@ fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &
             errors.extend(removed.err());
         });
     let mut errors: Vec<Error> = states.into_iter().flatten().collect();
-    if run.is_purging() {
-        errors.extend(in_place::finish(root, run));
-    }
+    errors.append(&mut unfinished);
     if errors.is_empty() && !cancel.is_cancelled() {
         errors.extend(remove(trash, run.name(), cancel, progress).err());
     }

@@ -59,9 +59,14 @@ fn is_overlay(_path: &Path) -> bool {
 /// container that is somewhere else.
 fn upper(mount: &Mount) -> Option<PathBuf> {
     let (upper, work) = (mount.option("upperdir")?, mount.option("workdir")?);
-    // The kernel makes that directory, so that it tells the layer from another directory of the same path.
-    let is_one = upper.is_absolute() && upper.is_dir() && work.join("work").is_dir();
-    is_one.then(|| upper.join(mount.root.strip_prefix("/").unwrap_or(&mount.root)))
+    let shown = upper.join(mount.root.strip_prefix("/").unwrap_or(&mount.root));
+    // The kernel makes a directory in the other, and the overlay's own directory has the times of the upper one's: that tells the
+    // layer from another directory of the same path.
+    let times = |path: &Path| FileStat::of(path).ok().map(|stat| (stat.modified, stat.changed));
+    let is_one = upper.is_absolute()
+        && work.join("work").is_dir()
+        && times(&shown).is_some_and(|layer| times(&mount.point) == Some(layer));
+    is_one.then_some(shown)
 }
 
 impl Overlay {

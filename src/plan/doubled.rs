@@ -56,8 +56,9 @@ fn relinked(cache: &At, removed: &[(Key, &At)], relinks: &[RelinkStep]) -> Optio
 /// Sorts paths, and finds one that is there twice or lies in another one.
 fn nested(paths: &mut [(Key, &At)]) -> Option<String> {
     paths.sort_unstable();
-    // What lies in a directory stands right behind it.
-    let pair = paths.windows(2).find(|pair| pair[1].0.starts_with(&pair[0].0))?;
+    // What lies in a directory stands right behind it. An empty path is refused when the plan is carried out.
+    let within = |pair: &&[(Key, &At)]| !pair[0].0.is_empty() && pair[1].0.starts_with(&pair[0].0);
+    let pair = paths.windows(2).find(within)?;
     Some(if pair[0].0 == pair[1].0 {
         format!("`{}` is in it twice", pair[1].1.text())
     } else {

@@ -150,6 +150,15 @@ struct State {
     searches: Vec<Search>,
 }
 
+/// How sure it is that removing the last name of a file on a filesystem frees its allocated bytes.
+fn certainty(filesystem: volume::Filesystem) -> Certainty {
+    match filesystem.accounting {
+        // macOS tells of each file what it does not share, and nothing of the volume.
+        Accounting::Unknown if !cfg!(target_vendor = "apple") => Certainty::AtMost,
+        _ => Certainty::Exact,
+    }
+}
+
 /// Scans. A cancelled scan answers with what it has, and says so in its scope.
 pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress) -> Result<Snapshot, Error> {
     let root = &request.cache.path;
@@ -169,10 +178,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
             found_by: request.cache.found_by.clone(),
             filesystem: Some(filesystem.name.to_owned()),
             reflinks,
-            certainty: match filesystem.accounting {
-                Accounting::Unknown if !cfg!(target_vendor = "apple") => Certainty::AtMost,
-                _ => Certainty::Exact,
-            },
+            certainty: certainty(filesystem),
             space: volume::space(root).map(|(total, available)| Space { total, available }),
             ..Cache::default()
         },
@@ -241,8 +247,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     failed.extend(pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot));
     snapshot.scope.failed = failed::failures(failed, request, &layout);
     snapshot.problems.extend_from_slice(&snapshot.scope.failed);
-    let unknown = filesystem.accounting == Accounting::Unknown;
-    let held = groups::build(&table, &harvest, &readings, unknown, &layout.canonical, request.threads);
+    let held = groups::build(&table, &harvest, &readings, filesystem, &layout.canonical, request.threads);
     snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &table, &readings);
     drop(table);
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());

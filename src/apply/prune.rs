@@ -168,7 +168,8 @@ pub fn prune_as(
             "{things} deleted in place and cannot be put back: this overlay cannot rename directories of its lower layer."
         ));
     }
-    let mut pruning = Pruning { cache, stuck, unmovable, room: run.is_some(), run, running, notes, cancel, progress };
+    let mut pruning =
+        Pruning { cache, stuck, unmovable, room: run.is_some(), run, running, notes, cancel, progress };
     let steps = plan.steps.iter().enumerate();
     let outcomes: Vec<Outcome> = steps.map(|(number, step)| pruning.outcome(number, step, lock)).collect();
     let Pruning { cache, run, mut notes, .. } = pruning;

@@ -130,7 +130,7 @@ impl Weighing<'_> {
         for at in step.pointers.iter().map(|it| &it.at).chain(step.objects.iter().map(|it| &it.at)) {
             let path = cache.join(at.path());
             if let Ok(stat) = FileStat::of(&path) {
-                self.add(path, &stat);
+                self.add(&path, &stat);
             }
         }
         if step.action != Action::RemoveObjects
@@ -142,7 +142,7 @@ impl Weighing<'_> {
     }
 
     /// Adds a file that goes. Its bytes come free with its last name.
-    fn add(&mut self, path: PathBuf, stat: &FileStat) {
+    fn add(&mut self, path: &Path, stat: &FileStat) {
         let inode = (stat.device, stat.inode);
         let holder = self.open.get(&inode);
         if holder.is_none() && self.overlay.is_none() {
@@ -160,7 +160,7 @@ impl Weighing<'_> {
             self.holders.insert(holder.clone());
             return;
         }
-        self.layer(&path, stat);
+        self.layer(path, stat);
     }
 
     fn layer(&mut self, path: &Path, stat: &FileStat) {
@@ -186,7 +186,7 @@ impl Visitor for Weighing<'_> {
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         if self.overlay.is_some() || self.open.contains_key(&(stat.device, stat.inode)) {
-            self.add(parent.path().join(name), stat);
+            self.add(&parent.path().join(name), stat);
         }
     }
 

@@ -28,8 +28,8 @@ pub struct Mount {
 impl Mount {
     /// The value of an option of its filesystem. A value with a comma in it, which the kernel escapes, is none.
     pub fn option(&self, name: &str) -> Option<PathBuf> {
-        let values = self.options.split(|byte| *byte == b',');
-        let value = values.filter_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()?;
+        let mut values = self.options.split(|byte| *byte == b',');
+        let value = values.find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
         (!value.ends_with(b"\\")).then(|| path(value))
     }
 }

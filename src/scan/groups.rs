@@ -12,6 +12,7 @@ use super::Gathered;
 use super::environments::{LinkedFile, Reading};
 use super::index::{ELSEWHERE, FileId, FileTable, Place, STORE, TRASHED};
 use super::share::{ExtentKind, SharedExtent, segments};
+use crate::disk::volume::{Accounting, Filesystem};
 use crate::disk::walk;
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Group, Holder, Links, Outside};
 
@@ -91,12 +92,12 @@ impl Folder {
     }
 }
 
-/// Folds everything. `unknown`: the filesystem's allocated blocks do not tell what deleting gives back.
+/// Folds everything. `filesystem`: the one that the cache lies on.
 pub(super) fn build(
     table: &FileTable,
     gathered: &Gathered,
     readings: &[Reading],
-    unknown: bool,
+    filesystem: Filesystem,
     cache: &Path,
     threads: usize,
 ) -> Held {
@@ -107,11 +108,11 @@ pub(super) fn build(
         ..Held::default()
     };
     let extents = extents(gathered.shared.iter().chain(readings.iter().flat_map(|reading| &reading.shared)));
-    let nobody = match unknown {
+    let nobody = match filesystem.accounting {
+        Accounting::Exact => Outside::Nobody,
         // macOS tells of each file what it does not share, and nothing of the volume.
-        true if cfg!(target_vendor = "apple") => Outside::Unknown,
-        true => Outside::Unsaid,
-        false => Outside::Nobody,
+        Accounting::Unknown if cfg!(target_vendor = "apple") => Outside::Unknown,
+        Accounting::Unknown => Outside::Unsaid,
     };
     let mut owners: FxHashMap<Inode, Owners> = FxHashMap::default();
     let mut folder = Folder::default();

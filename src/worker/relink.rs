@@ -40,11 +40,10 @@ pub fn carry_out(plan: &Plan, host: &Host<'_>) -> Result<Relinked, Refused> {
             let before = free(root);
             let outcomes = relink(plan, &lock, &cache, host.cancel, host.progress);
             // The volume tells only where the files do not: others write to it at the same time.
-            let change = match outcomes.iter().any(|outcome| outcome.moved.unsaid) {
-                true => before.zip(free(root)).map(|(before, after)| after - before),
-                false => {
-                    Some(outcomes.iter().map(|it| signed(it.moved.freed) - signed(it.moved.taken)).sum())
-                }
+            let change = if outcomes.iter().any(|outcome| outcome.moved.unsaid) {
+                before.zip(free(root)).map(|(before, after)| after - before)
+            } else {
+                Some(outcomes.iter().map(|it| signed(it.moved.freed) - signed(it.moved.taken)).sum())
             };
             (outcomes, change)
         });

@@ -172,7 +172,9 @@ fn a_hardlink_to_the_lower_layer_is_not_promised_to_take_nothing() {
     Layers::all(|layers, _| {
         let made = &layers.made;
         let device = |path: &Path| path.metadata().unwrap().dev();
-        if device(&made.entry(&layers.below.id).join("below/core.py")) != device(&made.entry(&layers.above.id)) {
+        if device(&made.entry(&layers.below.id).join("below/core.py"))
+            != device(&made.entry(&layers.above.id))
+        {
             // Layers on two filesystems look like two filesystems, and nothing is planned.
             return;
         }

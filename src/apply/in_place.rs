@@ -66,7 +66,12 @@ pub(super) fn remove(
     let identity = format!("{}-{}", expected.device, expected.inode);
     let mark = run.path().join(MARKS).join(identity);
     drop(root.directory(&mark.join(path), Missing::Create)?);
-    tree(place, name)?;
+    let found = place.find(name).map_err(|error| Error::new("look at", place.join(name), error))?;
+    let is_it =
+        found.is_some_and(|found| (found.stat.device, found.stat.inode) == (expected.device, expected.inode));
+    if is_it {
+        tree(place, name)?;
+    }
     let marks = root.directory(&run.path().join(MARKS), Missing::Fail)?;
     purge::remove(&marks, mark.file_name().unwrap_or_default(), &Cancel::default(), &Progress::default())?;
     Ok(())

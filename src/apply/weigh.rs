@@ -17,6 +17,9 @@ use crate::human;
 use crate::plan::{Action, Plan, Step, Totals};
 use crate::snapshot::Certainty;
 
+const HIDDEN: &str = "Other users may write to this cache, and what their processes have open cannot be seen: its bytes come \
+     free when they close it.";
+
 /// What is looked for.
 struct Weighing<'a> {
     overlay: Option<Overlay>,
@@ -48,6 +51,14 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
     }
     let open = open_files::read(&real);
     let overlay = overlay::at(&real);
+    let hidden = open_files::may_be_hidden(&real) && plan.totals.bytes.reclaimable > 0;
+    if hidden {
+        plan.warnings.push(HIDDEN.to_owned());
+        for step in plan.steps.iter_mut().filter(|step| step.bytes.reclaimable > 0) {
+            step.bytes.certainty = step.bytes.certainty.and(Certainty::AtMost);
+        }
+        plan.totals = Totals::of(&plan.steps, &plan.relinks);
+    }
     if open.is_empty() && overlay.is_none() {
         return;
     }
@@ -66,7 +77,8 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         let (open, below) = (found.open.min(bytes.reclaimable), found.below);
         bytes.open = open;
         bytes.reclaimable = bytes.reclaimable.saturating_sub(open).saturating_sub(below);
-        if weighing.overlay.is_some()
+        if !hidden
+            && weighing.overlay.is_some()
             && found.below + found.unclear == 0
             && bytes.certainty == Certainty::AtMost
         {

@@ -57,6 +57,20 @@ pub fn read(_cache: &Path) -> BTreeMap<Inode, Holder> {
     BTreeMap::new()
 }
 
+/// Whether other users may have files of a cache open without being seen: they may write to it, and only root sees what their
+/// processes hold.
+#[cfg(target_os = "linux")]
+pub fn may_be_hidden(cache: &Path) -> bool {
+    let shared = super::FileStat::of(cache).is_ok_and(|stat| stat.mode_bits & 0o002 != 0);
+    shared && !rustix::process::geteuid().is_root()
+}
+
+/// Whether other users may have files of a cache open without being seen; nothing is known here.
+#[cfg(not(target_os = "linux"))]
+pub fn may_be_hidden(_cache: &Path) -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::BTreeSet;

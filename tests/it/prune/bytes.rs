@@ -230,3 +230,28 @@ fn what_was_replaced_and_is_still_open_is_not_said_to_be_free() {
     let notes = all["report"]["notes"].to_string();
     assert!(notes.contains(&format!("process {} (sh)", holding.0.id())), "{notes}");
 }
+
+#[test]
+fn what_other_users_may_have_open_in_a_shared_cache_is_at_most_what_comes_back() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if !rustix::process::geteuid().is_root() {
+        return crate::support::uv::not_run("another user needs root");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let made = Made::new(&directory.path().join("ground"));
+    made.unpack(&wheel("OneOneOneOneOneOneOne", "one"));
+    let open = |path: &Path, bits| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).unwrap();
+    };
+    open(directory.path(), 0o755);
+    let program = directory.path().join("cachetui");
+    std::fs::copy(env!("CARGO_BIN_EXE_cachetui"), &program).unwrap();
+    for (bits, certainty) in [(0o755, "exact"), (0o1777, "at-most")] {
+        open(made.cache(), bits);
+        let inner = command(&made, &["prune", "one", "--dry-run", "--json"]);
+        let mut outer = Command::new("setpriv");
+        outer.args(["--reuid=12345", "--regid=12345", "--clear-groups"]).arg(&program).args(inner.get_args());
+        let told = Told::of(outer.current_dir("/").env("HOME", "/nowhere").output().unwrap());
+        assert_eq!(told.json()["plan"]["totals"]["bytes"]["certainty"], certainty, "{}", told.text());
+    }
+}

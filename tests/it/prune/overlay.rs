@@ -192,6 +192,26 @@ fn a_hardlink_to_the_lower_layer_is_not_promised_to_take_nothing() {
     });
 }
 
+#[test]
+fn a_trash_in_the_lower_layer_is_emptied() {
+    let (made, wheel, directory) = plain();
+    made.point(Form::Relative, 7, &wheel);
+    done(&made, &["prune", "one", "--yes", "--trash"]);
+    let [upper, work] = ["upper", "work"].map(|name| directory.path().join(name));
+    for path in [&upper, &work] {
+        std::fs::create_dir(path).unwrap();
+    }
+    let options = ",redirect_dir=off";
+    let Some(_overlay) = Mounted::overlay_over_with(made.base(), &upper, &work, options) else { return };
+    let list = done(&made, &["trash", "list"]);
+    assert_eq!(list["runs"][0]["bytes"]["reclaimable"], 0, "{list:#}");
+    let told = run(&made, &["undo"]);
+    assert_eq!(told.code, 1, "what cannot be renamed cannot be put back: {}", told.text());
+    let told = run(&made, &["trash", "purge", "--yes"]);
+    assert_eq!(told.code, 0, "{}", told.text());
+    assert!(!made.cache().join(".cachetui-trash").exists());
+}
+
 /// A ground on one filesystem.
 fn plain() -> (Made, Unpacked, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();

@@ -25,9 +25,9 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{volume, walk};
 use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
 use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
-use crate::plan::{Allowance, At, DetachPlan, Plan};
+use crate::plan::{Allowance, At, DetachPlan, Plan, Step};
 use crate::scan::verify::{Verified, Wanted, verify};
-use crate::snapshot::{Completeness, Snapshot};
+use crate::snapshot::{Certainty, Completeness, Snapshot};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -298,7 +298,10 @@ impl Working<'_> {
             .map(|outcome| (outcome.action, &outcome.at))
             .collect();
         let steps = weighed.steps.iter().filter(|step| done.contains(&(step.action, &step.at)));
-        let predicted = steps.map(|step| step.bytes.reclaimable).sum();
+        let add = |(sum, certainty): (u64, Certainty), step: &Step| {
+            (sum + step.bytes.reclaimable, certainty.and(step.bytes.certainty))
+        };
+        let (predicted, certainty) = steps.fold((0, Certainty::Exact), add);
         let mut notes = self.host.notes();
         notes.extend(committed.notes);
         if !done.is_empty() {
@@ -306,7 +309,7 @@ impl Working<'_> {
         }
         let mut report = Report {
             outcomes,
-            freed: Freed { predicted, measured: None, why: None },
+            freed: Freed { predicted, certainty, measured: None, why: None },
             trash: committed.trash.map(|run| At::new(&run.path())),
             notes,
         };

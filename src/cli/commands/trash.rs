@@ -250,7 +250,7 @@ fn purge(
         }
     }
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
-    let freed = Freed { predicted, ..Freed::default() };
+    let freed = Freed { predicted, certainty, ..Freed::default() };
     let mut end = Purged { freed, certainty, emptied: Emptied::default() };
     if !arguments.dry_run && !chosen.is_empty() {
         let before = ground.settled()?;

@@ -279,7 +279,7 @@ pub(in crate::cli) fn report(
     let text = format!("Removed {} of {}.", human::count(done as u64), human::count(plan.steps.len() as u64));
     if !view.quiet {
         let freed = &report.freed;
-        let predicted = human::bytes(freed.predicted);
+        let predicted = format!("{}{}", freed.certainty.before(), human::bytes(freed.predicted));
         let more = match (done, freed.measured, &report.trash) {
             (0, ..) => String::new(),
             (_, _, Some(run)) => format!(
@@ -288,12 +288,14 @@ pub(in crate::cli) fn report(
                 human::escape_os(run.path().as_os_str())
             ),
             (_, Some(measured), None) => {
+                let predicted = human::capitalized(&predicted);
                 format!(
                     " {predicted} should come back by the plan; the volume has {} more free.",
                     human::bytes(measured)
                 )
             }
             (_, None, None) => {
+                let predicted = human::capitalized(&predicted);
                 format!(" {predicted} should come back by the plan; the volume does not tell.")
             }
         };

@@ -158,6 +158,7 @@ fn what_cannot_be_renamed_is_deleted_in_place_and_the_trash_is_refused_before_an
         }
         let told = run(made, &["prune", "below", "above", "--yes", "--allow", "most", "--json"]);
         assert_eq!(told.code, 0, "{}", told.text());
+        assert_eq!(told.json()["report"]["freed"]["certainty"], "at-most", "{}", told.text());
         for wheel in [&layers.below, &layers.above] {
             assert!(!made.entry(&wheel.id).exists(), "{}", told.text());
             assert!(layers.pointer(wheel).symlink_metadata().is_err());

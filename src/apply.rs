@@ -9,9 +9,11 @@
 //! before the entry they lead to, and come back after it. A crash between any two system calls leaves a cache that uv can
 //! use: at worst an entry to which nothing leads, and trash.
 
+mod buckets;
 pub mod check;
 pub mod detach;
 mod ground;
+mod in_place;
 pub mod journal;
 pub mod measure;
 pub mod prune;
@@ -22,9 +24,11 @@ pub mod report;
 pub mod restore;
 pub mod state;
 pub mod trash;
+pub mod weigh;
 
-pub use prune::prune;
+pub use prune::{Unmovable, prune, prune_as};
 pub use relink::{RelinkOutcome, RelinkReport, relink};
 pub use report::{Freed, Outcome, Report, State};
 pub use restore::restore;
 pub use trash::Run;
+pub use weigh::weigh;

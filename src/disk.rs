@@ -10,6 +10,8 @@ pub mod extent;
 pub mod file_number;
 pub mod located;
 pub mod mounts;
+pub mod open_files;
+pub mod overlay;
 pub mod processes;
 pub mod read;
 pub mod same;

@@ -29,4 +29,6 @@ pub use file::{create_directories, set_time, symlink, temporary_directory, write
 pub use mode::{Outcome, Refusal, Refused, link};
 pub use place::{Missing, Place, Root};
 pub use pointer::{Existing, Form, Wanted, write_pointer};
-pub use tree::{Expect, Item, Kind, TreeReport, TreeRequest, is_private, items_of, link_tree, link_trees};
+pub use tree::{
+    Expect, Item, Kind, Moved, TreeReport, TreeRequest, is_private, items_of, link_tree, link_trees,
+};

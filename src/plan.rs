@@ -12,6 +12,7 @@ mod at;
 mod budget;
 mod caution;
 mod detach;
+mod doubled;
 mod form;
 mod keep;
 mod objects;
@@ -46,7 +47,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 ///
 /// Written down, all steps are in one list, each with what its action needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "form::Form", into = "form::Form")]
+#[serde(try_from = "form::Form", into = "form::Form")]
 pub struct Plan {
     /// The version of this form, [`SCHEMA_VERSION`].
     pub schema_version: u32,

@@ -29,6 +29,8 @@ mod index;
 mod installed;
 pub mod known;
 pub mod linkable;
+pub mod near;
+pub mod newcomers;
 mod objects;
 pub mod outline;
 mod outside;
@@ -53,7 +55,8 @@ use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, FileStat, walk};
 use crate::snapshot::{
-    Bucket, Cache, Completeness, Entry, EntryKind, FilePrint, Holder, Odd, Problem, Scope, Snapshot, Space,
+    Bucket, Cache, Certainty, Completeness, Entry, EntryKind, FilePrint, Holder, Odd, Problem, Scope,
+    Snapshot, Space,
 };
 use crate::uv::bucket::BucketKind;
 use crate::uv::root::Root;
@@ -149,6 +152,15 @@ struct State {
     searches: Vec<Search>,
 }
 
+/// How sure it is that removing the last name of a file on a filesystem frees its allocated bytes.
+fn certainty(filesystem: volume::Filesystem) -> Certainty {
+    match filesystem.accounting {
+        // macOS tells of each file what it does not share, and nothing of the volume.
+        Accounting::Unknown if !cfg!(target_vendor = "apple") => Certainty::AtMost,
+        _ => Certainty::Exact,
+    }
+}
+
 /// Scans. A cancelled scan answers with what it has, and says so in its scope.
 pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress) -> Result<Snapshot, Error> {
     let root = &request.cache.path;
@@ -168,6 +180,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
             found_by: request.cache.found_by.clone(),
             filesystem: Some(filesystem.name.to_owned()),
             reflinks,
+            certainty: certainty(filesystem),
             space: volume::space(root).map(|(total, available)| Space { total, available }),
             ..Cache::default()
         },
@@ -230,8 +243,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.failed = failed::failures(failed, request, &layout);
     snapshot.problems.extend_from_slice(&snapshot.scope.failed);
     let odd = understood::judge(&layout, &mut harvest, &snapshot);
-    let unknown = filesystem.accounting == Accounting::Unknown;
-    let held = groups::build(&table, &harvest, &readings, unknown, &layout.canonical, request.threads);
+    let held = groups::build(&table, &harvest, &readings, filesystem, &layout.canonical, request.threads);
     snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &table, &readings);
     drop(table);
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());

@@ -28,7 +28,7 @@ pub use entry::{
 };
 pub use environment::{
     Distribution, DistributionState, Environment, EnvironmentKind, FileBytes, FileCounts, FoundBy, Health,
-    LinkMode, Manager, Mode, Project,
+    JointCopy, LinkMode, Manager, Mode, Project,
 };
 pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Given, Group, Holder, Outside, Reclaimable, Selection};

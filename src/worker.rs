@@ -2,6 +2,8 @@
 //!
 //! A job ends by itself when nobody listens any more, at the latest when its work is done.
 
+pub mod again;
+pub(crate) mod agreed;
 pub mod detach;
 pub mod host;
 pub mod relink;

@@ -8,43 +8,74 @@ use crate::disk::FileStat;
 use crate::linker::{Missing, Place, Root};
 use crate::plan::{Action, Plan, Step, WatchedAs};
 use crate::scan::{print, understood};
+use crate::snapshot::FilePrint;
 use crate::uv::bucket::{Bucket, BucketKind, is_object};
 use crate::uv::distribution::parse_dist_info;
 
+use super::buckets::Buckets;
 use super::prune::Trouble;
 
 /// Names of directories of distributions.
 const SITES: [&str; 2] = ["site-packages", "dist-packages"];
 
-/// What has changed since the plan was made, of what shows that somebody has begun to use something. Empty when the plan
-/// can be carried out.
-pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
+/// Something that has changed since the plan was made, of what shows that something came into use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A place where an environment is, or may be. Reading it again tells what it uses now.
+    Place {
+        /// The directory of distributions, or the environment's root.
+        path: PathBuf,
+        /// What it was; none where there was no environment.
+        was: Option<FilePrint>,
+        /// Whether an environment of a project that was gone is there again.
+        returned: bool,
+    },
+    /// A part of the cache, in which new pointers or new environments show: only a scan tells which.
+    Cache(PathBuf),
+}
+
+impl Changed {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Place { path, .. } | Self::Cache(path) => path,
+        }
+    }
+}
+
+/// What has changed since the plan was made, of what shows that something came into use. Empty when the plan can be carried
+/// out as it is.
+pub fn changed(cache: &Path, plan: &Plan) -> Vec<Changed> {
     let mut changed = Vec::new();
     let mut watched = Vec::new();
     for item in &plan.watch {
         let path = item.at.path();
-        let same = match item.expects {
+        let place = |was, returned| Changed::Place { path: path.clone(), was, returned };
+        let found = match item.expects {
             WatchedAs::Site { print: expects } => {
-                FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects)
+                let same = FileStat::of(&path).is_ok_and(|stat| print::of(&stat) == expects);
+                (!same).then(|| place(Some(expects), false))
             }
-            WatchedAs::Absent => !path.join("pyvenv.cfg").exists() && !path.join("conda-meta").exists(),
-            WatchedAs::Bare => !has_site(&path),
+            WatchedAs::Absent => {
+                let there = path.join("pyvenv.cfg").exists() || path.join("conda-meta").exists();
+                there.then(|| place(None, true))
+            }
+            WatchedAs::Bare => has_site(&path).then(|| place(None, false)),
             WatchedAs::Bucket { print: expects } => {
                 watched.push(path.clone());
-                print::bucket(cache, path.as_os_str()) == Some(expects)
+                let same = print::bucket(cache, path.as_os_str()) == Some(expects);
+                (!same).then(|| Changed::Cache(cache.join(&path)))
             }
         };
-        if !same {
-            changed.push(if path.is_absolute() { path } else { cache.join(path) });
-        }
+        changed.extend(found);
     }
-    // A release of uv that nobody had used before brings buckets of its own.
-    let Ok(parts) = std::fs::read_dir(cache) else { return vec![cache.to_owned()] };
+    // A release of uv that is new here brings buckets of its own.
+    let Ok(parts) = std::fs::read_dir(cache) else { return vec![Changed::Cache(cache.to_owned())] };
     for part in parts.flatten() {
         let kind = Bucket::parse(&part.file_name()).map(|bucket| bucket.kind);
         let counts = kind.is_some_and(|kind| kind.holds_pointers() || kind == BucketKind::Interpreter);
         if counts && !watched.iter().any(|path| path.as_os_str() == part.file_name()) {
-            changed.push(part.path());
+            changed.push(Changed::Cache(part.path()));
         }
     }
     // Whether a bucket with an unknown number is understood is looked at again: a saved plan may have been edited.
@@ -52,10 +83,10 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<PathBuf> {
         Ok(odd) => {
             let needed = |name: &str| plan.steps.iter().any(|step| step.at.path().starts_with(name));
             let odd = odd.into_iter().filter(|bucket| bucket.keeps_everything() || needed(&bucket.name));
-            changed
-                .extend(odd.map(|bucket| cache.join(bucket.odd.map_or_else(PathBuf::new, |odd| odd.path))));
+            let place = |odd: Option<crate::snapshot::Odd>| odd.map_or_else(PathBuf::new, |odd| odd.path);
+            changed.extend(odd.map(|bucket| Changed::Cache(cache.join(place(bucket.odd)))));
         }
-        Err(_) => changed.push(cache.to_owned()),
+        Err(_) => changed.push(Changed::Cache(cache.to_owned())),
     }
     changed
 }
@@ -165,7 +196,7 @@ fn fits(cache: &Root, place: &Place, name: &OsStr, step: &Step) -> io::Result<bo
 }
 
 /// Opens the directory of a step's target and proves that what lies there is what the plan expects.
-pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
+pub(super) fn tree(cache: &Buckets, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
     let place = cache.directory(directory, Missing::Fail)?;
     let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
     let Some(found) = found else { return Err(Trouble::Stale("it is gone already".to_owned())) };
@@ -173,14 +204,14 @@ pub(super) fn tree(cache: &Root, directory: &Path, name: &OsStr, step: &Step) ->
     if (found.stat.device, found.stat.inode) != (expects.device, expects.inode) {
         return Err(Trouble::Stale("something else lies there now".to_owned()));
     }
-    let is_fit = fits(cache, &place, name, step);
+    let is_fit = fits(cache.root(), &place, name, step);
     if !is_fit.map_err(|error| Trouble::failed("look at", place.join(name), error))? {
         let refused = format!("a plan cannot {} `{}` as it is", step.action.word(), step.at.text());
         return Err(Trouble::Refused(refused));
     }
     let path = place.join(name);
     let now = if step.action == Action::RemoveBucket || step.action == Action::RemoveLeftover {
-        print::bucket(cache.place().path(), name).or_else(|| print::tree(&path))
+        print::bucket(cache.root().place().path(), name).or_else(|| print::tree(&path))
     } else {
         print::tree(&path)
     };

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::buckets::Buckets;
 use super::report::{Outcome, State};
-use super::{check, purge, trash};
+use super::{check, in_place, purge, trash};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, error::words, processes, temporary};
-use crate::linker::{Error, Missing, Place, Root};
+use crate::human;
+use crate::linker::{Error, Missing, Place};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::{Action, Plan, Step};
 use crate::scan::print;
@@ -64,8 +66,20 @@ impl From<Error> for Trouble {
     }
 }
 
+/// What becomes of a directory that cannot be renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmovable {
+    /// It is deleted where it lies.
+    Delete,
+    /// The whole plan is refused.
+    Refuse,
+}
+
 struct Pruning<'a> {
-    cache: Root,
+    cache: Buckets,
+    /// For each step, whether its target is deleted where it lies because it cannot be renamed.
+    stuck: Vec<bool>,
+    unmovable: Unmovable,
     /// Where removed things go; none where there was no room even for that.
     run: Option<trash::Run>,
     /// Whether there is room for the directories the trash needs; otherwise things are removed at once.
@@ -87,16 +101,32 @@ struct Moved {
 const NO_ROOM: &str =
     "There was no room to make a directory for the trash: what was removed is gone, and cannot be put back.";
 
+/// Carries out the steps of a plan, and deletes in place what cannot be renamed into the trash. `now` names the trash.
+///
+/// # Errors
+/// As for [`prune_as`].
+pub fn prune(
+    plan: &Plan,
+    lock: &CacheExclusive,
+    now: Timestamp,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Result<Committed, Error> {
+    prune_as(plan, lock, now, Unmovable::Delete, cancel, progress)
+}
+
 /// Carries out the steps of a plan. `now` names the trash.
 ///
 /// One step that fails or is stale does not stop the others. `progress` counts files and bytes of what has been removed.
 ///
 /// # Errors
-/// When the plan is for another cache, or nothing can be changed there at all.
-pub fn prune(
+/// When the plan is for another cache, or nothing can be changed there at all, or something that cannot be renamed is not to be
+/// deleted.
+pub fn prune_as(
     plan: &Plan,
     lock: &CacheExclusive,
     now: Timestamp,
+    unmovable: Unmovable,
     cancel: &Cancel,
     progress: &Progress,
 ) -> Result<Committed, Error> {
@@ -107,12 +137,20 @@ pub fn prune(
     }
     // The root may be a symlink; what lies beneath it is not followed.
     let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
-    let cache = Root::open(&real)?;
+    let cache = Buckets::open(&real)?;
     let mut notes = Vec::new();
     let mut held = None;
-    let run = match trash::Run::begin(&cache, now) {
+    let mut stuck = vec![false; plan.steps.len()];
+    let run = match trash::Run::begin(cache.root(), now) {
         Ok(run) => {
-            held = trash::hold(&cache).inspect_err(|_| purge::tidy(&cache, &run))?;
+            let tidy = |_: &Error| purge::tidy(cache.root(), &run);
+            held = trash::hold(cache.root()).inspect_err(tidy)?;
+            stuck = in_place::stuck(&cache, &run, &plan.steps).inspect_err(tidy)?;
+            if let Some(first) = stuck.iter().position(|it| *it).filter(|_| unmovable == Unmovable::Refuse) {
+                purge::tidy(cache.root(), &run);
+                let error = io::Error::new(io::ErrorKind::CrossesDevices, in_place::STUCK);
+                return Err(Error::new("move to the trash", real.join(plan.steps[first].at.path()), error));
+            }
             Some(run)
         }
         Err(error) if has_no_room(&error.source) => {
@@ -123,13 +161,22 @@ pub fn prune(
     };
     let targets: Vec<PathBuf> = plan.steps.iter().map(|step| real.join(step.at.path())).collect();
     let running = processes::within_or_on_path(&targets);
-    let mut pruning = Pruning { cache, room: run.is_some(), run, running, notes, cancel, progress };
+    let in_place = stuck.iter().filter(|it| **it).count() as u64;
+    if in_place > 0 {
+        let things = human::counted(in_place, "thing is", "things are");
+        notes.push(format!(
+            "{things} deleted in place and cannot be put back: this overlay cannot rename directories of its lower layer."
+        ));
+    }
+    let mut pruning =
+        Pruning { cache, stuck, unmovable, room: run.is_some(), run, running, notes, cancel, progress };
     let steps = plan.steps.iter().enumerate();
     let outcomes: Vec<Outcome> = steps.map(|(number, step)| pruning.outcome(number, step, lock)).collect();
     let Pruning { cache, run, mut notes, .. } = pruning;
     let trash = run.filter(|run| {
-        purge::tidy(&cache, run);
-        run.is_there(&cache)
+        in_place::close(cache.root(), &run.doomed());
+        purge::tidy(cache.root(), run);
+        run.is_there(cache.root())
     });
     drop(held);
     let stuck =
@@ -192,6 +239,9 @@ impl Pruning<'_> {
             Ok(looked) => looked,
             Err(trouble) => return (Err(trouble), false),
         };
+        if self.stuck.get(number).copied().unwrap_or_default() {
+            return (self.delete(step, &looked), false);
+        }
         let mut moved = Vec::new();
         match self.commit(step, &looked, &mut moved) {
             Ok(()) => (Ok(()), false),
@@ -203,6 +253,12 @@ impl Pruning<'_> {
                         self.room = false;
                         self.notes.push(NO_ROOM.to_owned());
                         (self.commit(step, &looked, &mut Vec::new()), false)
+                    }
+                    Trouble::Failed(error) if !stuck && in_place::is_stuck(self.cache.root(), &error) => {
+                        match self.unmovable {
+                            Unmovable::Delete => (self.delete(step, &looked), false),
+                            Unmovable::Refuse => (Err(Trouble::Refused(in_place::STUCK.to_owned())), false),
+                        }
                     }
                     trouble => (Err(trouble), stuck),
                 }
@@ -241,6 +297,21 @@ impl Pruning<'_> {
             }
         }
         Ok(Looked { place, directory, name: name.into_os_string(), pointers })
+    }
+
+    /// Removes the pointers, then what they lead to where it lies. From the first pointer on it cannot be put back.
+    fn delete(&self, step: &Step, looked: &Looked) -> Result<(), Trouble> {
+        for (directory, name) in &looked.pointers {
+            let place = self.cache.directory(directory, Missing::Fail)?;
+            let removed = place.remove_file(name.as_os_str());
+            removed.map_err(|error| Trouble::failed("remove", place.join(name.as_os_str()), error))?;
+        }
+        let Some(run) = &self.run else {
+            return away(&looked.place, &looked.name, (step.expects.device, step.expects.inode));
+        };
+        let path = looked.directory.join(&looked.name);
+        in_place::remove(self.cache.root(), &run.doomed(), &looked.place, &path, step.expects.identity())?;
+        Ok(())
     }
 
     /// Removes the pointers, then what they lead to. What was moved is told, so that it can be moved back.
@@ -331,7 +402,7 @@ impl Pruning<'_> {
     fn park(&self, run: &trash::Run, place: &Place, directory: &Path, name: &OsStr) -> Result<Moved, Error> {
         let again = |error| Error::new("open the directory", place.path(), error);
         let from = place.again().map_err(again)?;
-        let here = run.take(&self.cache, place, directory, name)?;
+        let here = run.take(self.cache.root(), place, directory, name)?;
         Ok(Moved { from, here, name: name.to_owned() })
     }
 }

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::in_place;
 use super::trash::{DIRECTORY, Run};
 use crate::control::{Cancel, Progress};
 use crate::disk::FileKind;
@@ -68,7 +69,10 @@ fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &
         Ok(top) => top,
         Err(error) => return vec![error],
     };
-    for bucket in top.names().unwrap_or_default() {
+    let mut unfinished = if run.is_purging() { in_place::finish(root, run) } else { Vec::new() };
+    let names = top.names().unwrap_or_default();
+    // The marks go with the run, when all that they name is gone.
+    for bucket in names.into_iter().filter(|name| name != in_place::MARKS) {
         let Ok(place) = top.directory(&bucket) else { continue };
         let names = place.names().unwrap_or_default();
         tasks.extend(names.into_iter().map(|name| (run.path().join(&bucket), name)));
@@ -81,6 +85,7 @@ fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &
             errors.extend(removed.err());
         });
     let mut errors: Vec<Error> = states.into_iter().flatten().collect();
+    errors.append(&mut unfinished);
     if errors.is_empty() && !cancel.is_cancelled() {
         errors.extend(remove(trash, run.name(), cancel, progress).err());
     }
@@ -173,7 +178,11 @@ impl Removal<'_> {
     fn directory(&mut self, place: &Place, name: &OsStr, depth: usize) -> Result<(), Error> {
         let failed = |operation, error| Error::new(operation, place.join(name), error);
         if depth >= DEEPEST {
-            return self.move_up(place, name);
+            match self.move_up(place, name) {
+                // What an overlay cannot rename is removed from here.
+                Err(error) if error.source.kind() == io::ErrorKind::CrossesDevices => {}
+                moved => return moved,
+            }
         }
         let directory = place.directory(name).map_err(|error| failed("open the directory", error))?;
         let stat = directory.own_stat().map_err(|error| failed("look at", error))?;

@@ -206,6 +206,7 @@ fn same_bits(path: &Path, source: &Path) -> bool {
 /// Adds what the linker says.
 fn fill(outcome: &mut RelinkOutcome, report: TreeReport) {
     outcome.made.add(report.made);
+    outcome.moved.add(report.moved);
     outcome.already += report.already;
     let paths = |paths: Vec<PathBuf>| paths.into_iter().map(|path| At::new(&path));
     outcome.modified.extend(paths(report.modified));
@@ -271,7 +272,7 @@ fn expand_all(
             mode: ready.step.mode,
         };
         if let Expanded::Done(report) = expand(opened, &request, cancel, progress)? {
-            fill(outcome, report);
+            fill(outcome, *report);
         }
     }
     Ok(())

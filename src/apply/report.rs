@@ -1,10 +1,11 @@
 //! What became of a plan.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::disk::error::words;
 use crate::linker::mode::Refused;
 use crate::plan::{Action, At};
+use crate::snapshot::Certainty;
 
 /// What became of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -72,11 +73,19 @@ impl RefusedMode {
 pub struct Freed {
     /// What the steps that were done should give back, by the plan.
     pub predicted: u64,
+    /// How sure the plan is of that.
+    #[serde(serialize_with = "word")]
+    pub certainty: Certainty,
     /// By how much the free space of the volume grew. None while what was removed is in the trash, or where it could not
     /// be measured.
     pub measured: Option<u64>,
     /// Why the two differ, where they do by more than a hundredth. Not escaped.
     pub why: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn word<S: Serializer>(certainty: &Certainty, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(certainty.word())
 }
 
 impl Report {

@@ -9,11 +9,12 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::buckets::Buckets;
 use super::purge;
 use super::report::State;
 use super::trash::Run;
 use crate::disk::{FileKind, FileStat, error::words};
-use crate::linker::{Error, Missing, Place, Root};
+use crate::linker::{Error, Missing, Place};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::pointer::{self, Payload};
@@ -81,8 +82,8 @@ impl Item {
 pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error> {
     let path = lock.cache();
     let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
-    let cache = Root::open(&real)?;
-    let _held = super::trash::hold(&cache)?;
+    let cache = Buckets::open(&real)?;
+    let _held = super::trash::hold(cache.root())?;
     if run.is_purging() {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "it is being emptied");
         return Err(Error::new("put back from", path.join(run.path()), error));
@@ -119,12 +120,12 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     restoring.run(entries, &pointers, &others);
     let Restoring { cache, restored, .. } = restoring;
     drop(top);
-    purge::tidy(&cache, run);
+    purge::tidy(cache.root(), run);
     Ok(restored)
 }
 
 struct Restoring<'a> {
-    cache: Root,
+    cache: Buckets,
     run: &'a Run,
     restored: Vec<Restored>,
 }
@@ -181,7 +182,7 @@ impl Restoring<'_> {
     }
 
     fn has_entry(&self, id: &OsStr) -> bool {
-        let buckets = self.cache.place().names().unwrap_or_default();
+        let buckets = self.cache.root().place().names().unwrap_or_default();
         let archives = buckets
             .iter()
             .filter(|name| Bucket::parse(name).is_some_and(|it| it.kind == BucketKind::Archive));
@@ -193,8 +194,8 @@ impl Restoring<'_> {
 
     fn item(&mut self, item: &Item) {
         let place = self.cache.directory(&item.directory, Missing::Create);
-        let moved =
-            place.and_then(|place| self.run.give_back(&self.cache, &place, &item.directory, &item.name));
+        let moved = place
+            .and_then(|place| self.run.give_back(self.cache.root(), &place, &item.directory, &item.name));
         let path = item.directory.join(&item.name);
         match moved {
             Ok(()) => self.restored.push(Restored { path, state: State::Done, why: None }),

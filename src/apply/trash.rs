@@ -4,6 +4,7 @@
 //! things back is therefore in the paths themselves, and nothing needs to be written for it. `uv cache prune` and `uv cache
 //! clean` remove the directory, as they do whatever uv does not know (uv 0.13.8): it is a second broom, not a backup.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -14,8 +15,12 @@ use rustc_hash::FxHashMap;
 
 use crate::control::Cancel;
 use crate::disk::FileStat;
+use crate::disk::open_files::{self, Holder, Inode};
+use crate::disk::overlay::{self, Frees, Overlay};
+use crate::disk::volume::{self, Accounting};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::linker::{Error, Missing, Place, Root};
+use crate::snapshot::Certainty;
 use crate::uv::bucket::{Bucket, BucketKind};
 
 /// The directory in the cache's root.
@@ -75,6 +80,13 @@ impl Run {
         Err(Error::new("create a directory in", trash.path(), last))
     }
 
+    /// The run under a name from which nothing is ever put back.
+    pub(super) fn doomed(&self) -> Self {
+        let mut name = self.name.clone();
+        name.push(PURGING);
+        Self { name }
+    }
+
     /// Whether it is there, or may be.
     pub(super) fn is_there(&self, cache: &Root) -> bool {
         let trash = cache.directory(Path::new(DIRECTORY), Missing::Fail).map_err(|error| error.source);
@@ -116,11 +128,13 @@ impl Run {
         if self.is_purging() {
             return Ok(self.clone());
         }
-        let mut name = self.name.clone();
-        name.push(PURGING);
-        let moved = trash.move_new(&self.name, trash, &name);
-        moved.map_err(|error| Error::new("rename", trash.join(&self.name), error))?;
-        Ok(Self { name })
+        let claimed = self.doomed();
+        match trash.move_new(&self.name, trash, &claimed.name) {
+            Ok(()) => Ok(claimed),
+            // The trash lies in the lower layer of an overlay. The cache's lock keeps others from putting back from it.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(self.clone()),
+            Err(error) => Err(Error::new("rename", trash.join(&self.name), error)),
+        }
     }
 }
 
@@ -151,14 +165,19 @@ pub struct Held {
     pub files: u64,
     /// Allocated bytes, each inode once.
     pub disk: u64,
-    /// Those of them that purging gives back: an inode counts when all its links are in the run. Shared extents are not
-    /// looked at.
+    /// Those of them that purging gives back: an inode counts when all its links are in the run, and no process has it open.
+    /// Shared extents are not looked at.
     pub reclaimable: u64,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// Bytes that come back only when processes close what they have open.
+    pub open: u64,
 }
 
-#[derive(Default)]
 struct Counting {
     held: Held,
+    open: BTreeMap<Inode, Holder>,
+    overlay: Option<Overlay>,
     /// By device and inode: its links, and how many of them were found.
     linked: FxHashMap<(u64, u64), (u64, u64)>,
 }
@@ -170,28 +189,58 @@ impl Visitor for Counting {
         Descend::Yes
     }
 
-    fn entered(&mut self, _entered: &Directory<'_>, stat: &FileStat) -> Descend {
+    fn entered(&mut self, entered: &Directory<'_>, stat: &FileStat) -> Descend {
         self.held.disk += stat.disk;
-        self.held.reclaimable += stat.disk;
+        self.free(&entered.path(), stat);
         Descend::Yes
     }
 
-    fn file(&mut self, _parent: &Directory<'_>, _name: &OsStr, stat: &FileStat) {
+    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         let (links, found) = self.linked.entry((stat.device, stat.inode)).or_insert((stat.links, 0));
         *found += 1;
         let (first, whole) = (*found == 1, *found == *links);
         self.held.files += u64::from(first);
         self.held.disk += if first { stat.disk } else { 0 };
-        self.held.reclaimable += if whole { stat.disk } else { 0 };
+        if whole && self.open.contains_key(&(stat.device, stat.inode)) {
+            self.held.open += stat.disk;
+        } else if whole {
+            self.free(&parent.path().join(name), stat);
+        }
     }
 
     fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {}
 }
 
+impl Counting {
+    /// Adds something that purging removes the last name of.
+    fn free(&mut self, path: &Path, stat: &FileStat) {
+        self.held.reclaimable += match self.overlay.as_ref().map(|overlay| overlay.frees(path, stat)) {
+            None => stat.disk,
+            Some(Frees::Exactly(bytes)) => bytes,
+            Some(Frees::AtMost(bytes)) => {
+                self.held.certainty = Certainty::AtMost;
+                bytes
+            }
+        };
+    }
+}
+
 /// Looks at what a run keeps; what cannot be read is not counted.
 pub fn held(cache: &Path, run: &Run) -> Held {
-    let mut counting = Counting::default();
-    walk::walk(&cache.join(run.path()), &Cancel::default(), &mut counting);
+    let Ok(real) = crate::disk::canonical(cache) else { return Held::default() };
+    let overlay = overlay::at(&real);
+    let unsaid = volume::filesystem(&real).accounting == Accounting::Unknown;
+    let certainty = match overlay {
+        None if unsaid && !cfg!(target_vendor = "apple") => Certainty::AtMost,
+        _ => Certainty::Exact,
+    };
+    let mut counting = Counting {
+        held: Held { certainty, ..Held::default() },
+        open: open_files::read(&real),
+        overlay,
+        linked: FxHashMap::default(),
+    };
+    walk::walk(&real.join(run.path()), &Cancel::default(), &mut counting);
     counting.held
 }
 

@@ -1,11 +1,11 @@
 //! Carrying out what was decided: the lock, a last look, the change itself, and what is told and kept of it.
 //!
-//! A plan is made without any lock. Under the lock it is asked whether anything shows a new use since; if so the lock is
-//! given back, everything is scanned and planned again, and what is no longer in the plan is left alone.
+//! A plan is made without any lock. Under the lock it is looked at again ([`crate::worker::again`]), and what no longer holds
+//! is left alone.
 
-mod agreed;
 mod freed;
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use super::print::View;
 use super::progress;
 use super::request::{self, Prepared};
 use super::surroundings::{self, Surroundings};
-use crate::apply::{self, Outcome, Report, State, check, journal, measure, purge, trash};
+use crate::apply::{self, Report, State, Unmovable, journal, measure, purge, trash};
 use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
@@ -26,11 +26,9 @@ use crate::lock::{CacheExclusive, Refused, holder};
 use crate::plan::{At, Plan, plan};
 use crate::snapshot::Snapshot;
 use crate::worker;
+use crate::worker::again::{Look, Ready, ready};
+use crate::worker::agreed::{ordered, still};
 use crate::worker::host::{Host, Means, Told};
-use agreed::{ordered, still};
-
-/// How often a plan is made again before cachetui gives up on a cache that keeps changing.
-const ROUNDS: usize = 3;
 
 /// What every change needs to know.
 #[derive(Clone, Copy)]
@@ -83,12 +81,6 @@ pub(super) struct Emptied {
     pub(super) notes: Vec<String>,
     /// Whether somebody stopped it.
     pub(super) stopped: bool,
-}
-
-/// A plan that may be carried out now, unless nothing is left of it, and what is no longer in it.
-struct Ready {
-    go: Option<(Plan, CacheExclusive, Vec<String>)>,
-    left: Vec<Outcome>,
 }
 
 impl Done {
@@ -230,9 +222,10 @@ impl Ground<'_> {
         if !keep {
             self.settled()?;
         }
-        let Ready { go, left } = self.ready(plan, origin)?;
+        let notes = RefCell::default();
+        let Ready { go, left } = self.ready(plan, origin, &notes)?;
         let mut done = match go {
-            Some((current, guard, notes)) => self.commit(plan, current, guard, notes, keep)?,
+            Some((current, guard)) => self.commit(plan, current, guard, notes.into_inner(), keep)?,
             None => Done::default(),
         };
         let outcomes = std::mem::take(&mut done.report.outcomes);
@@ -243,41 +236,34 @@ impl Ground<'_> {
         Ok(done)
     }
 
-    /// The plan as it still holds, with the lock under which it does, and what of it no longer does.
-    fn ready(&self, reviewed: &Plan, origin: Origin<'_>) -> Result<Ready, Failure> {
-        let (prepared, (mut current, mut left)) = match origin {
+    /// The plan as it still holds, with the lock under which it does, and what of it no longer does. The notes are those of
+    /// the lock.
+    fn ready(
+        &self,
+        reviewed: &Plan,
+        origin: Origin<'_>,
+        notes: &RefCell<Vec<String>>,
+    ) -> Result<Ready, Failure> {
+        let (prepared, (current, left)) = match origin {
             Origin::Scanned(prepared) => (prepared, (reviewed.clone(), Vec::new())),
             Origin::Saved { prepared, snapshot } => {
                 (prepared, still(reviewed, plan(snapshot, &reviewed.request), snapshot))
             }
         };
-        if current.is_empty() {
-            return Ok(Ready { go: None, left });
-        }
-        if let Some(failure) = refused(&current) {
-            return Err(failure);
-        }
-        for _ in 0..ROUNDS {
-            let (guard, notes) = self.lock()?;
-            let changed = check::changed(self.cache, &current);
-            if changed.is_empty() {
-                return Ok(Ready { go: Some((current, guard, notes)), left });
-            }
-            drop(guard);
-            let job = prepared.start(surroundings::now());
-            let snapshot = progress::wait(&job, self.surroundings, self.view.quiet)?;
-            let fresh = plan(&snapshot, &reviewed.request);
-            (current, left) = still(reviewed, fresh, &snapshot);
-            if current.is_empty() {
-                return Ok(Ready { go: None, left });
-            }
-            if let Some(failure) = refused(&current) {
-                return Err(failure);
-            }
-        }
-        let text = format!("The cache changed each time the plan had been made, {ROUNDS} times.");
-        Err(Failure::message(FAILED, format!("{text} Nothing was removed."))
-            .hint("Try again when uv has less to do: the plan was stale before the lock was there."))
+        let look = Look {
+            lock: &|| {
+                let (guard, said) = self.lock()?;
+                notes.replace(said);
+                Ok(guard)
+            },
+            scan: &|| {
+                let job = prepared.start(surroundings::now());
+                progress::wait(&job, self.surroundings, self.view.quiet)
+            },
+            refused: &refused,
+            cancel: &Cancel::default(),
+        };
+        ready(reviewed, current, left, &look)
     }
 
     /// Removes under the lock, gives it back, and unlinks.
@@ -291,8 +277,10 @@ impl Ground<'_> {
     ) -> Result<Done, Failure> {
         let now = surroundings::now();
         let before = volume::free(self.cache);
-        let task =
-            worker::start(move |cancel, progress| apply::prune(&current, &guard, now, cancel, progress));
+        let unmovable = if keep { Unmovable::Refuse } else { Unmovable::Delete };
+        let task = worker::start(move |cancel, progress| {
+            apply::prune_as(&current, &guard, now, unmovable, cancel, progress)
+        });
         let describe =
             |counts: Counts| format!("Removing: {}", human::counted(counts.entries, "entry", "entries"));
         let (committed, interrupted) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;

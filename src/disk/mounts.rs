@@ -21,6 +21,17 @@ pub struct Mount {
     pub source: PathBuf,
     /// Whether nothing can be written through it.
     pub read_only: bool,
+    /// The options of its filesystem, separated by commas, as the kernel writes them.
+    pub options: Vec<u8>,
+}
+
+impl Mount {
+    /// The value of an option of its filesystem. A value with a comma in it, which the kernel escapes, is none.
+    pub fn option(&self, name: &str) -> Option<PathBuf> {
+        let mut values = self.options.split(|byte| *byte == b',');
+        let value = values.find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+        (!value.ends_with(b"\\")).then(|| path(value))
+    }
 }
 
 /// All mounts, in the order the kernel lists them; none where it does not say, as on systems other than Linux.
@@ -84,6 +95,7 @@ fn line(line: &[u8]) -> Option<Mount> {
         filesystem: String::from_utf8_lossy(kind).into_owned(),
         source: path(source),
         read_only,
+        options: rest.first().copied().unwrap_or_default().to_vec(),
     })
 }
 
@@ -145,6 +157,16 @@ mod tests {
     fn the_points_of_a_table_are_absolute_and_never_the_root() {
         let table = b"# /dev/sda1 /old ext4\nUUID=1 / ext4 defaults 0 1\n\n/dev/sdb1\t/data\\0401  xfs noauto 0 0\nnone swap swap\n";
         assert_eq!(points(table), [Path::new("/data 1")]);
+    }
+
+    #[test]
+    fn an_option_has_the_value_that_the_table_says() {
+        let line =
+            b"45 27 0:40 / /m rw - overlay o rw,lowerdir=/l,upperdir=/with\\040space,redirect_dir=on\n";
+        let mounts = parse(line);
+        assert_eq!(mounts[0].option("upperdir"), Some(PathBuf::from("/with space")));
+        assert_eq!(mounts[0].option("redirect_dir"), Some(PathBuf::from("on")));
+        assert_eq!((mounts[0].option("workdir"), mounts[0].option("rw")), (None, None));
     }
 
     #[test]

@@ -247,6 +247,20 @@ impl Place {
         self.enter(name)
     }
 
+    /// Whether a directory in it cannot be moved to another one, as those of an overlay's lower layer. Nothing is moved:
+    /// `full`, a name in `to`, has to be a directory with something in it, which no directory replaces (rename(2)).
+    #[cfg(target_os = "linux")]
+    pub fn is_stuck(&self, name: &OsStr, to: &Self, full: &OsStr) -> bool {
+        let moved = self.directory.move_over(name, &to.directory, full);
+        moved.is_err_and(|error| error.kind() == io::ErrorKind::CrossesDevices)
+    }
+
+    /// Whether a directory in it cannot be moved to another one; only Linux has such.
+    #[cfg(not(target_os = "linux"))]
+    pub fn is_stuck(&self, _name: &OsStr, _to: &Self, _full: &OsStr) -> bool {
+        false
+    }
+
     /// Moves what lies under a name to a name in another directory of the same filesystem, where nothing must be.
     pub fn move_new(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         self.directory.move_new(name, &to.directory, new)

@@ -17,6 +17,7 @@
 //! a name and a few numbers per file. Between the second look at a destination and the rename lies one system call.
 
 mod already;
+mod bytes;
 mod commit;
 pub(super) mod content;
 mod items;
@@ -32,6 +33,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{FileStat, walk};
 use crate::snapshot::{FilePrint, Identity, Mode, ModeCounts};
 
+pub use bytes::Moved;
 pub use items::{is_private, items_of};
 use stage::Staged;
 pub(super) use sweep::sweep;
@@ -125,6 +127,8 @@ pub struct TreeReport {
     pub bytes_shared: u64,
     /// Temporary names of an earlier run that were removed.
     pub swept: u64,
+    /// The allocated bytes that came free, and that were taken.
+    pub moved: Moved,
 }
 
 impl TreeReport {

@@ -28,12 +28,18 @@ pub struct Advice {
 pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     let (mut missing, mut keepers) = (BTreeSet::new(), BTreeSet::new());
     let (mut stored, mut alone) = (Reinstall::default(), Reinstall::default());
-    let mut lacking = Reinstall::default();
+    let (mut lacking, mut added) = (Reinstall::default(), Reinstall::default());
     for finding in verified.damage() {
         let environments: BTreeSet<_> = finding.places.iter().filter_map(|it| it.environment).collect();
         let in_cache = finding.places.iter().any(|it| it.environment.is_none());
         match finding.fault {
-            Fault::Extra => {}
+            // Environments have no row for it, and nothing of theirs is damaged. A wheel that cannot be had again stays.
+            Fault::Extra => {
+                let again = |entry: EntryIndex| snapshot.entry(entry).source.gone.is_none();
+                if finding.entry.is_some_and(again) {
+                    added.add(finding, &BTreeSet::new());
+                }
+            }
             Fault::Missing if !in_cache => missing.extend(environments),
             _ if in_cache && finding.good.is_some() && !environments.is_empty() => {
                 keepers.extend(environments);
@@ -43,6 +49,8 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
             _ => alone.add(finding, &environments),
         }
     }
+    // What goes for another reason takes it along.
+    added.leave_to(&[&lacking, &stored]);
     let root = |index: &EnvironmentIndex| snapshot.environment(*index).path.display().to_string();
     let mut all = Vec::new();
     if !missing.is_empty() {
@@ -65,6 +73,10 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     for (what, text) in [
         (&lacking, "What is damaged in the cache alone goes, and uv makes it anew when it needs it, by:"),
         (&stored, "Nobody has a good copy. uv makes the entry anew, and from it the environments, by:"),
+        (
+            &added,
+            "A file that RECORD does not list goes with its entry, which uv makes again when it needs it:",
+        ),
     ] {
         let commands = what.anew(snapshot);
         if !commands.is_empty() {
@@ -127,6 +139,16 @@ impl Reinstall {
         self.entries.entry(finding.name.clone()).or_default().extend(finding.entry);
         let place = |index: &EnvironmentIndex| (*index, finding.name.clone(), finding.version.clone());
         self.places.extend(environments.iter().map(place));
+    }
+
+    /// Leaves out the entries that others have.
+    fn leave_to(&mut self, others: &[&Self]) {
+        let taken: BTreeSet<EntryIndex> =
+            others.iter().flat_map(|it| it.entries.values()).flatten().copied().collect();
+        for entries in self.entries.values_mut() {
+            entries.retain(|entry| !taken.contains(entry));
+        }
+        self.entries.retain(|_, entries| !entries.is_empty());
     }
 
     /// The commands that take entries away and have uv make them anew, the environments after them.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::doubled;
 use super::{At, Caution, Kept, Plan, RelinkStep, Request, Scope, Step, Totals, Watched};
 
 /// A plan as it is written down.
@@ -47,8 +48,11 @@ impl From<Plan> for Form {
     }
 }
 
-impl From<Form> for Plan {
-    fn from(form: Form) -> Self {
+impl TryFrom<Form> for Plan {
+    type Error = String;
+
+    /// Understands a plan that was read. One that names something twice is refused.
+    fn try_from(form: Form) -> Result<Self, String> {
         let (mut steps, mut relinks) = (Vec::new(), Vec::new());
         for step in form.steps {
             match step {
@@ -56,7 +60,10 @@ impl From<Form> for Plan {
                 Any::Relink(step) => relinks.push(*step),
             }
         }
-        Self {
+        if let Some(text) = doubled::doubled(&form.cache, &steps, &relinks) {
+            return Err(text);
+        }
+        Ok(Self {
             schema_version: form.schema_version,
             request: form.request,
             cache: form.cache,
@@ -68,6 +75,6 @@ impl From<Form> for Plan {
             cautions: form.cautions,
             warnings: form.warnings,
             totals: form.totals,
-        }
+        })
     }
 }

@@ -127,6 +127,8 @@ pub enum KeptBecause {
     Unread,
     /// It lies on another filesystem than the cache.
     OtherFilesystem,
+    /// Its bucket is a symlink to another filesystem, or into another cache.
+    MovedBucket,
     /// It is an environment of the cache's own.
     InCache,
 }
@@ -169,6 +171,7 @@ impl KeptBecause {
             Self::Broken => (14, "broken"),
             Self::Unread => (15, "unread"),
             Self::OtherFilesystem => (16, "elsewhere"),
+            Self::MovedBucket => (16, "in a bucket that was moved"),
             Self::InCache => (17, "in the cache"),
         }
     }
@@ -249,6 +252,9 @@ impl KeptBecause {
             Self::OtherFilesystem => {
                 "the cache lies on another filesystem, to which only symlinks can lead".to_owned()
             }
+            Self::MovedBucket => "its bucket is a symlink to another filesystem, to another name or into another cache; `uv cache \
+                 prune` works there"
+                .to_owned(),
             Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
         }
     }

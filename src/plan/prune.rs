@@ -158,13 +158,17 @@ fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
             // Objects of a store that nothing links to are in no group; the rest of the store stays and is nobody's loss.
             let of_store = candidate.step.action == Action::RemoveObjects;
             bytes.reclaimable = answer.bytes + if of_store { bytes.reclaimable } else { 0 };
-            bytes.certainty = bytes.certainty.max(answer.certainty);
+            bytes.certainty = bytes.certainty.and(answer.certainty);
             bytes.held = if of_store { 0 } else { answer.held + answer.opaque };
         } else {
             bytes.reclaimable = bytes.disk;
+            bytes.certainty = bytes.certainty.and(snapshot.cache.certainty);
         }
         for pointer in &candidate.step.pointers {
             bytes.files += 1;
+            if pointer.expects.disk > 0 {
+                bytes.certainty = bytes.certainty.and(snapshot.cache.certainty);
+            }
             bytes.disk += pointer.expects.disk;
             bytes.reclaimable += if pointer.expects.links == 1 { pointer.expects.disk } else { 0 };
         }
@@ -223,7 +227,7 @@ impl<'a> Chooser<'a> {
         }
         let moved = |bucket: &&crate::snapshot::Bucket| bucket.moved && *bucket.name == *entry.key.bucket;
         if self.snapshot.cache.buckets.iter().any(|bucket| moved(&bucket)) {
-            return Some(KeptBecause::OtherFilesystem);
+            return Some(KeptBecause::MovedBucket);
         }
         if let Some(because) = unread::against(self.snapshot, entry) {
             return Some(because);

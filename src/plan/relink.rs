@@ -4,14 +4,17 @@
 //! equal is proven when the step is carried out; here it is decided which distributions are worth it, and what that gives
 //! back or takes.
 
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::step::Bytes;
 use super::{Action, At, Kept, KeptBecause, Plan, Relink};
 use crate::human;
 use crate::snapshot::{
-    Certainty, Distribution, DistributionState, Environment, EnvironmentIndex, Evidence, FilePrint, Mode,
-    Snapshot, TreePrint, What,
+    Certainty, Distribution, DistributionState, Environment, EnvironmentIndex, Evidence, FilePrint,
+    JointCopy, Mode, Snapshot, TreePrint, What,
 };
 
 /// What a symlink takes that is too long for its inode: one block of ext2 to ext4, whose inodes hold 59 bytes (kernel
@@ -86,6 +89,7 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
     environments.sort_unstable();
     environments.dedup();
     let mut edited: Vec<(String, u64)> = Vec::new();
+    let mut joint = Joint::default();
     for at in environments {
         let Some(index) = snapshot.find_environment(&at.path()) else {
             plan.kept.push(kept(at, None, KeptBecause::Unknown));
@@ -106,15 +110,56 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
                 edited.push((distribution.name.clone(), distribution.files.modified));
             }
             match step(snapshot, index, position, request.mode) {
-                Ok(step) => plan.relinks.push(step),
+                Ok(step) => {
+                    joint.add(plan.relinks.len(), index, &distribution.joint);
+                    plan.relinks.push(step);
+                }
                 Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
             }
         }
+    }
+    if becomes(snapshot, request.mode) != Mode::Copy {
+        joint.give_back(&mut plan.relinks);
     }
     if !plan.relinks.is_empty() {
         plan.warnings.extend(warning(request.mode, becomes(snapshot, request.mode)));
     }
     plan.warnings.extend(left(edited));
+}
+
+/// Copies that have names in several environments or places, or that several distributions list. Their bytes come free with the
+/// last name, and once.
+#[derive(Default)]
+struct Joint<'a> {
+    paths: HashSet<(EnvironmentIndex, &'a Path)>,
+    /// By device and inode: its links and bytes, how many of its names go, and the last step that takes one.
+    inodes: BTreeMap<(u64, u64), Names>,
+}
+
+struct Names {
+    links: u64,
+    disk: u64,
+    gone: u64,
+    last: usize,
+}
+
+impl<'a> Joint<'a> {
+    /// Adds the copies of a step.
+    fn add(&mut self, step: usize, environment: EnvironmentIndex, copies: &'a [JointCopy]) {
+        for copy in copies.iter().filter(|copy| self.paths.insert((environment, &copy.path))) {
+            let names = Names { links: copy.links, disk: copy.disk, gone: 0, last: step };
+            let names = self.inodes.entry((copy.device, copy.inode)).or_insert(names);
+            names.gone += 1;
+            names.last = step;
+        }
+    }
+
+    /// Gives the bytes to the steps that take the last names.
+    fn give_back(self, steps: &mut [RelinkStep]) {
+        for names in self.inodes.into_values().filter(|names| names.gone >= names.links) {
+            steps[names.last].bytes.reclaimable += names.disk;
+        }
+    }
 }
 
 /// That what differs from `RECORD` stays, and which distributions it is of.
@@ -206,6 +251,7 @@ fn step(
     let volume = Volume {
         copies_share: snapshot.cache.reflinks && same_device,
         name: snapshot.cache.filesystem.as_deref().filter(|_| same_device),
+        certainty: snapshot.cache.certainty,
     };
     Ok(RelinkStep {
         action: Action::Relink,
@@ -213,7 +259,7 @@ fn step(
         name: distribution.name.clone(),
         version: distribution.version.clone(),
         dist_info: At::new(&distribution.dist_info),
-        entry: At::new(&std::path::Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)),
+        entry: At::new(&Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)),
         mode,
         reason: reason(distribution, becomes),
         bytes: bytes(distribution, becomes, changing, volume),
@@ -270,6 +316,8 @@ struct Volume<'a> {
     copies_share: bool,
     /// Its name, where it is the cache's.
     name: Option<&'a str>,
+    /// How sure it is that its allocated bytes come free.
+    certainty: Certainty,
 }
 
 fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volume<'_>) -> Bytes {
@@ -284,14 +332,19 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         Mode::Copy if volume.copies_share => (bytes.symlinks, 0, true),
         Mode::Copy => (bytes.symlinks, bytes.linked, false),
     };
-    Bytes {
-        disk: 0,
-        reclaimable,
-        needed,
-        certainty: if unclear { Certainty::AtLeast } else { Certainty::Exact },
-        held: 0,
-        files: changing,
-    }
+    // A hardlink to a file in the lower layer of an overlay copies it into the upper one first.
+    let lifted = volume.name == Some("overlayfs") && becomes == Mode::Hardlink;
+    let needed = if lifted { needed + bytes.copied + joint(distribution) + bytes.linked } else { needed };
+    let sure = match (unclear, volume.certainty) {
+        (true, Certainty::Exact) => Certainty::AtLeast,
+        (_, certainty) => certainty,
+    };
+    Bytes { disk: 0, reclaimable, needed, certainty: sure, held: 0, open: 0, files: changing }
+}
+
+/// Bytes of copies with other names.
+fn joint(distribution: &Distribution) -> u64 {
+    distribution.joint.iter().map(|copy| copy.disk).sum()
 }
 
 /// Link modes by their words.

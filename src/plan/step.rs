@@ -107,8 +107,16 @@ pub struct Bytes {
     pub certainty: Certainty,
     /// Bytes that stay because somebody who is not in the plan holds them too.
     pub held: u64,
+    /// Bytes that come back only when processes close what they have open.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub open: u64,
     /// Inodes that go.
     pub files: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What it costs to be wrong.
@@ -191,8 +199,9 @@ impl Totals {
             totals.bytes.reclaimable += bytes.reclaimable;
             totals.bytes.needed += bytes.needed;
             totals.bytes.held += bytes.held;
+            totals.bytes.open += bytes.open;
             totals.bytes.files += bytes.files;
-            totals.bytes.certainty = totals.bytes.certainty.max(bytes.certainty);
+            totals.bytes.certainty = totals.bytes.certainty.and(bytes.certainty);
         }
         totals
     }
@@ -230,7 +239,7 @@ mod certainty {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Certainty, D::Error> {
         let word = String::deserialize(deserializer)?;
-        let found = [Certainty::Exact, Certainty::AtLeast].into_iter().find(|it| it.word() == word);
+        let found = Certainty::ALL.into_iter().find(|it| it.word() == word);
         found.ok_or_else(|| D::Error::custom(format!("`{word}` is no degree of certainty")))
     }
 }

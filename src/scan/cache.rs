@@ -46,7 +46,7 @@ pub(super) struct Part {
     pub(super) name: OsString,
     pub(super) bucket: Option<Bucket>,
     pub(super) kind: FileKind,
-    /// Whether it is a symlink to where the bucket was moved.
+    /// Whether it is a symlink to where the bucket was moved, and nothing can be removed there.
     pub(super) moved: bool,
 }
 
@@ -104,7 +104,7 @@ impl Layout {
             let kind = if moved && bucket.is_some() { FileKind::Directory } else { stat.kind };
             layout.parts.push(Part {
                 name: item.file_name(),
-                moved: moved && bucket.is_some(),
+                moved: moved && bucket.is_some() && !super::near::is_near(root, &item.file_name()),
                 bucket,
                 kind,
             });

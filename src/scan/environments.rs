@@ -218,6 +218,8 @@ struct Collected {
     dist_infos: Vec<DistInfo>,
     /// Files that several distributions list with different digests.
     contended: rustc_hash::FxHashSet<PathBuf>,
+    /// Files that are listed more than once, whatever the digests.
+    twice: rustc_hash::FxHashSet<PathBuf>,
     links: Vec<FileId>,
     own: Own,
     linked: Vec<LinkedFile>,

@@ -12,6 +12,7 @@ use super::Gathered;
 use super::environments::{LinkedFile, Reading};
 use super::index::{ELSEWHERE, FileId, FileTable, Place, STORE, TRASHED};
 use super::share::{ExtentKind, SharedExtent, segments};
+use crate::disk::volume::{Accounting, Filesystem};
 use crate::disk::walk;
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Group, Holder, Links, Outside};
 
@@ -91,12 +92,12 @@ impl Folder {
     }
 }
 
-/// Folds everything. `unknown`: the filesystem's allocated blocks do not tell what deleting gives back.
+/// Folds everything. `filesystem`: the one that the cache lies on.
 pub(super) fn build(
     table: &FileTable,
     gathered: &Gathered,
     readings: &[Reading],
-    unknown: bool,
+    filesystem: Filesystem,
     cache: &Path,
     threads: usize,
 ) -> Held {
@@ -107,7 +108,12 @@ pub(super) fn build(
         ..Held::default()
     };
     let extents = extents(gathered.shared.iter().chain(readings.iter().flat_map(|reading| &reading.shared)));
-    let nobody = if unknown { Outside::Unknown } else { Outside::Nobody };
+    let nobody = match filesystem.accounting {
+        Accounting::Exact => Outside::Nobody,
+        // macOS tells of each file what it does not share, and nothing of the volume.
+        Accounting::Unknown if cfg!(target_vendor = "apple") => Outside::Unknown,
+        Accounting::Unknown => Outside::Unsaid,
+    };
     let mut owners: FxHashMap<Inode, Owners> = FxHashMap::default();
     let mut folder = Folder::default();
 
@@ -135,7 +141,7 @@ pub(super) fn build(
         }
     }
     fold_environments(readings, &extents, nobody, &mut folder, &mut owners);
-    fold_segments(gathered, readings, &owners, &mut folder, &mut held);
+    fold_segments(gathered, readings, &owners, nobody, &mut folder, &mut held);
 
     let inside: Vec<bool> = readings.iter().map(|item| item.environment.path.starts_with(cache)).collect();
     // Threads bring their parts in any order.
@@ -308,7 +314,8 @@ fn fold_environments(
             let sums = Sums { inodes, logical: reading.own.logical, disk, opaque: 0 };
             folder.add(&[itself], nobody, sums);
             if unclear.inodes > 0 {
-                folder.add(&[itself], Outside::Unknown, unclear);
+                let outside = if nobody == Outside::Nobody { Outside::Unknown } else { nobody };
+                folder.add(&[itself], outside, unclear);
             }
         }
     }
@@ -341,6 +348,7 @@ fn fold_segments(
     gathered: &Gathered,
     readings: &[Reading],
     owners: &FxHashMap<Inode, Owners>,
+    nobody: Outside,
     folder: &mut Folder,
     held: &mut Held,
 ) {
@@ -364,8 +372,8 @@ fn fold_segments(
             holders.dedup();
             let outside = match (unexplained, segment.encoded) {
                 (true, _) => Outside::Unexplained,
-                (false, true) => Outside::Unknown,
-                (false, false) => Outside::Nobody,
+                (false, true) if nobody == Outside::Nobody => Outside::Unknown,
+                (false, _) => nobody,
             };
             let opaque = if segment.encoded { segment.length } else { 0 };
             folder.add(&holders, outside, Sums { disk: segment.length, opaque, ..Sums::default() });

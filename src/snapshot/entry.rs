@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::group::Certainty;
 use super::id::{EntryKey, PointerIndex};
 use super::layout::Odd;
 use super::print::TreePrint;
@@ -22,6 +23,9 @@ pub struct Cache {
     pub filesystem: Option<String>,
     /// Whether files on it may share extents, as far as is known.
     pub reflinks: bool,
+    /// How sure it is that removing the last name of a file frees its allocated bytes: at most so many where the filesystem has
+    /// layers or a server behind it.
+    pub certainty: Certainty,
     /// The space of the volume it lies on.
     pub space: Option<Space>,
     /// Its buckets, and every other directory or file in its root, ordered by name.

@@ -163,6 +163,8 @@ pub struct Distribution {
     pub files: FileCounts,
     /// The bytes behind its files.
     pub bytes: FileBytes,
+    /// Copies of the entry's files that others have a name of, or list too: what they take comes free with the last name.
+    pub joint: Vec<JointCopy>,
     /// What identifies its `RECORD`: an installation changes it. None where there is none, or it is a symlink.
     pub record: Option<FilePrint>,
     /// Whether it is whole.
@@ -179,6 +181,21 @@ pub struct Distribution {
     pub dist_info: PathBuf,
     /// What is wrong with it or what could not be proven, as a sentence; empty when nothing is.
     pub note: String,
+}
+
+/// A copy of an entry's file with other names outside the cache, or one that several distributions list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JointCopy {
+    /// Where it is, relative to the environment's root.
+    pub path: PathBuf,
+    /// Identifies the filesystem.
+    pub device: u64,
+    /// Identifies the file within it.
+    pub inode: u64,
+    /// Its hard links.
+    pub links: u64,
+    /// Its allocated bytes.
+    pub disk: u64,
 }
 
 /// Files of a distribution, by what became of them.

@@ -29,8 +29,10 @@ pub enum Outside {
     Nobody,
     /// Links are counted, or extents shared, that were not found.
     Unexplained,
-    /// The filesystem does not say (compression, inline files, layers, no extent map).
+    /// The filesystem does not say what these bytes really take: compression, inline files.
     Unknown,
+    /// The filesystem keeps its accounts to itself, so that fewer bytes may come free: layers, a server.
+    Unsaid,
 }
 
 /// Storage with the same holders.
@@ -67,6 +69,10 @@ pub enum Certainty {
     Exact,
     /// At least so many; the filesystem will not say how many more.
     AtLeast,
+    /// At most so many; fewer where they lie in a layer below, or where a server or an open file keeps them.
+    AtMost,
+    /// About so many: of one part there are at least so many, of another at most.
+    Unknown,
 }
 
 /// What deleting a selection gives back.
@@ -90,6 +96,41 @@ impl Certainty {
         match self {
             Self::Exact => "exact",
             Self::AtLeast => "at-least",
+            Self::AtMost => "at-most",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Exact, Self::AtLeast, Self::AtMost, Self::Unknown];
+
+    /// How sure a sum is of two numbers.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Exact, other) | (other, Self::Exact) => other,
+            (one, other) if one == other => one,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// What stands before the number in a sentence.
+    pub fn before(self) -> &'static str {
+        match self {
+            Self::Exact => "",
+            Self::AtLeast => "at least ",
+            Self::AtMost => "at most ",
+            Self::Unknown => "about ",
+        }
+    }
+
+    /// What stands before the number in a column.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Exact => "",
+            Self::AtLeast => "≥ ",
+            Self::AtMost => "≤ ",
+            Self::Unknown => "~ ",
         }
     }
 }
@@ -141,18 +182,21 @@ impl Reclaimable {
     }
 
     fn take(&mut self, group: &Group) {
-        self.bytes += group.disk.saturating_sub(group.opaque);
-        self.opaque += group.opaque;
+        // Where the filesystem's numbers are an upper bound anyway, so are those of what it does not say.
+        let opaque = if group.outside == Outside::Unsaid { 0 } else { group.opaque };
+        self.bytes += group.disk.saturating_sub(opaque);
+        self.opaque += opaque;
         self.inodes += group.inodes;
-        if group.outside == Outside::Unknown {
-            self.certainty = Certainty::AtLeast;
-        }
+        self.certainty = self.certainty.and(match group.outside {
+            Outside::Unknown => Certainty::AtLeast,
+            Outside::Unsaid if group.disk > 0 => Certainty::AtMost,
+            _ => Certainty::Exact,
+        });
     }
 }
 
 /// What deleting `selection` gives back: a group counts once, and only when all its holders are selected and nobody
-/// unknown holds it. Where the filesystem does not say, the group's bytes (which are then a lower bound) count and the
-/// sum is "at least".
+/// unknown holds it. Where the filesystem does not say, the group's bytes count as the bound they are, and so does the sum.
 pub(super) fn reclaimable(groups: &[Group], selection: &Selection) -> Reclaimable {
     let mut answer = Reclaimable::default();
     for group in groups {

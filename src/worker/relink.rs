@@ -1,12 +1,14 @@
 //! Relinking: the locks, the work environment by environment, and what the disk says of it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::host::Host;
 use crate::apply::relink::{Change, RelinkOutcome, RelinkReport, relink};
 use crate::apply::report::State;
+use crate::disk::open_files::{self, Holder};
 use crate::disk::{processes, volume};
+use crate::human;
 use crate::linker::Root;
 use crate::lock::Refused;
 use crate::plan::Plan;
@@ -37,7 +39,13 @@ pub fn carry_out(plan: &Plan, host: &Host<'_>) -> Result<Relinked, Refused> {
             // Between the locks, whose files take space too.
             let before = free(root);
             let outcomes = relink(plan, &lock, &cache, host.cancel, host.progress);
-            (outcomes, before.zip(free(root)).map(|(before, after)| after - before))
+            // The volume tells only where the files do not: others write to it at the same time.
+            let change = if outcomes.iter().any(|outcome| outcome.moved.unsaid) {
+                before.zip(free(root)).map(|(before, after)| after - before)
+            } else {
+                Some(outcomes.iter().map(|it| signed(it.moved.freed) - signed(it.moved.taken)).sum())
+            };
+            (outcomes, change)
         });
         let of_root = match done {
             Ok((outcomes, change)) => {
@@ -58,7 +66,8 @@ pub fn carry_out(plan: &Plan, host: &Host<'_>) -> Result<Relinked, Refused> {
     // In the plan's order, which is not that of paths.
     let mut next = |root: PathBuf| outcomes.get_mut(&root).and_then(VecDeque::pop_front);
     let outcomes: Vec<RelinkOutcome> = plan.relinks.iter().filter_map(|step| next(step.at.path())).collect();
-    let freed = freed(plan, &outcomes, measured);
+    let open = still_open(&outcomes, &roots, host);
+    let freed = freed(plan, &outcomes, measured.map(|measured| measured - signed(open)), open > 0);
     let mut report = RelinkReport { outcomes, freed, notes: host.notes() };
     host.journal(plan, &report);
     report.notes.extend(host.notes());
@@ -75,12 +84,31 @@ fn ended(plan: &Plan, root: &Path, refused: &Refused) -> Vec<RelinkOutcome> {
     steps.map(|step| RelinkOutcome::ended(step, state, why.clone())).collect()
 }
 
-fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>) -> Change {
+/// The bytes of what was replaced that processes still have open; which ones is a note.
+fn still_open(outcomes: &[RelinkOutcome], roots: &BTreeSet<PathBuf>, host: &Host<'_>) -> u64 {
+    let gone: HashMap<_, _> =
+        outcomes.iter().filter(|it| !it.moved.unsaid).flat_map(|it| it.moved.gone.iter().copied()).collect();
+    if gone.is_empty() {
+        return 0;
+    }
+    let mut held: BTreeMap<(u64, u64), Holder> = BTreeMap::new();
+    for root in roots {
+        held.extend(open_files::read(root).into_iter().filter(|(inode, _)| gone.contains_key(inode)));
+    }
+    let bytes = held.keys().filter_map(|inode| gone.get(inode)).sum();
+    if let Some(holder) = held.values().min_by_key(|holder| holder.pid).filter(|_| bytes > 0) {
+        let more = human::bytes(bytes);
+        host.note(format!("{more} more come free when {holder} ends, which has them open."));
+    }
+    bytes
+}
+
+fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>, open: bool) -> Change {
     let done = plan.relinks.iter().zip(outcomes).filter(|(_, it)| it.state == State::Done);
     let (mut predicted, mut certainty, mut refused) = (0, Certainty::Exact, false);
     for (step, outcome) in done {
         predicted += signed(step.bytes.reclaimable) - signed(step.bytes.needed);
-        certainty = certainty.max(step.bytes.certainty);
+        certainty = certainty.and(step.bytes.certainty);
         // Where nothing can be cloned the plan has hardlinks already.
         let foreseen = step.mode == Mode::Clone && outcome.made.copy == 0;
         refused |= !outcome.refused.is_empty() && !foreseen || !outcome.link_limit.is_empty();
@@ -90,11 +118,14 @@ fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>) -> Chan
     let differs = measured.is_some_and(|it| it.abs_diff(predicted) * 100 > predicted.unsigned_abs());
     let why = differs.then(|| {
         let why = match (refused, certainty) {
+            _ if open => "processes still have open what was replaced",
             _ if halves => "a distribution was relinked in part, which the plan has no figure for",
             (true, _) => "a mode that was refused became another one",
-            (false, Certainty::AtLeast) => "the filesystem does not say what the files share",
+            (false, Certainty::AtLeast | Certainty::AtMost | Certainty::Unknown) => {
+                "the filesystem does not say what the files share"
+            }
             (false, Certainty::Exact) => {
-                "others wrote to the disk at the same time, or what was replaced is still open"
+                "something changed since the scan, or others wrote to the disk at the same time"
             }
         };
         why.to_owned()

@@ -2,27 +2,32 @@
 //!
 //! A task takes the cache's lock itself, waits for it as long as uv would, and gives it back before anything slow happens.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use super::again::{Look, Ready, ready};
+use super::agreed::ordered;
 use super::host::{Host, Means, Told};
 use super::repair::{Mended, Mending};
-use super::{detach, relink, repair};
+use super::{ScanEvent, ScanJob, detach, relink, repair};
 use crate::apply::detach::DetachOutcome;
+use crate::apply::prune::Committed;
 use crate::apply::relink::RelinkReport;
 use crate::apply::repair::RepairReport;
 use crate::apply::restore::Restored;
-use crate::apply::{self, Freed, Report, Run, State, check, purge};
+use crate::apply::{self, Freed, Report, Run, State, Unmovable, purge, weigh};
 use crate::control::{Cancel, Progress};
 use crate::disk::{volume, walk};
 use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
 use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
-use crate::plan::{At, DetachPlan, Plan};
+use crate::plan::{Allowance, At, DetachPlan, Plan, Step};
 use crate::scan::verify::{Verified, Wanted, verify};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Certainty, Completeness, Snapshot};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +61,42 @@ pub struct Ground {
     pub uv: OsString,
     /// Where directories are made that are thrown away.
     pub temporary: PathBuf,
+    /// Scans the cache and its environments again.
+    pub rescan: Rescan,
+}
+
+/// Starts the scan that the interface shows the result of.
+#[derive(Clone)]
+pub struct Rescan(Arc<dyn Fn() -> ScanJob + Send + Sync>);
+
+impl Rescan {
+    /// What starts a scan.
+    pub fn new(start: impl Fn() -> ScanJob + Send + Sync + 'static) -> Self {
+        Self(Arc::new(start))
+    }
+
+    /// Scans and waits for the result.
+    fn wait(&self, cancel: &Cancel) -> Result<Arc<Snapshot>, String> {
+        let job = (self.0)();
+        for event in &job.events {
+            match event {
+                ScanEvent::Partial(_) if cancel.is_cancelled() => job.cancel.cancel(),
+                ScanEvent::Partial(_) => {}
+                ScanEvent::Finished(snapshot) if snapshot.scope.completeness == Completeness::Complete => {
+                    return Ok(snapshot);
+                }
+                ScanEvent::Finished(_) => return Err("It was stopped. Nothing was changed.".to_owned()),
+                ScanEvent::Failed(message) => return Err(message),
+            }
+        }
+        Err("The scan ended without a result. Nothing was changed.".to_owned())
+    }
+}
+
+impl fmt::Debug for Rescan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Rescan")
+    }
 }
 
 /// What a task reports.
@@ -222,31 +263,53 @@ impl Working<'_> {
     }
 
     fn prune(&self, plan: &Plan) -> Result<Report, String> {
-        let lock = self.host.alone(&self.ground.cache).map_err(|refused| explained(&refused))?;
-        self.host.working("removing");
-        let changed = check::changed(lock.cache(), plan);
-        if let Some(first) = changed.first() {
-            let rest = match changed.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            return Err(format!(
-                "Something has changed since the scan (`{}`{rest}); nothing was done. Look at the new plan.",
-                first.display()
-            ));
+        let host = self.host;
+        // What the person was warned of was agreed to.
+        let agreed: HashSet<Allowance> = plan.refused().map(|caution| caution.allowance).collect();
+        let look = Look {
+            lock: &|| {
+                let lock = host.alone(&self.ground.cache).map_err(|refused| explained(&refused))?;
+                host.working("looking again");
+                Ok(lock)
+            },
+            scan: &|| {
+                host.working("scanning again");
+                self.ground.rescan.wait(host.cancel)
+            },
+            refused: &|plan| refused(plan, &agreed),
+            cancel: host.cancel,
+        };
+        let Ready { go, left } = ready(plan, plan.clone(), Vec::new(), &look)?;
+        let mut committed = Committed::default();
+        let mut weighed = plan.clone();
+        if let Some((current, lock)) = go {
+            weighed.steps.retain(|step| current.steps.iter().any(|it| it.at == step.at));
+            weighed.warnings.clear();
+            weigh(&mut weighed, &self.ground.cache);
+            host.working("removing");
+            let now = (self.ground.means.now)();
+            let done = apply::prune_as(&current, &lock, now, Unmovable::Refuse, host.cancel, host.progress);
+            committed = done.map_err(|error| super::chain(&error))?;
         }
-        let now = (self.ground.means.now)();
-        let committed = apply::prune(plan, &lock, now, self.host.cancel, self.host.progress);
-        let committed = committed.map_err(|error| super::chain(&error))?;
-        drop(lock);
-        let done = |position: usize| committed.outcomes[position].state == State::Done;
-        let steps = plan.steps.iter().enumerate().filter(|(position, _)| done(*position));
-        let predicted = steps.map(|(_, step)| step.bytes.reclaimable).sum();
+        let outcomes = ordered(plan, committed.outcomes, left);
+        let done: HashSet<_> = outcomes
+            .iter()
+            .filter(|outcome| outcome.state == State::Done)
+            .map(|outcome| (outcome.action, &outcome.at))
+            .collect();
+        let steps = weighed.steps.iter().filter(|step| done.contains(&(step.action, &step.at)));
+        let add = |(sum, certainty): (u64, Certainty), step: &Step| {
+            (sum + step.bytes.reclaimable, certainty.and(step.bytes.certainty))
+        };
+        let (predicted, certainty) = steps.fold((0, Certainty::Exact), add);
         let mut notes = self.host.notes();
         notes.extend(committed.notes);
+        if !done.is_empty() {
+            notes.extend(weighed.warnings);
+        }
         let mut report = Report {
-            outcomes: committed.outcomes,
-            freed: Freed { predicted, measured: None, why: None },
+            outcomes,
+            freed: Freed { predicted, certainty, measured: None, why: None },
             trash: committed.trash.map(|run| At::new(&run.path())),
             notes,
         };
@@ -254,6 +317,13 @@ impl Working<'_> {
         report.notes.extend(self.host.notes());
         Ok(report)
     }
+}
+
+/// Why a plan that was made again is not carried out: it has a caution that the one that was agreed to did not have.
+fn refused(plan: &Plan, agreed: &HashSet<Allowance>) -> Option<String> {
+    let new = plan.refused().filter(|caution| !agreed.contains(&caution.allowance));
+    let texts: Vec<&str> = new.map(|caution| caution.text.as_str()).collect();
+    (!texts.is_empty()).then(|| format!("{} Nothing was changed. Look at the new plan.", texts.join(" ")))
 }
 
 /// Why a lock was not taken, and what to do where the reason is this program's own ancestor.

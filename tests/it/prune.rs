@@ -1,8 +1,12 @@
 //! `prune`, `apply`, `undo` and `trash` as a person or a program calls them, on a small cache.
 
+mod again;
+mod bytes;
+mod doubled;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emptying;
 mod hostile;
+mod overlay;
 mod places;
 mod stale;
 mod terminal;

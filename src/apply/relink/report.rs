@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::apply::report::{RefusedMode, State};
 use crate::human;
+use crate::linker::Moved;
 use crate::plan::{Action, At, RelinkStep};
 use crate::snapshot::ModeCounts;
 
@@ -23,7 +24,8 @@ pub struct RelinkReport {
 pub struct Change {
     /// By the plan, of the steps that were done.
     pub predicted: i64,
-    /// By how much the free space of the environments' volumes grew; none where it could not be measured.
+    /// What came free less what was taken, by the files that were replaced and made; where the filesystem keeps its accounts to
+    /// itself, by how much the free space of the volume grew. None where neither can be told.
     pub measured: Option<i64>,
     /// Why the two differ, where they do by more than a hundredth. Not escaped.
     pub why: Option<String>,
@@ -92,6 +94,9 @@ pub struct RelinkOutcome {
     pub link_limit: Vec<At>,
     /// What failed, as sentences. Not escaped.
     pub failed: Vec<String>,
+    /// The allocated bytes that came free, and that were taken.
+    #[serde(skip)]
+    pub moved: Moved,
 }
 
 impl RelinkOutcome {
@@ -111,6 +116,7 @@ impl RelinkOutcome {
             refused: Vec::new(),
             link_limit: Vec::new(),
             failed: Vec::new(),
+            moved: Moved::default(),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn predicted(plan: &Plan, outcomes: &[Outcome]) -> u64 {
 pub(super) fn freed(plan: &Plan, cache: &Path, predicted: u64, measured: Option<u64>, whole: bool) -> Freed {
     let differs = measured.is_some_and(|measured| measured.abs_diff(predicted) > predicted / 100);
     let why = measured.filter(|_| differs).map(|measured| why(plan, cache, predicted < measured, whole));
-    Freed { predicted, measured, why }
+    Freed { predicted, certainty: plan.totals.bytes.certainty, measured, why }
 }
 
 fn why(plan: &Plan, cache: &Path, more: bool, whole: bool) -> String {
@@ -31,6 +31,9 @@ fn why(plan: &Plan, cache: &Path, more: bool, whole: bool) -> String {
     }
     if more && plan.totals.bytes.certainty == Certainty::AtLeast {
         reasons.push("the plan could only say what comes back at least".to_owned());
+    }
+    if !more && plan.totals.bytes.certainty == Certainty::AtMost {
+        reasons.push("the plan could only say what comes back at most".to_owned());
     }
     if filesystem.accounting == Accounting::Unknown {
         reasons.push(format!("{} does not tell what its files really take", filesystem.name));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::apply::weigh;
 use crate::cli::act::{Done, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::prune::ApplyArguments;
@@ -52,7 +53,8 @@ pub fn run(
     let job = prepared.start(surroundings::now());
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
     let fresh = plan::plan(&snapshot, &saved.request);
-    let plan = renewed(saved, &fresh);
+    let mut plan = renewed(saved, &fresh);
+    weigh(&mut plan, prepared.cache());
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !arguments.carry_out.json {
         shown::review(&plan, arguments.carry_out.trash, view, writer)?;

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::apply::weigh;
 use crate::cli::act::{self, Done, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::prune::{CarryOutArguments, PruneArguments};
@@ -54,7 +55,8 @@ pub fn run(
     if !asked {
         return overview::print(&snapshot, &wanted, json, view, writer);
     }
-    let plan = plan(&snapshot, &Request::Prune(wanted));
+    let mut plan = plan(&snapshot, &Request::Prune(wanted));
+    weigh(&mut plan, prepared.cache());
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     if !json {
         shown::review(&plan, how.trash, view, writer)?;

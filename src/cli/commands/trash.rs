@@ -20,6 +20,7 @@ use crate::cli::request::{self, Prepared};
 use crate::cli::surroundings::Surroundings;
 use crate::human;
 use crate::scan::Absent;
+use crate::snapshot::Certainty;
 
 /// Does what the arguments ask for.
 pub fn run(
@@ -90,7 +91,7 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
             Cell::or_dash(run.time().map(|time| human::short_age(time, view.now)).unwrap_or_default()),
             human::count(held.entries).into(),
             human::count(held.files).into(),
-            human::bytes(held.reclaimable).into(),
+            format!("{}{}", held.certainty.sign(), human::bytes(held.reclaimable)).into(),
             Cell::painted(paint, word),
         ]);
     }
@@ -225,21 +226,32 @@ fn purge(
     };
     let held: Vec<(Run, Held)> =
         chosen.iter().map(|run| (run.clone(), trash::held(prepared.cache(), run))).collect();
+    let certainty = held.iter().fold(Certainty::Exact, |sum, (_, held)| sum.and(held.certainty));
+    let open = held.iter().fold(0, |sum: u64, (_, held)| sum.saturating_add(held.open));
     let predicted = held.iter().fold(0, |sum: u64, (_, held)| sum.saturating_add(held.reclaimable));
     let number = human::counted(chosen.len() as u64, "run", "runs");
+    let back = match open {
+        0 => format!("{}{}", certainty.before(), human::bytes(predicted)),
+        open => format!(
+            "{}{} and {} more when processes close it",
+            certainty.before(),
+            human::bytes(predicted),
+            human::bytes(open)
+        ),
+    };
     if !(arguments.yes || arguments.dry_run || chosen.is_empty()) {
         if arguments.json {
             return Err(confirm::nobody());
         }
-        let question =
-            format!("Delete what {number} removed, {}? It cannot be put back then.", human::bytes(predicted));
+        let question = format!("Delete what {number} removed, {back}? It cannot be put back then.");
         if !confirm::ask(&question, surroundings, writer)? {
             writeln!(writer, "Nothing was deleted.")?;
             return Ok(());
         }
     }
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
-    let mut end = Purged { freed: Freed { predicted, ..Freed::default() }, ..Purged::default() };
+    let freed = Freed { predicted, certainty, ..Freed::default() };
+    let mut end = Purged { freed, certainty, emptied: Emptied::default() };
     if !arguments.dry_run && !chosen.is_empty() {
         let before = ground.settled()?;
         end.emptied = ground.purge(chosen)?.map_err(locking::failure)?;
@@ -268,9 +280,9 @@ fn purge(
 }
 
 /// What became of a purge.
-#[derive(Default)]
 struct Purged {
     freed: Freed,
+    certainty: Certainty,
     emptied: Emptied,
 }
 
@@ -295,7 +307,7 @@ impl Purged {
         if view.quiet {
             return Ok(());
         }
-        let predicted = human::bytes(self.freed.predicted);
+        let predicted = format!("{}{}", self.certainty.before(), human::bytes(self.freed.predicted));
         let text = match (nothing, dry_run, self.freed.measured) {
             (true, ..) => "The trash is empty.".to_owned(),
             (_, true, _) => format!("{number} would be deleted, which gives back {predicted}."),

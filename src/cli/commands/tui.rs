@@ -12,7 +12,7 @@ use crate::lock::SurveyRequest;
 use crate::scan::Absent;
 use crate::tui::{Glyphs, Keymap, Options, Theme};
 use crate::worker;
-use crate::worker::task::{Ground, start_task};
+use crate::worker::task::{Ground, Rescan, start_task};
 
 /// Opens the interface; answers with the program's exit code.
 pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<u8, Failure> {
@@ -31,6 +31,10 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
         means,
         uv: surroundings.uv(),
         temporary: surroundings.temporary.clone(),
+        rescan: Rescan::new({
+            let prepared = prepared.clone();
+            move || prepared.start(surroundings::now())
+        }),
     };
     let code = crate::tui::run(Options {
         start_scan: Box::new(move || prepared.start(surroundings::now())),

@@ -105,10 +105,7 @@ fn name(name: Option<&str>, at: &At) -> String {
 }
 
 fn at_least(bytes: u64, certainty: Certainty) -> String {
-    match certainty {
-        Certainty::Exact => human::bytes(bytes),
-        Certainty::AtLeast => format!("≥ {}", human::bytes(bytes)),
-    }
+    format!("{}{}", certainty.sign(), human::bytes(bytes))
 }
 
 /// Why something is kept, with what would change that.
@@ -146,6 +143,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::Broken => "broken; repair them first",
         KeptBecause::Unread => "not readable",
         KeptBecause::OtherFilesystem => "on another filesystem than the cache",
+        KeptBecause::MovedBucket => "in a bucket that is a symlink to elsewhere",
         KeptBecause::InCache => "environments of the cache's own",
     })
 }
@@ -219,10 +217,7 @@ pub(in crate::cli) fn kept_for_youth(kept: &[Kept]) -> u64 {
 
 /// What a plan gives back, in words.
 pub(in crate::cli) fn back(totals: &Totals) -> String {
-    match totals.bytes.certainty {
-        Certainty::Exact => human::bytes(totals.bytes.reclaimable),
-        Certainty::AtLeast => format!("at least {}", human::bytes(totals.bytes.reclaimable)),
-    }
+    format!("{}{}", totals.bytes.certainty.before(), human::bytes(totals.bytes.reclaimable))
 }
 
 fn totals(plan: &Plan, trash: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {
@@ -289,7 +284,7 @@ pub(in crate::cli) fn report(
     let text = format!("Removed {} of {}.", human::count(done as u64), human::count(plan.steps.len() as u64));
     if !view.quiet {
         let freed = &report.freed;
-        let predicted = human::bytes(freed.predicted);
+        let predicted = format!("{}{}", freed.certainty.before(), human::bytes(freed.predicted));
         let more = match (done, freed.measured, &report.trash) {
             (0, ..) => String::new(),
             (_, _, Some(run)) => format!(
@@ -298,12 +293,14 @@ pub(in crate::cli) fn report(
                 human::escape_os(run.path().as_os_str())
             ),
             (_, Some(measured), None) => {
+                let predicted = human::capitalized(&predicted);
                 format!(
                     " {predicted} should come back by the plan; the volume has {} more free.",
                     human::bytes(measured)
                 )
             }
             (_, None, None) => {
+                let predicted = human::capitalized(&predicted);
                 format!(" {predicted} should come back by the plan; the volume does not tell.")
             }
         };

@@ -8,9 +8,9 @@ use super::view::{Paint, View};
 use crate::human;
 use crate::plan;
 use crate::snapshot::{
-    Certainty, Completeness, DistributionState, Doubt, Entry, EntryIndex, EntryKind, EntryState,
-    EnvironmentIndex, Evidence, Health, LinkMode, Mode, ModeCounts, Origin, PointerForm, PointerState,
-    Reclaimable, Scope, Snapshot, Source,
+    Completeness, DistributionState, Doubt, Entry, EntryIndex, EntryKind, EntryState, EnvironmentIndex,
+    Evidence, Health, LinkMode, Mode, ModeCounts, Origin, PointerForm, PointerState, Reclaimable, Scope,
+    Snapshot, Source,
 };
 
 /// An entry's name, or its id where it has none.
@@ -115,20 +115,14 @@ pub fn mode_mix(modes: ModeCounts) -> String {
     text
 }
 
-/// Bytes that come back, with `≥` where the filesystem will not say how many more.
+/// Bytes that come back, with `≥` or `≤` where the filesystem will not say how many more or fewer.
 pub fn reclaimable(figure: Reclaimable) -> String {
-    match figure.certainty {
-        Certainty::Exact => human::bytes(figure.bytes),
-        Certainty::AtLeast => format!("≥ {}", human::bytes(figure.bytes)),
-    }
+    format!("{}{}", figure.certainty.sign(), human::bytes(figure.bytes))
 }
 
 /// The same within a sentence.
 pub fn reclaimable_in_words(figure: Reclaimable) -> String {
-    match figure.certainty {
-        Certainty::Exact => human::bytes(figure.bytes),
-        Certainty::AtLeast => format!("at least {}", human::bytes(figure.bytes)),
-    }
+    format!("{}{}", figure.certainty.before(), human::bytes(figure.bytes))
 }
 
 /// Where an entry came from, as `index, built here, https://…`.

@@ -219,6 +219,12 @@ enum Flag {
 }
 
 impl Directory {
+    /// Moves a name to another directory, over what is there.
+    #[cfg(target_os = "linux")]
+    pub(super) fn move_over(&self, from: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.0, from, &to.0, new)?)
+    }
+
     fn rename_flagged(&self, from: &OsStr, to: &OsStr, flag: Flag) -> io::Result<()> {
         self.move_flagged(from, self, to, flag)
     }

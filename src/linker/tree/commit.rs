@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::already::is_still;
+use super::bytes::Scales;
 use super::stage::{Group, Staged, StagedFile};
 use super::{Error, TreeReport};
 use crate::control::Cancel;
@@ -165,14 +166,17 @@ fn in_directory(root: &Root, group: &Group, report: &mut TreeReport, cancel: &Ca
         }
     };
     let mut changed = false;
+    let scales = Scales::of(&place);
     for file in &group.files {
         report.cancelled |= cancel.is_cancelled();
+        let last = if report.cancelled { None } else { scales.before(&place, file) };
         let outcome = if report.cancelled { Ok(Outcome::Cancelled) } else { replace(&place, file) };
         let path = || place.join(&file.name);
         match &outcome {
             Ok(Outcome::Renamed) => {
                 changed = true;
                 report.count(file.mode, file.size);
+                scales.renamed(&place, file, last, &mut report.moved);
             }
             Ok(Outcome::Already) => report.already += 1,
             Ok(Outcome::Stale) => report.stale.push(path()),

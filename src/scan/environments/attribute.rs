@@ -38,7 +38,8 @@ pub(super) fn attribute(
         })
         .collect();
     let doubtful = dist_infos.iter().zip(&quick).filter(|(_, (_, examined))| examined.is_none());
-    collected.contended = contended::paths(root, doubtful.map(|(dist_info, _)| dist_info), collected);
+    (collected.contended, collected.twice) =
+        contended::paths(root, doubtful.map(|(dist_info, _)| dist_info), collected);
     for (position, (dist_info, (candidates, examined))) in dist_infos.iter().zip(quick).enumerate() {
         let mut examined = examined
             .unwrap_or_else(|| distribution::examine(root, dist_info, &candidates, collected, against));
@@ -59,6 +60,9 @@ pub(super) fn attribute(
     for (entry, by) in unclaimed(collected, &claimed).into_iter().chain(indirect(collected, itself)) {
         uses.push(Use { entry, distribution: None, by, counts: evidence(by) });
     }
+    let mut once = FxHashSet::default();
+    let twice = environment.distributions.iter().flat_map(|it| &it.joint).filter(|it| it.links == 1);
+    environment.copied += twice.filter(|it| once.insert(&it.path)).map(|it| it.disk).sum::<u64>();
     environment.installed = environment.distributions.iter().filter_map(|item| item.installed).max();
     environment.health = if !environment.interpreter_alive {
         Health::NoInterpreter
@@ -179,6 +183,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         mode: LinkMode::of(files.modes),
         files,
         bytes: examined.bytes,
+        joint: examined.joint,
         record: loose("RECORD").map(|record| print::of(&record.stat)),
         state: if files.dangling + files.missing > 0 || lost {
             DistributionState::Broken

@@ -11,15 +11,15 @@ use crate::scan::content;
 use crate::snapshot::{Distribution, DistributionState};
 use crate::uv::record::{self, Location};
 
-/// Files that several distributions list with different digests. Only their content tells whose they are: the one
+/// Files that several distributions list with different digests, and all that are listed more than once. Of the former only their content tells whose they are: the one
 /// that lost may have finished its `RECORD` last, since uv installs in parallel.
 pub(super) fn paths<'a>(
     root: &Path,
     dist_infos: impl Iterator<Item = &'a DistInfo>,
     collected: &Collected,
-) -> FxHashSet<PathBuf> {
+) -> (FxHashSet<PathBuf>, FxHashSet<PathBuf>) {
     let mut digests: FxHashMap<&[u8], [u8; 32]> = FxHashMap::default();
-    let mut contended: FxHashSet<PathBuf> = FxHashSet::default();
+    let (mut contended, mut twice) = (FxHashSet::default(), FxHashSet::default());
     for dist_info in dist_infos {
         let Ok(bytes) = read::small(&root.join(&dist_info.path).join("RECORD"), read::RECORD) else {
             continue;
@@ -31,12 +31,14 @@ pub(super) fn paths<'a>(
             let Some((key, _)) = collected.loose.get_key_value(path.as_os_str().as_encoded_bytes()) else {
                 continue;
             };
-            if digests.insert(key, digest).is_some_and(|other| other != digest) {
-                contended.insert(path);
+            let Some(other) = digests.insert(key, digest) else { continue };
+            if other != digest {
+                contended.insert(path.clone());
             }
+            twice.insert(path);
         }
     }
-    contended
+    (contended, twice)
 }
 
 /// Counts changed files as another distribution's where they are what that one's `RECORD` says. `changed` holds the

@@ -17,7 +17,7 @@ use crate::human;
 use crate::scan::content;
 use crate::scan::installed::{self, Expected, Installed};
 use crate::scan::share::Map;
-use crate::snapshot::{EvidenceCounts, FileBytes, FileCounts, ModeCounts};
+use crate::snapshot::{EvidenceCounts, FileBytes, FileCounts, JointCopy, ModeCounts};
 use crate::uv::distribution as names;
 use crate::uv::record::{self, Location};
 
@@ -28,6 +28,8 @@ pub(super) struct Examined {
     /// The entries it uses; without a count where only the name is the same.
     pub(super) uses: Vec<(u32, ModeCounts, EvidenceCounts)>,
     pub(super) bytes: FileBytes,
+    /// Copies that have other names, or are listed more than once.
+    pub(super) joint: Vec<JointCopy>,
     /// Files of its own whose content is not what its `RECORD` says, relative to the environment.
     pub(super) changed: Vec<PathBuf>,
     pub(super) has_record: bool,
@@ -260,8 +262,11 @@ impl Examination<'_> {
                     return Some(Equal::Unprovable);
                 }
                 files.modes.copy += 1;
-                if loose.stat.links == 1 {
-                    examined.bytes.copied += loose.stat.disk;
+                let FileStat { device, inode, links, disk, .. } = loose.stat;
+                if links == 1 && !self.collected.twice.contains(&row.path) {
+                    examined.bytes.copied += disk;
+                } else {
+                    examined.joint.push(JointCopy { path: row.path.clone(), device, inode, links, disk });
                 }
                 return Some(Equal::Copy);
             }

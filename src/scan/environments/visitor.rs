@@ -135,8 +135,7 @@ impl EnvironmentVisitor<'_> {
         }
         if let Some(entry) = self.against.entries().of_directory(&real) {
             if Some(entry) != self.itself {
-                self.listed(parent, name);
-                self.collected.directories.push((parent.relative().join(name), entry));
+                self.directory_of(parent, name, entry);
             }
         } else if !real.starts_with(self.against.cache) {
             self.outside(parent, name, real);
@@ -146,6 +145,12 @@ impl EnvironmentVisitor<'_> {
     /// Whether distributions lie in a directory.
     fn is_site(&self, directory: &Directory<'_>) -> bool {
         self.target || is_site_packages(directory.relative())
+    }
+
+    /// Takes note of a directory that is a symlink into an entry.
+    fn directory_of(&mut self, parent: &Directory<'_>, name: &OsStr, entry: u32) {
+        self.listed(parent, name);
+        self.collected.directories.push((parent.relative().join(name), entry));
     }
 
     /// Takes note of a directory that is a distribution's `.dist-info`.

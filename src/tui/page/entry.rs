@@ -134,12 +134,9 @@ pub(super) fn last_use(model: &Model, entry: &Entry) -> Option<String> {
     Some(format!("{ago} ({})", last_use.evidence.words()))
 }
 
-/// `at least ` before a number that may be larger.
+/// `at least ` before a number that may be larger, `at most ` before one that may be smaller.
 pub(super) fn at_least(certainty: Certainty) -> &'static str {
-    match certainty {
-        Certainty::Exact => "",
-        Certainty::AtLeast => "at least ",
-    }
+    certainty.before()
 }
 
 fn bytes(model: &Model, document: &mut Document, index: EntryIndex, width: usize) {

@@ -106,7 +106,8 @@ fn restored(items: &[Restored], lines: &mut Vec<ReportLine>) {
 
 fn pruned(report: &Report, lines: &mut Vec<ReportLine>) {
     let done = human::counted(report.count(State::Done) as u64, "thing was", "things were");
-    let back = human::bytes(report.freed.predicted);
+    let back = format!("{}{}", report.freed.certainty.before(), human::bytes(report.freed.predicted));
+    let back = human::capitalized(&back);
     let words = format!("{done} removed into the trash. {back} come back when it is emptied.");
     lines.push(said(&words, Role::Good));
     lines.push(said("", Role::Text));

@@ -83,15 +83,15 @@ fn waits(model: &Model) -> bool {
     model.blank().is_some() && !matches!(model.measure, Measure::Disk | Measure::Logical)
 }
 
-/// A number of bytes; a lower bound says so.
+/// A number of bytes; a bound says so.
 fn size(model: &Model, bytes: u64, alone: Reclaimable) -> crate::tui::text::Piece {
     use crate::snapshot::Certainty;
     use crate::tui::Glyphs;
-    let bound = model.measure == Measure::Reclaimable && alone.certainty == Certainty::AtLeast;
-    let sign = match (bound, model.settings.glyphs) {
-        (false, _) => "",
-        (true, Glyphs::Unicode) => "≥",
-        (true, Glyphs::Ascii) => ">",
+    let sign = match (alone.certainty, model.settings.glyphs) {
+        _ if model.measure != Measure::Reclaimable => "",
+        (Certainty::AtLeast, Glyphs::Ascii) => ">",
+        (Certainty::AtMost, Glyphs::Ascii) => "<",
+        (certainty, _) => certainty.sign().trim_end(),
     };
     let role = if bytes >= 1 << 30 {
         Role::Strong

@@ -68,11 +68,11 @@ fn sums(model: &Model) -> Vec<(String, Role)> {
         return sums;
     }
     let disk = if snapshot.cache.disk == 0 { totals.disk } else { snapshot.cache.disk };
-    let at_least = if totals.unused.certainty == Certainty::AtLeast { "≥" } else { "" };
-    let at_least = if model.settings.glyphs == crate::tui::Glyphs::Ascii && !at_least.is_empty() {
-        ">="
-    } else {
-        at_least
+    let ascii = model.settings.glyphs == crate::tui::Glyphs::Ascii;
+    let at_least = match totals.unused.certainty {
+        Certainty::AtLeast if ascii => ">=",
+        Certainty::AtMost if ascii => "<=",
+        other => other.sign().trim_end(),
     };
     let mut sums = vec![(human::bytes(disk), Role::Strong), (entries, Role::Text)];
     // Of a cancelled scan nothing counts as unused.

@@ -6,7 +6,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::human;
-use crate::snapshot::Certainty;
 use crate::tui::action::Action;
 use crate::tui::model::marks::Joint;
 use crate::tui::model::page::PageKind;
@@ -103,7 +102,7 @@ fn plan_sums(model: &Model) -> Option<Line> {
     let (sum, steps, kept) = match model.facts.planning.chosen()? {
         Made::Changes(plan) => {
             let bytes = plan.totals.bytes;
-            let sure = if bytes.certainty == Certainty::Exact { "" } else { "at least " };
+            let sure = bytes.certainty.before();
             let mut words = format!(" gives back {sure}{}", human::bytes(bytes.reclaimable));
             if bytes.needed > 0 {
                 let _ = write!(words, ", takes {}", human::bytes(bytes.needed));
@@ -142,10 +141,7 @@ fn marks(model: &Model, joint: &Joint) -> Line {
         let words = "what they give back is not known before the scan's end";
         return vec![piece(marked, Role::Mark), piece(dot, Role::Dim), piece(words, Role::Text)];
     }
-    let sure = match joint.now.certainty {
-        Certainty::Exact => "",
-        Certainty::AtLeast => "at least ",
-    };
+    let sure = joint.now.certainty.before();
     let mut line = vec![
         piece(format!(" {} {} marked", glyphs.mark(), human::count(joint.rows as u64)), Role::Mark),
         piece(dot, Role::Dim),

@@ -148,3 +148,25 @@ fn what_somebody_begins_to_use_while_the_lock_is_waited_for_is_left_and_told() {
     assert_eq!(ground.entries(), 3, "everything else is gone");
     ground.no_pointer_dangles();
 }
+
+#[test]
+fn what_is_installed_elsewhere_while_the_lock_is_waited_for_refuses_nothing() {
+    let ground = Ground::new();
+    let mut child = child::Child::run(&mut child::command("exclusive", &ground.cache()));
+    assert_eq!(child.says(), "held");
+    let mut command = ground.command(&everything(&["--yes", "--json"]));
+    command.env("UV_LOCK_TIMEOUT", "120").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut waiting = command.spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.starts_with("Waiting for `"), "{said}");
+    let site = ground.path("code/proj/.venv/lib/python3.11/site-packages");
+    std::fs::create_dir(site.join("other-1.0.dist-info")).unwrap();
+    std::fs::write(site.join("other.py"), "").unwrap();
+    child.end();
+    let told = Told::of(waiting.wait_with_output().unwrap());
+    assert_eq!(told.code, 0, "{}", told.text());
+    assert_eq!(ground.entries(), 2);
+    ground.no_pointer_dangles();
+    ground.environment_is_whole();
+}

@@ -201,7 +201,10 @@ fn an_environment_whose_distributions_come_back_after_the_scan_keeps_what_it_use
     let plan = plan(&made.scan(), &Request::Prune(request));
     let planned = plan.steps.iter().any(|step| step.at.text().ends_with(&used.id));
     assert!(planned, "nobody is seen to use it: {plan:#?}");
-    let changed = || cachetui::apply::check::changed(made.cache(), &plan);
+    let changed = || {
+        let changed = cachetui::apply::check::changed(made.cache(), &plan);
+        changed.iter().map(|it| it.path().to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(changed(), Vec::<std::path::PathBuf>::new());
     std::fs::rename(&away, &lib).unwrap();
     assert_eq!(changed(), [root]);

@@ -157,6 +157,29 @@ fn an_environment_is_looked_at_where_it_is_named_although_nobody_else_knows_it()
 }
 
 #[test]
+fn a_file_that_no_record_lists_goes_with_its_entry_and_nothing_installed_is_lost() {
+    for mode in ["hardlink", "copy", "symlink"] {
+        let Some((sandbox, _directory)) = sandbox() else { return };
+        Wheel::new("demo-a", "1.0").file("demo_a/part.py", "PART = 1\n").save(&sandbox.path("links"));
+        let index = format!("no-index = true\nfind-links = [{:?}]\n", sandbox.path("links"));
+        std::fs::write(sandbox.path("home/uv.toml"), index).unwrap();
+        let environment = sandbox.install("app", mode, &["demo-a"]);
+        let entry = sandbox.json(&["list", "demo-a"])["entries"][0]["id"].as_str().unwrap().to_owned();
+        let entry = sandbox.cache().join("archive-v0").join(entry);
+        std::fs::write(entry.join("demo_a/added.py"), "ADDED = 1\n").unwrap();
+        let (told, code) = answer(&sandbox, &["verify", "demo-a"]);
+        let advice = told["advice"].as_array().unwrap();
+        assert_eq!((code, advice.len()), (3, 1), "{mode}: {told:#}");
+        run_all(&sandbox, &advice[0]["commands"]);
+        ran(sandbox.command(environment.join("bin/python")).args(["-c", "import demo_a.part"]));
+        let new = sandbox.install("new", mode, &["demo-a"]);
+        assert!(!site(&new).join("demo_a/added.py").exists());
+        assert_eq!(answer(&sandbox, &["verify", "--all"]).1, 0, "{mode}");
+        assert_eq!(answer(&sandbox, &["repair", "--all", "--dry-run"]).1, 0, "{mode}: nothing dangles");
+    }
+}
+
+#[test]
 fn what_is_good_elsewhere_is_not_said_to_be_lost() {
     let Some((sandbox, _directory)) = sandbox() else { return };
     let wheel = Wheel::new("demo-a", "1.0").file("demo_a/part.py", "PART = 1\n").save(&sandbox.path("own"));

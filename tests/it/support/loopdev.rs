@@ -105,11 +105,16 @@ impl Mounted {
 
     /// Mounts an overlay over its own lower layer, so that what is there keeps its path.
     pub(crate) fn overlay_over(lower: &Path, upper: &Path, work: &Path) -> Option<Self> {
+        Self::overlay_over_with(lower, upper, work, "")
+    }
+
+    /// The same with some more options, each behind a comma.
+    pub(crate) fn overlay_over_with(lower: &Path, upper: &Path, work: &Path, options: &str) -> Option<Self> {
         if !is_root("an overlay") {
             return None;
         }
         let (lower_layer, upper, work) = (lower.display(), upper.display(), work.display());
-        let layers = format!("lowerdir={lower_layer},upperdir={upper},workdir={work}");
+        let layers = format!("lowerdir={lower_layer},upperdir={upper},workdir={work}{options}");
         if !worked(Command::new("mount").args(["-t", "overlay", "-o", &layers, "overlay"]).arg(lower)) {
             not_run("an overlay cannot be mounted here");
             return None;

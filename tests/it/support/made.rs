@@ -271,6 +271,11 @@ impl Made {
         scan::scan(&request, &Live::default(), &Cancel::default(), &Progress::default()).unwrap()
     }
 
+    /// What a scan is asked for that finds everything here.
+    pub(crate) fn scanning(&self) -> scan::Request {
+        self.request(vec![discover::named(self.code())])
+    }
+
     /// Reads environments by themselves, where that can be done.
     pub(crate) fn outline(&self, roots: &[PathBuf]) -> Option<Snapshot> {
         let request = self.request(roots.iter().cloned().map(discover::environment).collect());

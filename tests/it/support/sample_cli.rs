@@ -294,6 +294,7 @@ pub(crate) fn sample() -> Snapshot {
             canonical: PathBuf::from("/home/ada/.cache/uv"),
             found_by: "the default".to_owned(),
             reflinks: false,
+            certainty: cachetui::snapshot::Certainty::Exact,
             filesystem: Some("ext4".to_owned()),
             space: Some(Space { total: 500 << 30, available: 84 << 30 }),
             buckets: vec![Bucket {

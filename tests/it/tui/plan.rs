@@ -133,7 +133,7 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
             outcome("archive-v0/two\u{1b}[31m", State::Stale, Some("it has changed since the scan")),
             outcome("archive-v0/three", State::Cancelled, None),
         ],
-        freed: Freed { predicted: 799 << 20, measured: None, why: None },
+        freed: Freed { predicted: 799 << 20, ..Freed::default() },
         trash: None,
         notes: vec!["Locks are worth little here.".to_owned()],
     };

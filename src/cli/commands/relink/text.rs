@@ -63,7 +63,7 @@ fn table(steps: &[&RelinkStep]) -> Table {
     .indented(2);
     for step in steps {
         let Bytes { reclaimable, needed, certainty, files, .. } = step.bytes;
-        let sign = if certainty == Certainty::AtLeast { "≥ " } else { "" };
+        let sign = certainty.sign();
         let bytes = |bytes: u64| if bytes == 0 { String::new() } else { human::bytes(bytes) };
         let back = if reclaimable == 0 { String::new() } else { format!("{sign}{}", bytes(reclaimable)) };
         table.push([
@@ -110,12 +110,16 @@ fn kept(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
 }
 
 fn bytes_in_words(bytes: Bytes) -> String {
-    let least = if bytes.certainty == Certainty::AtLeast { "at least " } else { "" };
+    let least = bytes.certainty.before();
+    // What is taken is known, but for what a lower layer has to be copied for.
+    let most = if bytes.certainty == Certainty::AtMost { least } else { "" };
     match (bytes.reclaimable, bytes.needed) {
         (0, 0) => "gives nothing back".to_owned(),
         (back, 0) => format!("gives back {least}{}", human::bytes(back)),
-        (0, needed) => format!("takes {}", human::bytes(needed)),
-        (back, needed) => format!("gives back {least}{}, takes {}", human::bytes(back), human::bytes(needed)),
+        (0, needed) => format!("takes {most}{}", human::bytes(needed)),
+        (back, needed) => {
+            format!("gives back {least}{}, takes {most}{}", human::bytes(back), human::bytes(needed))
+        }
     }
 }
 

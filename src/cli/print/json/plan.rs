@@ -77,6 +77,9 @@ pub struct RunRow<'a> {
 struct RunBytes {
     disk: u64,
     reclaimable: u64,
+    certainty: &'static str,
+    #[serde(skip_serializing_if = "is_none")]
+    open: u64,
 }
 
 /// One of `restored`.
@@ -100,7 +103,12 @@ impl<'a> RunRow<'a> {
             state: if run.is_purging() { "purging" } else { "kept" },
             entries: held.entries,
             files: held.files,
-            bytes: RunBytes { disk: held.disk, reclaimable: held.reclaimable },
+            bytes: RunBytes {
+                disk: held.disk,
+                reclaimable: held.reclaimable,
+                certainty: held.certainty.word(),
+                open: held.open,
+            },
         }
     }
 }
@@ -151,4 +159,9 @@ pub fn scope_of(plan: &Plan) -> Scope {
 /// The scope of an answer that needs no users.
 pub fn no_scope() -> Scope {
     Scope { completeness: Completeness::Complete, ..Scope::default() }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
 }

@@ -284,10 +284,7 @@ fn scope(model: &Model, document: &mut Document, width: usize) {
     paragraph(document, &words, Role::Dim, width);
 }
 
-/// A number of bytes, and whether it is a lower bound.
+/// A number of bytes, and whether it is a bound.
 pub(in crate::tui::page) fn certain(bytes: u64, certainty: Certainty) -> String {
-    match certainty {
-        Certainty::Exact => human::bytes(bytes),
-        Certainty::AtLeast => format!("at least {}", human::bytes(bytes)),
-    }
+    format!("{}{}", certainty.before(), human::bytes(bytes))
 }

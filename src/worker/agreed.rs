@@ -8,7 +8,7 @@ use crate::plan::{At, Plan, Step};
 use crate::snapshot::{Evidence, Snapshot};
 
 /// The steps of a new plan that were in the one somebody has agreed to, and what became of the others.
-pub(super) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
+pub(crate) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
     let key = |step: &Step| (step.action, step.at.clone());
     let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
     fresh.steps.retain(|step| {
@@ -53,7 +53,7 @@ fn now_used(step: &Step, snapshot: &Snapshot) -> Option<String> {
 }
 
 /// What became of each step, in the plan's order.
-pub(super) fn ordered(plan: &Plan, done: Vec<Outcome>, left: Vec<Outcome>) -> Vec<Outcome> {
+pub(crate) fn ordered(plan: &Plan, done: Vec<Outcome>, left: Vec<Outcome>) -> Vec<Outcome> {
     let mut by_step: HashMap<_, _> =
         done.into_iter().chain(left).map(|outcome| ((outcome.action, outcome.at.clone()), outcome)).collect();
     plan.steps.iter().filter_map(|step| by_step.remove(&(step.action, step.at.clone()))).collect()

@@ -1,0 +1,23 @@
+//! Whether a bucket that was moved lies where cachetui can still remove from it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::disk::{FileStat, canonical, volume};
+
+/// Whether what a bucket's symlink leads to can be treated as if it lay in the cache: it is on the cache's own mount, so that
+/// rename(2) reaches the trash, has the bucket's name, by which symlinks of environments are understood, and is no part of
+/// another cache, whose lock is another one.
+pub fn is_near(cache: &Path, name: &OsStr) -> bool {
+    let (Ok(cache), Ok(real)) = (canonical(cache), canonical(&cache.join(name))) else { return false };
+    let device = |path: &Path| FileStat::of(path).ok().map(|stat| stat.device);
+    let of_another = |above: &Path| {
+        above != cache
+            && [".lock", "CACHEDIR.TAG"].iter().any(|name| above.join(name).symlink_metadata().is_ok())
+    };
+    real.file_name() == Some(name)
+        && device(&real).is_some()
+        && device(&real) == device(&cache)
+        && volume::mount(&real) == volume::mount(&cache)
+        && real.parent().is_some_and(|above| !of_another(above))
+}

@@ -8,6 +8,7 @@ mod canonical;
 pub mod error;
 pub mod extent;
 pub mod file_number;
+pub mod metadata;
 pub mod mounts;
 pub mod processes;
 pub mod read;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::report::{Outcome, State};
-use super::{check, purge, trash};
+use super::{check, ground, purge, trash};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, error::words, processes, temporary};
 use crate::linker::{Error, Missing, Place, Root};
@@ -105,9 +105,8 @@ pub fn prune(
     if !is_same(path, &plan.cache.path()) {
         return Err(Error::new("apply the plan to", path, other()));
     }
-    // The root may be a symlink; what lies beneath it is not followed.
-    let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
-    let cache = Root::open(&real)?;
+    let cache = ground::cache(lock)?;
+    let real = cache.place().path().to_owned();
     let mut notes = Vec::new();
     let mut held = None;
     let run = match trash::Run::begin(&cache, now) {

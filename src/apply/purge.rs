@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::ground;
 use super::trash::{DIRECTORY, Run};
 use crate::control::{Cancel, Progress};
 use crate::disk::FileKind;
@@ -31,11 +32,8 @@ pub struct Removed {
 
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
 pub fn purge(lock: &impl HoldsCache, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
-    let cache = lock.cache();
     let mut errors = Vec::new();
-    let opened = crate::disk::canonical(cache)
-        .map_err(|error| Error::new("find the cache", cache, error))
-        .and_then(|real| Root::open(&real))
+    let opened = ground::cache(lock)
         .and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
     let (trash, root) = match opened {
         Ok(opened) => opened,

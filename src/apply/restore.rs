@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ground;
 use super::purge;
 use super::report::State;
 use super::trash::Run;
@@ -80,8 +81,7 @@ impl Item {
 /// When the trash of the run is not there or cannot be read.
 pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error> {
     let path = lock.cache();
-    let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
-    let cache = Root::open(&real)?;
+    let cache = ground::cache(lock)?;
     let _held = super::trash::hold(&cache)?;
     if run.is_purging() {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "it is being emptied");

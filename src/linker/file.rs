@@ -41,6 +41,12 @@ pub fn temporary_directory(parent: &Path, prefix: &str) -> Result<TempDir, Error
     made.map_err(|error| Error::new("create a temporary directory in", parent, error))
 }
 
+/// Makes a directory and those above it, as far as they are missing.
+#[cfg(windows)]
+pub(super) fn create_all(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
 #[cfg(unix)]
 pub(super) fn link_to(target: &Path, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, path)

@@ -114,16 +114,15 @@ fn check(path: &Path) -> Result<(), disk::Error> {
     answer.map_err(|error| disk::Error::new("write in the directory", path, error))
 }
 
+#[cfg(unix)]
 fn create(path: &Path, sharing: Sharing) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    if sharing == Sharing::Own {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    }
-    #[cfg(not(unix))]
-    let _: Sharing = sharing;
-    match builder.create(path) {
+    let bits = if sharing == Sharing::Own { 0o700 } else { 0o777 };
+    super::owner::reach(path, Some(bits)).map(drop)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path, _sharing: Sharing) -> std::io::Result<()> {
+    match std::fs::DirBuilder::new().recursive(true).create(path) {
         // On a filesystem that may only be read, a directory that is there is not asked about first.
         Err(_) if path.is_dir() => Ok(()),
         answer => answer,

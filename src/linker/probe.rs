@@ -231,7 +231,8 @@ pub fn probe(cache: &Path, environment: &Path, entries: &[PathBuf]) -> Probe {
     let root = Ground::of(cache, &mounts);
     let stands_for_entries = (root.device, root.mount) == (probe.cache.device, probe.cache.mount);
     let own = Own::make(cache).map_err(|error| probe.cache_refused = Some(Reason::new(&error))).ok();
-    let target = match Spot::make(&probe.environment.path) {
+    // By the path as it was given: who controls it decides what root may make there.
+    let target = match Spot::make(environment) {
         Ok(target) => target,
         Err(error) => {
             probe.environment_refused = Some(Reason::new(&error));

@@ -23,6 +23,8 @@ mod linker;
 mod lock;
 #[cfg(target_os = "linux")]
 mod model;
+#[cfg(target_os = "linux")]
+mod owners;
 mod pictures;
 mod plan;
 #[cfg(target_os = "linux")]

@@ -80,7 +80,7 @@ pub enum Kind {
     /// It is linked by the request's mode.
     Link,
     /// It is always copied, because the environment or an installer writes to it: see [`is_private`], and scripts that
-    /// were rewritten. A file that may be run, where the entry's may not, is copied whatever is said here.
+    /// were rewritten.
     Private,
 }
 

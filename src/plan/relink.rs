@@ -234,11 +234,8 @@ pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)]) {
         step.keeps += 1;
         if !file.left_out {
             step.bytes.files = step.bytes.files.saturating_sub(1);
-            if matches!(step.mode, Mode::Copy | Mode::Clone) {
-                step.bytes.needed = step.bytes.needed.saturating_sub(file.disk);
-            } else {
-                step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.disk);
-            }
+            step.bytes.needed = step.bytes.needed.saturating_sub(file.needed);
+            step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
         }
         let because = KeptBecause::WouldLose { what: file.loss.to_string() };
         plan.kept.push(Kept {

@@ -17,8 +17,10 @@ pub struct Losing {
     pub path: PathBuf,
     /// What it would lose.
     pub loss: Loss,
-    /// The bytes that are its own alone.
-    pub disk: u64,
+    /// The bytes that a link in its place would free.
+    pub frees: u64,
+    /// The bytes that a copy in its place would take.
+    pub needed: u64,
     /// Whether the scan has left it out already, because its permissions were changed.
     pub left_out: bool,
 }
@@ -61,16 +63,16 @@ fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
     let loss = match asked.mode {
         Mode::Hardlink if shared => None,
         Mode::Symlink if shared => own.fixed.map(Loss::Fixed),
-        // A program that uv copied to let it run stays a copy.
-        Mode::Hardlink | Mode::Symlink if stat.mode_bits & 0o111 != 0 && other.mode_bits & 0o111 == 0 => None,
         Mode::Hardlink | Mode::Symlink => own.lost_to(&Metadata::of(&read::open(&source).ok()?).ok()?),
         Mode::Copy if stat.links == 1 => None,
         Mode::Copy | Mode::Clone => lost_to_copy(asked, &own, shared),
     }?;
     let differs = stat.mode_bits & 0o777 != other.mode_bits & 0o777;
     let left_out = differs && stat.changed > asked.installed;
-    let disk = if stat.links == 1 { stat.disk } else { 0 };
-    Some(Losing { path: file.destination.clone(), loss, disk, left_out })
+    let links = matches!(asked.mode, Mode::Hardlink | Mode::Symlink);
+    let frees = if links && stat.links == 1 { stat.disk } else { 0 };
+    let needed = if asked.mode == Mode::Copy { stat.disk } else { 0 };
+    Some(Losing { path: file.destination.clone(), loss, frees, needed, left_out })
 }
 
 /// What this user cannot give to a copy.

@@ -23,8 +23,8 @@ pub struct Relinked {
 }
 
 /// Looks at the files of a plan, and takes those out of it that would lose what the cache's files lack: they stay, and the plan
-/// names them.
-pub fn look(plan: &mut Plan) {
+/// names them. `reflinks`: whether the cache's filesystem has them; where it has none clones become hardlinks.
+pub fn look(plan: &mut Plan, reflinks: bool) {
     let cache = plan.cache.path();
     let losing = |step: &RelinkStep| {
         let (root, dist_info, entry) = (step.at.path(), step.dist_info.path(), cache.join(step.entry.path()));
@@ -32,7 +32,7 @@ pub fn look(plan: &mut Plan) {
             root: &root,
             entry: &entry,
             dist_info: &dist_info,
-            mode: step.mode,
+            mode: if step.mode == Mode::Clone && !reflinks { Mode::Hardlink } else { step.mode },
             installed: Time(step.expects.record.modified),
             user: probe::user(),
         };

@@ -41,7 +41,7 @@ pub fn run(
         packages: arguments.packages.clone(),
     });
     let mut plan = plan(&snapshot, &request);
-    relink::look(&mut plan);
+    relink::look(&mut plan, snapshot.cache.reflinks);
     if !arguments.json {
         text::review(&plan, view, writer)?;
     }

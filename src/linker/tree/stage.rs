@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::already::{Answer, Destination};
-use super::{Error, Item, Kind, TreeReport};
+use super::{Error, Expect, Item, Kind, TreeReport};
 use crate::control::{Cancel, Progress};
 use crate::disk::metadata::{Loss, Metadata};
 use crate::disk::temporary::temporary_name;
@@ -207,12 +207,10 @@ impl<'a> Staging<'a> {
             Some(own) => Ok(own),
             None => destination.own().map(|read: Option<Metadata>| own.get_or_init(|| read)),
         };
-        // A link would take the right to run from a program that uv copied to give it (uv 0.13.8, `.data/scripts`).
-        let runs = |bits: u32| bits & 0o111 != 0;
-        let loses = destination.found.is_some_and(|found| {
-            found.stat.kind == FileKind::File && runs(found.bits) && !runs(source.found.bits)
-        });
-        let kind = if loses { Kind::Private } else { item.kind };
+        // What has to go in any case has its successor as a copy, where a link would lack something.
+        let goes = matches!(&item.expect, Expect::Stat(seen) if seen.kind == FileKind::File);
+        let own_kind = || Ok(destination.lost_to_link(own()?.as_ref())?.map_or(item.kind, |_| Kind::Private));
+        let kind = if goes { own_kind().map_err(read)? } else { item.kind };
         let make = |mode| {
             if destination.is_already(mode, kind, &item.expect) {
                 return Ok(None);

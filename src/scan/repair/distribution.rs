@@ -225,6 +225,8 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
     Ok(match directory.following(name) {
         Ok(_) if target.is_some() => Looked::Linked,
         Ok(_) => Looked::There,
+        // A person's own symlink, to a disk that is not there, is nothing that uv made or would put back.
+        Err(error) if is_absence(&error) && target.is_none() => Looked::There,
         Err(error) if is_absence(&error) => Looked::Dangling(print::of(&stat), target),
         Err(error) => Looked::Unclear(print::of(&stat), words(&error)),
     })

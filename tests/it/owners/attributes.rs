@@ -174,6 +174,10 @@ fn a_copy_keeps_all_that_the_file_had_whose_place_it_takes() {
 fn a_user_who_cannot_give_a_copy_what_a_file_has_leaves_the_file() {
     let Some((scene, file)) = copied() else { return };
     let beside = file.with_file_name("beside.txt");
+    // Something else of the distribution is to be a copy.
+    let inner = scene.site().join("one/deep/inner.py");
+    std::fs::remove_file(&inner).unwrap();
+    std::fs::hard_link(super::entry_of(&scene, "one").join("one/deep/inner.py"), &inner).unwrap();
     let users = |mode: &str, more: &[&str]| {
         let mut command = scene.user(&["relink", "--all", "--link-mode", mode, "--json"]);
         command.args(more);
@@ -195,6 +199,8 @@ fn a_user_who_cannot_give_a_copy_what_a_file_has_leaves_the_file() {
         }
         assert_eq!(seen(&file), before);
         assert_eq!(file.symlink_metadata().unwrap().nlink(), 2);
+        std::fs::remove_file(&inner).unwrap();
+        std::fs::hard_link(super::entry_of(&scene, "one").join("one/deep/inner.py"), &inner).unwrap();
     }
 }
 

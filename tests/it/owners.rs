@@ -300,7 +300,11 @@ fn root_lets_no_uv_work_in_the_cache_of_a_user() {
     std::fs::remove_file(scene.site().join("two/core.py")).unwrap();
     let mut repair = scene.root(&["repair", "--all", "--with-uv", "--yes"]);
     let uv = scene.sandbox.uv(&[]);
-    repair.env("UV", uv.get_program()).env("UV_FIND_LINKS", &scene.links).env("UV_NO_INDEX", "1");
+    repair.env("UV", uv.get_program());
+    // uv works in the project's directory, whose settings count.
+    let settings = scene.app().with_file_name("uv.toml");
+    std::fs::write(&settings, format!("no-index = true\nfind-links = [{:?}]\n", scene.links)).unwrap();
+    chown(&format!("{USER}:{USER}"), &settings);
     let output = done(&mut repair, &[1, 3]);
     let said = String::from_utf8_lossy(&output.stdout);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -346,5 +350,69 @@ fn what_root_makes_on_another_filesystem_is_the_users_too() {
         }
         done(&mut scene.root(&["doctor"]), &[0, 3]);
         scene.works(kind);
+    }
+}
+
+/// What `doctor` finds, by its word.
+fn findings(scene: &Scene) -> Vec<(String, serde_json::Value)> {
+    let output = done(&mut scene.root(&["doctor", "--json"]), &[0, 3]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = answer["doctor"]["cache"]["findings"].as_array().unwrap().clone();
+    all.into_iter().map(|it| (it["kind"].as_str().unwrap().to_owned(), it)).collect()
+}
+
+#[test]
+fn an_environment_that_was_given_away_and_shares_the_caches_files_is_named_and_parted() {
+    let Some(scene) = furnished() else { return };
+    let other = USER + 1;
+    let app = scene.app();
+    let shared = walkdir::WalkDir::new(&app).into_iter().map(Result::unwrap);
+    let shared = shared.filter(|item| item.file_type().is_file());
+    let shared = shared.filter(|item| item.metadata().unwrap().nlink() > 1).count();
+    chown(&format!("{other}:{other}"), &app);
+    let found = findings(&scene);
+    let named = found.iter().find(|(kind, _)| kind == "shared-with-environment");
+    let (_, named) = named.unwrap_or_else(|| panic!("{found:#?}"));
+    assert_eq!((&named["path"], &named["count"]), (&app.to_str().unwrap().into(), &shared.into()), "{named:#}");
+    let advice = named["advice"].as_str().unwrap();
+    assert!(!found.iter().any(|(kind, _)| kind == "foreign-owner"), "{found:#?}");
+    let said = format!("{found:?}");
+    assert!(!said.contains("sudo") && !said.contains("chown -R"), "{said}");
+
+    // The way out that it names.
+    let command = advice.split('`').find(|text| text.starts_with("cachetui relink")).unwrap();
+    let words: Vec<&str> = command.split(' ').skip(1).chain(["--yes"]).collect();
+    done(&mut scene.root(&words), &[0]);
+    let left = findings(&scene);
+    let (_, left) = left.iter().find(|(kind, _)| kind == "foreign-owner").unwrap();
+    let advice = left["advice"].as_str().unwrap();
+    assert!(!advice.contains("sudo"), "{advice}");
+    let command = advice.split('`').find(|text| text.starts_with("chown")).unwrap();
+    ran(Command::new("sh").args(["-c", command]));
+    let kinds: Vec<String> = findings(&scene).into_iter().map(|(kind, _)| kind).collect();
+    assert!(!kinds.iter().any(|kind| kind.contains("owner") || kind.contains("shared")), "{kinds:?}");
+    for item in walkdir::WalkDir::new(&app).into_iter().map(Result::unwrap) {
+        assert_eq!(item.path().symlink_metadata().unwrap().uid(), other, "{}", item.path().display());
+    }
+}
+
+#[test]
+fn root_says_before_that_an_environment_gets_files_of_another_user() {
+    let Some(scene) = furnished() else { return };
+    let other = USER + 1;
+    let app = scene.app();
+    for mode in ["copy", "hardlink"] {
+        relink(&scene, "copy");
+        chown(&format!("{other}:{other}"), &app);
+        std::fs::remove_file(scene.site().join("two/core.py")).unwrap();
+        let mut repair = scene.root(&["repair", "--all", "--dry-run", "--json", "--link-mode", mode]);
+        let output = done(&mut repair, &[0]);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let warnings = answer["plan"]["warnings"].to_string();
+        let warned = warnings.contains("belongs to user 5002") && warnings.contains("files of user 5001");
+        assert_eq!(warned, mode == "hardlink", "{warnings}");
+        ran(&mut scene.root(&["repair", "--all", "--yes", "--link-mode", mode]));
+        let owner = scene.site().join("two/core.py").metadata().unwrap().uid();
+        assert_eq!(owner, if mode == "copy" { other } else { USER });
     }
 }

@@ -33,8 +33,8 @@ pub struct Removed {
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
 pub fn purge(lock: &impl HoldsCache, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
     let mut errors = Vec::new();
-    let opened = ground::cache(lock)
-        .and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
+    let opened =
+        ground::cache(lock).and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
     let (trash, root) = match opened {
         Ok(opened) => opened,
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return errors,

@@ -251,7 +251,7 @@ fn expand_all(
             mode: ready.step.mode,
         };
         if let Expanded::Done(report) = expand(opened, &request, cancel, progress)? {
-            fill(outcome, report);
+            fill(outcome, *report);
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 //! A file that takes the place of another one may lack some of that. Whoever replaces files compares both by this.
 //!
 //! # What does not count
-//! Labels that a policy gives every file by where it lies, and that come again by themselves: SELinux's and Smack's, what
-//! `evm` computes from the inode, what macOS notes of every file that was downloaded, and what a filesystem of layers or btrfs
+//! Labels that a policy gives every file by where it lies, and that come again by themselves: those of `security.selinux`
+//! and Smack, what `evm` computes from the inode, what macOS notes of every file that was downloaded, and what a filesystem of layers or btrfs
 //! notes for itself. uv's own links do not keep them either. `trusted.*` is told to root alone.
 
 use std::collections::BTreeMap;
@@ -153,7 +153,9 @@ impl Metadata {
         }
         let differing = |name: &Vec<u8>| self.attached.get(name) != other.attached.get(name);
         let names = self.attached.keys().chain(other.attached.keys());
-        if let Some(loss) = names.filter(|name| differing(name)).map(|name| Loss::of_attached(name)).min_by_key(rank) {
+        if let Some(loss) =
+            names.filter(|name| differing(name)).map(|name| Loss::of_attached(name)).min_by_key(rank)
+        {
             return Some(loss);
         }
         (self.bits != other.bits).then_some(Loss::Permissions { own: self.bits, other: other.bits })

@@ -83,7 +83,9 @@ fn unwritable(side: Side, ground: &Ground, reason: &Reason, meaning: Meaning) ->
         Meaning::Denied | Meaning::NotPermitted if ground.read_only => {
             Cause::ReadOnly(side, Spot::of(ground))
         }
-        Meaning::Denied | Meaning::NotPermitted => Cause::NotWritable(side, ground.path.clone(), ground.owner),
+        Meaning::Denied | Meaning::NotPermitted => {
+            Cause::NotWritable(side, ground.path.clone(), ground.owner)
+        }
         Meaning::InUse => Cause::InUse(Mode::Copy),
         _ => Cause::Unexplained { mode: Mode::Copy, message: reason.message.clone() },
     }

@@ -36,7 +36,7 @@ pub struct ExpandRequest {
 #[derive(Debug)]
 pub enum Expanded {
     /// It is a directory now.
-    Done(TreeReport),
+    Done(Box<TreeReport>),
     /// It was a directory already.
     Already,
 }
@@ -78,7 +78,7 @@ pub fn expand(
     match swapped {
         Ok(report) => {
             place.calls().sync().map_err(failed)?;
-            Ok(Expanded::Done(report))
+            Ok(Expanded::Done(Box::new(report)))
         }
         Err(error) => {
             // What cannot be removed now is removed by the next call; what is not what was made here is left alone.

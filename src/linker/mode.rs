@@ -127,7 +127,10 @@ fn what_about(mode: Mode, reason: &io::Error) -> About {
     }
     // A clone answers "invalid argument" where the filesystem cannot do it; the kind alone would not tell it from ours.
     let clone_is_invalid = reason.raw_os_error().is_some() && kind == InvalidInput;
-    if (about_files.contains(&kind) && !clone_is_invalid) || is_passing(reason) || Loss::behind(reason).is_some() {
+    if (about_files.contains(&kind) && !clone_is_invalid)
+        || is_passing(reason)
+        || Loss::behind(reason).is_some()
+    {
         About::File
     } else {
         About::Mode

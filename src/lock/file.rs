@@ -9,7 +9,7 @@
 //! more, while the next process locks a new one. After locking the path is therefore looked at again, and the file that
 //! it names now is tried instead.
 
-#![expect(clippy::disallowed_methods, reason = "lock files are made here")]
+#![cfg_attr(any(test, not(unix)), expect(clippy::disallowed_methods, reason = "lock files are made here"))]
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -204,7 +204,9 @@ fn create(path: &Path, access: Access) -> io::Result<File> {
     let heir = Heir::of(&directory)?;
     let give = |file: &File| match heir {
         // Everybody may use such a file, whoever owns it.
-        Some(heir) => heir.give(file).or_else(|error| if access == Access::All { Ok(()) } else { Err(error) }),
+        Some(heir) => {
+            heir.give(file).or_else(|error| if access == Access::All { Ok(()) } else { Err(error) })
+        }
         None => Ok(()),
     };
     #[cfg(target_os = "linux")]
@@ -250,11 +252,7 @@ fn create_without_a_name(directory: &rustix::fd::OwnedFd, bits: rustix::fs::Mode
 /// Gives such a file its name, by the one way that needs no privilege (open(2), on `O_TMPFILE`). Nothing where that does not
 /// work.
 #[cfg(target_os = "linux")]
-fn name_it(
-    file: &File,
-    directory: &rustix::fd::OwnedFd,
-    name: &std::ffi::OsStr,
-) -> Option<io::Result<()>> {
+fn name_it(file: &File, directory: &rustix::fd::OwnedFd, name: &std::ffi::OsStr) -> Option<io::Result<()>> {
     use rustix::fs::{AtFlags, CWD, linkat};
     use std::os::fd::AsRawFd as _;
     let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());

@@ -332,6 +332,9 @@ fn bits_of(stat: &Stat) -> u32 {
 }
 
 /// Permission bits as the system takes them.
+///
+/// # Panics
+/// Never for permission bits, which have twelve binary digits.
 pub fn mode(bits: u32) -> Mode {
     #[expect(clippy::useless_conversion, reason = "a mode has another width on other systems")]
     let bits = bits.try_into().expect("permission bits have twelve binary digits");

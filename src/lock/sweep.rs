@@ -4,6 +4,8 @@
 //! lock is held. Whoever opened it before finds, after locking, that the path names another file or none, and takes that.
 //! Files of other names are never touched, nor is anything of uv's.
 
+#![cfg_attr(all(test, unix), expect(clippy::disallowed_methods, reason = "tests make the files they need"))]
+
 use std::path::{Path, PathBuf};
 
 use super::directory::is_file_name;

@@ -85,7 +85,11 @@ fn lost_to_copy(asked: &Asked<'_>, own: &Metadata, shared: bool) -> Option<Loss>
         return None;
     }
     if own.user != user {
-        return if shared { own.depends_on_owner() } else { Some(Loss::Owner { own: own.user, other: user }) };
+        return if shared {
+            own.depends_on_owner()
+        } else {
+            Some(Loss::Owner { own: own.user, other: user })
+        };
     }
     let root_alone = |name: &&Vec<u8>| name.starts_with(b"security.") || name.starts_with(b"trusted.");
     own.attached.keys().find(root_alone).map(|name| Loss::of_attached(name))

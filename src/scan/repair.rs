@@ -15,8 +15,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
-use crate::disk::{Time, walk};
 use crate::disk::FileStat;
+use crate::disk::{Time, walk};
 use crate::snapshot::{
     Distribution, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity, Manager, Mode,
     ModeCounts, PointerForm, PointerState, Snapshot,

@@ -200,7 +200,10 @@ fn operations() -> Vec<(&'static str, fn(&Scene))> {
             for mode in ["copy", "symlink", "hardlink"] {
                 std::fs::remove_file(scene.site().join("two/core.py")).unwrap();
                 done(&mut scene.root(&["repair", "--all", "--yes", "--link-mode", mode]), &[0, 1]);
-                assert!(scene.site().join("two/core.py").is_file() && scene.site().join("one/deep/inner.py").is_file());
+                assert!(
+                    scene.site().join("two/core.py").is_file()
+                        && scene.site().join("one/deep/inner.py").is_file()
+                );
             }
         }),
         ("repair of the cache's links", |scene| {
@@ -227,6 +230,16 @@ fn operations() -> Vec<(&'static str, fn(&Scene))> {
             ran(scene.root(&["prune", "one==2.0", "--save", plan.to_str().unwrap()]).args(ALLOW));
             ran(&mut scene.root(&["apply", plan.to_str().unwrap(), "--yes"]));
             std::fs::remove_file(plan).unwrap();
+        }),
+        ("a lock directory that is named and missing", |scene| {
+            let locks = scene.sandbox.path("home/of/locks");
+            let mut relink = scene.root(&["relink", "--all", "--link-mode", "copy", "--yes"]);
+            done(relink.arg("--lock-dir").arg(&locks), &[0]);
+            scene.is_the_users("the lock directory");
+            let mut relink = scene.user(&["relink", "--all", "--link-mode", "hardlink", "--yes"]);
+            let output = done(relink.arg("--lock-dir").arg(&locks), &[0]);
+            assert!(!String::from_utf8_lossy(&output.stdout).contains("left out"));
+            ran(scene.root(&["locks", "--clean", "--yes"]).arg("--lock-dir").arg(&locks));
         }),
         ("lock files that are missing", |scene| {
             for path in [scene.sandbox.cache().join(".lock"), scene.app().join(".lock")] {
@@ -373,7 +386,11 @@ fn an_environment_that_was_given_away_and_shares_the_caches_files_is_named_and_p
     let found = findings(&scene);
     let named = found.iter().find(|(kind, _)| kind == "shared-with-environment");
     let (_, named) = named.unwrap_or_else(|| panic!("{found:#?}"));
-    assert_eq!((&named["path"], &named["count"]), (&app.to_str().unwrap().into(), &shared.into()), "{named:#}");
+    assert_eq!(
+        (&named["path"], &named["count"]),
+        (&app.to_str().unwrap().into(), &shared.into()),
+        "{named:#}"
+    );
     let advice = named["advice"].as_str().unwrap();
     assert!(!found.iter().any(|(kind, _)| kind == "foreign-owner"), "{found:#?}");
     let said = format!("{found:?}");

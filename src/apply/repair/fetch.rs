@@ -50,7 +50,9 @@ pub enum FetchError {
     #[error("uv said: {0}")]
     Said(String),
     /// Root would run it for this user.
-    #[error("root does not run uv in the cache or environment of user {0}: run `cachetui repair` as that user")]
+    #[error(
+        "root does not run uv in the cache or environment of user {0}: run `cachetui repair` as that user"
+    )]
     OtherUser(u32),
     /// It was stopped.
     #[error("uv was stopped")]

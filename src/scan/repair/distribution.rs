@@ -221,9 +221,7 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
     let text = directory.read_link(name).ok();
     let target = text.as_deref().and_then(archive_target);
     let names_cache = text.as_deref().is_none_or(|text| {
-        text.iter()
-            .filter_map(Bucket::parse)
-            .any(|bucket| bucket.kind == BucketKind::Archive)
+        text.iter().filter_map(Bucket::parse).any(|bucket| bucket.kind == BucketKind::Archive)
     });
     if text.zip(target.as_ref()).is_some_and(|(text, target)| gone.has(&text, target)) {
         return Ok(Looked::Dangling(print::of(&stat), target));

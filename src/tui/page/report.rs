@@ -172,7 +172,8 @@ fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
         }
         if outcome.kept.len() > NAMED {
             let more = human::count((outcome.kept.len() - NAMED) as u64);
-            lines.push(said(&format!("left alone, with attributes of their own: {more} more"), Role::Warning));
+            lines
+                .push(said(&format!("left alone, with attributes of their own: {more} more"), Role::Warning));
         }
         left_alone(&outcome.stale, "gone or replaced meanwhile, left alone", lines);
         left_alone(&outcome.link_limit, NO_MORE_LINKS, lines);

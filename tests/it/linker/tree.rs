@@ -185,7 +185,11 @@ fn permissions_of_the_environment_are_kept_by_what_is_a_file_of_its_own() {
     assert_eq!(bits(&tool), 0o755);
     assert_eq!(bits(&scene.environment().join("plain")), 0o600);
     let report = scene.link(Mode::Hardlink, Expect::SameContent);
-    assert_eq!((report.made.total(), report.kept.len()), (0, 2), "a hardlink has the bits of the cache's file");
+    assert_eq!(
+        (report.made.total(), report.kept.len()),
+        (0, 2),
+        "a hardlink has the bits of the cache's file"
+    );
     assert_eq!(bits(&tool), 0o755);
     assert_eq!(bits(&scene.environment().join("plain")), 0o600);
     scene.link(Mode::Copy, Expect::NoDirectory);

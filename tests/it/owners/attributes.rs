@@ -17,8 +17,13 @@ fn acl() -> Vec<u8> {
         [&tag.to_le_bytes()[..], &bits.to_le_bytes(), &id.to_le_bytes()].concat()
     };
     let nobody = u32::MAX;
-    let entries =
-        [entry(1, 6, nobody), entry(2, 4, 5_009), entry(4, 4, nobody), entry(16, 4, nobody), entry(32, 4, nobody)];
+    let entries = [
+        entry(1, 6, nobody),
+        entry(2, 4, 5_009),
+        entry(4, 4, nobody),
+        entry(16, 4, nobody),
+        entry(32, 4, nobody),
+    ];
     [2_u32.to_le_bytes().to_vec(), entries.concat()].concat()
 }
 
@@ -127,7 +132,8 @@ fn a_file_with_what_a_link_would_lack_stays_and_is_named_before_and_after() {
             );
             assert_eq!(seen(&file), before, "{name}, {mode}");
             assert_eq!(file.symlink_metadata().unwrap().ino(), inode, "{name}, {mode}");
-            let made = |it: &Value| it["made"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
+            let made =
+                |it: &Value| it["made"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
             let outcomes = answered["report"]["outcomes"].as_array().unwrap().iter();
             assert_eq!(outcomes.map(made).sum::<u64>(), files, "{name}, {mode}: what was planned was made");
             let other = inner.symlink_metadata().unwrap();

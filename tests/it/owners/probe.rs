@@ -28,7 +28,9 @@ impl Ground {
         }
         let directory = crate::support::made::directory();
         let base = directory.path();
-        for path in ["user/cache/archive-v0", "user/code/site", "user/trap", "victim/site", "victim/archive-v0"] {
+        for path in
+            ["user/cache/archive-v0", "user/code/site", "user/trap", "victim/site", "victim/archive-v0"]
+        {
             std::fs::create_dir_all(base.join(path)).unwrap();
         }
         std::fs::write(base.join("user/cache/.lock"), "").unwrap();

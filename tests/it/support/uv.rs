@@ -157,10 +157,11 @@ impl Sandbox {
         let for_all = |path: &PathBuf| {
             let real = path.canonicalize().ok();
             let mut above = real.iter().flat_map(|real| real.ancestors());
-            real.is_some() && above.all(|path| {
-                use std::os::unix::fs::PermissionsExt as _;
-                path.metadata().is_ok_and(|it| it.permissions().mode() & 0o005 == 0o005)
-            })
+            real.is_some()
+                && above.all(|path| {
+                    use std::os::unix::fs::PermissionsExt as _;
+                    path.metadata().is_ok_and(|it| it.permissions().mode() & 0o005 == 0o005)
+                })
         };
         let Some(python) = places.into_iter().find(for_all) else {
             not_run("no Python is there that every user may run");

@@ -4,8 +4,9 @@
 //!
 //! # What does not count
 //! Labels that a policy gives every file by where it lies, and that come again by themselves: those of `security.selinux`
-//! and Smack, what `evm` computes from the inode, what macOS notes of every file that was downloaded, and what a filesystem of layers or btrfs
-//! notes for itself. uv's own links do not keep them either. `trusted.*` is told to root alone.
+//! and Smack, what `evm` computes from the inode, what macOS notes of every file that was downloaded, and what a
+//! filesystem of layers or btrfs notes for itself. uv's own links do not keep them either. `trusted.*` is told to root
+//! alone.
 
 use std::collections::BTreeMap;
 use std::fmt;

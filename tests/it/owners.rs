@@ -21,7 +21,7 @@ const USER: u32 = 5_001;
 struct Scene {
     sandbox: Sandbox,
     links: String,
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
 fn chown(owner: &str, path: &Path) {
@@ -32,7 +32,7 @@ impl Scene {
     fn new() -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let mut scene = Self::at(directory.path())?;
-        scene._directory = Some(directory);
+        scene.directory = Some(directory);
         Some(scene)
     }
 
@@ -52,7 +52,7 @@ impl Scene {
         }
         Wheel::new("two", "1.0").file("two/core.py", "TWO = True\n").save(&links);
         let links = links.to_str().unwrap().to_owned();
-        let scene = Self { sandbox, links, _directory: None };
+        let scene = Self { sandbox, links, directory: None };
         let path = scene.sandbox.path("");
         chown(&format!("{USER}:{USER}"), &path);
         scene.sandbox.by(USER, &scene.sandbox.command("true"))?;
@@ -151,8 +151,10 @@ fn entry_of(scene: &Scene, package: &str) -> PathBuf {
     entries.find(|path| path.join(package).is_dir()).unwrap()
 }
 
-/// What root does, by name.
-fn operations() -> Vec<(&'static str, fn(&Scene))> {
+/// Something that root does, by name.
+type Operation = (&'static str, fn(&Scene));
+
+fn operations() -> Vec<Operation> {
     vec![
         ("list, which writes the registry", |scene| {
             ran(&mut scene.root(&["list"]));
@@ -432,4 +434,37 @@ fn root_says_before_that_an_environment_gets_files_of_another_user() {
         let owner = scene.site().join("two/core.py").metadata().unwrap().uid();
         assert_eq!(owner, if mode == "copy" { other } else { USER });
     }
+}
+
+#[test]
+fn root_makes_nothing_where_a_user_could_have_led_it() {
+    use cachetui::linker::{Missing, Root};
+    let Some(scene) = Scene::new() else { return };
+    let (roots, users) = (tempfile::tempdir().unwrap(), scene.sandbox.path("home"));
+    let link = |name: &str, to: &Path, owner: u32| {
+        let path = users.join(name);
+        std::os::unix::fs::symlink(to, &path).unwrap();
+        std::os::unix::fs::lchown(&path, Some(owner), Some(owner)).unwrap();
+        path
+    };
+    let made = |path: &Path| Root::reach(&path.join("state/cachetui"), Missing::Create).map(drop);
+    let owner = |path: &Path| path.symlink_metadata().unwrap().uid();
+    // A symlink of the user's to a directory of root's, and one to the user's own.
+    assert!(made(&link("out", roots.path(), USER)).is_err());
+    assert_eq!(roots.path().read_dir().unwrap().count(), 0);
+    let own = users.join("own");
+    std::fs::create_dir(&own).unwrap();
+    chown(&format!("{USER}:{USER}"), &own);
+    made(&link("in", &own, USER)).unwrap();
+    assert_eq!((owner(&own.join("state")), owner(&own.join("state/cachetui"))), (USER, USER));
+    // A directory of root's in the user's, which the user may put another one in the place of.
+    std::fs::create_dir(users.join("roots")).unwrap();
+    assert!(made(&users.join("roots")).is_err());
+    // Where no user has a say, root makes what is root's.
+    made(roots.path()).unwrap();
+    assert_eq!(owner(&roots.path().join("state/cachetui")), 0);
+    let saved = users.join("plan.json");
+    cachetui::linker::write_new(&saved, b"{}", 0o644).unwrap();
+    assert_eq!((owner(&saved), saved.metadata().unwrap().mode() & 0o777), (USER, 0o644));
+    assert!(cachetui::linker::write_new(&users.join("out/plan.json"), b"{}", 0o644).is_err());
 }

@@ -28,7 +28,7 @@ pub(super) struct Scratch {
     lock: Option<File>,
     above: Root,
     name: OsString,
-    place: Place,
+    path: PathBuf,
 }
 
 impl Drop for Scratch {
@@ -47,26 +47,28 @@ impl Scratch {
         let random = random.to_str().and_then(|text| text.get(10..42)).unwrap_or("0");
         let name = OsString::from(format!("{PREFIX}{:08x}-{random}", std::process::id()));
         let place = above.place().create_private_directory(&name).map_err(failed)?;
-        let mut scratch = Self { lock: None, above, name, place };
-        if !scratch.place.own_stat().is_ok_and(|stat| is_own(&stat)) {
+        let path = place.path().to_owned();
+        let mut scratch = Self { lock: None, above, name, path };
+        if !place.own_stat().is_ok_and(|stat| is_own(&stat)) {
             // A program that works there goes by paths, which that user could lead elsewhere.
             let text = "it belongs to another user; set `TMPDIR` to a directory that does not";
             return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
-        scratch.lock = lock(&scratch.place);
+        scratch.lock = lock(&place);
         Ok(scratch)
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.place.path()
+        &self.path
     }
 
     /// A file without a name.
     pub(super) fn file(&self) -> io::Result<File> {
         let name = OsStr::new("said");
-        let file = self.place.create_file(name)?;
+        let place = self.above.place().directory(&self.name)?;
+        let file = place.create_file(name)?;
         // Windows removes nothing that is open; there it goes with the directory.
-        drop(self.place.remove_file(name));
+        drop(place.remove_file(name));
         Ok(file)
     }
 

@@ -175,3 +175,43 @@ fn a_swapped_directory_of_a_probe_is_no_way_out() {
 fn a_swapped_directory_of_a_probe_is_no_way_out_at_length() {
     own_directory(5_000);
 }
+
+/// Root's `doctor` as a whole, which also remembers the environments it has found.
+fn whole(runs: u64) {
+    let Some(ground) = Ground::new() else { return };
+    let site = "user/code/app/.venv/lib/python3.11/site-packages";
+    for path in [site, "user/home/state"] {
+        std::fs::create_dir_all(ground.path(path)).unwrap();
+    }
+    std::fs::write(ground.path("user/code/app/.venv/pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.7\n")
+        .unwrap();
+    chown(&format!("{USER}:{USER}"), &ground.path("user"));
+    for place in ["user/code/app/.venv", "user/code/app/.venv/lib", site, "user/cache", "user/home/state"] {
+        let mut swaps = 0;
+        for run in 0..runs {
+            let pair = ground.pair(place, "victim");
+            let mut doctor = std::process::Command::new(env!("CARGO_BIN_EXE_cachetui"));
+            doctor.arg("doctor").arg("--cache-dir").arg(ground.path("user/cache"));
+            doctor.arg("--root").arg(ground.path("user/code")).env("HOME", ground.path("user/home"));
+            doctor
+                .env("XDG_STATE_HOME", ground.path("user/home/state"))
+                .current_dir(ground.path("user/home"));
+            let (_, swapped) = while_swapping(&pair, || doctor.output().unwrap());
+            assert!(!ground.is_hit(), "run {run} at `{place}`: root's directory was changed");
+            swaps += swapped;
+        }
+        assert!(swaps > runs, "`{place}`: {swaps} swaps");
+    }
+    left_nothing(&ground);
+}
+
+#[test]
+fn doctor_changes_nothing_behind_a_symlink() {
+    whole(8);
+}
+
+#[test]
+#[ignore = "some minutes: a thousand runs at each directory"]
+fn doctor_changes_nothing_behind_a_symlink_at_length() {
+    whole(MANY);
+}

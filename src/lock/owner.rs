@@ -107,11 +107,11 @@ fn create_for(parent: BorrowedFd<'_>, name: &OsStr, bits: u32, heir: Heir) -> io
     let inherits = has_default_acl(parent);
     // Else nobody enters it until it has its owner.
     mkdirat(parent, name, if inherits { mode(bits) } else { Mode::RWXU })?;
-    let adopted = adopt(parent, name, heir).and_then(|made| {
+    let adopted = adopt(parent, name, heir).inspect(|made| {
         if !inherits {
-            fchmod(&made, mode(heir.bits & (bits & 0o777 | 0o2000)))?;
+            // Where there are no such bits, as on FAT, it stays its owner's alone.
+            fchmod(made, mode(heir.bits & (bits & 0o777 | 0o2000))).ok();
         }
-        Ok(made)
     });
     adopted.inspect_err(|_| remove_empty(parent, name))
 }

@@ -73,10 +73,6 @@ pub(in crate::linker) fn sweep(place: &Place) -> Result<Vec<FileStat>, Error> {
                 }
             }
         }
-        if found.stat.kind == FileKind::Directory {
-            // One that was about to get its owner and its name; what holds anything stays.
-            drop(place.calls().remove_directory(name));
-        }
         if is_ours {
             match place.calls().remove_file(name) {
                 // A later run takes it away, when the program that runs from it has ended.

@@ -133,7 +133,6 @@ impl Metadata {
 
     /// Reads an open file: other systems keep who may do what in lists of the directory.
     #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
     pub fn of(_file: &File) -> io::Result<Self> {
         Ok(Self::default())
     }

@@ -6,9 +6,7 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
-#[cfg(unix)]
-use crate::disk::metadata::Loss;
-use crate::disk::metadata::Metadata;
+use crate::disk::metadata::{Loss, Metadata};
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::linker::file::set_mode_bits;
 use crate::linker::place::{Calls as _, Found, Leads, Place, not_regular};
@@ -207,8 +205,11 @@ fn keep(to: &File, Keeps { own, shared }: Keeps<'_>, _bits: u32) -> io::Result<(
 }
 
 #[cfg(not(unix))]
-fn keep(to: &File, Keeps { own: _, shared: _ }: Keeps<'_>, bits: u32) -> io::Result<()> {
-    set_mode_bits(to, bits)
+fn keep(to: &File, Keeps { own, shared }: Keeps<'_>, bits: u32) -> io::Result<()> {
+    match own.fixed {
+        Some(fixed) if !shared => Err(Loss::Fixed(fixed).into()),
+        _ => set_mode_bits(to, bits),
+    }
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]

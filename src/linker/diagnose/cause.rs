@@ -254,8 +254,9 @@ impl Cause {
             ),
             Self::ForeignFiles { owner, .. } => format!(
                 "If the cache is yours alone, make its files yours as root, after each environment of user {owner} that shares \
-                 them has files of its own: `cachetui relink ENV --link-mode copy`. If several users share it, each must be \
-                 able to read and write its files: a common group, and a umask of 002."
+                 them has files of its own: `cachetui relink ENV --link-mode copy`. The price is that it holds them in full. If \
+                 several users share the cache, each must be able to read and write its files: a common group, and a umask \
+                 of 002."
             ),
             Self::LinkLimit { .. } => "Nothing needs to be done. Environments that are removed give links back.".to_owned(),
             Self::NoSpace(_, spot) => format!(

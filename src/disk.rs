@@ -9,6 +9,7 @@ pub mod error;
 pub mod extent;
 pub mod file_number;
 pub mod located;
+pub mod metadata;
 pub mod mounts;
 pub mod open_files;
 pub mod overlay;

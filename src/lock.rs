@@ -19,6 +19,8 @@ pub mod directory;
 mod file;
 pub mod guard;
 pub mod holder;
+#[cfg(unix)]
+pub mod owner;
 pub mod refused;
 pub mod survey;
 pub mod sweep;

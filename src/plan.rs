@@ -30,7 +30,7 @@ pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause, kept_in_short};
 pub use prune::linked;
-pub use relink::{RelinkExpects, RelinkStep};
+pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use unread::Unread;

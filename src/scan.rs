@@ -29,6 +29,7 @@ mod index;
 mod installed;
 pub mod known;
 pub mod linkable;
+pub mod losses;
 pub mod near;
 pub mod newcomers;
 mod objects;

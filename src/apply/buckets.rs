@@ -18,18 +18,18 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// Opens a cache, whose root is no symlink.
-    pub(super) fn open(real: &Path) -> Result<Self, Error> {
-        let cache = Root::open(real)?;
+    /// Opens the moved buckets of a cache, whose root is no symlink.
+    pub(super) fn of(cache: Root) -> Self {
+        let real = cache.place().path().to_owned();
         let mut moved = Vec::new();
         for name in cache.place().names().unwrap_or_default() {
             if Bucket::parse(&name).is_some()
-                && let Some(root) = followed(real, &name)
+                && let Some(root) = followed(&real, &name)
             {
                 moved.push((name, root));
             }
         }
-        Ok(Self { cache, moved })
+        Self { cache, moved }
     }
 
     /// The cache's root.

@@ -259,6 +259,9 @@ fn one(report: &TreeReport) -> Result<(), Trouble> {
     if let Some(error) = report.failed.first() {
         return Err(Trouble::Refused(format!("{error}: {}", words(&error.source))));
     }
+    if let Some((_, loss)) = report.kept.first() {
+        return Err(Trouble::Refused(format!("a file stays as it is: {loss}")));
+    }
     if report.is_complete() && report.made.total() + report.already == 1 {
         return Ok(());
     }

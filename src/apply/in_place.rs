@@ -104,7 +104,7 @@ fn tree(place: &Place, name: &OsStr) -> Result<(), Error> {
 /// Finishes what a run that was stopped was removing in place.
 pub(super) fn finish(root: &Root, run: &Run) -> Vec<Error> {
     let Ok(marks) = root.directory(&run.path().join(MARKS), Missing::Fail) else { return Vec::new() };
-    let Ok(buckets) = Buckets::open(root.place().path()) else { return Vec::new() };
+    let Ok(buckets) = Root::open(root.place().path()).map(Buckets::of) else { return Vec::new() };
     let mut errors = Vec::new();
     for mark in marks.names().unwrap_or_default() {
         if let Some((identity, path)) = read(&marks, &mark) {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::state;
 use crate::disk::{Error, error::words};
+use crate::linker::Missing;
 use crate::plan::SCHEMA_VERSION;
 
 /// How many pages are kept.
@@ -41,13 +42,13 @@ pub fn keep(state: &Path, now: Timestamp, plan: &impl Serialize, report: &impl S
 
 /// Deletes the oldest pages. What cannot be read or deleted now is for another time.
 fn trim(directory: &Path) {
-    let Ok(found) = std::fs::read_dir(directory) else { return };
-    let mut pages: Vec<_> = found.flatten().map(|item| item.path()).filter(|path| is_page(path)).collect();
+    let Ok(directory) = state::open(directory, Missing::Fail) else { return };
+    let mut pages = directory.place().names().unwrap_or_default();
+    pages.retain(|name| is_page(Path::new(name)));
     // Their names begin with the time.
     pages.sort_unstable();
     for page in pages.iter().rev().skip(PAGES) {
-        #[expect(clippy::disallowed_methods, reason = "a page of the program's own")]
-        drop(std::fs::remove_file(page));
+        drop(directory.place().remove_file(page));
     }
 }
 

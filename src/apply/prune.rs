@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::buckets::Buckets;
 use super::report::{Outcome, State};
-use super::{check, in_place, purge, trash};
+use super::{check, ground, in_place, purge, trash};
 use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, error::words, processes, temporary};
 use crate::human;
@@ -135,9 +135,8 @@ pub fn prune_as(
     if !is_same(path, &plan.cache.path()) {
         return Err(Error::new("apply the plan to", path, other()));
     }
-    // The root may be a symlink; what lies beneath it is not followed.
-    let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
-    let cache = Buckets::open(&real)?;
+    let cache = Buckets::of(ground::cache(lock)?);
+    let real = cache.root().place().path().to_owned();
     let mut notes = Vec::new();
     let mut held = None;
     let mut stuck = vec![false; plan.steps.len()];

@@ -10,8 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::in_place;
 use super::trash::{DIRECTORY, Run};
+use super::{ground, in_place};
 use crate::control::{Cancel, Progress};
 use crate::disk::FileKind;
 use crate::disk::walk;
@@ -32,12 +32,9 @@ pub struct Removed {
 
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
 pub fn purge(lock: &impl HoldsCache, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
-    let cache = lock.cache();
     let mut errors = Vec::new();
-    let opened = crate::disk::canonical(cache)
-        .map_err(|error| Error::new("find the cache", cache, error))
-        .and_then(|real| Root::open(&real))
-        .and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
+    let opened =
+        ground::cache(lock).and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
     let (trash, root) = match opened {
         Ok(opened) => opened,
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return errors,

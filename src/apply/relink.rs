@@ -23,7 +23,7 @@ use super::ground;
 use super::prune::{Trouble, is_same};
 use super::report::{RefusedMode, State};
 use crate::control::{Cancel, Progress};
-use crate::disk::{FileKind, FileStat, error::words};
+use crate::disk::error::words;
 use crate::human::escape_os;
 use crate::linker::expand::{ExpandRequest, Expanded, expand};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree};
@@ -31,11 +31,10 @@ use crate::lock::{EnvironmentExclusive, HoldsCache};
 use crate::plan::{Action, At, Plan, RelinkStep};
 use crate::scan::linkable::{self, Linkable};
 use crate::scan::print;
-use crate::snapshot::Mode;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::parse_dist_info;
 
-pub use report::{Change, RelinkOutcome, RelinkReport};
+pub use report::{Change, KeptFile, RelinkOutcome, RelinkReport};
 
 /// A step that may be carried out, with what it is about.
 struct Ready<'a> {
@@ -156,14 +155,7 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
     if let Err(trouble) = expand_all(opened, ready, cancel, progress, &mut outcome) {
         return RelinkOutcome { made: outcome.made, ..ended(step, trouble) };
     }
-    // A link has the bits of the cache's file: one that was given others keeps them, and stays as it is.
-    let keeps_bits = |file: &&Linkable| {
-        let same = same_bits(&root.join(&file.destination), &ready.entry.join(&file.source));
-        step.mode == Mode::Copy || same
-    };
-    let (files, other): (Vec<&Linkable>, Vec<&Linkable>) = ready.files.iter().partition(keeps_bits);
-    let other: Vec<At> = other.iter().map(|file| At::new(&root.join(&file.destination))).collect();
-    let items = files.into_iter().map(|file| Item {
+    let items = ready.files.iter().map(|file| Item {
         source: file.source.clone(),
         destination: file.destination.clone(),
         kind: Kind::Link,
@@ -185,22 +177,7 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
     // What was just made in a directory that was a symlink was found to be as wanted.
     outcome.already = outcome.already.saturating_sub(expanded);
     conclude(&mut outcome, step);
-    // The plan does not count those that a scan can tell.
-    if outcome.state == State::Done && !other.is_empty() && outcome.made.total() < step.bytes.files {
-        let files = crate::human::counted(other.len() as u64, "file was", "files were");
-        outcome.state = State::Stale;
-        outcome.why = Some(format!("{files} left alone: the permissions are not the entry's"));
-    }
-    outcome.modified.extend(other);
     outcome
-}
-
-/// Whether a file of an environment may be a link to one of an entry as far as its permissions go. What is no file of its
-/// own has the entry's already.
-fn same_bits(path: &Path, source: &Path) -> bool {
-    let bits = |path: &Path| FileStat::of(path).ok().filter(|stat| stat.kind == FileKind::File);
-    let (own, source) = (bits(path), bits(source));
-    own.zip(source).is_none_or(|(own, source)| own.mode_bits & 0o777 == source.mode_bits & 0o777)
 }
 
 /// Adds what the linker says.
@@ -210,6 +187,7 @@ fn fill(outcome: &mut RelinkOutcome, report: TreeReport) {
     outcome.already += report.already;
     let paths = |paths: Vec<PathBuf>| paths.into_iter().map(|path| At::new(&path));
     outcome.modified.extend(paths(report.modified));
+    outcome.kept.extend(report.kept.iter().map(KeptFile::new));
     outcome.stale.extend(paths(report.stale));
     outcome.link_limit.extend(paths(report.link_limit));
     outcome.refused.extend(report.refused.iter().map(RefusedMode::new));
@@ -219,7 +197,7 @@ fn fill(outcome: &mut RelinkOutcome, report: TreeReport) {
     }
 }
 
-/// Decides how it ended. Files that the plan knows to be modified are left alone as planned.
+/// Decides how it ended. Files that the plan knows to be modified, or to have what a link lacks, are left alone as planned.
 fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
     let (stale, modified) = (outcome.stale.len() as u64, outcome.modified.len() as u64);
     let left = |number, how| {
@@ -234,6 +212,8 @@ fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
         (State::Stale, left(stale, "gone or replaced since the scan"))
     } else if modified > step.modified {
         (State::Stale, left(modified, "their content is not the entry's"))
+    } else if outcome.kept.len() as u64 > step.keeps && outcome.made.total() < step.bytes.files {
+        (State::Stale, left(outcome.kept.len() as u64, "they have attributes that the cache's files lack"))
     } else {
         (State::Done, None)
     };

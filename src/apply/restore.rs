@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::buckets::Buckets;
+use super::ground;
 use super::purge;
 use super::report::State;
 use super::trash::Run;
@@ -81,8 +82,7 @@ impl Item {
 /// When the trash of the run is not there or cannot be read.
 pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error> {
     let path = lock.cache();
-    let real = crate::disk::canonical(path).map_err(|error| Error::new("find the cache", path, error))?;
-    let cache = Buckets::open(&real)?;
+    let cache = Buckets::of(ground::cache(lock)?);
     let _held = super::trash::hold(cache.root())?;
     if run.is_purging() {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "it is being emptied");

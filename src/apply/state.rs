@@ -5,31 +5,41 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::disk::{Error, temporary};
+use crate::linker::{Missing, Place, Root};
 
 /// Writes a file of state: a reader sees the old content or the new one, whatever happens in between.
 ///
 /// The directory is made, for its owner alone, if it is missing. The data is not synced: losing a state file to a power
 /// cut costs a search, and a damaged one counts as empty.
 pub fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    create_directory(directory).map_err(|error| Error::new("create the directory", directory, error))?;
-    sweep(directory);
     let failed = |error| Error::new("write the file", path, error);
-    let name = temporary::temporary_name();
-    let made = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(directory);
-    let mut file = made.map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+    let directory = open(path.parent().unwrap_or(Path::new(".")), Missing::Create)?;
+    let place = directory.place();
+    sweep(place);
+    let temporary = temporary::temporary_name();
+    let mut file = place.create_file(&temporary).map_err(failed)?;
+    let written = file.write_all(bytes);
+    drop(file);
+    let saved = written.and_then(|()| place.rename(&temporary, name));
+    // What cannot be removed now is removed by a later call.
+    saved.inspect_err(|_| drop(place.remove_file(&temporary))).map_err(failed)
+}
+
+/// Opens a directory of state.
+pub(super) fn open(directory: &Path, missing: Missing) -> Result<Root, Error> {
+    let operation = match missing {
+        Missing::Create => "create the directory",
+        Missing::Fail => "open the directory",
+    };
+    Root::reach(directory, missing).map_err(|error| Error::new(operation, directory, error))
 }
 
 /// Removes what processes that were killed have left in a directory. What cannot be removed now is for another time.
-fn sweep(directory: &Path) {
-    let Ok(found) = std::fs::read_dir(directory) else { return };
+fn sweep(directory: &Place) {
     let was_left = |name: &OsStr| temporary::process_of(name).is_some_and(|process| !runs(process));
-    for item in found.flatten().filter(|item| was_left(&item.file_name())) {
-        #[expect(clippy::disallowed_methods, reason = "a file of the program's own")]
-        drop(std::fs::remove_file(item.path()));
+    for name in directory.names().unwrap_or_default().iter().filter(|name| was_left(name)) {
+        drop(directory.remove_file(name));
     }
 }
 
@@ -58,14 +68,6 @@ fn runs(process: u32) -> bool {
 #[cfg(not(unix))]
 fn runs(_process: u32) -> bool {
     false
-}
-
-fn create_directory(path: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 #[cfg(test)]

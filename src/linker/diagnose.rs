@@ -83,7 +83,9 @@ fn unwritable(side: Side, ground: &Ground, reason: &Reason, meaning: Meaning) ->
         Meaning::Denied | Meaning::NotPermitted if ground.read_only => {
             Cause::ReadOnly(side, Spot::of(ground))
         }
-        Meaning::Denied | Meaning::NotPermitted => Cause::NotWritable(side, ground.path.clone()),
+        Meaning::Denied | Meaning::NotPermitted => {
+            Cause::NotWritable(side, ground.path.clone(), ground.owner)
+        }
         Meaning::InUse => Cause::InUse(Mode::Copy),
         _ => Cause::Unexplained { mode: Mode::Copy, message: reason.message.clone() },
     }
@@ -357,7 +359,7 @@ mod tests {
             Cause::NoLinks(spot.clone()),
             Cause::NetworkFilesystem(spot.clone()),
             Cause::ReadOnly(Side::Cache, spot.clone()),
-            Cause::NotWritable(Side::Environment, "/data".into()),
+            Cause::NotWritable(Side::Environment, "/data".into(), Some(0)),
             Cause::ForeignFiles { path: "/data".into(), owner: 0, protected: true },
             Cause::LinkLimit { path: "/data".into(), links: 65_000 },
             Cause::NoSpace(Side::Environment, spot.clone()),

@@ -70,7 +70,7 @@ pub fn expand(
         return Err(failed(unexpected("it leads elsewhere")));
     }
     let temporary = temporary_name();
-    place.calls().create_directory(&temporary).map_err(failed)?;
+    drop(place.calls().create_directory(&temporary, 0o777).map_err(failed)?);
     let made = place.find(&temporary).map_err(failed)?.map(|found| found.stat);
     let filled = fill(&place, &temporary, &entry, request, cancel, progress);
     let swapped = filled

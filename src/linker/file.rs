@@ -9,15 +9,24 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::Error;
+use super::place::{Missing, Root};
 use crate::disk::Time;
 
 /// Writes a file that must not exist yet, with these permission bits whatever the umask. On Windows they
 /// only say whether it may be written.
 pub fn write_new(path: &Path, bytes: &[u8], mode_bits: u32) -> Result<(), Error> {
-    let failed = |error| Error::new("write the file", path, error);
-    let mut file = create_new(path).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| set_mode_bits(&file, mode_bits));
-    written.or_else(|error| take_back(path, error)).map_err(failed)
+    let write = || {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let root = Root::reach(above, Missing::Fail)?;
+        let mut file = root.place().create_file(name)?;
+        let written = file.write_all(bytes).and_then(|()| set_mode_bits(&file, mode_bits));
+        // Windows removes nothing that is open.
+        drop(file);
+        // What cannot be removed either is told by the first error.
+        written.inspect_err(|_| drop(root.place().remove_file(name)))
+    };
+    write().map_err(|error| Error::new("write the file", path, error))
 }
 
 /// Makes a directory and those above it, as far as they are missing.
@@ -39,6 +48,12 @@ pub fn set_time(path: &Path, time: Time) -> Result<(), Error> {
 pub fn temporary_directory(parent: &Path, prefix: &str) -> Result<TempDir, Error> {
     let made = tempfile::Builder::new().prefix(prefix).tempdir_in(parent);
     made.map_err(|error| Error::new("create a temporary directory in", parent, error))
+}
+
+/// Makes a directory and those above it, as far as they are missing.
+#[cfg(windows)]
+pub(super) fn create_all(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
 }
 
 #[cfg(unix)]

@@ -11,11 +11,12 @@ use std::io;
 use std::path::Path;
 
 use super::{Error, file};
+use crate::disk::metadata::Loss;
 use crate::snapshot::Mode;
 
 pub use ladder::Refused;
 pub(super) use ladder::{Fallen, Ladder, Rung};
-pub(super) use make::{Attributes, Source, make as make_at, same_inode};
+pub(super) use make::{Attributes, Keeps, Source, make as make_at, same_inode};
 
 /// How a file came to be.
 #[derive(Debug)]
@@ -126,7 +127,10 @@ fn what_about(mode: Mode, reason: &io::Error) -> About {
     }
     // A clone answers "invalid argument" where the filesystem cannot do it; the kind alone would not tell it from ours.
     let clone_is_invalid = reason.raw_os_error().is_some() && kind == InvalidInput;
-    if (about_files.contains(&kind) && !clone_is_invalid) || is_passing(reason) {
+    if (about_files.contains(&kind) && !clone_is_invalid)
+        || is_passing(reason)
+        || Loss::behind(reason).is_some()
+    {
         About::File
     } else {
         About::Mode

@@ -62,6 +62,9 @@ pub(super) enum Leads {
 pub(super) trait Calls: Sized {
     /// Opens a directory; a symlink in the last component is not followed.
     fn open(path: &Path) -> io::Result<Self>;
+    /// Opens a directory, symlinks followed, as far as nobody else could lead root astray. What is missing of the path is
+    /// created, with these permission bits at most.
+    fn reach(path: &Path, missing: Option<u32>) -> io::Result<Self>;
     /// Opens a directory in this one, unless it is a symlink.
     fn enter(&self, name: &OsStr) -> io::Result<Self>;
     /// Opens a directory some way down at once, unless a symlink lies on the way; none where the system cannot do that, or
@@ -77,9 +80,10 @@ pub(super) trait Calls: Sized {
     fn following(&self, name: &OsStr) -> io::Result<FileStat>;
     /// Opens a file for reading, unless it is a symlink, and without blocking on a FIFO.
     fn open_file(&self, name: &OsStr) -> io::Result<File>;
-    /// Creates a file that must not exist, for its owner alone.
+    /// Creates a file that must not exist, readable for its owner alone: the directory's owner, where root makes it.
     fn create_file(&self, name: &OsStr) -> io::Result<File>;
-    fn create_directory(&self, name: &OsStr) -> io::Result<()>;
+    /// Creates a directory that must not exist, of the same owner, with these permission bits at most, and opens it.
+    fn create_directory(&self, name: &OsStr, bits: u32) -> io::Result<Self>;
     fn read_link(&self, name: &OsStr) -> io::Result<PathBuf>;
     fn symlink(&self, text: &Path, name: &OsStr, leads: Leads) -> io::Result<()>;
     /// Makes `new` in `to` another name of `name`, of a symlink itself if it is one.
@@ -137,6 +141,16 @@ impl Root {
         let error =
             io::Error::new(io::ErrorKind::InvalidData, "it is another directory than was seen before");
         Err(Error::new("open the directory", path, error))
+    }
+
+    /// Opens a directory by a path that leads through directories of others, symlinks followed, and creates what is missing
+    /// of it, for its owner alone.
+    ///
+    /// # Errors
+    /// For root also where one of those others could have led it to a directory that is not theirs.
+    pub fn reach(path: &Path, missing: Missing) -> io::Result<Self> {
+        let directory = Directory::reach(path, (missing == Missing::Create).then_some(0o700))?;
+        Ok(Self(Place { path: path.to_owned(), directory }))
     }
 
     /// A directory that is open already.
@@ -278,7 +292,22 @@ impl Place {
 
     /// Creates a directory that must not exist.
     pub fn create_new_directory(&self, name: &OsStr) -> io::Result<()> {
-        self.directory.create_directory(name)
+        self.directory.create_directory(name, 0o777).map(drop)
+    }
+
+    /// Creates a directory that must not exist, for its owner alone, and opens it.
+    pub fn create_private_directory(&self, name: &OsStr) -> io::Result<Self> {
+        Ok(Self { path: self.join(name), directory: self.directory.create_directory(name, 0o700)? })
+    }
+
+    /// Creates a file that must not exist, for its owner alone.
+    pub fn create_file(&self, name: &OsStr) -> io::Result<File> {
+        self.directory.create_file(name)
+    }
+
+    /// Renames over whatever file is there.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.directory.rename(from, to)
     }
 
     /// Lets its owner write in the directory itself, where that is what keeps its content from being removed.
@@ -309,7 +338,7 @@ impl Place {
     }
 
     /// Opens a regular file for reading.
-    pub(super) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let file = self.directory.open_file(name)?;
         if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
     }
@@ -332,9 +361,9 @@ impl Place {
 
     /// Creates a directory in it; that one is there already is as good.
     pub(super) fn create_directory(&self, name: &OsStr) -> io::Result<()> {
-        match self.directory.create_directory(name) {
+        match self.directory.create_directory(name, 0o777) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
+            created => created.map(drop),
         }
     }
 

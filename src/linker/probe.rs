@@ -9,21 +9,24 @@
 //! entries (their bucket lies on another mount), and where the caller names one that is likely to refuse.
 //!
 //! # What it leaves
-//! Nothing, after an error neither; what could not be removed is named in the answer. The modification time of the
+//! Nothing, after an error neither; what could not be removed is named in the answer. It works by directory handles, like
+//! everything that changes the disk (see [`spot`]). The modification time of the
 //! environment's directory is left as it became: setting it back could hide an installation of the same moment from
 //! Python's import cache.
 
+mod spot;
+
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
-use super::file;
+use super::place::{Missing, Place, Root};
 use crate::disk::mounts::{self, Mount};
 use crate::disk::{self, FileKind, FileStat, volume};
 use crate::snapshot::Mode;
 use crate::uv::bucket::{Bucket, BucketKind};
+use spot::Spot;
 
 /// How the temporary directories begin that a probe makes: like uv's own.
 pub const PREFIX: &str = ".tmpcachetui-probe-";
@@ -228,46 +231,60 @@ pub fn probe(cache: &Path, environment: &Path, entries: &[PathBuf]) -> Probe {
     let root = Ground::of(cache, &mounts);
     let stands_for_entries = (root.device, root.mount) == (probe.cache.device, probe.cache.mount);
     let own = Own::make(cache).map_err(|error| probe.cache_refused = Some(Reason::new(&error))).ok();
-    let target = match file::temporary_directory(&probe.environment.path, PREFIX) {
+    // By the path as it was given: who controls it decides what root may make there.
+    let target = match Spot::make(environment) {
         Ok(target) => target,
         Err(error) => {
-            probe.environment_refused = Some(Reason::new(&error.source));
-            probe.left.extend(own.and_then(|own| remove(own.directory)));
+            probe.environment_refused = Some(Reason::new(&error));
+            probe.left.extend(own.and_then(Own::remove));
             return probe;
         }
     };
-    let source = match own.as_ref().filter(|_| stands_for_entries) {
-        Some(own) => Some((own.file.clone(), Source::Own)),
-        None => some_file(&archive).map(|(path, owner)| (path.clone(), Source::Entry { path, owner })),
+    let mut attempts = |from: &Place, name: &OsStr| {
+        probe.clone = Answer::of(target.attempt(Mode::Clone, from, name));
+        probe.hardlink = Answer::of(target.attempt(Mode::Hardlink, from, name));
+        probe.symlink = Answer::of(target.attempt(Mode::Symlink, from, name));
     };
-    if let Some((path, kind)) = source {
-        probe.clone = attempt(Mode::Clone, &path, &target);
-        probe.hardlink = attempt(Mode::Hardlink, &path, &target);
-        probe.symlink = attempt(Mode::Symlink, &path, &target);
-        probe.source = Some(kind);
+    if let Some(own) = own.as_ref().filter(|_| stands_for_entries) {
+        attempts(own.spot.place(), OsStr::new(SOURCE));
+        probe.source = Some(Source::Own);
+    } else if let Some((path, owner)) = some_file(&archive)
+        && let Ok(directory) = directory_of(&path)
+    {
+        attempts(directory.place(), path.file_name().unwrap_or_default());
+        probe.source = Some(Source::Entry { path, owner });
     }
-    probe.copy = attempt(Mode::Copy, Path::new(""), &target);
-    let beside = target.path().join("beside");
-    if file::write_new(&beside, &sample(), 0o644).is_ok() {
-        probe.inside = attempt(Mode::Hardlink, &beside, &target);
+    probe.copy = Answer::of(target.write(BESIDE, &sample()));
+    if probe.copy.works() {
+        probe.inside = Answer::of(target.attempt(Mode::Hardlink, target.place(), OsStr::new(BESIDE)));
     }
     for path in entries {
         let Ok(stat) = FileStat::of(path) else { continue };
         if probe.user != Some(stat.owner) && probe.protected_hardlinks == Some(false) {
             continue;
         }
-        let answer = attempt(Mode::Hardlink, path, &target);
+        let Ok(directory) = directory_of(path) else { continue };
+        let name = path.file_name().unwrap_or_default();
+        let answer = Answer::of(target.attempt(Mode::Hardlink, directory.place(), name));
         probe.entries.push(EntryAnswer { path: path.clone(), owner: stat.owner, links: stat.links, answer });
     }
-    probe.left.extend(remove(target));
-    probe.left.extend(own.and_then(|own| remove(own.directory)));
+    probe.left.extend(target.remove());
+    probe.left.extend(own.and_then(Own::remove));
     probe
 }
 
+/// Opens the directory of a file of an entry.
+fn directory_of(path: &Path) -> io::Result<Root> {
+    Root::reach(path.parent().unwrap_or(path), Missing::Fail)
+}
+
+/// What is linked from, and what is linked beside itself.
+const SOURCE: &str = "source";
+const BESIDE: &str = "beside";
+
 /// A sample file in the cache's root, and the lock that keeps uv from pruning meanwhile.
 struct Own {
-    directory: TempDir,
-    file: PathBuf,
+    spot: Spot,
     _lock: Option<File>,
 }
 
@@ -280,66 +297,26 @@ impl Own {
         {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "the cache is locked by another process"));
         }
-        let directory = file::temporary_directory(cache, PREFIX).map_err(|error| error.source)?;
-        let file = directory.path().join("source");
-        file::write_new(&file, &sample(), 0o644).map_err(|error| error.source)?;
-        Ok(Self { directory, file, _lock: lock })
+        let spot = Spot::make(cache)?;
+        match spot.write(SOURCE, &sample()) {
+            Ok(()) => Ok(Self { spot, _lock: lock }),
+            Err(error) => {
+                // Nothing more can be told of it than that nothing can be made there.
+                drop(spot.remove());
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes it; answers with its path where that fails.
+    fn remove(self) -> Option<PathBuf> {
+        self.spot.remove()
     }
 }
 
 /// Bytes that are not zero and do not repeat by blocks, which some filesystems would store as nothing.
 fn sample() -> Vec<u8> {
     (0..SAMPLE).map(|index| u8::try_from((index * 31 + index / 251) % 251 + 1).unwrap_or(1)).collect()
-}
-
-/// Removes a temporary directory; answers with its path where that fails.
-fn remove(directory: TempDir) -> Option<PathBuf> {
-    let path = directory.path().to_owned();
-    directory.close().err().map(|_| path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what was tried is taken away again, in a directory of our own"
-)]
-fn attempt(mode: Mode, source: &Path, target: &TempDir) -> Answer {
-    let destination = target.path().join(mode.word());
-    let made = make(mode, source, &destination).and_then(|()| look(mode, source, &destination));
-    // What is still there is removed with the directory, or named there.
-    drop(std::fs::remove_file(&destination));
-    Answer::of(made)
-}
-
-#[expect(clippy::disallowed_methods, reason = "hardlinks are tried here, each mode on its own")]
-fn make(mode: Mode, source: &Path, destination: &Path) -> io::Result<()> {
-    match mode {
-        Mode::Clone => reflink_copy::reflink(source, destination),
-        Mode::Hardlink => std::fs::hard_link(source, destination),
-        Mode::Symlink => file::symlink(source, destination).map_err(|error| error.source),
-        Mode::Copy => file::write_new(destination, &sample(), 0o644).map_err(|error| error.source),
-    }
-}
-
-/// Whether what was asked for came about. Wine 8 says of a symlink that it was made, and makes none.
-fn look(mode: Mode, source: &Path, destination: &Path) -> io::Result<()> {
-    let same = |here: FileStat, there: FileStat| (here.device, here.inode) == (there.device, there.inode);
-    let holds = match mode {
-        Mode::Copy => FileStat::of(destination)?.kind == FileKind::File,
-        Mode::Hardlink => same(FileStat::of(destination)?, FileStat::of(source)?),
-        Mode::Symlink => {
-            FileStat::of(destination)?.kind == FileKind::Symlink
-                && same(FileStat::following(destination)?, FileStat::following(source)?)
-        }
-        Mode::Clone => {
-            !same(FileStat::of(destination)?, FileStat::of(source)?)
-                && std::fs::read(destination)? == std::fs::read(source)?
-        }
-    };
-    if holds {
-        Ok(())
-    } else {
-        Err(io::Error::other("the system said that it was done, and something else came about"))
-    }
 }
 
 /// A small file of some entry that may be read, and its owner.
@@ -381,6 +358,7 @@ pub fn user() -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linker::file;
 
     fn names(directory: &Path) -> Vec<std::ffi::OsString> {
         let mut names: Vec<_> =

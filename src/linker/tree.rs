@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use super::mode::Refused;
 use super::{Error, Root};
 use crate::control::{Cancel, Progress};
+use crate::disk::metadata::Loss;
 use crate::disk::{FileStat, walk};
 use crate::snapshot::{FilePrint, Identity, Mode, ModeCounts};
 
@@ -81,7 +82,7 @@ pub enum Kind {
     /// It is linked by the request's mode.
     Link,
     /// It is always copied, because the environment or an installer writes to it: see [`is_private`], and scripts that
-    /// were rewritten. A file that may be run, where the entry's may not, is copied whatever is said here.
+    /// were rewritten.
     Private,
 }
 
@@ -115,6 +116,8 @@ pub struct TreeReport {
     pub modified: Vec<PathBuf>,
     /// Files that were left alone because something else was there than expected.
     pub stale: Vec<PathBuf>,
+    /// Files that were left alone because they have what would be lost, each with what that is.
+    pub kept: Vec<(PathBuf, Loss)>,
     /// What failed. One error may concern all files of a directory: it is told once.
     pub failed: Vec<Error>,
     /// Files that were not made because of [`TreeReport::failed`]; what was there before is still there.
@@ -134,7 +137,10 @@ pub struct TreeReport {
 impl TreeReport {
     /// Whether every file is now as it was wanted, or differs only in its mode.
     pub fn is_complete(&self) -> bool {
-        !self.cancelled && self.failed.is_empty() && self.modified.is_empty() && self.stale.is_empty()
+        !self.cancelled
+            && [self.failed.is_empty(), self.modified.is_empty(), self.stale.is_empty(), self.kept.is_empty()]
+                .iter()
+                .all(|empty| *empty)
     }
 
     /// The report of a request that could not be begun.
@@ -156,7 +162,8 @@ impl TreeReport {
 
 /// Links the files of an entry into an environment. See the documentation of [this module](self).
 ///
-/// One file that fails does not stop the others. A request that wants what is there already changes nothing, not even a
+/// A file that takes the place of another one keeps its owner, permissions and attributes; where it cannot, as a link that
+/// has those of the source, the file there stays. One file that fails does not stop the others. A request that wants what is there already changes nothing, not even a
 /// time. `progress` counts each file that has been staged or found to be as wanted, and its bytes.
 ///
 /// `root` is held open, because its path may lead elsewhere by now; the request's own path of it only appears in texts.

@@ -60,8 +60,14 @@ impl Directory {
     /// Opens a lock directory, which is made if it is missing. Fails where it cannot be written.
     pub fn open(path: &Path, sharing: Sharing) -> Result<Self, disk::Error> {
         let failed = |error| disk::Error::new("create the lock directory", path, error);
-        create(path, sharing).map_err(failed)?;
+        let made = create(path, sharing).map_err(failed)?;
         let path = crate::disk::canonical(path).map_err(failed)?;
+        // The path that is used from now on is that of the directory whose owner could not lead root astray.
+        let found = FileStat::of(&path).map_err(failed)?;
+        if made.is_some_and(|made| (made.device, made.inode) != (found.device, found.inode)) {
+            let text = "another directory has taken its place";
+            return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, text)));
+        }
         check(&path)?;
         Ok(Self { path, sharing })
     }
@@ -114,19 +120,19 @@ fn check(path: &Path) -> Result<(), disk::Error> {
     answer.map_err(|error| disk::Error::new("write in the directory", path, error))
 }
 
-fn create(path: &Path, sharing: Sharing) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    if sharing == Sharing::Own {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    }
-    #[cfg(not(unix))]
-    let _: Sharing = sharing;
-    match builder.create(path) {
+#[cfg(unix)]
+fn create(path: &Path, sharing: Sharing) -> std::io::Result<Option<FileStat>> {
+    let bits = if sharing == Sharing::Own { 0o700 } else { 0o777 };
+    let made = super::owner::reach(path, Some(bits))?;
+    Ok(Some(FileStat::from_raw(&rustix::fs::fstat(made)?)))
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path, _sharing: Sharing) -> std::io::Result<Option<FileStat>> {
+    match std::fs::DirBuilder::new().recursive(true).create(path) {
         // On a filesystem that may only be read, a directory that is there is not asked about first.
-        Err(_) if path.is_dir() => Ok(()),
-        answer => answer,
+        Err(_) if path.is_dir() => Ok(None),
+        answer => answer.map(|()| None),
     }
 }
 

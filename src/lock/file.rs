@@ -9,7 +9,7 @@
 //! more, while the next process locks a new one. After locking the path is therefore looked at again, and the file that
 //! it names now is tried instead.
 
-#![expect(clippy::disallowed_methods, reason = "lock files are made here")]
+#![cfg_attr(any(test, not(unix)), expect(clippy::disallowed_methods, reason = "lock files are made here"))]
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -64,12 +64,30 @@ impl Held {
         is_at(&self.file, &self.path)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Removes the file, if its path still leads to it.
+    #[cfg(unix)]
+    pub(super) fn remove(&self) -> io::Result<()> {
+        use rustix::fs::{AtFlags, statat, unlinkat};
+        let Some((parent, name)) = self.path.parent().zip(self.path.file_name()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let parent = crate::lock::owner::reach(parent, None)?;
+        let named = FileStat::from_raw(&statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        let held = FileStat::of_file(&self.file)?;
+        if (named.device, named.inode) != (held.device, held.inode) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(unlinkat(&parent, name, AtFlags::empty())?)
+    }
+
+    /// Removes the file.
+    #[cfg(not(unix))]
+    pub(super) fn remove(&self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
     }
 }
 
@@ -171,27 +189,51 @@ fn is_link_refusal(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Other
 }
 
-/// Makes a file that is not there. Answers `AlreadyExists` where it is by now.
+/// Makes a file that is not there, in the directory that its path leads to now. Answers `AlreadyExists` where it is by now.
 #[cfg(unix)]
 fn create(path: &Path, access: Access) -> io::Result<File> {
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    let bits = if access == Access::All { FOR_ALL } else { 0o600 };
-    let Some(parent) = path.parent() else { return Err(io::ErrorKind::NotFound.into()) };
+    use crate::disk::temporary::temporary_name;
+    use crate::lock::owner::{self, Heir};
+    use rustix::fs::{AtFlags, OFlags, fchmod, linkat, openat, unlinkat};
+    let bits = owner::mode(if access == Access::All { FOR_ALL } else { 0o600 });
+    let Some((parent, name)) = path.parent().zip(path.file_name()) else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let directory = owner::reach(parent, None)?;
+    let heir = Heir::of(&directory)?;
+    let give = |file: &File| match heir {
+        // Everybody may use such a file, whoever owns it.
+        Some(heir) => {
+            heir.give(file).or_else(|error| if access == Access::All { Ok(()) } else { Err(error) })
+        }
+        None => Ok(()),
+    };
     #[cfg(target_os = "linux")]
-    if let Some(made) = create_without_a_name(parent, path, bits) {
-        return made;
+    if let Some(file) = create_without_a_name(&directory, bits) {
+        give(&file)?;
+        if let Some(named) = name_it(&file, &directory, name) {
+            return named.map(|()| file);
+        }
     }
-    let staged = tempfile::Builder::new().prefix(".tmp").tempfile_in(parent)?;
-    staged.as_file().set_permissions(std::fs::Permissions::from_mode(bits))?;
-    match staged.persist_noclobber(path) {
-        Ok(file) => Ok(file),
-        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(failed.error),
+    let new = |name: &std::ffi::OsStr| {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok::<_, io::Error>(File::from(openat(&directory, name, flags, bits)?))
+    };
+    let temporary = temporary_name();
+    let staged = new(&temporary)?;
+    let ready = fchmod(&staged, bits).map_err(io::Error::from).and_then(|()| give(&staged));
+    let linked = ready.and_then(|()| Ok(linkat(&directory, &temporary, &directory, name, AtFlags::empty())?));
+    // The file has its name, or there is nothing to keep.
+    unlinkat(&directory, &temporary, AtFlags::empty()).ok();
+    match linked {
+        Ok(()) => Ok(staged),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         Err(_) => {
-            // No rename that spares what is there, and no hard links: a filesystem without permission bits most likely.
-            let mut options = File::options();
-            let file = options.read(true).write(true).create_new(true).mode(bits).open(path)?;
-            // Where there are no permission bits they cannot be set, and need not.
-            drop(file.set_permissions(std::fs::Permissions::from_mode(bits)));
+            // No hard links: a filesystem without permission bits most likely, where they cannot be set, and need not.
+            let file = new(name)?;
+            fchmod(&file, bits).ok();
+            give(&file)?;
             Ok(file)
         }
     }
@@ -200,16 +242,22 @@ fn create(path: &Path, access: Access) -> io::Result<File> {
 /// Makes a file that gets its name last, so that whoever is killed meanwhile leaves nothing behind. Nothing where the
 /// filesystem cannot do that.
 #[cfg(target_os = "linux")]
-fn create_without_a_name(parent: &Path, path: &Path, bits: u32) -> Option<io::Result<File>> {
-    use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open};
-    use std::os::fd::AsRawFd as _;
-    let bits = Mode::from_raw_mode(bits);
-    let file = open(parent, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, bits).ok()?;
+fn create_without_a_name(directory: &rustix::fd::OwnedFd, bits: rustix::fs::Mode) -> Option<File> {
+    use rustix::fs::{OFlags, fchmod, openat};
+    let file = openat(directory, c".", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, bits).ok()?;
     fchmod(&file, bits).ok()?;
-    // By the one way that needs no privilege (open(2), on `O_TMPFILE`).
+    Some(File::from(file))
+}
+
+/// Gives such a file its name, by the one way that needs no privilege (open(2), on `O_TMPFILE`). Nothing where that does not
+/// work.
+#[cfg(target_os = "linux")]
+fn name_it(file: &File, directory: &rustix::fd::OwnedFd, name: &std::ffi::OsStr) -> Option<io::Result<()>> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd as _;
     let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-    match linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
-        Ok(()) => Some(Ok(File::from(file))),
+    match linkat(CWD, unnamed, directory, name, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Some(Ok(())),
         Err(rustix::io::Errno::EXIST) => Some(Err(io::ErrorKind::AlreadyExists.into())),
         Err(_) => None,
     }

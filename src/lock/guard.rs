@@ -67,6 +67,8 @@ pub trait HoldsCache: sealed::Sealed {
     fn cache(&self) -> &Path;
     /// Whether the lock still is the one that others would take: asked again before a change after a long time.
     fn still_valid(&self) -> bool;
+    /// What `stat` says about the lock file in its root, which is held open: what lies beside that file is what is locked.
+    fn lock_file(&self) -> std::io::Result<FileStat>;
     /// What to tell about the locks that were taken, as sentences.
     fn notes(&self) -> &[String];
 }
@@ -108,6 +110,10 @@ impl HoldsCache for CacheShared {
         self.0.still_valid()
     }
 
+    fn lock_file(&self) -> std::io::Result<FileStat> {
+        self.0.lock_file()
+    }
+
     fn notes(&self) -> &[String] {
         &self.0.notes
     }
@@ -120,6 +126,10 @@ impl HoldsCache for CacheExclusive {
 
     fn still_valid(&self) -> bool {
         self.0.still_valid()
+    }
+
+    fn lock_file(&self) -> std::io::Result<FileStat> {
+        self.0.lock_file()
     }
 
     fn notes(&self) -> &[String] {
@@ -164,8 +174,7 @@ impl<'cache> EnvironmentExclusive<'cache> {
 
     /// What `stat` says about the lock file in its root, which is held open: what lies beside that file is what is locked.
     pub fn lock_file(&self) -> std::io::Result<FileStat> {
-        let own = self.0.uv.last().ok_or(std::io::ErrorKind::NotFound)?;
-        FileStat::of_file(own.file())
+        self.0.lock_file()
     }
 
     /// What to tell about the locks that were taken, as sentences.
@@ -226,6 +235,11 @@ impl Both {
         let uv = files.iter().map(|file| waiting::take(file, share, Access::All, waiting));
         let uv = uv.collect::<Result<_, _>>()?;
         Ok(Self { uv, own, root: root.to_owned(), notes })
+    }
+
+    fn lock_file(&self) -> std::io::Result<FileStat> {
+        let own = self.uv.last().ok_or(std::io::ErrorKind::NotFound)?;
+        FileStat::of_file(own.file())
     }
 
     fn still_valid(&self) -> bool {

@@ -4,7 +4,7 @@
 //! lock is held. Whoever opened it before finds, after locking, that the path names another file or none, and takes that.
 //! Files of other names are never touched, nor is anything of uv's.
 
-#![expect(clippy::disallowed_methods, reason = "cachetui's own lock files are removed here")]
+#![cfg_attr(all(test, unix), expect(clippy::disallowed_methods, reason = "tests make the files they need"))]
 
 use std::path::{Path, PathBuf};
 
@@ -74,8 +74,7 @@ fn remove(path: &Path) -> Result<(), Refused> {
                     what: "a file that cachetui did not write",
                 });
             }
-            std::fs::remove_file(held.path())
-                .map_err(|error| disk::Error::new("remove the lock file", path, error))?;
+            held.remove().map_err(|error| disk::Error::new("remove the lock file", path, error))?;
             Ok(())
         }
         Attempt::Busy => Err(Refused::Busy {

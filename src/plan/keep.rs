@@ -119,6 +119,12 @@ pub enum KeptBecause {
     NoEntry,
     /// Its files were given other permissions than the entry's have.
     OtherPermissions,
+    /// A file has what its replacement would lack: an owner, permissions, an access control list, capabilities or other
+    /// attributes.
+    WouldLose {
+        /// What that is, as the rest of a sentence.
+        what: String,
+    },
     /// It is a directory of somebody's own, installed editable.
     Editable,
     /// Files of it are gone.
@@ -167,6 +173,7 @@ impl KeptBecause {
             Self::AlreadySo { .. } => (11, "already so"),
             Self::NoEntry => (12, "not from here"),
             Self::OtherPermissions => (12, "of other permissions"),
+            Self::WouldLose { .. } => (12, "with attributes of their own"),
             Self::Editable => (13, "editable"),
             Self::Broken => (14, "broken"),
             Self::Unread => (15, "unread"),
@@ -246,6 +253,7 @@ impl KeptBecause {
             Self::OtherPermissions => {
                 "its files were given other permissions than the entry's have, and keep them".to_owned()
             }
+            Self::WouldLose { what } => what.clone(),
             Self::Editable => "it is installed editable".to_owned(),
             Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
             Self::Unread => "something of it could not be read".to_owned(),

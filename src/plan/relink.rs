@@ -10,8 +10,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::step::Bytes;
-use super::{Action, At, Kept, KeptBecause, Plan, Relink};
+use super::{Action, At, Kept, KeptBecause, Plan, Relink, Totals};
 use crate::human;
+use crate::scan::losses::Losing;
 use crate::snapshot::{
     Certainty, Distribution, DistributionState, Environment, EnvironmentIndex, Evidence, FilePrint,
     JointCopy, Mode, Snapshot, TreePrint, What,
@@ -46,6 +47,9 @@ pub struct RelinkStep {
     pub bytes: Bytes,
     /// Files whose content is known not to be the entry's any more, and which stay as they are.
     pub modified: u64,
+    /// Files that have what a link would lack, and which stay as they are.
+    #[serde(default)]
+    pub keeps: u64,
     /// What has to be found there.
     pub expects: RelinkExpects,
 }
@@ -264,8 +268,33 @@ fn step(
         reason: reason(distribution, becomes),
         bytes: bytes(distribution, becomes, changing, volume),
         modified: distribution.files.modified,
+        keeps: 0,
         expects: RelinkExpects { record, entry: entry.print },
     })
+}
+
+/// Takes files out of a plan that stay as they are: by the place of their step, in ascending order.
+pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)]) {
+    for (position, file) in losing {
+        let step = &mut plan.relinks[*position];
+        step.keeps += 1;
+        if !file.left_out {
+            step.bytes.files = step.bytes.files.saturating_sub(1);
+            step.bytes.needed = step.bytes.needed.saturating_sub(file.needed);
+            step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
+        }
+        let because = KeptBecause::WouldLose { what: file.loss.to_string() };
+        plan.kept.push(Kept {
+            at: At::new(&step.at.path().join(&file.path)),
+            name: Some(step.name.clone()),
+            version: Some(step.version.clone()),
+            disk: 0,
+            reason: because.sentence(),
+            because,
+        });
+    }
+    plan.relinks.retain(|step| step.bytes.files > 0 || step.keeps == 0);
+    plan.totals = Totals::of(&plan.steps, &plan.relinks);
 }
 
 /// How many files of a distribution are not in a mode yet.

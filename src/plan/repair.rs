@@ -319,7 +319,44 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
                 .to_owned(),
         );
     }
+    warnings.extend(facts.environments.iter().filter_map(|it| of_other_owners(it, plan)));
     warnings
+}
+
+/// That an environment gets links to files of other users, who may write them.
+fn of_other_owners(environment: &EnvironmentFacts, plan: &RepairPlan) -> Option<String> {
+    let at = At::new(&environment.path);
+    let mut owners: BTreeMap<u32, u64> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| step.at == at) {
+        // Where there are no clones, uv's and cachetui's become hardlinks.
+        let links = match step.link_mode {
+            Mode::Hardlink | Mode::Symlink => true,
+            Mode::Clone => environment.modes.clone == 0,
+            Mode::Copy => false,
+        };
+        let of_step = |it: &&DistributionFacts| At::new(&it.dist_info) == step.dist_info;
+        let files = environment.distributions.iter().filter(of_step).flat_map(|it| &it.files);
+        for file in files.filter(|_| links) {
+            let planned = |file: &BrokenFile| step.files.iter().any(|it| it.at == At::new(&file.path));
+            match &file.source {
+                Ok(source) if source.owner != environment.owner && planned(file) => {
+                    *owners.entry(source.owner).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    let users: Vec<String> = owners.keys().map(ToString::to_string).collect();
+    let files = crate::human::counted(owners.values().sum(), "file", "files");
+    (!users.is_empty()).then(|| {
+        format!(
+            "{files} in `{}`, which belongs to user {}, will be linked to files of user {}, who may write them; \
+             `--link-mode copy` makes files of the environment's own.",
+            at.text(),
+            environment.owner,
+            crate::human::list(&users)
+        )
+    })
 }
 
 fn totals(plan: &RepairPlan) -> RepairTotals {

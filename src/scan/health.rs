@@ -7,6 +7,9 @@ mod tally;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::control::Cancel;
 use crate::disk::{FileKind, FileStat, volume, walk};
@@ -56,13 +59,14 @@ pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
     findings.extend(old_buckets(snapshot));
     let mut suspects = Vec::new();
     if let Ok(stat) = FileStat::following(&snapshot.cache.path) {
-        let tally = tally(request, &stat, cancel);
-        findings.extend(of_tally(snapshot, &stat, &tally));
+        let mut tally = tally(request, &stat, cancel);
+        let linked = std::mem::take(&mut tally.linked);
+        let (symlinks, shared) = symlinks(request, linked, stat.owner, cancel);
+        findings.extend(of_tally(snapshot, &stat, &tally, &shared));
+        findings.extend(of_symlinks(symlinks));
         suspects.extend(tally.foreign);
         suspects.extend(tally.full);
     }
-    let symlinks = symlinks(request, cancel);
-    findings.extend(of_symlinks(symlinks));
     findings.sort_by_key(|finding| !finding.kind.is_fault());
     Examined { findings, suspects }
 }
@@ -263,7 +267,14 @@ fn link_limit(filesystem: Option<&str>) -> Option<u64> {
     }
 }
 
-fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally) -> Vec<Finding> {
+/// Files of the cache that an environment of their owner has too.
+struct Shared {
+    environment: PathBuf,
+    owner: u32,
+    files: FxHashSet<(u64, u64)>,
+}
+
+fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally, sharing: &[Shared]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let shared = root.mode_bits & 0o022 != 0;
     let mut add = |kind: FindingKind, found: &tally::Found| {
@@ -278,8 +289,23 @@ fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally) -> Vec<Finding>
         // Where several users may write, several owners are as it should be.
         let mut owners: Vec<_> = tally.owners.iter().collect();
         owners.sort_unstable_by_key(|(owner, _)| **owner);
+        let expected = root.owner;
         for (owner, found) in owners {
-            add(FindingKind::ForeignOwner { owner: *owner, expected: root.owner }, found);
+            let of_owner = || sharing.iter().filter(|shared| shared.owner == *owner);
+            let files: FxHashSet<_> = of_owner().flat_map(|shared| &shared.files).collect();
+            for Shared { environment, files, .. } in of_owner() {
+                let kind = FindingKind::SharedWithEnvironment { owner: *owner, expected };
+                let first = Some(environment.clone());
+                let found = tally::Found { count: files.len() as u64, first, top: None };
+                add(kind, &found);
+            }
+            // A file that several entries have was met several times.
+            let count = found.count.saturating_sub(files.len() as u64);
+            if count > 0 {
+                let (top, shared) = (found.top.clone().unwrap_or_default(), !files.is_empty());
+                let kind = FindingKind::ForeignOwner { owner: *owner, expected, top, shared };
+                add(kind, &tally::Found { count, ..found.clone() });
+            }
         }
     }
     if let Some(limit) = link_limit(snapshot.cache.filesystem.as_deref()) {
@@ -299,18 +325,35 @@ fn of_tally(snapshot: &Snapshot, root: &FileStat, tally: &Tally) -> Vec<Finding>
     findings
 }
 
-fn symlinks(request: &Request<'_>, cancel: &Cancel) -> Symlinks {
+/// Walks the environments: which symlinks lead elsewhere, and which share files of the cache that belong to their owner and not
+/// to the cache's.
+fn symlinks(
+    request: &Request<'_>,
+    linked: FxHashMap<(u64, u64), u32>,
+    expected: u32,
+    cancel: &Cancel,
+) -> (Symlinks, Vec<Shared>) {
     let cache = &request.snapshot.cache.path;
     let cache = crate::disk::canonical(cache).unwrap_or_else(|_| cache.clone());
-    let start = || Symlinks::new(&cache);
-    let states = walk::each(request.environments, request.threads, start, |found, _, index| {
-        walk::walk(&request.snapshot.environment(*index).path, cancel, found);
+    let linked = &Arc::new(linked);
+    let start = || (Symlinks::new(&cache, linked), Vec::new());
+    let states = walk::each(request.environments, request.threads, start, |(found, sharing), _, index| {
+        let environment = &request.snapshot.environment(*index).path;
+        walk::walk(environment, cancel, found);
+        let mut files = std::mem::take(&mut found.shared);
+        let owner = FileStat::of(environment).map_or(expected, |stat| stat.owner);
+        files.retain(|file| linked.get(file) == Some(&owner));
+        if !files.is_empty() {
+            sharing.push(Shared { environment: environment.clone(), owner, files });
+        }
     });
-    let mut all = start();
-    for state in states {
-        all.merge(state);
+    let (mut all, mut shared) = start();
+    for (found, sharing) in states {
+        all.merge(found);
+        shared.extend(sharing);
     }
-    all
+    shared.sort_by(|one: &Shared, other| one.environment.cmp(&other.environment));
+    (all, shared)
 }
 
 fn of_symlinks(symlinks: Symlinks) -> Vec<Finding> {

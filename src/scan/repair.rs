@@ -15,6 +15,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::control::Cancel;
+use crate::disk::FileStat;
 use crate::disk::{Time, walk};
 use crate::snapshot::{
     Distribution, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity, Manager, Mode,
@@ -113,6 +114,8 @@ pub struct EnvironmentFacts {
     pub manager: Manager,
     /// The project that it belongs to, where that has a `pyproject.toml`.
     pub project: Option<PathBuf>,
+    /// Who owns it, where users have numbers.
+    pub owner: u32,
     /// Its Python version.
     pub python: Option<String>,
     /// Its own name for its interpreter, where there is one.
@@ -207,6 +210,8 @@ pub struct Source {
     pub entry_is: Identity,
     /// The file, relative to the entry.
     pub path: PathBuf,
+    /// Who owns it, where users have numbers.
+    pub owner: u32,
     /// How the entry was found.
     pub way: Way,
     /// What identifies the file whose content was found to be the right one, if a write since then changes that.
@@ -322,6 +327,7 @@ fn environment(
         path: environment.path.clone(),
         kind: environment.kind,
         manager: environment.manager,
+        owner: FileStat::of(&environment.path).map_or(0, |stat| stat.owner),
         project: environment
             .path
             .parent()

@@ -7,11 +7,12 @@ use super::host::Host;
 use crate::apply::relink::{Change, RelinkOutcome, RelinkReport, relink};
 use crate::apply::report::State;
 use crate::disk::open_files::{self, Holder};
-use crate::disk::{processes, volume};
+use crate::disk::{Time, processes, volume, walk};
 use crate::human;
-use crate::linker::Root;
+use crate::linker::{Root, probe};
 use crate::lock::Refused;
-use crate::plan::Plan;
+use crate::plan::{self, Plan, RelinkStep};
+use crate::scan::losses::{self, Asked};
 use crate::snapshot::{Certainty, Mode};
 
 /// What came of it.
@@ -21,6 +22,32 @@ pub struct Relinked {
     pub report: RelinkReport,
     /// The first environment whose lock somebody else holds.
     pub busy: Option<Refused>,
+}
+
+/// Looks at the files of a plan, and takes those out of it that would lose what the cache's files lack: they stay, and the plan
+/// names them. `reflinks`: whether the cache's filesystem has them; where it has none clones become hardlinks.
+pub fn look(plan: &mut Plan, reflinks: bool) {
+    let cache = plan.cache.path();
+    let losing = |step: &RelinkStep| {
+        let (root, dist_info, entry) = (step.at.path(), step.dist_info.path(), cache.join(step.entry.path()));
+        let asked = Asked {
+            root: &root,
+            entry: &entry,
+            dist_info: &dist_info,
+            mode: if step.mode == Mode::Clone && !reflinks { Mode::Hardlink } else { step.mode },
+            installed: Time(step.expects.record.modified),
+            user: probe::user(),
+        };
+        // What cannot be read now is told when it is carried out.
+        losses::list(&asked).unwrap_or_default()
+    };
+    let found = walk::map(&plan.relinks, walk::threads(), losing);
+    let found: Vec<(usize, losses::Losing)> = found
+        .into_iter()
+        .enumerate()
+        .flat_map(|(position, files)| files.into_iter().map(move |file| (position, file)))
+        .collect();
+    plan::keep(plan, &found);
 }
 
 /// Carries a plan out. Cancelled, it ends after the file it is busy with.

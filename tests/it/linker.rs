@@ -111,7 +111,7 @@ fn run(request: &TreeRequest) -> TreeReport {
     let told = report.made.total()
         + report.already
         + report.unmade
-        + (report.modified.len() + report.stale.len()) as u64;
+        + (report.modified.len() + report.stale.len() + report.kept.len()) as u64;
     assert_eq!(told, request.items.len() as u64, "each item is told once: {report:#?}");
     report
 }

@@ -25,6 +25,8 @@ mod lock;
 mod model;
 #[cfg(target_os = "linux")]
 mod newer;
+#[cfg(target_os = "linux")]
+mod owners;
 mod pictures;
 mod plan;
 #[cfg(target_os = "linux")]

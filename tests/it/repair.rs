@@ -19,6 +19,7 @@ fn file(name: &str, source: Result<Source, Why>) -> BrokenFile {
 fn source(cache: usize, entry: &str, way: Way) -> Source {
     let entry_is = Identity { device: 1, inode: 2 };
     Source {
+        owner: 0,
         cache,
         entry: PathBuf::from(format!("archive-v0/{entry}")),
         entry_is,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::apply::report::{RefusedMode, State};
+use crate::disk::metadata::Loss;
 use crate::human;
 use crate::linker::Moved;
 use crate::plan::{Action, At, RelinkStep};
@@ -64,6 +65,23 @@ impl RelinkReport {
     }
 }
 
+/// A file that was left alone, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptFile {
+    /// The file, absolute.
+    #[serde(flatten)]
+    pub at: At,
+    /// Why. Not escaped.
+    pub why: String,
+}
+
+impl KeptFile {
+    /// What the linker left alone.
+    pub fn new((path, loss): &(std::path::PathBuf, Loss)) -> Self {
+        Self { at: At::new(path), why: loss.to_string() }
+    }
+}
+
 /// What became of one distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelinkOutcome {
@@ -84,8 +102,10 @@ pub struct RelinkOutcome {
     pub made: ModeCounts,
     /// Files that were as wanted already.
     pub already: u64,
-    /// Files that were left alone because their content or their permissions are not the entry's.
+    /// Files that were left alone because their content is not the entry's.
     pub modified: Vec<At>,
+    /// Files that were left alone because they have what their replacement would lack.
+    pub kept: Vec<KeptFile>,
     /// Files that were left alone because something else was there than expected.
     pub stale: Vec<At>,
     /// Modes that did not work.
@@ -112,6 +132,7 @@ impl RelinkOutcome {
             made: ModeCounts::default(),
             already: 0,
             modified: Vec::new(),
+            kept: Vec::new(),
             stale: Vec::new(),
             refused: Vec::new(),
             link_limit: Vec::new(),

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::apply::check;
+use crate::apply::ground;
 use crate::apply::prune::Trouble;
 use crate::disk::error::words;
 use crate::disk::read;
@@ -21,10 +22,7 @@ use crate::uv::pointer::{self, Payload};
 /// Removes pointer files, each with the link beside it. Answers why those that stay do, as sentences. Not escaped.
 pub fn clear(pointers: &[DeadPointer], lock: &CacheExclusive) -> Vec<String> {
     let failed = |error: Error| format!("{error}: {}", words(&error.source));
-    let real = crate::disk::canonical(lock.cache())
-        .map_err(|error| Error::new("find the cache", lock.cache(), error))
-        .and_then(|real| Root::open(&real));
-    let cache = match real {
+    let cache = match ground::cache(lock) {
         Ok(cache) => cache,
         Err(error) => return vec![failed(error)],
     };

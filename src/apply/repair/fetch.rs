@@ -49,6 +49,11 @@ pub enum FetchError {
     /// It ended with an error; what it said.
     #[error("uv said: {0}")]
     Said(String),
+    /// Root would run it for this user.
+    #[error(
+        "root does not run uv in the cache or environment of user {0}: run `cachetui repair` as that user"
+    )]
+    OtherUser(u32),
     /// It was stopped.
     #[error("uv was stopped")]
     Cancelled,
@@ -56,9 +61,10 @@ pub enum FetchError {
 
 /// Fetches. Whatever comes of it, the directory is removed.
 pub fn fetch(fetching: &Fetching<'_>, cancel: &Cancel) -> Result<(), FetchError> {
+    may_work_for(fetching)?;
     let target = Scratch::new(fetching.temporary)?;
     let failed = |operation, error| Error::new(operation, target.path(), error);
-    let mut said = tempfile::tempfile_in(target.path()).map_err(|error| failed("create a file in", error))?;
+    let mut said = target.file().map_err(|error| failed("create a file in", error))?;
     let stderr = said.try_clone().map_err(|error| failed("use a file in", error))?;
     let mut command = command(fetching, &target.path().join("site"));
     command.stdin(target.stdin()).stdout(Stdio::null()).stderr(stderr);
@@ -84,6 +90,30 @@ pub fn fetch(fetching: &Fetching<'_>, cancel: &Cancel) -> Result<(), FetchError>
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let text = if lines.is_empty() { status.to_string() } else { lines.join(" ") };
     Err(FetchError::Said(text))
+}
+
+/// Whether root may let uv work here: what uv makes in the cache of another user is root's, and that user's own uv fails over
+/// it; and it runs the interpreter of the environment, which that user may have written.
+#[cfg(unix)]
+fn may_work_for(fetching: &Fetching<'_>) -> Result<(), FetchError> {
+    use crate::disk::FileStat;
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = |path: &Path| FileStat::following(path).ok().map(|stat| stat.owner).filter(|user| *user != 0);
+    let python = fetching.python.is_absolute().then_some(fetching.python);
+    let mut places = [Some(fetching.cache), python.and_then(Path::parent), python].into_iter().flatten();
+    match places.find_map(owner) {
+        Some(user) => Err(FetchError::OtherUser(user)),
+        None => Ok(()),
+    }
+}
+
+/// Other systems have no such user.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn may_work_for(_fetching: &Fetching<'_>) -> Result<(), FetchError> {
+    Ok(())
 }
 
 fn command(fetching: &Fetching<'_>, target: &Path) -> Command {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::report::LinkOutcome;
 use crate::apply::check;
+use crate::apply::ground;
 use crate::apply::prune::Trouble;
 use crate::apply::report::State;
 use crate::control::{Cancel, Progress};
@@ -32,10 +33,7 @@ pub fn restore_links(
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<LinkOutcome> {
-    // The root may be a symlink; what lies beneath it is not followed.
-    let real = crate::disk::canonical(lock.cache())
-        .map_err(|error| linker::Error::new("find the cache", lock.cache(), error))
-        .and_then(|real| Root::open(&real));
+    let real = ground::cache(lock);
     let outcome = |step: &LinkStep| {
         if cancel.is_cancelled() {
             return LinkOutcome::ended(step, State::Cancelled, None);

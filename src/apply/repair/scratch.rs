@@ -4,19 +4,16 @@
 //! file gets its name when it is locked, so that one that can be locked tells that both are gone, whatever their numbers:
 //! containers share directories, and not their processes.
 
-#![expect(clippy::disallowed_methods, reason = "files of the program's own are made here")]
-
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tempfile::TempDir;
-
 use crate::apply::{purge, state};
 use crate::control::{Cancel, Progress};
-use crate::disk::{self, Error, FileStat};
-use crate::linker::{Place, Root, temporary_directory};
+use crate::disk::{self, Error, FileStat, temporary};
+use crate::linker::{Missing, Place, Root};
 
 const PREFIX: &str = "cachetui-fetch-";
 /// What is locked while somebody works there.
@@ -29,18 +26,50 @@ const UNLOCKED: &str = "lock.new";
 pub(super) struct Scratch {
     // Goes first: elsewhere than on Unix an open file is not removed.
     lock: Option<File>,
-    directory: TempDir,
+    above: Root,
+    name: OsString,
+    path: PathBuf,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        // What cannot be removed now is removed by a later run.
+        drop(purge::remove(self.above.place(), &self.name, &Cancel::default(), &Progress::default()));
+    }
 }
 
 impl Scratch {
     pub(super) fn new(parent: &Path) -> Result<Self, Error> {
-        let directory = temporary_directory(parent, &format!("{PREFIX}{:08x}-", std::process::id()))?;
-        let lock = lock(directory.path());
-        Ok(Self { lock, directory })
+        let failed = |error| Error::new("create a temporary directory in", parent, error);
+        let above = Root::reach(parent, Missing::Fail).map_err(failed)?;
+        let random = temporary::temporary_name();
+        let random = random.to_str().and_then(|text| text.get(10..42)).unwrap_or("0");
+        let name = OsString::from(format!("{PREFIX}{:08x}-{random}", std::process::id()));
+        let place = above.place().create_private_directory(&name).map_err(failed)?;
+        let path = place.path().to_owned();
+        let mut scratch = Self { lock: None, above, name, path };
+        if !place.own_stat().is_ok_and(|stat| is_own(&stat)) {
+            // A program that works there goes by paths, which that user could lead elsewhere.
+            let text = "it belongs to another user; set `TMPDIR` to a directory that does not";
+            return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, text)));
+        }
+        scratch.lock = lock(&place);
+        Ok(scratch)
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.directory.path()
+        &self.path
+    }
+
+    /// A file without a name.
+    pub(super) fn file(&self) -> io::Result<File> {
+        let name = OsStr::new("said");
+        let place = self.above.place().directory(&self.name)?;
+        let file = place.create_file(name)?;
+        // Windows removes nothing that is open; there it goes with the directory.
+        drop(place.remove_file(name));
+        Ok(file)
     }
 
     /// What a process reads that works there: nothing, from the file that is locked for as long as it runs.
@@ -52,11 +81,10 @@ impl Scratch {
 }
 
 /// Makes the lock. Without one, as on a filesystem that has none, the directory stays should this process be killed.
-fn lock(directory: &Path) -> Option<File> {
-    let new = directory.join(UNLOCKED);
-    let file = File::options().read(true).write(true).create_new(true).open(&new).ok()?;
+fn lock(directory: &Place) -> Option<File> {
+    let file = directory.create_file(OsStr::new(UNLOCKED)).ok()?;
     file.try_lock().ok()?;
-    std::fs::rename(new, directory.join(LOCK)).ok()?;
+    directory.rename(OsStr::new(UNLOCKED), OsStr::new(LOCK)).ok()?;
     Some(file)
 }
 
@@ -111,6 +139,8 @@ fn is_own(_stat: &FileStat) -> bool {
 
 #[cfg(all(test, unix))]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests make the files they need")]
+
     use super::*;
 
     #[test]
@@ -123,14 +153,14 @@ mod tests {
         sweep(temporary.path());
         assert!(path.join("site/package/module.py").exists(), "somebody works there");
         // As after a kill: nobody removes it. What was started goes on for a while.
-        let Scratch { lock, directory } = scratch;
+        let mut scratch = std::mem::ManuallyDrop::new(scratch);
+        let lock = scratch.lock.take();
         let mut child = std::process::Command::new("sleep")
             .arg("600")
             .stdin(lock.as_ref().unwrap().try_clone().unwrap())
             .spawn()
             .unwrap();
         drop(lock);
-        drop(directory.keep());
         sweep(temporary.path());
         assert!(path.exists(), "what it started works there");
         child.kill().unwrap();

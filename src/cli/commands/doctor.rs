@@ -100,9 +100,9 @@ fn try_all(snapshot: &Snapshot, environments: &[EnvironmentIndex], suspects: &[P
         if !inside_cache && in_some_cache(&snapshot.environment(*index).path) {
             continue;
         }
-        let directory = if inside_cache { canonical.clone() } else { site(snapshot, *index) };
+        // Not resolved: what root may make somewhere depends on who controls the path to it.
+        let directory = if inside_cache { cache.clone() } else { site(snapshot, *index) };
         let Ok(stat) = FileStat::following(&directory) else { continue };
-        let directory = crate::disk::canonical(&directory).unwrap_or(directory);
         let alike = Alike {
             inside_cache,
             device: stat.device,

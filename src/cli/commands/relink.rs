@@ -40,7 +40,8 @@ pub fn run(
         mode: arguments.link_mode,
         packages: arguments.packages.clone(),
     });
-    let plan = plan(&snapshot, &request);
+    let mut plan = plan(&snapshot, &request);
+    relink::look(&mut plan, snapshot.cache.reflinks);
     if !arguments.json {
         text::review(&plan, view, writer)?;
     }

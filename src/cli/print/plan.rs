@@ -138,6 +138,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::WithinBudget => "not needed to keep within the limit",
         KeptBecause::AlreadySo { .. } => "linked so already",
         KeptBecause::NoEntry => "not from this cache",
+        KeptBecause::WouldLose { .. } => "with attributes that the entry's files lack",
         KeptBecause::OtherPermissions => "of other permissions than the entry's files",
         KeptBecause::Editable => "installed editable",
         KeptBecause::Broken => "broken; repair them first",

@@ -61,7 +61,7 @@ pub enum Cause {
     /// Nothing can be written there.
     ReadOnly(Side, Spot),
     /// The user may not write there.
-    NotWritable(Side, PathBuf),
+    NotWritable(Side, PathBuf, Option<u32>),
     /// Files of the cache belong to somebody else, and may not be linked.
     ForeignFiles {
         /// One of them.
@@ -193,10 +193,10 @@ impl Cause {
             Self::Subvolume => {
                 "None while uv clones, which it does by default; with `--link-mode hardlink` it copies."
             }
-            Self::ReadOnly(Side::Cache, _) | Self::NotWritable(Side::Cache, _) => {
+            Self::ReadOnly(Side::Cache, _) | Self::NotWritable(Side::Cache, ..) => {
                 "uv ends with an error as soon as it has to put something there, even a temporary file."
             }
-            Self::ReadOnly(Side::Environment, _) | Self::NotWritable(Side::Environment, _) => {
+            Self::ReadOnly(Side::Environment, _) | Self::NotWritable(Side::Environment, ..) => {
                 "Nothing can be installed, upgraded, repaired or linked anew there."
             }
             Self::LinkLimit { .. } => {
@@ -245,15 +245,19 @@ impl Cause {
                 side.words(),
                 quoted(&spot.point)
             ),
-            Self::NotWritable(side, path) => format!(
-                "Run as the user that {} belongs to, or give this one write access to {}. Do not run uv with `sudo`: what it \
-                 makes then belongs to root.",
+            Self::NotWritable(side, path, owner) => format!(
+                "Run as the user that {} belongs to, or give this one write access to {}.{}",
                 side.words(),
-                quoted(path)
+                quoted(path),
+                // Only of root's directories is it plain where they came from.
+                if *owner == Some(0) { " Do not run uv with `sudo`: what it makes then belongs to root." } else { "" }
             ),
-            Self::ForeignFiles { .. } => "If the cache is yours alone, make its files yours, with `chown -R` as root. If several \
-                users share it, each must be able to read and write its files: a common group, and a umask of 002."
-                .to_owned(),
+            Self::ForeignFiles { owner, .. } => format!(
+                "If the cache is yours alone, make its files yours as root, after each environment of user {owner} that shares \
+                 them has files of its own: `cachetui relink ENV --link-mode copy`. The price is that it holds them in full. If \
+                 several users share the cache, each must be able to read and write its files: a common group, and a umask \
+                 of 002."
+            ),
             Self::LinkLimit { .. } => "Nothing needs to be done. Environments that are removed give links back.".to_owned(),
             Self::NoSpace(_, spot) => format!(
                 "Make room on {}: `cachetui list --state unused` shows what nobody uses, and `uv cache prune` removes what uv \
@@ -314,7 +318,7 @@ impl fmt::Display for Cause {
             Self::ReadOnly(side, spot) => {
                 write!(formatter, "Nothing can be written to {}: {spot} is mounted read-only.", side.words())
             }
-            Self::NotWritable(side, path) => write!(
+            Self::NotWritable(side, path, _) => write!(
                 formatter,
                 "This user may not write to {}, which is where {} has its files.",
                 quoted(path),

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
+use crate::disk::metadata::{Loss, Metadata};
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::linker::file::set_mode_bits;
 use crate::linker::place::{Calls as _, Found, Leads, Place, not_regular};
@@ -71,11 +72,29 @@ impl<'a> Source<'a> {
 
 /// What a file of its own gets, which a link has from its source.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::linker) struct Attributes {
+pub(in crate::linker) struct Attributes<'a> {
     /// The permission bits.
     pub(in crate::linker) bits: u32,
     /// The modification time; the present where there is none.
     pub(in crate::linker) modified: Option<Time>,
+    /// What the file has whose place it takes, and keeps.
+    pub(in crate::linker) keeps: Option<Keeps<'a>>,
+}
+
+/// What a file has whose place another one takes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::linker) struct Keeps<'a> {
+    /// Its owner, permissions and attributes.
+    pub(in crate::linker) own: &'a Metadata,
+    /// Whether it is the source itself by another name: then its owner is the cache's, and the new file's is the maker's.
+    pub(in crate::linker) shared: bool,
+}
+
+impl Attributes<'_> {
+    /// Nothing but permissions.
+    pub(in crate::linker) fn of_bits(bits: u32) -> Self {
+        Self { bits, modified: None, keeps: None }
+    }
 }
 
 /// Makes `name`, which must not exist, from the source; `attributes` are those of what becomes a file of its own.
@@ -88,7 +107,7 @@ pub(in crate::linker) fn make(
     place: &Place,
     name: &OsStr,
     mode: Mode,
-    attributes: Attributes,
+    attributes: Attributes<'_>,
 ) -> io::Result<Option<Found>> {
     let made = match mode {
         Mode::Clone => clone(source, place, name, attributes),
@@ -112,7 +131,7 @@ fn take_back(place: &Place, name: &OsStr) {
     drop(place.calls().remove_file(name));
 }
 
-fn copy(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
+fn copy(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes<'_>) -> io::Result<()> {
     let mut to = place.calls().create_file(name)?;
     let copied = source
         .file()
@@ -125,7 +144,7 @@ fn copy(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes
 }
 
 #[cfg(not(target_vendor = "apple"))]
-fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
+fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes<'_>) -> io::Result<()> {
     let to = place.calls().create_file(name)?;
     let cloned = source.file().and_then(|from| {
         reflink_copy::reflink_file(from, &to)?;
@@ -135,7 +154,7 @@ fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attribute
 }
 
 #[cfg(target_vendor = "apple")]
-fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes) -> io::Result<()> {
+fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attributes<'_>) -> io::Result<()> {
     use rustix::fs::{CloneFlags, fclonefileat};
     fclonefileat(source.file()?, place.handle(), name, CloneFlags::empty())?;
     let finished = place.open_file(name).and_then(|to| finish(&to, attributes));
@@ -143,13 +162,74 @@ fn clone(source: &Source<'_>, place: &Place, name: &OsStr, attributes: Attribute
 }
 
 /// Gives a file its permissions and its time, through its handle and before anybody else knows it.
-fn finish(to: &File, attributes: Attributes) -> io::Result<()> {
-    set_mode_bits(to, attributes.bits)?;
+fn finish(to: &File, attributes: Attributes<'_>) -> io::Result<()> {
+    match attributes.keeps {
+        Some(keeps) => keep(to, keeps, attributes.bits)?,
+        None => set_mode_bits(to, attributes.bits)?,
+    }
     if let Some(modified) = attributes.modified {
         to.set_modified(modified.timestamp().into())?;
     }
     // Linux syncs the filesystem once instead, when all files of a tree are staged.
     if cfg!(target_os = "linux") { Ok(()) } else { to.sync_all() }
+}
+
+/// Gives a file what the one has whose place it takes.
+///
+/// # Errors
+/// With the [`Loss`] that would come of it.
+#[cfg(unix)]
+fn keep(to: &File, Keeps { own, shared }: Keeps<'_>, _bits: u32) -> io::Result<()> {
+    use rustix::fs::{Gid, Uid, fchown};
+    if let Some(fixed) = own.fixed {
+        return Err(Loss::Fixed(fixed).into());
+    }
+    let made = Metadata::of(to)?;
+    if shared && made.user != own.user {
+        if let Some(loss) = own.depends_on_owner() {
+            return Err(loss.into());
+        }
+    } else if (made.user, made.group) != (own.user, own.group) {
+        // Who changes the group alone need not be root.
+        let user = (made.user != own.user).then_some(Uid::from_raw(own.user));
+        fchown(to, user, Some(Gid::from_raw(own.group))).map_err(|_| match user {
+            Some(_) => Loss::Owner { own: own.user, other: made.user },
+            None => Loss::Group { own: own.group, other: made.group },
+        })?;
+    }
+    // After the owner: a change of that takes capabilities away, and the bits for set-user-ID and the like.
+    attach(to, own, &made)?;
+    set_mode_bits(to, own.bits)?;
+    let bits = FileStat::of_file(to)?.mode_bits;
+    if bits == own.bits { Ok(()) } else { Err(Loss::Special(own.bits).into()) }
+}
+
+#[cfg(not(unix))]
+fn keep(to: &File, Keeps { own, shared }: Keeps<'_>, bits: u32) -> io::Result<()> {
+    match own.fixed {
+        Some(fixed) if !shared => Err(Loss::Fixed(fixed).into()),
+        _ => set_mode_bits(to, bits),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn attach(to: &File, own: &Metadata, made: &Metadata) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fremovexattr, fsetxattr};
+    // What the directory's default ACL has brought.
+    for name in made.attached.keys().filter(|name| !own.attached.contains_key(*name)) {
+        fremovexattr(to, name.as_slice()).map_err(|_| Loss::of_attached(name))?;
+    }
+    for (name, value) in &own.attached {
+        let set = fsetxattr(to, name.as_slice(), value, XattrFlags::empty());
+        set.map_err(|_| Loss::of_attached(name))?;
+    }
+    Ok(())
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_vendor = "apple"))))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn attach(_to: &File, _own: &Metadata, _made: &Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 fn prove_hardlink(source: &Source<'_>, place: &Place, name: &OsStr) -> io::Result<Found> {

@@ -5,22 +5,39 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{
     AtFlags, CWD, Dir, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fchmod, fstat, fsync,
-    futimens, linkat, mkdirat, openat, readlinkat, renameat, statat, symlinkat, unlinkat,
+    futimens, linkat, openat, readlinkat, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{Calls, Found, Leads};
 use crate::disk::FileStat;
+use crate::lock::owner::{self, Heir};
 
 /// An open directory.
 #[derive(Debug)]
-pub(super) struct Directory(OwnedFd);
+pub(super) struct Directory(OwnedFd, OnceLock<Option<Heir>>);
+
+impl From<OwnedFd> for Directory {
+    fn from(directory: OwnedFd) -> Self {
+        Self(directory, OnceLock::new())
+    }
+}
 
 impl Directory {
+    /// To whom belongs what is made here, where that is not this process.
+    fn heir(&self) -> io::Result<Option<Heir>> {
+        if let Some(known) = self.1.get() {
+            return Ok(*known);
+        }
+        let heir = Heir::of(&self.0)?;
+        Ok(*self.1.get_or_init(|| heir))
+    }
+
     #[cfg(target_vendor = "apple")]
     pub(super) fn handle(&self) -> rustix::fd::BorrowedFd<'_> {
         use rustix::fd::AsFd as _;
@@ -29,13 +46,17 @@ impl Directory {
 
     fn open_in<P: rustix::path::Arg + Copy>(parent: impl rustix::fd::AsFd, name: P) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(Self(retry_on_intr(|| openat(parent.as_fd(), name, flags, Mode::empty()))?))
+        Ok(retry_on_intr(|| openat(parent.as_fd(), name, flags, Mode::empty()))?.into())
     }
 }
 
 impl Calls for Directory {
     fn open(path: &Path) -> io::Result<Self> {
         Self::open_in(CWD, path)
+    }
+
+    fn reach(path: &Path, missing: Option<u32>) -> io::Result<Self> {
+        owner::reach(path, missing).map(Self::from)
     }
 
     fn enter(&self, name: &OsStr) -> io::Result<Self> {
@@ -48,11 +69,11 @@ impl Calls for Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // Linux 5.6. A kernel that does not know it, and a container that forbids it, say so each time, which is soon said.
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        openat2(&self.0, relative, flags, Mode::empty(), resolve).ok().map(Self)
+        openat2(&self.0, relative, flags, Mode::empty(), resolve).ok().map(Self::from)
     }
 
     fn again(&self) -> io::Result<Self> {
-        Ok(Self(self.0.try_clone()?))
+        Ok(Self(self.0.try_clone()?, self.1.clone()))
     }
 
     fn own_stat(&self) -> io::Result<FileStat> {
@@ -77,11 +98,17 @@ impl Calls for Directory {
 
     fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(retry_on_intr(|| openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR))?))
+        let heir = self.heir()?;
+        let file = File::from(retry_on_intr(|| openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR))?);
+        if let Some(heir) = heir {
+            // What cannot be removed either is told by the first error.
+            heir.give(&file).inspect_err(|_| drop(self.remove_file(name)))?;
+        }
+        Ok(file)
     }
 
-    fn create_directory(&self, name: &OsStr) -> io::Result<()> {
-        Ok(mkdirat(&self.0, name, Mode::RWXU | Mode::RWXG | Mode::RWXO)?)
+    fn create_directory(&self, name: &OsStr, bits: u32) -> io::Result<Self> {
+        owner::create_directory(&self.0, name, bits, self.heir()?).map(Self::from)
     }
 
     fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
@@ -90,7 +117,14 @@ impl Calls for Directory {
     }
 
     fn symlink(&self, text: &Path, name: &OsStr, _leads: Leads) -> io::Result<()> {
-        Ok(symlinkat(text, &self.0, name)?)
+        let heir = self.heir()?;
+        symlinkat(text, &self.0, name)?;
+        match heir {
+            Some(heir) => {
+                owner::give_symlink(&self.0, name, heir).inspect_err(|_| drop(self.remove_file(name)))
+            }
+            None => Ok(()),
+        }
     }
 
     fn hardlink(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
@@ -144,9 +178,7 @@ impl Calls for Directory {
     }
 
     fn set_bits(&self, bits: u32) -> io::Result<()> {
-        #[expect(clippy::useless_conversion, reason = "a mode has another width on other systems")]
-        let bits = Mode::from_raw_mode(bits.try_into().map_err(|_| io::ErrorKind::InvalidInput)?);
-        Ok(fchmod(&self.0, bits)?)
+        Ok(fchmod(&self.0, owner::mode(bits))?)
     }
 
     fn make_writable(&self) -> io::Result<()> {

@@ -13,7 +13,7 @@ fn does_what_it_says<C: Calls>(path: &Path) {
     use std::io::Write as _;
     let name = OsStr::new;
     let root = C::open(path).unwrap();
-    root.create_directory(name("inside")).unwrap();
+    root.create_directory(name("inside"), 0o777).unwrap();
     let inside = root.enter(name("inside")).unwrap().again().unwrap();
     let mut file = inside.create_file(name("one")).unwrap();
     file.write_all(b"first").unwrap();
@@ -260,8 +260,8 @@ mod windows {
         let temporary = tempfile::tempdir().unwrap();
         let root = Directory::open(temporary.path()).unwrap();
         let name = OsStr::new;
-        root.create_directory(name("environment")).unwrap();
-        root.create_directory(name("outside")).unwrap();
+        root.create_directory(name("environment"), 0o777).unwrap();
+        root.create_directory(name("outside"), 0o777).unwrap();
         let inside = root.enter(name("environment")).unwrap();
         write(&inside, "mine", "");
         write(&root.enter(name("outside")).unwrap(), "precious", "");

@@ -86,6 +86,13 @@ impl Calls for Directory {
         Self::real(file::open(path, Look::Work, Follow::No)?)
     }
 
+    fn reach(path: &Path, missing: Option<u32>) -> io::Result<Self> {
+        if missing.is_some() {
+            crate::linker::file::create_all(path)?;
+        }
+        Self::open(&crate::disk::canonical(path)?)
+    }
+
     fn enter(&self, name: &OsStr) -> io::Result<Self> {
         Self::real(self.child(name, Purpose::Directory)?)
     }
@@ -131,8 +138,9 @@ impl Calls for Directory {
         self.child(name, Purpose::NewFile)
     }
 
-    fn create_directory(&self, name: &OsStr) -> io::Result<()> {
-        self.child(name, Purpose::NewDirectory).map(drop)
+    fn create_directory(&self, name: &OsStr, _bits: u32) -> io::Result<Self> {
+        drop(self.child(name, Purpose::NewDirectory)?);
+        self.enter(name)
     }
 
     fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {

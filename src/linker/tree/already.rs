@@ -9,8 +9,9 @@ use super::content;
 use super::stage::LinkChanges;
 use super::{Expect, Kind};
 use crate::disk::extent::{Extent, ExtentState, extents};
+use crate::disk::metadata::{Loss, Metadata};
 use crate::disk::{FileKind, FileStat};
-use crate::linker::mode::{Attributes, Source, same_inode};
+use crate::linker::mode::{Attributes, Keeps, Source, same_inode};
 use crate::linker::place::{Calls as _, Found, Place};
 use crate::snapshot::Mode;
 
@@ -104,7 +105,9 @@ impl<'a> Destination<'a> {
     /// What a file of its own gets. The permissions are those of the file it replaces, if that one is meant to stay the
     /// same in everything but its mode, else the source's. The modification time is that of what it replaces, if only the
     /// mode changes: `CPython` goes on using what it compiled, and whoever compares times sees that nothing changed.
-    pub(super) fn attributes(&self, expect: &Expect) -> Attributes {
+    ///
+    /// Of a file, unlike a symlink, everything else stays too: `own` is what it has.
+    pub(super) fn attributes<'m>(&self, expect: &Expect, own: Option<&'m Metadata>) -> Attributes<'m> {
         let replaced = self.found.filter(|found| found.stat.kind == FileKind::File);
         let bits = match (expect, replaced) {
             (Expect::SameContent | Expect::Stat(_), Some(found)) => found.bits & 0o777,
@@ -112,7 +115,25 @@ impl<'a> Destination<'a> {
         };
         let same = matches!(expect, Expect::SameContent);
         let modified = same.then(|| replaced.unwrap_or(self.source.found).stat.modified);
-        Attributes { bits, modified }
+        let shared = replaced.is_some_and(|found| same_inode(&found.stat, &self.source.found.stat));
+        Attributes { bits, modified, keeps: own.map(|own| Keeps { own, shared }) }
+    }
+
+    /// What the file has that lies there, beside its content; nothing where there is none.
+    pub(super) fn own(&self) -> io::Result<Option<Metadata>> {
+        match self.stat() {
+            Some(stat) if stat.kind == FileKind::File => Metadata::of(&self.open()?).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the file would lose if it became a link to the source.
+    pub(super) fn lost_to_link(&self, own: Option<&Metadata>) -> io::Result<Option<Loss>> {
+        let Some(own) = own else { return Ok(None) };
+        if self.stat().is_some_and(|stat| same_inode(stat, &self.source.found.stat)) {
+            return Ok(own.fixed.map(Loss::Fixed));
+        }
+        Ok(own.lost_to(&Metadata::of(self.source.file()?)?))
     }
 
     fn is_equal(&self) -> io::Result<bool> {

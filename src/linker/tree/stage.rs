@@ -1,14 +1,15 @@
 //! Everything under temporary names, beside where it is to be.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::already::{Answer, Destination};
-use super::{Error, Item, Kind, TreeReport};
+use super::{Error, Expect, Item, Kind, TreeReport};
 use crate::control::{Cancel, Progress};
+use crate::disk::metadata::{Loss, Metadata};
 use crate::disk::temporary::temporary_name;
 use crate::disk::{FileKind, FileStat, read};
 use crate::linker::mode::{Fallen, Ladder, Rung, Source, make_at, operation, same_inode};
@@ -200,19 +201,28 @@ impl<'a> Staging<'a> {
                 return Ok(None);
             }
         }
-        let attributes = destination.attributes(&item.expect);
-        // A link would take the right to run from a program that uv copied to give it (uv 0.13.8, `.data/scripts`).
-        let runs = |bits: u32| bits & 0o111 != 0;
-        let loses = destination.found.is_some_and(|found| {
-            found.stat.kind == FileKind::File && runs(found.bits) && !runs(source.found.bits)
-        });
-        let kind = if loses { Kind::Private } else { item.kind };
+        // Read only where something takes its place.
+        let own = OnceCell::new();
+        let own = || match own.get() {
+            Some(own) => Ok(own),
+            None => destination.own().map(|read: Option<Metadata>| own.get_or_init(|| read)),
+        };
+        // What has to go in any case has its successor as a copy, where a link would lack something.
+        let goes = matches!(&item.expect, Expect::Stat(seen) if seen.kind == FileKind::File);
+        let own_kind = || Ok(destination.lost_to_link(own()?.as_ref())?.map_or(item.kind, |_| Kind::Private));
+        let kind = if goes { own_kind().map_err(read)? } else { item.kind };
         let make = |mode| {
             if destination.is_already(mode, kind, &item.expect) {
                 return Ok(None);
             }
+            let own: Option<&Metadata> = own()?.as_ref();
+            if matches!(mode, Mode::Hardlink | Mode::Symlink)
+                && let Some(loss) = destination.lost_to_link(own)?
+            {
+                return Err(loss.into());
+            }
             let temporary = temporary_name();
-            let made = make_at(&source, place, &temporary, mode, attributes)?;
+            let made = make_at(&source, place, &temporary, mode, destination.attributes(&item.expect, own))?;
             Ok(Some((temporary, made)))
         };
         let rung = match kind {
@@ -221,7 +231,16 @@ impl<'a> Staging<'a> {
                 .map(|made| Rung { made, mode: Mode::Copy, at_limit: false })
                 .map_err(|reason| Fallen { mode: Mode::Copy, reason }),
         };
-        let rung = rung.map_err(|fallen| Error::new(operation(fallen.mode), &path, fallen.reason))?;
+        let rung = match rung {
+            Ok(rung) => rung,
+            Err(fallen) => match Loss::behind(&fallen.reason) {
+                Some(loss) => {
+                    self.done.report.kept.push((path, loss.clone()));
+                    return Ok(None);
+                }
+                None => return Err(Error::new(operation(fallen.mode), &path, fallen.reason)),
+            },
+        };
         self.progress.add_files(1, size);
         if rung.at_limit {
             self.done.report.link_limit.push(path);

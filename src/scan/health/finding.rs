@@ -56,6 +56,17 @@ pub enum FindingKind {
         owner: u32,
         /// The owner of the cache's root.
         expected: u32,
+        /// The directory that they all lie below, or the only one.
+        top: PathBuf,
+        /// Whether others of that owner are an environment's too, which has to have its own first.
+        shared: bool,
+    },
+    /// Files of the cache are an environment's too, and belong to that environment's owner.
+    SharedWithEnvironment {
+        /// Their owner.
+        owner: u32,
+        /// The owner of the cache's root.
+        expected: u32,
     },
     /// Directories that those who share the cache may not write to.
     ClosedDirectories,
@@ -116,6 +127,7 @@ impl FindingKind {
             Self::EntriesElsewhere => "entries-elsewhere",
             Self::ForeignSymlinks { .. } => "foreign-symlinks",
             Self::ForeignOwner { .. } => "foreign-owner",
+            Self::SharedWithEnvironment { .. } => "shared-with-environment",
             Self::ClosedDirectories => "closed-directories",
             Self::ClosedFiles => "closed-files",
             Self::LockMode { .. } => "lock-mode",
@@ -188,6 +200,10 @@ impl Finding {
             FindingKind::ForeignOwner { .. } => "The other can neither replace nor remove them, so that uv fails, or \
                 copies instead of linking."
                 .to_owned(),
+            FindingKind::SharedWithEnvironment { owner, .. } => format!(
+                "User {owner} can change what every other environment gets from these entries; who owns the cache cannot \
+                 replace them."
+            ),
             FindingKind::ClosedDirectories => {
                 "uv fails for others as soon as it has to add something there.".to_owned()
             }
@@ -257,9 +273,20 @@ impl Finding {
                 "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
                 shell(prefix)
             ),
-            FindingKind::ForeignOwner { owner, expected } => format!(
-                "Give them back: as root, `chown -R {expected} {}`. Then do not run uv with `sudo` (user {owner} made them), or \
-                 give that user a cache of its own with `UV_CACHE_DIR`.",
+            FindingKind::ForeignOwner { owner, expected, top, shared } => {
+                let before = if *shared { "Give the environments that share files their own first. Then give" } else { "Give" };
+                // Only of root's files is it plain where they came from.
+                let then = if *owner == 0 {
+                    "Then do not run uv with `sudo`: root made them.".to_owned()
+                } else {
+                    format!("If user {owner} made them, give that user a cache of its own with `UV_CACHE_DIR`.")
+                };
+                format!("{before} these back: as root, `chown -R {expected} {}`. {then}", shell(top))
+            }
+            FindingKind::SharedWithEnvironment { expected, .. } => format!(
+                "Give the environment files of its own: as root, `cachetui relink {} --link-mode copy`. Do not `chown` the cache \
+                 before: that takes the files from the environment. What then still belongs to another user than {expected} \
+                 is the cache's alone; `cachetui doctor` says what is left.",
                 shell(&self.path)
             ),
             FindingKind::ClosedDirectories => format!(
@@ -354,7 +381,14 @@ impl fmt::Display for Finding {
                 self.counted("symlink of an environment leads", "symlinks of environments lead"),
                 quoted(prefix)
             ),
-            FindingKind::ForeignOwner { owner, expected } => write!(
+            FindingKind::SharedWithEnvironment { owner, expected } => write!(
+                formatter,
+                "{} to user {owner}, like the environment {} that shares {}; the cache belongs to user {expected}.",
+                self.counted("file in the cache belongs", "files in the cache belong"),
+                quoted(&self.path),
+                if self.count == 1 { "it" } else { "them" }
+            ),
+            FindingKind::ForeignOwner { owner, expected, .. } => write!(
                 formatter,
                 "{} to user {owner}, but the cache to user {expected}.",
                 self.counted(

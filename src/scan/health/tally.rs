@@ -3,8 +3,9 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::disk;
 use crate::disk::walk::{Descend, Directory, Visitor};
@@ -29,6 +30,8 @@ pub(super) struct Expected {
 pub(super) struct Found {
     pub(super) count: u64,
     pub(super) first: Option<PathBuf>,
+    /// The deepest directory that has all of them below it, or the one there is.
+    pub(super) top: Option<PathBuf>,
 }
 
 /// What a walk over a cache found.
@@ -38,6 +41,8 @@ pub(super) struct Tally {
     /// Whether the tree that is walked holds entries.
     pub(super) entries: bool,
     pub(super) owners: FxHashMap<u32, Found>,
+    /// Files of another owner that have other names too, by device and inode.
+    pub(super) linked: FxHashMap<(u64, u64), u32>,
     pub(super) closed_directories: Found,
     pub(super) closed_files: Found,
     pub(super) many_links: Found,
@@ -56,14 +61,23 @@ impl Found {
         self.count += 1;
         // Ordered by path within a walk it is not; the shortest says most.
         let path = path();
+        self.widen(&path);
         let length = |path: &PathBuf| (path.components().count(), path.clone());
         if self.first.as_ref().is_none_or(|first| length(&path) < length(first)) {
             self.first = Some(path);
         }
     }
 
+    fn widen(&mut self, path: &Path) {
+        let above = |top: &PathBuf| path.ancestors().find(|it| top.starts_with(it)).map(Path::to_owned);
+        self.top = self.top.as_ref().map_or_else(|| Some(path.to_owned()), above);
+    }
+
     fn merge(&mut self, other: Self) {
         let count = self.count + other.count;
+        if let Some(top) = &other.top {
+            self.widen(top);
+        }
         if let Some(path) = other.first {
             self.add(|| path);
         }
@@ -77,6 +91,7 @@ impl Tally {
             expected,
             entries: false,
             owners: FxHashMap::default(),
+            linked: FxHashMap::default(),
             closed_directories: Found::default(),
             closed_files: Found::default(),
             many_links: Found::default(),
@@ -90,6 +105,7 @@ impl Tally {
         for (owner, found) in other.owners {
             self.owners.entry(owner).or_default().merge(found);
         }
+        self.linked.extend(other.linked);
         self.closed_directories.merge(other.closed_directories);
         self.closed_files.merge(other.closed_files);
         self.many_links.merge(other.many_links);
@@ -104,6 +120,10 @@ impl Tally {
     pub(super) fn look(&mut self, path: impl Fn() -> PathBuf, stat: &FileStat) {
         let expected = self.expected;
         if stat.owner != expected.owner {
+            if stat.kind == FileKind::File && stat.links > 1 {
+                // Whose they are beside the cache's is looked at next.
+                self.linked.insert((stat.device, stat.inode), stat.owner);
+            }
             self.owners.entry(stat.owner).or_default().add(&path);
         }
         match stat.kind {
@@ -168,12 +188,16 @@ pub(super) struct Symlinks {
     pub(super) foreign: FxHashMap<PathBuf, Found>,
     /// What a probe left that was killed.
     pub(super) temporary: Found,
+    /// Files that are the cache's too.
+    pub(super) shared: FxHashSet<(u64, u64)>,
+    /// Files of the cache that are worth knowing about where an environment shares them.
+    wanted: Arc<FxHashMap<(u64, u64), u32>>,
 }
 
 impl Symlinks {
     /// Nothing yet; `cache` is the root of this cache with every symlink resolved.
-    pub(super) fn new(cache: &Path) -> Self {
-        Self { cache: cache.to_owned(), ..Self::default() }
+    pub(super) fn new(cache: &Path, wanted: &Arc<FxHashMap<(u64, u64), u32>>) -> Self {
+        Self { cache: cache.to_owned(), wanted: Arc::clone(wanted), ..Self::default() }
     }
 
     pub(super) fn merge(&mut self, other: Self) {
@@ -204,6 +228,10 @@ impl Visitor for Symlinks {
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         if stat.kind != FileKind::Symlink {
+            let file = (stat.device, stat.inode);
+            if stat.links > 1 && self.wanted.contains_key(&file) {
+                self.shared.insert(file);
+            }
             return;
         }
         let Ok(text) = parent.read_link(name) else { return };

@@ -167,7 +167,15 @@ fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
             ended(outcome.state, &name, outcome.why.as_deref().unwrap_or("not reached"), lines);
         }
         refused(&name, &outcome.refused, lines);
-        left_alone(&outcome.modified, "edited or given other permissions, left alone", lines);
+        left_alone(&outcome.modified, "edited, left alone", lines);
+        for file in outcome.kept.iter().take(NAMED) {
+            lines.push(said(&format!("left alone, {}: {}", file.why, file.at.text()), Role::Warning));
+        }
+        if outcome.kept.len() > NAMED {
+            let more = human::count((outcome.kept.len() - NAMED) as u64);
+            lines
+                .push(said(&format!("left alone, with attributes of their own: {more} more"), Role::Warning));
+        }
         left_alone(&outcome.stale, "gone or replaced meanwhile, left alone", lines);
         left_alone(&outcome.link_limit, NO_MORE_LINKS, lines);
     }

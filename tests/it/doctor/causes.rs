@@ -218,7 +218,9 @@ fn files_of_somebody_else_that_the_kernel_protects_are_told() {
     let cause = told.cause(&environment, "foreign-files");
     let what = text(cause, "text");
     assert!(what.contains("user 0") && what.contains("fs.protected_hardlinks"), "{what}");
-    assert!(text(cause, "advice").contains("chown"));
+    // Root must not take them from the environments that share them.
+    assert!(text(cause, "advice").contains("relink ENV --link-mode copy"));
+    assert!(!text(cause, "advice").contains("chown") && !text(cause, "advice").contains("sudo"));
     assert_eq!(
         told.environment(&environment)["tried"]["hardlink"]["works"],
         true,

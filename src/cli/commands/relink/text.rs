@@ -7,7 +7,7 @@ use crate::apply::relink::{RelinkOutcome, RelinkReport};
 use crate::apply::report::State;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::human;
-use crate::plan::{Bytes, Plan, RelinkStep};
+use crate::plan::{Bytes, KeptBecause, Plan, RelinkStep};
 use crate::snapshot::{Certainty, ModeCounts};
 
 /// Distributions of one environment that are shown without being asked for all.
@@ -82,8 +82,10 @@ fn table(steps: &[&RelinkStep]) -> Table {
 fn kept(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for kept in &plan.kept {
-        let name =
-            kept.name.as_deref().map_or_else(|| view.path(&kept.at.path()), |it| human::escape(it).into());
+        let name = match (&kept.because, kept.name.as_deref()) {
+            (KeptBecause::WouldLose { .. }, _) | (_, None) => view.path(&kept.at.path()),
+            (_, Some(name)) => human::escape(name).into(),
+        };
         reasons.entry(&kept.reason).or_default().push(name);
     }
     for (reason, mut names) in reasons {
@@ -176,10 +178,19 @@ fn one(outcome: &RelinkOutcome, view: &View, writer: &mut dyn Write) -> io::Resu
         writeln!(writer, "{}", view.painted(Paint::Notice, &line))?;
     }
     let lists = [
-        (&outcome.modified, "edited or given other permissions, left alone"),
+        (&outcome.modified, "edited, left alone"),
         (&outcome.stale, "gone or replaced meanwhile, left alone"),
         (&outcome.link_limit, "no hardlink: the cache's file can have no more"),
     ];
+    let shown = if view.verbose { outcome.kept.len() } else { outcome.kept.len().min(5) };
+    for file in &outcome.kept[..shown] {
+        let line = format!("left alone, {}: {}", human::escape(&file.why), view.path(&file.at.path()));
+        writeln!(writer, "{line}")?;
+    }
+    if outcome.kept.len() > shown {
+        let more = human::count((outcome.kept.len() - shown) as u64);
+        writeln!(writer, "left alone, with attributes of their own: {more} more; `-v` lists them all")?;
+    }
     for (paths, what) in lists {
         let shown = if view.verbose { paths.len() } else { paths.len().min(5) };
         for at in &paths[..shown] {

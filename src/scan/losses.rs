@@ -1,0 +1,96 @@
+//! Which files of a distribution would lose something if they were linked in another way: their owner, permissions, access
+//! control list, capabilities or other attributes. They stay as they are, and a plan names them.
+//!
+//! A scan does not look at attributes, which takes a call for each file; this is asked for what a plan is about.
+
+use std::path::{Path, PathBuf};
+
+use super::linkable::{self, Linkable};
+use crate::disk::metadata::{Loss, Metadata};
+use crate::disk::{Error, FileKind, FileStat, Time, read};
+use crate::snapshot::Mode;
+
+/// A file that stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Losing {
+    /// Where it is in the environment, relative to its root.
+    pub path: PathBuf,
+    /// What it would lose.
+    pub loss: Loss,
+    /// The bytes that a link in its place would free.
+    pub frees: u64,
+    /// The bytes that a copy in its place would take.
+    pub needed: u64,
+    /// Whether the scan has left it out already, because its permissions were changed.
+    pub left_out: bool,
+}
+
+/// What is to be done to the files of a distribution.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The environment's root.
+    pub root: &'a Path,
+    /// The entry.
+    pub entry: &'a Path,
+    /// The distribution's `.dist-info`, relative to the root.
+    pub dist_info: &'a Path,
+    /// How its files are to be linked.
+    pub mode: Mode,
+    /// When it was installed.
+    pub installed: Time,
+    /// Who does it, where users have numbers.
+    pub user: Option<u32>,
+}
+
+/// Lists the files that stay. What cannot be looked at is left to whoever changes something.
+///
+/// # Errors
+/// When the environment's `RECORD` cannot be read.
+pub fn list(asked: &Asked<'_>) -> Result<Vec<Losing>, Error> {
+    let files = linkable::list(asked.entry, asked.root, asked.dist_info)?;
+    Ok(files.iter().filter_map(|file| one(asked, file)).collect())
+}
+
+fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
+    let (path, source) = (asked.root.join(&file.destination), asked.entry.join(&file.source));
+    let (stat, other) = (FileStat::of(&path).ok()?, FileStat::of(&source).ok()?);
+    let shared = (stat.device, stat.inode) == (other.device, other.inode);
+    // What has another size is edited, and stays for that.
+    if stat.kind != FileKind::File || stat.size != other.size {
+        return None;
+    }
+    let own = Metadata::of(&read::open(&path).ok()?).ok()?;
+    let loss = match asked.mode {
+        Mode::Hardlink if shared => None,
+        Mode::Symlink if shared => own.fixed.map(Loss::Fixed),
+        Mode::Hardlink | Mode::Symlink => own.lost_to(&Metadata::of(&read::open(&source).ok()?).ok()?),
+        Mode::Copy if stat.links == 1 => None,
+        Mode::Copy | Mode::Clone => lost_to_copy(asked, &own, shared),
+    }?;
+    let differs = stat.mode_bits & 0o777 != other.mode_bits & 0o777;
+    let left_out = differs && stat.changed > asked.installed;
+    let links = matches!(asked.mode, Mode::Hardlink | Mode::Symlink);
+    let frees = if links && stat.links == 1 { stat.disk } else { 0 };
+    let needed = if asked.mode == Mode::Copy { stat.disk } else { 0 };
+    Some(Losing { path: file.destination.clone(), loss, frees, needed, left_out })
+}
+
+/// What this user cannot give to a copy.
+fn lost_to_copy(asked: &Asked<'_>, own: &Metadata, shared: bool) -> Option<Loss> {
+    if let Some(fixed) = own.fixed {
+        return Some(Loss::Fixed(fixed));
+    }
+    let user = asked.user?;
+    if user == 0 {
+        return None;
+    }
+    if own.user != user {
+        return if shared {
+            own.depends_on_owner()
+        } else {
+            Some(Loss::Owner { own: own.user, other: user })
+        };
+    }
+    let root_alone = |name: &&Vec<u8>| name.starts_with(b"security.") || name.starts_with(b"trusted.");
+    own.attached.keys().find(root_alone).map(|name| Loss::of_attached(name))
+}

@@ -34,6 +34,9 @@ pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals
 pub use unread::Unread;
 pub use watch::{Watched, WatchedAs};
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::{Completeness, EnvironmentKind, Snapshot};
@@ -108,6 +111,34 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.relinks.is_empty()
+    }
+
+    /// What the plan names twice, if it does: no plan that was made does, and what is removed once is told once.
+    pub fn doubled(&self) -> Option<PathBuf> {
+        let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut directories: BTreeSet<(u64, u64)> = BTreeSet::new();
+        let goes = |step: &&Step| step.action == Action::RemoveBucket;
+        let buckets: Vec<PathBuf> = self.steps.iter().filter(goes).map(|step| step.at.path()).collect();
+        for step in &self.steps {
+            let path = step.at.path();
+            // One directory may have several names, as where upper and lower case are the same.
+            let identity = (step.expects.device, step.expects.inode);
+            let again = step.expects.inode != 0 && !directories.insert(identity);
+            if again || !paths.insert(path.clone()) {
+                return Some(path);
+            }
+            for pointer in step.pointers.iter().map(|pointer| pointer.at.path()) {
+                if buckets.iter().any(|bucket| pointer.starts_with(bucket)) || !paths.insert(pointer.clone())
+                {
+                    return Some(pointer);
+                }
+            }
+            let objects = step.objects.iter().map(|object| object.at.path());
+            if let Some(object) = objects.into_iter().find(|object| !paths.insert(object.clone())) {
+                return Some(object);
+            }
+        }
+        None
     }
 
     /// The cautions that the request does not allow.

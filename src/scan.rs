@@ -151,7 +151,7 @@ struct State {
 /// Scans. A cancelled scan answers with what it has, and says so in its scope.
 pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress) -> Result<Snapshot, Error> {
     let root = &request.cache.path;
-    let missing = std::fs::metadata(root).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let missing = std::fs::metadata(root).is_err_and(|error| disk::read::is_absent(&error));
     if missing && request.absent == Absent::Refused {
         return Err(Error::Missing { path: root.clone() });
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::args::Places;
-use super::failure::{Failure, USAGE};
+use super::failure::{FAILED, Failure, USAGE};
 use super::settings::{self, Settings};
 use super::surroundings::{self, Surroundings};
 use crate::control::{Cancel, Progress};
@@ -152,8 +152,7 @@ pub(super) fn prepare(
     surroundings: &Surroundings,
 ) -> Result<Prepared, Failure> {
     let cache = cache(places, surroundings)?;
-    let missing =
-        std::fs::metadata(&cache.path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let missing = std::fs::metadata(&cache.path).is_err_and(|error| disk::read::is_absent(&error));
     if missing && absent == Absent::Refused {
         let path = crate::human::path(&cache.path, surroundings.home.as_deref());
         return Err(Failure::no_cache(format!("There is no uv cache at `{path}` ({}).", cache.found_by)));
@@ -164,7 +163,7 @@ pub(super) fn prepare(
     for root in &places.roots {
         let root = absolute(root).map_err(|error| Failure::new(USAGE, error))?;
         // Whoever mistypes a directory must not lose what the environments in it use.
-        let gone = std::fs::metadata(&root).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let gone = std::fs::metadata(&root).is_err_and(|error| disk::read::is_absent(&error));
         if gone {
             let path = crate::human::path(&root, home);
             return Err(Failure::message(USAGE, format!("There is no directory at `{path}` (--root).")));
@@ -216,19 +215,30 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {
-    let read = |path: &Path| {
-        let bytes = disk::read::small(&crate::disk::canonical(path).ok()?, disk::read::SMALL).ok()?;
-        String::from_utf8(bytes).ok()
+    // uv would wait for a FIFO, and fail over a directory. Going on without would be going on with another cache.
+    let unfit = std::cell::RefCell::new(None);
+    let read = |path: &Path| match disk::read::followed(path, disk::read::SMALL) {
+        Ok(bytes) => String::from_utf8(bytes).ok(),
+        Err(error) => {
+            if disk::read::is_unfit(&error) {
+                unfit.borrow_mut().get_or_insert(disk::Error::new("read the configuration", path, error));
+            }
+            None
+        }
     };
-    root::resolve(&RootInputs {
+    let found = root::resolve(&RootInputs {
         flag: places.cache_dir.as_deref(),
         variable: &|name| surroundings.variables.get(OsStr::new(name)).cloned(),
         read: &read,
         is_dir: &|path| path.is_dir(),
         current_dir: &surroundings.current_dir,
         home: surroundings.home.as_deref(),
-    })
-    .map_err(|error| Failure::new(USAGE, error))
+    });
+    match unfit.into_inner() {
+        Some(error) => Err(Failure::new(FAILED, error)
+            .hint("`--cache-dir DIR` names the cache without it, and so does `UV_CACHE_DIR`.")),
+        None => found.map_err(|error| Failure::new(USAGE, error)),
+    }
 }
 
 /// The roots in `config.toml`; `~/` stands for the home directory there.

@@ -37,6 +37,12 @@ pub fn run(
         let text = format!("`{shown}` is no plan to prune. Nothing was changed.");
         return Err(Failure::message(USAGE, text).hint("`cachetui prune … --save FILE` writes plans."));
     }
+    if let Some(path) = saved.doubled() {
+        let (shown, twice) =
+            (human::escape_os(arguments.file.as_os_str()), human::escape_os(path.as_os_str()));
+        let text = format!("`{shown}` names `{twice}` twice, as no plan does. Nothing was changed.");
+        return Err(Failure::message(USAGE, text).hint("Plan again with `cachetui prune … --save FILE`."));
+    }
     let planned = saved.cache.path();
     let real = |path: &Path| crate::disk::canonical(path).ok();
     if planned != prepared.cache() && (real(&planned).is_none() || real(&planned) != real(prepared.cache())) {
@@ -94,7 +100,7 @@ fn read(path: &Path) -> Result<Plan, Failure> {
         schema_version: u32,
     }
     let shown = human::escape_os(path.as_os_str());
-    let bytes = crate::disk::canonical(path).and_then(|real| disk::read::small(&real, LARGEST));
+    let bytes = disk::read::followed(path, LARGEST);
     let bytes =
         bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the plan", path, error)))?;
     let misread = |error: serde_json::Error| {

@@ -299,6 +299,7 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
         return;
     }
     let mut why = Why::NoCandidate;
+    let size = Some(file.size).filter(|size| *size > 0);
     for candidate in candidates {
         let item = candidate.expected.get(&file.path);
         let stored = candidate.stored;
@@ -315,7 +316,7 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
         }
         let looked =
             caches[candidate.cache].look(&stored.path.join(source), |directory, name| match &file.digest {
-                Some(digest) => hashing.compare(directory, name, digest, stored),
+                Some(digest) => hashing.compare(directory, name, digest, size, stored),
                 None => Ok(Compared { stat: directory.stat(name)?, same: true, hashed: None }),
             });
         let Ok(Compared { stat, same, hashed }) = looked else { continue };

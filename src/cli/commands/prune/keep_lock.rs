@@ -32,7 +32,7 @@ struct Package {
 /// Reads what a lock file needs.
 pub(super) fn read(path: &Path) -> Result<Vec<Pinned>, Failure> {
     let shown = human::escape_os(path.as_os_str());
-    let bytes = crate::disk::canonical(path).and_then(|real| disk::read::small(&real, LARGEST));
+    let bytes = disk::read::followed(path, LARGEST);
     let bytes =
         bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the lock file", path, error)))?;
     let text = String::from_utf8(bytes)

@@ -8,6 +8,7 @@
 //! Planning cannot fail. What is in doubt is kept.
 
 mod advice;
+mod again;
 mod at;
 mod budget;
 mod caution;
@@ -117,8 +118,6 @@ impl Plan {
     pub fn doubled(&self) -> Option<PathBuf> {
         let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
         let mut directories: BTreeSet<(u64, u64)> = BTreeSet::new();
-        let goes = |step: &&Step| step.action == Action::RemoveBucket;
-        let buckets: Vec<PathBuf> = self.steps.iter().filter(goes).map(|step| step.at.path()).collect();
         for step in &self.steps {
             let path = step.at.path();
             // One directory may have several names, as where upper and lower case are the same.
@@ -128,8 +127,7 @@ impl Plan {
                 return Some(path);
             }
             for pointer in step.pointers.iter().map(|pointer| pointer.at.path()) {
-                if buckets.iter().any(|bucket| pointer.starts_with(bucket)) || !paths.insert(pointer.clone())
-                {
+                if !paths.insert(pointer.clone()) {
                     return Some(pointer);
                 }
             }

@@ -78,6 +78,8 @@ pub struct Request {
     pub remembered: Vec<registry::Remembered>,
     /// What could not be read while the request was put together: it may name environments that nobody else knows.
     pub problems: Vec<Problem>,
+    /// Where packages are taken from, as settings and variables say.
+    pub sources: Vec<crate::uv::sources::Place>,
     /// Whether the search goes into other mounts.
     pub cross_mounts: bool,
     /// How many threads to use.
@@ -241,7 +243,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     drop(table);
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
-    sources::look(&mut snapshot);
+    sources::look(&mut snapshot, &request.sources);
     snapshot.cache.buckets = buckets(&layout, &harvest, &snapshot);
     snapshot.problems.sort_unstable();
     snapshot.problems.dedup();

@@ -27,4 +27,8 @@ pub mod environment;
 
 pub mod interpreter;
 
+pub mod sources;
+
+pub mod url;
+
 mod msgpack;

@@ -19,6 +19,7 @@ use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
 use crate::snapshot::{FoundBy, Problem, Snapshot};
 use crate::uv::root::{self, Root, RootInputs};
+use crate::uv::sources::{self, Place};
 use crate::worker::{self, ScanJob};
 
 /// A scan that can be started as often as somebody wants to see it afresh.
@@ -181,6 +182,7 @@ pub(super) fn prepare(
         targets: targets.map_err(|error| Failure::new(USAGE, error))?,
         remembered: Vec::new(),
         problems: Vec::new(),
+        sources: sources(surroundings),
         cross_mounts: places.cross_mounts,
         threads: walk::threads(),
         started: surroundings.now,
@@ -212,6 +214,27 @@ pub(super) fn lock_directory(
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path)
         .with_context(|| format!("Failed to make `{}` absolute", crate::human::escape_os(path.as_os_str())))
+}
+
+/// Where packages are taken from, by the variables and settings that uv obeys here.
+fn sources(surroundings: &Surroundings) -> Vec<Place> {
+    let variable = |name: &str| surroundings.variable(name)?.to_str().map(str::to_owned);
+    let mut found = sources::of_variables(&variable, &surroundings.current_dir);
+    let files = root::settings_files(&RootInputs {
+        flag: None,
+        variable: &|name| surroundings.variables.get(OsStr::new(name)).cloned(),
+        read: &|_| None,
+        is_dir: &|_| false,
+        current_dir: &surroundings.current_dir,
+        home: surroundings.home.as_deref(),
+    });
+    for file in files {
+        // What is not there, or not read, names nothing.
+        let bytes = disk::read::followed(&file, disk::read::SMALL).unwrap_or_default();
+        let directory = file.parent().unwrap_or(&surroundings.current_dir);
+        found.extend(String::from_utf8(bytes).iter().flat_map(|text| sources::of_settings(text, directory)));
+    }
+    found
 }
 
 fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {

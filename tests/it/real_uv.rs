@@ -15,6 +15,7 @@ mod lab;
 mod locks;
 mod objects;
 mod oracle;
+mod origins;
 mod parity;
 mod prune;
 mod reclaimable;

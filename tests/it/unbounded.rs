@@ -207,7 +207,9 @@ fn files_in_environments_and_in_the_cache_that_cannot_be_read_whole_end_every_co
             }
         }
         std::fs::remove_file(&place).unwrap();
-        before.into_iter().for_each(|bytes| std::fs::write(&place, bytes).unwrap());
+        if let Some(bytes) = before {
+            std::fs::write(&place, bytes).unwrap();
+        }
     }
 }
 
@@ -232,7 +234,11 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         (answer, output.status.code())
     };
-    let module = wheel.linked().into_keys().find(|path| path.ends_with(".py")).unwrap();
+    let module = wheel
+        .linked()
+        .into_keys()
+        .find(|path| Path::new(path).extension().is_some_and(|it| it == "py"))
+        .unwrap();
     let in_cache = made.entry(&wheel.id).join(&module);
     let copied = made.environment("Copy").join("lib/python3.11/site-packages").join(&module);
     for path in [&copied, &in_cache] {
@@ -257,6 +263,7 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
 
 #[test]
 fn a_plan_that_names_something_twice_is_refused() {
+    type Change<'a> = dyn Fn(&mut Vec<Value>) + 'a;
     let directory = tempfile::tempdir().unwrap();
     let made = made(directory.path());
     let other = Unpacked::new("Other67890123456", "demo-b", "1.0");
@@ -264,8 +271,10 @@ fn a_plan_that_names_something_twice_is_refused() {
     made.point(Form::Http, 7, &other);
     let (cache, code) = (made.cache().to_str().unwrap().to_owned(), made.code());
     let saved = made.base().join("plan.json");
-    let mut prune =
-        cachetui(&made, &["prune", "demo-a", "demo-b", "--dry-run", "--cache-dir", &cache, "--save"]);
+    let mut prune = cachetui(
+        &made,
+        &["prune", "demo-a", "demo-b", "--allow", "gone", "--dry-run", "--cache-dir", &cache, "--save"],
+    );
     let output = ended(prune.arg(&saved).arg("--root").arg(&code));
     assert!(output.status.success(), "{}", told(&output));
     let plan: Value = serde_json::from_slice(&std::fs::read(&saved).unwrap()).unwrap();
@@ -286,7 +295,7 @@ fn a_plan_that_names_something_twice_is_refused() {
         step["path"] = step["path"].as_str().unwrap().replace('/', "//./").into();
         step
     };
-    let doubles: [&dyn Fn(&mut Vec<Value>); 5] = [
+    let doubles: [&Change<'_>; 5] = [
         &|steps| steps.push(steps[0].clone()),
         &|steps| steps.insert(0, steps[1].clone()),
         &|steps| steps.push(respelt(&steps[0])),
@@ -317,7 +326,7 @@ fn a_terminal_that_says_it_is_larger_than_any_is_drawn_on_in_part() {
     let home = made.base().join("home");
     std::fs::create_dir_all(&home).unwrap();
     let (cache, program) = (made.cache().to_str().unwrap(), env!("CARGO_BIN_EXE_cachetui"));
-    let arguments = ["--cache-dir", cache].map(|it| it.as_ref()).to_vec();
+    let arguments = ["--cache-dir", cache].map(std::convert::AsRef::as_ref).to_vec();
     let mut session = Session::start(&Start {
         program: program.as_ref(),
         arguments,

@@ -83,7 +83,8 @@ pub fn fetch(fetching: &Fetching<'_>, cancel: &Cancel) -> Result<(), FetchError>
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let text = if lines.is_empty() { status.to_string() } else { lines.join(" ") };
-    Err(FetchError::Said(text))
+    // Git repeats a URL with its password.
+    Err(FetchError::Said(crate::uv::url::masked(&text).into_owned()))
 }
 
 fn command(fetching: &Fetching<'_>, target: &Path) -> Command {

@@ -245,7 +245,8 @@ impl Sandbox {
         command.args(arguments).arg("--no-remember");
         command.arg("--cache-dir").arg(self.cache()).arg("--root").arg(self.roots());
         // Most wheels of tests lie where nothing tells; the test of what is gone is about being asked.
-        let asks = arguments.contains(&"--allow") || arguments.contains(&"demo-path");
+        let asks =
+            arguments.contains(&"--allow") || arguments.ends_with(&["--package", "demo-path", "--yes"]);
         if arguments.first() == Some(&"prune") && !asks {
             command.args(["--allow", "gone"]);
         }

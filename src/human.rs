@@ -149,11 +149,23 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
     word_for(word, cfg!(windows))
 }
 
+/// The same of a name or path of the operating system: bytes that are not UTF-8 keep their value where a shell can say it.
+pub fn shell_os(text: &OsStr) -> String {
+    match text.to_str() {
+        Some(text) => escape(&shell_word(text)).into_owned(),
+        None if cfg!(windows) => escape(&shell_word(&text.to_string_lossy())).into_owned(),
+        None => ansi_c(text.as_encoded_bytes()),
+    }
+}
+
 fn word_for(word: &str, windows: bool) -> Cow<'_, str> {
     let marks = if windows { r"-_./=+:@,~\" } else { "-_./=+:@%,~" };
     let is_plain = |character: char| character.is_ascii_alphanumeric() || marks.contains(character);
     if !word.is_empty() && !word.starts_with('~') && word.chars().all(is_plain) {
         return Cow::Borrowed(word);
+    }
+    if !windows && word.contains(is_hostile) {
+        return Cow::Owned(ansi_c(word.as_bytes()));
     }
     if windows {
         // Neither shell takes single quotes for what they are elsewhere; a backslash before the last quote would hide it.
@@ -163,9 +175,60 @@ fn word_for(word: &str, windows: bool) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
 }
 
+/// A word in `$'…'`, as bash, zsh, ksh and POSIX of 2024 read it: what does not show, and what a terminal would obey, is
+/// written byte by byte. A shell that does not know it takes it for one other word, never for a second command.
+fn ansi_c(word: &[u8]) -> String {
+    let mut quoted = String::from("$'");
+    let push_byte = |quoted: &mut String, byte: u8| {
+        // Three octal digits end by themselves; a hexadecimal escape would take what follows along.
+        write!(quoted, "\\{byte:03o}").expect("writing to a string succeeds");
+    };
+    for chunk in word.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' | '\'' => quoted.extend(['\\', character]),
+                _ if is_hostile(character) => {
+                    character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_byte(&mut quoted, byte));
+                }
+                _ => quoted.push(character),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| push_byte(&mut quoted, *byte));
+    }
+    quoted.push('\'');
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf_8_is_a_word_of_the_same_bytes() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let shown = shell_os(OsStr::from_bytes(b"/a\xff\n7'"));
+        assert_eq!(shown, r"$'/a\377\0127\''");
+        assert_eq!(shell_os(OsStr::new("/a b")), "'/a b'");
+        assert_eq!(shell_os(OsStr::new("/a-b")), "/a-b");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_a_hostile_word_as_that_word_and_nothing_hostile_is_in_it() {
+        for word in
+            ["a\nb", "\nreboot\n", "it's\r\\", "\x1b[31m7", "\u{202e}\u{200b}x", "\u{9b}1", "$(x)`y`\n"]
+        {
+            let quoted = word_for(word, false);
+            assert!(!quoted.contains(is_hostile), "{quoted}");
+            let Ok(told) =
+                std::process::Command::new("bash").args(["-c", &format!("printf %s {quoted}")]).output()
+            else {
+                continue;
+            };
+            assert_eq!(String::from_utf8(told.stdout).unwrap(), word, "{quoted}");
+        }
+    }
 
     #[test]
     fn words_are_quoted_as_the_shells_of_each_system_read_them() {

@@ -8,6 +8,7 @@
 //! Planning cannot fail. What is in doubt is kept.
 
 mod advice;
+mod again;
 mod at;
 mod budget;
 mod caution;

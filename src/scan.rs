@@ -83,6 +83,8 @@ pub struct Request {
     pub remembered: Vec<registry::Remembered>,
     /// What could not be read while the request was put together: it may name environments that nobody else knows.
     pub problems: Vec<Problem>,
+    /// Where packages are taken from, as settings and variables say.
+    pub sources: Vec<crate::uv::sources::Place>,
     /// Whether the search goes into other mounts.
     pub cross_mounts: bool,
     /// How many threads to use.
@@ -165,7 +167,7 @@ fn certainty(filesystem: volume::Filesystem) -> Certainty {
 /// Scans. A cancelled scan answers with what it has, and says so in its scope.
 pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress) -> Result<Snapshot, Error> {
     let root = &request.cache.path;
-    let missing = std::fs::metadata(root).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let missing = std::fs::metadata(root).is_err_and(|error| disk::read::is_absent(&error));
     if missing && request.absent == Absent::Refused {
         return Err(Error::Missing { path: root.clone() });
     }
@@ -249,7 +251,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     drop(table);
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
-    sources::look(&mut snapshot);
+    sources::look(&mut snapshot, &request.sources);
     snapshot.cache.buckets = buckets(&layout, &harvest, &odd, &snapshot);
     tidy(&mut snapshot);
     snapshot.scope.completeness =

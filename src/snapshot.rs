@@ -13,6 +13,7 @@ pub mod group;
 pub mod id;
 pub mod layout;
 pub mod object;
+pub mod origin;
 pub mod pointer;
 pub mod print;
 pub mod problem;
@@ -35,6 +36,7 @@ pub use group::{Certainty, Given, Group, Holder, Outside, Reclaimable, Selection
 pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
 pub use layout::Odd;
 pub use object::StoreObject;
+pub use origin::{CameFrom, Origins};
 pub use pointer::{Pointer, PointerForm, PointerState};
 pub use print::{FilePrint, Identity, TreePrint};
 pub use problem::Problem;
@@ -64,6 +66,8 @@ pub struct Snapshot {
     pub user_links: Vec<UserLink>,
     /// The storage behind entries and environments, by who holds it.
     pub groups: Vec<Group>,
+    /// Indexes, directories, files and repositories that pointers name by a digest, as far as something tells which.
+    pub places: std::collections::BTreeMap<String, crate::uv::sources::Place>,
     /// What could not be read or understood.
     pub problems: Vec<Problem>,
 }

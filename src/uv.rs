@@ -42,4 +42,8 @@ pub mod path_file;
 
 pub mod interpreter;
 
+pub mod sources;
+
+pub mod url;
+
 mod msgpack;

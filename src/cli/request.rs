@@ -20,6 +20,7 @@ use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
 use crate::snapshot::{FoundBy, Problem, Snapshot};
 use crate::uv::root::{self, Root, RootInputs};
+use crate::uv::sources::{self, Place};
 use crate::worker::{self, ScanJob};
 
 /// A scan that can be started as often as somebody wants to see it afresh.
@@ -168,8 +169,7 @@ pub(super) fn prepare(
     surroundings: &Surroundings,
 ) -> Result<Prepared, Failure> {
     let cache = cache(places, surroundings)?;
-    let missing =
-        std::fs::metadata(&cache.path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let missing = std::fs::metadata(&cache.path).is_err_and(|error| disk::read::is_absent(&error));
     if missing && absent == Absent::Refused {
         let path = crate::human::path(&cache.path, surroundings.home.as_deref());
         return Err(Failure::no_cache(format!("There is no uv cache at `{path}` ({}).", cache.found_by)));
@@ -180,7 +180,7 @@ pub(super) fn prepare(
     for root in &places.roots {
         let root = absolute(root).map_err(|error| Failure::new(USAGE, error))?;
         // Whoever mistypes a directory must not lose what the environments in it use.
-        let gone = std::fs::metadata(&root).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let gone = std::fs::metadata(&root).is_err_and(|error| disk::read::is_absent(&error));
         if gone {
             let path = crate::human::path(&root, home);
             return Err(Failure::message(USAGE, format!("There is no directory at `{path}` (--root).")));
@@ -198,6 +198,7 @@ pub(super) fn prepare(
         targets: targets.map_err(|error| Failure::new(USAGE, error))?,
         remembered: Vec::new(),
         problems: Vec::new(),
+        sources: sources(surroundings),
         cross_mounts: places.cross_mounts,
         threads: walk::threads(),
         started: surroundings.now,
@@ -231,20 +232,52 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("Failed to make `{}` absolute", crate::human::escape_os(path.as_os_str())))
 }
 
+/// Where packages are taken from, by the variables and settings that uv obeys here.
+fn sources(surroundings: &Surroundings) -> Vec<Place> {
+    let variable = |name: &str| surroundings.variable(name)?.to_str().map(str::to_owned);
+    let mut found = sources::of_variables(&variable, &surroundings.current_dir);
+    let files = root::settings_files(&RootInputs {
+        flag: None,
+        variable: &|name| surroundings.variables.get(OsStr::new(name)).cloned(),
+        read: &|_| None,
+        is_dir: &|_| false,
+        current_dir: &surroundings.current_dir,
+        home: surroundings.home.as_deref(),
+    });
+    for file in files {
+        // What is not there, or not read, names nothing.
+        let bytes = disk::read::followed(&file, disk::read::SMALL).unwrap_or_default();
+        let directory = file.parent().unwrap_or(&surroundings.current_dir);
+        found.extend(String::from_utf8(bytes).iter().flat_map(|text| sources::of_settings(text, directory)));
+    }
+    found
+}
+
 fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {
-    let read = |path: &Path| {
-        let bytes = disk::read::small(&crate::disk::canonical(path).ok()?, disk::read::SMALL).ok()?;
-        String::from_utf8(bytes).ok()
+    // uv would wait for a FIFO, and fail over a directory. Going on without would be going on with another cache.
+    let unfit = std::cell::RefCell::new(None);
+    let read = |path: &Path| match disk::read::followed(path, disk::read::SMALL) {
+        Ok(bytes) => String::from_utf8(bytes).ok(),
+        Err(error) => {
+            if disk::read::is_unfit(&error) {
+                unfit.borrow_mut().get_or_insert(disk::Error::new("read the configuration", path, error));
+            }
+            None
+        }
     };
-    root::resolve(&RootInputs {
+    let found = root::resolve(&RootInputs {
         flag: places.cache_dir.as_deref(),
         variable: &|name| surroundings.variables.get(OsStr::new(name)).cloned(),
         read: &read,
         is_dir: &|path| path.is_dir(),
         current_dir: &surroundings.current_dir,
         home: surroundings.home.as_deref(),
-    })
-    .map_err(|error| Failure::new(USAGE, error))
+    });
+    match unfit.into_inner() {
+        Some(error) => Err(Failure::new(FAILED, error)
+            .hint("`--cache-dir DIR` names the cache without it, and so does `UV_CACHE_DIR`.")),
+        None => found.map_err(|error| Failure::new(USAGE, error)),
+    }
 }
 
 /// The roots in `config.toml`; `~/` stands for the home directory there.

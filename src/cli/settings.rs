@@ -53,12 +53,15 @@ pub(super) fn read(surroundings: &Surroundings) -> Result<Settings, Failure> {
     let Some(path) = surroundings.config_dir.as_ref().map(|directory| directory.join("config.toml")) else {
         return Ok(Settings::default());
     };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
+    let bytes = match disk::read::followed(&path, disk::read::SMALL) {
+        Ok(bytes) => bytes,
+        Err(error) if disk::read::is_absent(&error) => return Ok(Settings::default()),
         Err(error) => return Err(Failure::new(FAILED, disk::Error::new("read the settings", path, error))),
     };
     let shown = human::escape_os(path.as_os_str()).into_owned();
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::message(USAGE, format!("Failed to understand the settings in `{shown}`: not UTF-8."))
+    })?;
     toml::from_str(&text)
         .with_context(|| format!("Failed to understand the settings in `{shown}`"))
         .map_err(|error| Failure::new(USAGE, error))

@@ -84,11 +84,16 @@ impl Surroundings {
 
 fn terminal_columns(variables: &BTreeMap<OsString, OsString>) -> usize {
     let told = || variables.get(OsStr::new("COLUMNS"))?.to_str()?.parse::<usize>().ok();
-    match ratatui::crossterm::terminal::size() {
+    let columns = match ratatui::crossterm::terminal::size() {
         Ok((columns, _)) if columns > 0 => usize::from(columns),
         _ => told().unwrap_or(80),
-    }
+    };
+    // Tables are filled up to the width, which may be told as anything.
+    columns.min(MOST_COLUMNS)
 }
+
+/// The widest terminal that is written for.
+const MOST_COLUMNS: usize = 1_000;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the current directory")]
 fn current_dir() -> anyhow::Result<PathBuf> {

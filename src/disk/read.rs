@@ -12,12 +12,30 @@ pub const SMALL: u64 = 1 << 20;
 /// The largest `RECORD` that is read: two million files.
 pub const RECORD: u64 = 256 << 20;
 
+/// Whether a file need not be read to know that it is not the one whose size `RECORD` states: it has another, and is large. A
+/// sparse file may claim any size.
+pub fn is_huge_beside(size: u64, recorded: Option<u64>) -> bool {
+    recorded.is_some_and(|recorded| recorded != size) && size > 64 << 20
+}
+
 /// Opens a regular file for reading, without following a symlink in the last component and without blocking.
 #[cfg(unix)]
 pub fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    regular(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => regular(File::from(file)),
+        // What a socket and a device without a driver answer.
+        Err(rustix::io::Errno::NXIO | rustix::io::Errno::NODEV | rustix::io::Errno::OPNOTSUPP) => {
+            Err(not_regular())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(unix)]
+fn not_regular() -> io::Error {
+    io::Error::other("not a regular file")
 }
 
 /// Opens a regular file for reading, without following a symlink in the last component and without fetching what lies in
@@ -46,10 +64,26 @@ pub fn small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, limit)
 }
 
+/// The same for a file that a person writes, or names: symlinks to it are followed.
+pub fn followed(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    small(&super::canonical(path)?, limit)
+}
+
+/// Whether an error says that nothing is there. What lies beneath something that is no directory (`XDG_CONFIG_HOME` may be
+/// `/dev/null`) is as absent as what lies in no directory.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Whether an error says that something is there which [`small`] does not read: no regular file, or one that is too large.
+pub fn is_unfit(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Other
+}
+
 /// Passes a file on if it is a regular one.
 #[cfg(unix)]
 pub(super) fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
 }
 
 /// The most bytes that are read at a time to take a digest.
@@ -95,7 +129,11 @@ pub(super) fn whole(file: File, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("larger than {limit} bytes")));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(limit).read_to_end(&mut bytes)?;
+    // One byte more: what grows meanwhile, or says that it is empty and is not, must not be taken for a whole file.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("larger than {limit} bytes")));
+    }
     Ok(bytes)
 }
 

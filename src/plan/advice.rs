@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::again::{Again, Where, again, place};
 use super::repair::Command;
 use super::{At, KeptBecause, Plan};
 use crate::scan::verify::{Fault, Finding, Verified};
-use crate::snapshot::{EntryIndex, EnvironmentIndex, LinkMode, Mode, Snapshot};
-use crate::uv::distribution::{is_plain, requirement};
+use crate::snapshot::{Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
+use crate::uv::distribution::is_plain;
 
 /// A way out, for some of what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +20,9 @@ pub struct Advice {
     pub text: &'static str,
     /// What does it: each one by itself for edits that can be kept, else one after the other.
     pub commands: Vec<Command>,
+    /// What belongs into blanks of the commands, or has to be known before, as sentences. Not escaped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The environments that could keep an edit, in the order of the commands.
     #[serde(skip)]
     pub keepers: Vec<EnvironmentIndex>,
@@ -54,39 +58,55 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     let root = |index: &EnvironmentIndex| snapshot.environment(*index).path.display().to_string();
     let mut all = Vec::new();
     if !missing.is_empty() {
-        let command = Command::new(["cachetui", "repair"], missing.iter().map(root).collect());
+        let start = cachetui(snapshot, &["repair"]);
+        let command = Command::new(start.iter().map(String::as_str), missing.iter().map(root).collect());
         let text = "What is missing in an environment comes back from a cache that has it; of the rest the commands are \
             named:";
-        all.push(Advice { text, commands: vec![command], keepers: Vec::new() });
+        all.push(Advice { text, commands: vec![command], notes: Vec::new(), keepers: Vec::new() });
     }
     if !keepers.is_empty() {
         let commands = keepers
             .iter()
-            .map(|index| Command::new(["cachetui", "verify", "--detach", &root(index)], Vec::new()));
+            .map(|index| cachetui(snapshot, &["verify", "--detach", &root(index)]))
+            .map(|words| Command::new(words.iter().map(String::as_str), Vec::new()));
         all.push(Advice {
             text: "Who has edited a file that is shared? That environment keeps the edit, the cache and all others get \
                 back what RECORD states:",
             commands: commands.collect(),
+            notes: Vec::new(),
             keepers: keepers.iter().copied().collect(),
         });
     }
+    let origins = Origins::of(snapshot);
+    let mut last = BTreeSet::new();
     for (what, text) in [
-        (&lacking, "What is damaged in the cache alone goes, and uv makes it anew when it needs it, by:"),
-        (&stored, "Nobody has a good copy. uv makes the entry anew, and from it the environments, by:"),
+        (&lacking, "What is damaged in the cache alone goes, and uv makes it again when it needs it, by:"),
+        (&stored, "No good copy is known. uv makes the entry again, and from it the environments, by:"),
         (
             &added,
             "A file that RECORD does not list goes with its entry, which uv makes again when it needs it:",
         ),
     ] {
-        let commands = what.anew(snapshot);
-        if !commands.is_empty() {
-            all.push(Advice { text, commands, keepers: Vec::new() });
+        let found = what.again(snapshot, &origins);
+        last.extend(found.last);
+        if !found.commands.is_empty() {
+            all.push(Advice { text, commands: found.commands, notes: found.notes, keepers: Vec::new() });
         }
     }
-    let commands = commands(snapshot, &alone.places);
-    if !commands.is_empty() {
+    let mut found = Found::default();
+    commands(snapshot, &origins, &alone.places, &mut found);
+    if !found.commands.is_empty() {
         let text = "What was changed in one environment alone is as before after:";
-        all.push(Advice { text, commands, keepers: Vec::new() });
+        all.push(Advice { text, commands: found.commands, notes: found.notes, keepers: Vec::new() });
+    }
+    if !last.is_empty() {
+        let text = "No command is named for what has no known source: it would be lost.";
+        all.push(Advice {
+            text,
+            commands: Vec::new(),
+            notes: last.into_iter().collect(),
+            keepers: Vec::new(),
+        });
     }
     all
 }
@@ -107,6 +127,7 @@ pub fn relink_first(snapshot: &Snapshot, plan: &Plan) -> Option<Advice> {
     (!roots.is_empty()).then(|| Advice {
         text: "What is reached by symlinks can go once these environments are linked otherwise:",
         commands: vec![Command::new(start.iter().map(String::as_str), roots)],
+        notes: Vec::new(),
         keepers: Vec::new(),
     })
 }
@@ -116,6 +137,12 @@ fn other_cache(snapshot: &Snapshot) -> Vec<String> {
     let named = snapshot.cache.found_by.contains("--cache-dir");
     let option = || vec!["--cache-dir".to_owned(), snapshot.cache.path.display().to_string()];
     if named { option() } else { Vec::new() }
+}
+
+/// A command of cachetui, told of the cache where it would take another one.
+fn cachetui(snapshot: &Snapshot, words: &[&str]) -> Vec<String> {
+    let words = words.iter().map(|it| (*it).to_owned()).collect();
+    [vec!["cachetui".to_owned()], other_cache(snapshot), words].concat()
 }
 
 /// uv, told of the cache where it would take another one.
@@ -151,52 +178,79 @@ impl Reinstall {
         self.entries.retain(|_, entries| !entries.is_empty());
     }
 
-    /// The commands that take entries away and have uv make them anew, the environments after them.
+    /// The commands that take entries away and have uv make them again, the environments after them.
     ///
-    /// Only an entry that is gone is unpacked again from a file of this machine (uv 0.13.8). One that an environment reaches
-    /// by symlinks is not pruned; uv cleans all versions of it, which breaks every environment that reaches one.
-    fn anew(&self, snapshot: &Snapshot) -> Vec<Command> {
-        let (mut pruned, mut cleaned, mut places) = (Vec::new(), Vec::new(), BTreeSet::new());
+    /// Only an entry that is gone is unpacked again from a file of this machine (uv 0.13.8). One that an environment reaches by
+    /// symlinks is not pruned; uv cleans all versions of a package, which would break every environment that reaches another
+    /// one.
+    fn again(&self, snapshot: &Snapshot, origins: &Origins<'_>) -> Found {
+        let (mut pruned, mut allowed, mut cleaned, mut removed) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut found, mut places) = (Found::default(), BTreeSet::new());
         for (name, entries) in &self.entries {
             let own = self.places.iter().filter(|(_, it, _)| it == name).cloned();
-            if entries.iter().all(|entry| linking(snapshot, *entry).next().is_none()) {
-                pruned
-                    .extend(entries.iter().map(|entry| snapshot.entry(*entry).key.id.display().to_string()));
+            let broken: BTreeSet<Place> =
+                entries.iter().flat_map(|entry| linking(snapshot, *entry)).collect();
+            let source = |entry: &EntryIndex| &snapshot.entry(*entry).source;
+            let lost = entries.iter().find_map(|entry| source(entry).gone.as_ref());
+            if let Some(gone) = lost {
+                found.last.push(format!("{name} came from `{}`, which is gone.", gone.display()));
+                continue;
+            }
+            let unlocated = entries.iter().any(|entry| source(entry).unlocated);
+            if broken.is_empty() {
+                let ids = entries.iter().map(|entry| snapshot.entry(*entry).key.id.display().to_string());
+                if unlocated {
+                    allowed.extend(ids);
+                } else {
+                    pruned.extend(ids);
+                }
                 places.extend(own);
                 continue;
             }
-            let versions: Vec<EntryIndex> = snapshot
-                .entries()
-                .filter(|(_, it)| it.name.as_ref() == Some(name))
-                .map(|(index, _)| index)
-                .collect();
-            let broken: BTreeSet<Place> =
-                versions.iter().flat_map(|entry| linking(snapshot, *entry)).collect();
-            let stored =
-                |(index, name, _): &Place| name.is_empty() || snapshot.environment(*index).entry.is_some();
-            // What cannot be had again, or installed again, is not taken away.
-            let lost = versions.iter().any(|entry| snapshot.entry(*entry).source.gone.is_some());
-            if lost || !is_plain(name) || broken.iter().any(stored) {
+            if unlocated {
+                found.last.push(format!(
+                    "{name} came from this machine, nothing tells from where, and environments reach it by symlinks."
+                ));
                 continue;
             }
-            cleaned.push(name.clone());
+            // What cannot be installed again is not taken away.
+            let stored =
+                |(index, name, _): &Place| name.is_empty() || snapshot.environment(*index).entry.is_some();
+            if !is_plain(name) || broken.iter().any(stored) {
+                continue;
+            }
+            let of_name = |(_, it): &(EntryIndex, &Entry)| it.name.as_ref() == Some(name);
+            if snapshot.entries().filter(of_name).count() <= entries.len() || cfg!(windows) {
+                cleaned.push(name.clone());
+            } else {
+                removed.extend(entries.iter().flat_map(|entry| files(snapshot, *entry)));
+            }
             places.extend(own.chain(broken));
         }
-        let start = |program: &str, words: &[&str]| -> Vec<String> {
-            let program = vec![program.to_owned()];
-            [program, other_cache(snapshot), words.iter().map(|it| (*it).to_owned()).collect()].concat()
-        };
-        let mut all = Vec::new();
         let mut add = |start: Vec<String>, about: Vec<String>| {
             if !about.is_empty() {
-                all.push(Command::new(start.iter().map(String::as_str), about));
+                found.commands.push(Command::new(start.iter().map(String::as_str), about));
             }
         };
-        add(start("cachetui", &["prune", "--"]), pruned);
-        add(start("uv", &["cache", "clean"]), cleaned);
-        all.extend(commands(snapshot, &places));
-        all
+        add(cachetui(snapshot, &["prune", "--"]), pruned);
+        add(cachetui(snapshot, &["prune", "--allow", "gone", "--"]), allowed);
+        add([uv(snapshot), vec!["cache".to_owned(), "clean".to_owned()]].concat(), cleaned);
+        add(["rm", "-rf", "--"].map(str::to_owned).to_vec(), removed);
+        commands(snapshot, origins, &places, &mut found);
+        if found.commands.len() > 1 {
+            found.notes.insert(0, "The commands belong together, in this order.".to_owned());
+        }
+        found
     }
+}
+
+/// What leads to an entry, and the entry after it, as whole paths.
+fn files(snapshot: &Snapshot, entry: EntryIndex) -> Vec<String> {
+    let entry = snapshot.entry(entry);
+    let pointers = entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone());
+    let itself = std::path::Path::new(entry.key.bucket.as_ref()).join(&entry.key.id);
+    pointers.chain([itself]).map(|path| snapshot.cache.path.join(path).display().to_string()).collect()
 }
 
 /// The distributions that reach an entry by symlinks.
@@ -213,28 +267,42 @@ fn linking(snapshot: &Snapshot, entry: EntryIndex) -> impl Iterator<Item = Place
     })
 }
 
-/// The commands that install distributions again where they are.
-fn commands(snapshot: &Snapshot, places: &BTreeSet<Place>) -> Vec<Command> {
-    let mut commands: Vec<Command> = Vec::new();
+/// Commands, and what has to be said with them.
+#[derive(Default)]
+struct Found {
+    commands: Vec<Command>,
+    notes: Vec<String>,
+    /// What has no source that is known, as sentences.
+    last: Vec<String>,
+}
+
+/// Adds the commands that install distributions again where they are, from where they came.
+fn commands(snapshot: &Snapshot, origins: &Origins<'_>, places: &BTreeSet<Place>, found: &mut Found) {
     for (index, name, version) in places {
         let environment = snapshot.environment(*index);
-        let root = environment.path.display().to_string();
-        let mut rest = vec!["pip", "install", "--python", &root, "--reinstall", "--no-deps"];
+        let text = |path: &std::path::Path| path.display().to_string();
+        let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));
         let installed =
             environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
+        let came = installed.map(|it| origins.came_from(it)).unwrap_or_default();
+        let Some(Again { options, about, note }) = again(name, version, &came) else { continue };
+        let mut words = uv(snapshot);
+        words.extend(["pip", "install"].map(str::to_owned));
+        words.extend(place(Where::of(environment, &root, program.as_deref())));
+        words.extend(["--reinstall", "--no-deps"].map(str::to_owned));
         // What was linked otherwise than uv does by itself stays so.
         if installed.is_some_and(|it| it.mode == LinkMode::Only(Mode::Symlink)) {
-            rest.extend(["--link-mode", "symlink"]);
+            words.extend(["--link-mode", "symlink"].map(str::to_owned));
         }
-        let from = installed.and_then(|it| it.direct_url.as_ref());
-        let Some(about) = requirement(name, version, from) else { continue };
-        let uv = uv(snapshot);
-        let command = Command::new(uv.iter().map(String::as_str).chain(rest), about);
-        let rest = match commands.last_mut() {
+        words.extend(options);
+        if let Some(note) = note.filter(|note| !found.notes.contains(note)) {
+            found.notes.push(note);
+        }
+        let command = Command::new(words.iter().map(String::as_str), about);
+        let rest = match found.commands.last_mut() {
             Some(last) => last.join(command),
             None => Some(command),
         };
-        commands.extend(rest);
+        found.commands.extend(rest);
     }
-    commands
 }

@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 
-use super::Price;
 use super::prune::Candidate;
 use super::request::Budget;
 use crate::human;
@@ -21,7 +20,7 @@ pub(super) struct Limited {
 }
 
 /// Takes away what need not be removed for a limit to be kept. What was used longest ago goes first, of that what is
-/// easiest to get back, and of that what is largest; what cannot be had again goes last of all. The order of those that
+/// easiest to get back, and of that what is largest; what has no known source goes last of all. The order of those that
 /// stay is theirs before.
 pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Candidate>) -> Limited {
     if !budget.is_some() {
@@ -38,7 +37,7 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
         let step = &candidate.step;
         // What nobody knows the last use of goes last.
         let used = candidate.used.map_or(i64::MAX, jiff::Timestamp::as_second);
-        (step.price == Price::Gone, used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
+        (step.price.is_last(), used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
     });
     let holders: Vec<Holder> = order.iter().filter_map(|position| candidates[*position].holder).collect();
     let mut answers = snapshot.given_in_order(&holders).into_iter();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Class, Plan, Price, Step};
+use super::{Action, Class, Plan, Step};
 use crate::human;
 use crate::snapshot::Snapshot;
 
@@ -16,7 +16,7 @@ pub enum Allowance {
     Most,
     /// To remove from a cache that holds what belongs to other users.
     OtherOwners,
-    /// To remove what cannot be had again.
+    /// To remove what no known source could supply again.
     Gone,
     /// To remove environments of the cache although nobody can tell whether a process runs in one.
     HiddenProcesses,
@@ -81,13 +81,14 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
             ),
         });
     }
-    let gone = plan.steps.iter().filter(|step| step.price == Price::Gone).count() as u64;
+    let gone = plan.steps.iter().filter(|step| step.price.is_last()).count() as u64;
     if gone > 0 {
         cautions.push(Caution {
             allowance: Allowance::Gone,
             text: format!(
-                "{} cannot be had again: the files or directories they came from are gone.",
-                human::counted(gone, "entry", "entries")
+                "{} may be the last {}: what they came from is gone, or not known.",
+                human::counted(gone, "entry", "entries"),
+                if gone == 1 { "copy" } else { "copies" }
             ),
         });
     }

@@ -108,6 +108,11 @@ pub enum KeptBecause {
         /// The project's directory, where that is known.
         project: Option<At>,
     },
+    /// No source is known from which it could be had again, and removing that is not allowed.
+    LastCopy {
+        /// What it came from, where that is known to be gone.
+        gone: Option<At>,
+    },
     /// The budget is kept without removing it.
     WithinBudget,
     /// Its files are linked as was asked for already.
@@ -169,6 +174,7 @@ impl KeptBecause {
             Self::Project { .. } => (18, "of projects"),
             Self::ProjectMissing { .. } => (19, "of projects that may have been moved"),
             Self::ProjectUnknown { .. } => (19, "of projects nobody knows"),
+            Self::LastCopy { .. } => (9, "without a known source"),
             Self::WithinBudget => (10, "within the limit"),
             Self::AlreadySo { .. } => (11, "already so"),
             Self::NoEntry => (12, "not from here"),
@@ -243,6 +249,15 @@ impl KeptBecause {
             ),
             Self::ProjectUnknown { project: None } => {
                 "no project was found that it belongs to, and nothing tells where that was".to_owned()
+            }
+            Self::LastCopy { gone: Some(gone) } => format!(
+                "it may be the last copy: `{}`, from which it came, is gone; `--allow gone` removes it",
+                gone.text()
+            ),
+            Self::LastCopy { gone: None } => {
+                "it may be the last copy: it came from this machine, and nothing tells from where; `--allow gone` \
+                 removes it"
+                    .to_owned()
             }
             Self::WithinBudget => "the limit is kept without removing it".to_owned(),
             Self::AlreadySo { mode } => match mode.as_str() {

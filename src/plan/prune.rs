@@ -16,7 +16,9 @@ use jiff::Timestamp;
 use pep440_rs::Version;
 
 use super::step::Bytes;
-use super::{Action, At, Class, Kept, KeptBecause, Plan, PlannedPointer, Price, Prune, Step};
+use super::{
+    Action, Allowance, At, Class, Kept, KeptBecause, Pinned, Plan, PlannedPointer, Price, Prune, Step,
+};
 use super::{budget, objects, unread};
 use crate::snapshot::{Entry, EntryIndex, EntryKind, EntryState, Evidence, Holder, Origin, Snapshot, What};
 use crate::uv::bucket::Bucket;
@@ -266,13 +268,21 @@ impl<'a> Chooser<'a> {
             }
         }
         let used = entry.last_use.map(|last_use| last_use.time);
-        self.recent(used).or_else(|| self.pinned(entry))
+        self.recent(used).or_else(|| self.pinned(entry)).or_else(|| self.last_copy(entry).filter(|_| !named))
+    }
+
+    /// Whether no known source could supply an entry again, and removing such is not allowed.
+    fn last_copy(&self, entry: &Entry) -> Option<KeptBecause> {
+        let keeps = price(entry).is_last() && !self.request.allow.contains(&Allowance::Gone);
+        keeps.then(|| KeptBecause::LastCopy { gone: entry.source.gone.as_deref().map(At::new) })
     }
 
     fn pinned(&self, entry: &Entry) -> Option<KeptBecause> {
         let (name, version) = (entry.name.as_deref()?, entry.version.as_deref()?);
-        let needs = self.request.keep.iter().any(|it| it.name == name && same_version(&it.version, version));
-        needs.then_some(KeptBecause::Pinned)
+        let needs = |it: &Pinned| {
+            it.name == name && it.version.as_ref().is_none_or(|locked| same_version(locked, version))
+        };
+        self.request.keep.iter().any(needs).then_some(KeptBecause::Pinned)
     }
 
     /// Whether something changed within the grace period; times in the future count as young.
@@ -357,6 +367,9 @@ fn price(entry: &Entry) -> Price {
     }
     if entry.source.gone.is_some() {
         return Price::Gone;
+    }
+    if entry.source.unlocated && !entry.source.wheel {
+        return Price::Unknown;
     }
     if entry.source.built {
         return if entry.source.wheel { Price::Unpack } else { Price::Build };

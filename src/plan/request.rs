@@ -82,13 +82,13 @@ impl Budget {
     }
 }
 
-/// A distribution in one version.
+/// A distribution in one version, or in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Pinned {
     /// Its normalized name (PEP 503).
     pub name: String,
-    /// Its version.
-    pub version: String,
+    /// Its version; none for what a lock file has without one, which keeps them all.
+    pub version: Option<String>,
 }
 
 /// A kind of things to remove.

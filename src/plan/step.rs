@@ -157,6 +157,11 @@ impl Price {
         }
     }
 
+    /// Whether no source is known that could supply it again.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Unknown | Self::Gone)
+    }
+
     /// The price in a few words.
     pub fn words(&self) -> String {
         match self {
@@ -167,7 +172,7 @@ impl Price {
             Self::Build => "build again, if it can still be had".to_owned(),
             Self::Gone => "cannot be had again".to_owned(),
             Self::Nothing => "costs nothing".to_owned(),
-            Self::Unknown => "not known where it came from".to_owned(),
+            Self::Unknown => "no source is known".to_owned(),
         }
     }
 }

@@ -210,7 +210,7 @@ pub(super) fn search(
                 search.unread.push(place.path.clone());
             }
             search.not_searched(place.path.clone(), "read the directory", &error);
-            if place.named || error.kind() != io::ErrorKind::NotFound {
+            if place.named || !is_absence(&error) {
                 search.roots.push(place.root(place.path.clone(), false));
             }
             return search;

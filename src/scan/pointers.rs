@@ -200,7 +200,7 @@ fn source(layout: &Layout, raw: &RawPointer) -> Source {
     let built = matches!(raw.place, Place::BuiltWheel { .. });
     // uv leaves the wheel that it built beside the link to what it unpacked from that (0.13.8).
     let wheel = built && layout.root.join(with_ending(&raw.path, ".whl")).is_file();
-    Source { origin, built, wheel, detail: detail.cloned(), download, gone: None }
+    Source { origin, built, wheel, detail: detail.cloned(), download, gone: None, unlocated: false }
 }
 
 /// The path with something more at the end of its name.

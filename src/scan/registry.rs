@@ -88,7 +88,7 @@ pub enum Error {
 pub fn read(path: &Path) -> Result<Vec<Remembered>, Error> {
     let bytes = match disk::read::small(path, disk::read::SMALL * 16) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if disk::read::is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(disk::Error::new("read", path, error).into()),
     };
     let file: File = serde_json::from_slice(&bytes)?;

@@ -10,7 +10,7 @@ pub mod links;
 mod look;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,8 @@ use crate::control::Cancel;
 use crate::disk::FileStat;
 use crate::disk::{Time, walk};
 use crate::snapshot::{
-    Distribution, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity, Manager, Mode,
-    ModeCounts, PointerForm, PointerState, Snapshot,
+    CameFrom, Distribution, EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity,
+    Manager, Mode, ModeCounts, Origins, PointerForm, PointerState, Snapshot,
 };
 use crate::uv::distribution::{DirectUrl, compare_versions, normalize};
 use crate::uv::shard::{self, Place};
@@ -105,6 +105,7 @@ pub struct Poison {
 
 /// One environment.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct EnvironmentFacts {
     /// Its root.
     pub path: PathBuf,
@@ -120,6 +121,10 @@ pub struct EnvironmentFacts {
     pub python: Option<String>,
     /// Its own name for its interpreter, where there is one.
     pub program: Option<PathBuf>,
+    /// The interpreter of an installation of Python, which is no environment of its own.
+    pub installation: Option<PathBuf>,
+    /// Whether that is marked as managed by something else (PEP 668).
+    pub externally_managed: bool,
     /// Where its interpreter is, or was.
     pub interpreter: Option<PathBuf>,
     /// Whether that is there.
@@ -148,7 +153,7 @@ pub struct Duplicate {
     /// The one of which most files are there, as an entry has them; of several the newest.
     pub whole: String,
     /// Where that one came from.
-    pub direct_url: Option<DirectUrl>,
+    pub came: CameFrom,
 }
 
 /// One distribution.
@@ -168,8 +173,27 @@ pub struct DistributionFacts {
     pub unclear: u64,
     /// What its `direct_url.json` says.
     pub direct_url: Option<DirectUrl>,
+    /// Where it came from.
+    pub came: CameFrom,
+    /// The entry of this cache that it was installed from: where that lacks what is broken, it goes before uv installs again.
+    pub stale: Option<Stale>,
     /// The files that are missing or lead nowhere, ordered by path.
     pub files: Vec<BrokenFile>,
+}
+
+/// An entry that a distribution was installed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// The entry, relative to the cache's root.
+    pub entry: PathBuf,
+    /// What leads to it, relative to the cache's root.
+    pub pointers: Vec<PathBuf>,
+    /// The environments that reach it by symlinks.
+    pub linked: BTreeSet<PathBuf>,
+    /// Whether what it came from is gone.
+    pub gone: bool,
+    /// Whether it came from this machine and nothing tells from where.
+    pub unlocated: bool,
 }
 
 /// One file that is missing or leads nowhere.
@@ -292,10 +316,22 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     for ((index, _), reading) in tasks.iter().zip(readings) {
         by_environment.entry(*index).or_default().extend(reading);
     }
+    let origins = Origins::of(snapshot);
     let environments = request.environments.iter().map(|index| {
         let readings = by_environment.remove(index).unwrap_or_default();
         let seen = request.outline.then(|| Seen::sum(&readings));
-        environment(snapshot.environment(*index), seen, distribution::settled(readings))
+        let of = snapshot.environment(*index);
+        let mut distributions = distribution::settled(readings);
+        for facts in &mut distributions {
+            let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
+            facts.came = match (&facts.direct_url, found) {
+                (Some(direct), _) => CameFrom::Direct(direct.clone()),
+                (None, Some(found)) => origins.came_from(found),
+                (None, None) => CameFrom::Unknown,
+            };
+            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry));
+        }
+        environment(of, seen, distributions, &origins)
     });
     let dead = request.dead_links.iter();
     Facts {
@@ -315,6 +351,7 @@ fn environment(
     environment: &Environment,
     seen: Option<Seen>,
     distributions: Vec<DistributionFacts>,
+    origins: &Origins<'_>,
 ) -> EnvironmentFacts {
     let (modes, dangling) = match seen {
         // Whether the rest are copies or something else nobody has looked for.
@@ -338,6 +375,8 @@ fn environment(
             .iter()
             .map(|name| environment.path.join(name))
             .find(|path| environment.interpreter_alive && path.is_file()),
+        installation: environment.installation.clone(),
+        externally_managed: environment.externally_managed,
         interpreter: environment.interpreter.clone(),
         interpreter_alive: environment.interpreter_alive,
         stored: environment.entry.is_some(),
@@ -345,12 +384,24 @@ fn environment(
         modes,
         dangling,
         distributions,
-        duplicates: duplicates(&environment.distributions),
+        duplicates: duplicates(&environment.distributions, origins),
+    }
+}
+
+fn stale(snapshot: &Snapshot, index: EntryIndex) -> Stale {
+    let entry = snapshot.entry(index);
+    let links = snapshot.references_to(index).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
+    Stale {
+        entry: Path::new(entry.key.bucket.as_ref()).join(&entry.key.id),
+        pointers: entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect(),
+        linked: links.map(|it| snapshot.environment(it.environment).path.clone()).collect(),
+        gone: entry.source.gone.is_some(),
+        unlocated: entry.source.unlocated,
     }
 }
 
 /// Packages with several `.dist-info` directories in one directory of distributions.
-fn duplicates(distributions: &[Distribution]) -> Vec<Duplicate> {
+fn duplicates(distributions: &[Distribution], origins: &Origins<'_>) -> Vec<Duplicate> {
     let mut seen: BTreeMap<(&str, Option<&Path>), Vec<&Distribution>> = BTreeMap::new();
     for it in distributions {
         seen.entry((&it.name, it.dist_info.parent())).or_default().push(it);
@@ -366,7 +417,7 @@ fn duplicates(distributions: &[Distribution]) -> Vec<Duplicate> {
                 name: name.to_owned(),
                 versions,
                 whole: whole.version.clone(),
-                direct_url: whole.direct_url.clone(),
+                came: origins.came_from(whole),
             })
         })
         .collect()

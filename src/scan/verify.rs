@@ -152,6 +152,7 @@ impl Verifier<'_> {
             entry: Some(index),
             source: None,
             recorded: None,
+            recorded_size: None,
             found: None,
             print: None,
             good: None,
@@ -171,6 +172,7 @@ impl Verifier<'_> {
                     path: full,
                     source: Some(location.rest.clone()),
                     recorded: row.digest,
+                    recorded_size: row.size,
                     ..base.clone()
                 };
                 state.raw.push(raw(finding, compared));
@@ -225,6 +227,7 @@ impl Verifier<'_> {
                 entry: distribution.entry,
                 source: source.map(|it| it.source.clone()),
                 recorded: row.digest,
+                recorded_size: row.size,
                 found: compared.found,
                 print: None,
                 good: None,
@@ -290,20 +293,26 @@ impl Verifier<'_> {
             }
         };
         state.files += 1;
-        state.bytes += stat.size;
+        state.bytes = state.bytes.saturating_add(stat.size);
         if stat.kind != FileKind::File {
             return Some(Compared { fault: Fault::Edited, print: None, found: None });
         }
-        let found = match self.digests.of(path, &stat) {
-            Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return None,
-            Err(error) => {
-                state.problems.push(super::problem(path.to_owned(), "read", &error));
-                return None;
+        // What is larger or smaller is another file already. Of what is not huge the content is known all the same: another
+        // distribution may list it, and so may every copy of a wheel that is wrong about itself.
+        let found = if read::is_huge_beside(stat.size, row.size) {
+            None
+        } else {
+            match self.digests.of(path, &stat) {
+                Ok(found) => Some(found),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return None,
+                Err(error) => {
+                    state.problems.push(super::problem(path.to_owned(), "read", &error));
+                    return None;
+                }
             }
         };
         self.progress.add_files(1, stat.size);
-        if row.digest == Some(found) {
+        if found.is_some() && row.digest == found {
             return None;
         }
         let shorter = row.size.is_some_and(|size| stat.size < size);
@@ -312,7 +321,7 @@ impl Verifier<'_> {
             _ if shorter => Fault::Truncated,
             _ => Fault::Edited,
         };
-        Some(Compared { fault, print: Some(print::of(&stat)), found: Some(found) })
+        Some(Compared { fault, print: Some(print::of(&stat)), found })
     }
 }
 

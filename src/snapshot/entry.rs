@@ -175,6 +175,8 @@ pub struct Source {
     pub download: Option<u64>,
     /// The file or directory on this machine that it came from, where an environment tells it and it is gone.
     pub gone: Option<PathBuf>,
+    /// Whether it came from this machine, and nothing tells from where, or whether that is still there: it may be the last copy.
+    pub unlocated: bool,
 }
 
 /// The kind of place an entry came from.

@@ -8,6 +8,7 @@ use super::id::EntryIndex;
 use super::print::{FilePrint, TreePrint};
 use super::reference::ModeCounts;
 use crate::uv::distribution::DirectUrl;
+use crate::uv::sources::Place;
 
 /// One environment.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,10 @@ pub struct Environment {
     pub interpreter: Option<PathBuf>,
     /// Whether that interpreter is there.
     pub interpreter_alive: bool,
+    /// The interpreter by which an installation of Python is named, which is no environment of its own.
+    pub installation: Option<PathBuf>,
+    /// Whether that installation is marked as managed by something else than pip and uv (PEP 668).
+    pub externally_managed: bool,
     /// How it was found.
     pub found_by: FoundBy,
     /// The entry it is stored as, for environments in an archive bucket.
@@ -171,6 +176,8 @@ pub struct Distribution {
     pub state: DistributionState,
     /// Where it was installed from, when `direct_url.json` tells.
     pub direct_url: Option<DirectUrl>,
+    /// The index that the lock file of the environment's project says it is from.
+    pub registry: Option<Place>,
     /// Whether it is an editable installation.
     pub editable: bool,
     /// The tool that `INSTALLER` names.

@@ -30,7 +30,7 @@ use ratatui::{Frame, Terminal};
 
 use super::event::{Event, Focus, Mouse, MouseKind};
 use super::key::{Code, Key};
-use surface::Surface;
+use surface::{Surface, clipped};
 
 /// Whether a terminal is in the interface's hands, so that it is put back once and only then.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -295,9 +295,13 @@ fn translate(event: crossterm_event::Event) -> Option<Event> {
         // A Windows console tells the size of everything that can be scrolled to, plus one.
         From::Resize(width, height) if cfg!(windows) => {
             let (width, height) = crossterm_terminal::size().unwrap_or((width, height));
+            let (width, height) = clipped(width, height);
             Some(Event::Resize { width, height })
         }
-        From::Resize(width, height) => Some(Event::Resize { width, height }),
+        From::Resize(width, height) => {
+            let (width, height) = clipped(width, height);
+            Some(Event::Resize { width, height })
+        }
         From::FocusGained => Some(Event::Focus(Focus::Gained)),
         From::FocusLost => Some(Event::Focus(Focus::Lost)),
         From::Key(_) => None,

@@ -126,6 +126,18 @@ pub fn resolve_on(platform: Platform, inputs: &RootInputs<'_>) -> Result<Root, R
     }
 }
 
+/// The files whose settings uv may obey where it is called here, whether or not they are there.
+pub fn settings_files(inputs: &RootInputs<'_>) -> Vec<PathBuf> {
+    let named = (inputs.variable)("UV_CONFIG_FILE").filter(|value| !value.is_empty());
+    let mut files: Vec<PathBuf> = named.into_iter().map(|value| inputs.current_dir.join(value)).collect();
+    for directory in inputs.current_dir.ancestors() {
+        files.extend(["uv.toml", "pyproject.toml"].map(|name| directory.join(name)));
+    }
+    files.extend(user_files(Platform::HERE, inputs));
+    files.extend(system_files(Platform::HERE, inputs));
+    files
+}
+
 /// A path as it was given, and by what.
 struct Asked {
     path: PathBuf,

@@ -43,6 +43,8 @@ mod same;
 mod samples;
 mod support;
 mod tui;
+#[cfg(target_os = "linux")]
+mod unbounded;
 mod uv;
 mod verify;
 mod walk;

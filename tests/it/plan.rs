@@ -88,19 +88,37 @@ fn what_cannot_be_had_again_goes_last_and_has_to_be_allowed_by_name() {
     let name = largest(&before).replace(' ', "==");
     entry(&mut snapshot, &name).source.gone = gone;
     entry(&mut snapshot, &name).last_use = None;
-    let plan = prune(&snapshot, only(Class::Unused));
-    let step = &plan.steps[0];
-    assert_eq!((step.price.clone(), step.price.words().as_str()), (Price::Gone, "cannot be had again"));
-    let refused: Vec<Allowance> = plan.refused().map(|caution| caution.allowance).collect();
-    assert!(refused.contains(&Allowance::Gone), "{refused:?}");
-    let allowed = Prune { allow: Allowance::ALL.into_iter().collect(), ..only(Class::Unused) };
-    assert_eq!(prune(&snapshot, allowed).refused().count(), 0);
-    // A budget that all others together keep leaves it alone, although it is the largest.
-    let others: u64 = plan.steps[1..].iter().map(|step| step.bytes.disk).sum();
-    let budget = Budget { max_size: Some(snapshot.cache.disk - others), keep_free: None };
-    let plan = prune(&snapshot, Prune { budget, ..only(Class::Unused) });
-    assert!(plan.steps.iter().all(|step| step.price != Price::Gone), "{:?}", removed(&plan));
-    assert!(!plan.steps.is_empty());
+    let what = name.split("==").next().unwrap();
+    for unlocated in [false, true] {
+        let mut snapshot = snapshot.clone();
+        let of = &mut entry(&mut snapshot, &name).source;
+        // What nobody knows the place of may be the last copy just as well.
+        (of.gone, of.unlocated) = if unlocated { (None, true) } else { (of.gone.clone(), false) };
+        let expected = if unlocated { Price::Unknown } else { Price::Gone };
+        let plan = prune(&snapshot, only(Class::Unused));
+        assert!(
+            matches!(because(&plan, what), KeptBecause::LastCopy { gone } if gone.is_none() == unlocated)
+        );
+        assert_eq!(removed(&plan)[..], removed(&prune(&snapshot, only(Class::Unused)))[..]);
+        assert_eq!(removed(&plan).len() + 1, removed(&before).len(), "the rest goes");
+        // Named, it is asked about.
+        let named = Prune { what: vec![name.clone()], ..only(Class::CrashLeftovers) };
+        let plan = prune(&snapshot, named.clone());
+        assert_eq!(plan.steps[0].price, expected);
+        let refused: Vec<Allowance> = plan.refused().map(|caution| caution.allowance).collect();
+        assert!(refused.contains(&Allowance::Gone), "{refused:?}");
+        let allow = || Allowance::ALL.into_iter().collect();
+        assert_eq!(prune(&snapshot, Prune { allow: allow(), ..named }).refused().count(), 0);
+        let plan = prune(&snapshot, Prune { allow: allow(), ..only(Class::Unused) });
+        assert_eq!((plan.refused().count(), &plan.steps[0].price), (0, &expected));
+        // A budget that all others together keep leaves it alone, although it is the largest.
+        let others: u64 = plan.steps[1..].iter().map(|step| step.bytes.disk).sum();
+        let budget = Budget { max_size: Some(snapshot.cache.disk - others), keep_free: None };
+        let plan = prune(&snapshot, Prune { budget, allow: allow(), ..only(Class::Unused) });
+        assert!(plan.steps.iter().all(|step| !step.price.is_last()), "{:?}", removed(&plan));
+        assert!(!plan.steps.is_empty());
+    }
+    assert_eq!(Price::Gone.words(), "cannot be had again");
 }
 
 #[test]
@@ -196,7 +214,7 @@ fn what_is_in_doubt_is_kept() {
     entry(&mut snapshot, "scikit-learn").unread = true;
     let future = sample::now().as_nanosecond() + 1_000_000_000_000;
     entry(&mut snapshot, "torch==2.7.1").print.newest = i64::try_from(future).unwrap();
-    let keep = vec![Pinned { name: "numpy".to_owned(), version: "1.26.4".to_owned() }];
+    let keep = vec![Pinned { name: "numpy".to_owned(), version: Some("1.26.4".to_owned()) }];
     let plan = prune(&snapshot, Prune { keep, ..all() });
     assert_eq!(*because(&plan, "jaxlib"), KeptBecause::UnclearPointer);
     assert!(matches!(because(&plan, "torch"), KeptBecause::Young { .. }), "times in the future are young");

@@ -108,6 +108,10 @@ impl Ground {
         if arguments[0] == "prune" && !arguments.contains(&"--grace") {
             command.args(["--grace", "0h"]);
         }
+        // The directory of wheels that the sample was made from is on no other machine.
+        if arguments[0] == "prune" && !arguments.contains(&"--allow") {
+            command.args(["--allow", "gone"]);
+        }
         command
             .arg("--no-remember")
             .env_clear()

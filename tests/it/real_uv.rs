@@ -18,6 +18,7 @@ mod newest;
 mod objects;
 mod older;
 mod oracle;
+mod origins;
 mod parity;
 mod prune;
 mod reclaimable;

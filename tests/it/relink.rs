@@ -223,6 +223,7 @@ impl Ground {
             targets: Vec::new(),
             remembered: Vec::new(),
             problems: Vec::new(),
+            sources: Vec::new(),
             cross_mounts: false,
             threads: 2,
             started: jiff::Timestamp::now(),

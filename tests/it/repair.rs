@@ -35,6 +35,7 @@ fn distribution(name: &str, files: Vec<BrokenFile>) -> DistributionFacts {
         version: "1.0".to_owned(),
         dist_info: format!("lib/python3.12/site-packages/{name}-1.0.dist-info").into(),
         record: Some(FilePrint::default()),
+        came: cachetui::snapshot::CameFrom::Pypi,
         files,
         ..DistributionFacts::default()
     }
@@ -58,6 +59,13 @@ fn facts(distributions: Vec<DistributionFacts>) -> Facts {
 
 fn planned(facts: &Facts, with_uv: bool) -> RepairPlan {
     repair(facts, &RepairRequest { with_uv, ..RepairRequest::default() })
+}
+
+/// The command that removes files of the cache.
+fn take_away(paths: &[&str]) -> String {
+    let start = if cfg!(windows) { "cmd /c del" } else { "rm -f --" };
+    let joined = |path: &&str| std::path::Path::new(path).display().to_string();
+    [vec![start.to_owned()], paths.iter().map(joined).collect()].concat().join(" ")
 }
 
 fn commands(plan: &RepairPlan) -> Vec<String> {
@@ -179,11 +187,7 @@ fn commands_clean_first_where_a_pointer_of_the_cache_would_make_uv_fail() {
     let named = reinstall.replacen("uv ", "uv --cache-dir /cache ", 1);
     assert_eq!(
         commands(&plan),
-        [
-            "uv --cache-dir /cache cache clean demo".to_owned(),
-            format!("{named} demo==1.0"),
-            format!("{named} other==1.0")
-        ]
+        [take_away(&["/cache/wheels-v7/x.rev"]), format!("{named} demo==1.0"), format!("{named} other==1.0")]
     );
     assert!(plan.kept[0].warning.is_some() && plan.kept[1].warning.is_none());
     let with_uv = planned(&facts, true);
@@ -213,7 +217,11 @@ fn links_of_the_cache_are_steps_of_the_same_list_and_what_nothing_names_is_left(
     assert_eq!((written["steps"].as_array().unwrap().len(), &written["totals"]["links"]), (1, &1.into()));
     let causes: Vec<Cause> = plan.kept.iter().map(|left| left.because).collect();
     assert_eq!(causes, [Cause::NoEntry, Cause::NoEntry]);
-    assert_eq!(commands(&plan), ["uv cache clean gone"], "a link alone poisons nothing");
+    assert_eq!(
+        commands(&plan),
+        [take_away(&["/cache/wheels-v7/pypi/gone/1.0-py3-none-any.http"])],
+        "a link alone poisons nothing"
+    );
     assert!(plan.kept[0].reason.contains("builds again"), "{}", plan.kept[0].reason);
 }
 

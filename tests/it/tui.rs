@@ -353,12 +353,16 @@ fn the_map_leads_to_a_packages_entries() {
 }
 
 #[test]
-fn copying_gives_the_path_as_it_is_on_disk() {
+fn copying_gives_the_path_as_a_word_of_a_shell_and_says_so() {
     let mut screen = Screen::new(120, 40);
     screen.press("2/owned<enter>y");
-    let path = "/home/ada/code/日本/\u{1b}]0;owned\u{7}/.venv".to_owned();
-    assert_eq!(screen.effects, [Effect::Copy(path)]);
-    assert!(screen.text().contains("Copied /home/ada/code/日本/\\x1b]0;owned\\x07/.venv"));
+    let path = if cfg!(windows) {
+        "\"/home/ada/code/日本/\\x1b]0;owned\\x07/.venv\"".to_owned()
+    } else {
+        r"$'/home/ada/code/日本/\033]0;owned\007/.venv'".to_owned()
+    };
+    assert_eq!(screen.effects, [Effect::Copy(path.clone())]);
+    assert!(screen.text().contains(&format!("Copied {path}")), "{}", screen.text());
 }
 
 #[test]

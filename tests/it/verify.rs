@@ -16,6 +16,7 @@ fn scanned(fixture: &Fixture) -> Snapshot {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        sources: Vec::new(),
         cross_mounts: false,
         threads: 2,
         started: jiff::Timestamp::now(),

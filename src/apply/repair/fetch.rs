@@ -89,7 +89,8 @@ pub fn fetch(fetching: &Fetching<'_>, cancel: &Cancel) -> Result<(), FetchError>
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let text = if lines.is_empty() { status.to_string() } else { lines.join(" ") };
-    Err(FetchError::Said(text))
+    // Git repeats a URL with its password.
+    Err(FetchError::Said(crate::uv::url::masked(&text).into_owned()))
 }
 
 /// Whether root may let uv work here: what uv makes in the cache of another user is root's, and that user's own uv fails over

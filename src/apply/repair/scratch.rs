@@ -118,7 +118,7 @@ fn was_left(place: &Place, name: &OsStr, process: u32) -> bool {
     match directory.find(OsStr::new(LOCK)) {
         Ok(Some(found)) => {
             found.stat.kind == disk::FileKind::File
-                && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+                && disk::read::open(&path).is_ok_and(|file| file.try_lock().is_ok())
         }
         // It was killed before it had locked anything, or is about to.
         Ok(None) => state::is_gone(process),

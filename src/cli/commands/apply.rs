@@ -96,7 +96,7 @@ fn read(path: &Path) -> Result<Plan, Failure> {
         schema_version: u32,
     }
     let shown = human::escape_os(path.as_os_str());
-    let bytes = crate::disk::canonical(path).and_then(|real| disk::read::small(&real, LARGEST));
+    let bytes = disk::read::followed(path, LARGEST);
     let bytes =
         bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the plan", path, error)))?;
     let misread = |error: serde_json::Error| {

@@ -242,6 +242,9 @@ fn print(
         for command in &advice.commands {
             writeln!(writer, "  {}", human::escape(&command.text()))?;
         }
+        for note in &advice.notes {
+            writeln!(writer, "{}", view.wrapped(&human::escape(note)))?;
+        }
     }
     Ok(())
 }

@@ -135,6 +135,9 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::ProjectUnknown { .. } => {
             "environments of which nobody can tell whether their projects are gone"
         }
+        KeptBecause::LastCopy { .. } => {
+            "without a known source, perhaps the last copies; `--allow gone` takes them too"
+        }
         KeptBecause::WithinBudget => "not needed to keep within the limit",
         KeptBecause::AlreadySo { .. } => "linked so already",
         KeptBecause::NoEntry => "not from this cache",

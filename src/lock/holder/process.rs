@@ -35,7 +35,8 @@ fn command(pid: u32) -> String {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     // Arguments end in NUL; some programs overwrite theirs with a title of their own.
     let joined: Vec<u8> = bytes[..end].iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
-    String::from_utf8_lossy(&joined).into_owned()
+    // Whoever may see this need not see what was passed to uv as the password of an index.
+    crate::uv::url::masked(&String::from_utf8_lossy(&joined)).into_owned()
 }
 
 fn directory(pid: u32) -> Option<PathBuf> {

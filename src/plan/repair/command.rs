@@ -18,10 +18,17 @@ impl Command {
     }
 
     /// Takes another command over, if it begins alike; gives it back if not. What came from somewhere of its own has a
-    /// command of its own: that place may be gone, and uv installs all or nothing.
+    /// command of its own: that place may be gone, and uv installs all or nothing. So has what came from a place that has to be
+    /// filled in, which may be another one each time.
     pub fn join(&mut self, other: Self) -> Option<Self> {
         let of_its_own = |it: &Self| it.about.iter().any(|word| word == "--editable" || word.contains(" @ "));
-        if self.start != other.start || self.about.is_empty() || of_its_own(self) || of_its_own(&other) {
+        let has_blank = self.start.iter().any(|word| word.contains('<'));
+        if self.start != other.start
+            || has_blank
+            || self.about.is_empty()
+            || of_its_own(self)
+            || of_its_own(&other)
+        {
             return (*self != other).then_some(other);
         }
         for word in other.about {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::remedy::{Cause, Left};
-use super::{Command, RepairAction, RepairPlan};
+use super::remedy::{Cause, Left, take_away};
+use super::{RepairAction, RepairPlan};
 use crate::plan::At;
 use crate::scan::repair::Facts;
 use crate::scan::repair::links::{DamagedFacts, DeadFacts, LinkLies, LinkTarget, NoTarget, Writing};
@@ -77,10 +77,6 @@ impl Serialize for LinkForm {
         serializer.serialize_str(self.word())
     }
 }
-
-/// What goes with cleaning a package.
-const OTHERS: &str = "This removes the packages' other versions too, which breaks environments that are linked to those by \
-    symlink: `cachetui why NAME` names them.";
 
 /// Adds the steps that write links anew, and what is left.
 pub(super) fn plan(facts: &Facts, plan: &mut RepairPlan) {
@@ -192,16 +188,9 @@ fn dead_pointer(facts: &Facts, dead: &DeadFacts) -> Left {
         Some(why) => (Cause::Unclear, format!("the pointer `{shown}` cannot be understood: {why}")),
     };
     let mut left = of_cache(facts, &dead.path, dead.package.as_deref(), because, reason);
-    if let Some(package) = &dead.package {
-        let cache = facts.cache.display().to_string();
-        let mut uv = vec!["uv"];
-        if facts.named {
-            uv.extend(["--cache-dir", &cache]);
-        }
-        uv.extend(["cache", "clean"]);
-        left.commands.push(Command::new(uv, vec![package.clone()]));
-        left.warning = Some(OTHERS.to_owned());
-    }
+    // Of what is not understood nobody knows which link belongs to it.
+    let link = dead.link.as_ref().filter(|_| dead.malformed.is_none());
+    left.commands.push(take_away(&facts.cache, std::iter::once(&dead.path).chain(link)));
     left
 }
 

@@ -1,15 +1,17 @@
 //! What stays broken: the cause in a sentence, and the commands that mend it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
+use crate::plan::again::{Again, Where, again, place};
 use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
 use crate::snapshot::{EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
+use crate::uv::url;
 
 /// Something that stays broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -68,9 +70,12 @@ pub enum Cause {
     Occupied,
 }
 
+/// What is said where the cache's damage goes first.
+const TOGETHER: &str = "The commands belong together, in this order: what the cache has is damaged as well.";
+
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).
-const EMPTIES: &str = "Clean first, as written: where a pointer of the cache leads nowhere, uv uninstalls the package before \
-    it finds that it cannot install it again.";
+const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache leads nowhere, uv uninstalls the \
+    package before it finds that it cannot install it again.";
 
 fn left(at: &At, distribution: Option<&DistributionFacts>, because: Cause, reason: String) -> Left {
     Left {
@@ -138,9 +143,50 @@ pub(super) fn of_files(
             let now = now.display().to_string();
             left.commands.push(Command::new(["ln", "-sfn", &now, &link], Vec::new()));
         }
+        Why::NoCandidate | Why::OtherContent { .. } => {
+            if clear(facts, environment, distribution, &mut left) {
+                reinstall(facts, environment, distribution, &mut left);
+            }
+        }
         _ => reinstall(facts, environment, distribution, &mut left),
     }
     left
+}
+
+/// Adds what takes the entry away that lacks what is broken: uv would install from it again (uv 0.13.8). Answers whether
+/// the distribution is to be installed after that.
+fn clear(
+    facts: &Facts,
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+    left: &mut Left,
+) -> bool {
+    // What cannot be had again stays, for what it still has.
+    let Some(stale) = distribution.stale.as_ref().filter(|it| !it.gone) else { return true };
+    let mut words = vec!["cachetui".to_owned()];
+    if facts.named {
+        words.extend(["--cache-dir".to_owned(), facts.cache.display().to_string()]);
+    }
+    let (words, about) = if stale.linked.iter().any(|root| *root != environment.path) {
+        // Others would break; this names what belongs together for all of them.
+        words.push("verify".to_owned());
+        (words, vec![format!("{}=={}", distribution.name, distribution.version)])
+    } else if stale.linked.is_empty() || cfg!(windows) {
+        words.push("prune".to_owned());
+        if stale.unlocated {
+            words.extend(["--allow", "gone"].map(str::to_owned));
+        }
+        words.push("--".to_owned());
+        let id = stale.entry.file_name().map(|id| id.to_string_lossy().into_owned());
+        (words, id.into_iter().collect())
+    } else {
+        let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
+        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
+        (["rm", "-rf", "--"].map(str::to_owned).to_vec(), paths.collect())
+    };
+    let installs = !words.iter().any(|word| word == "verify");
+    left.commands.push(Command::new(words.iter().map(String::as_str), about));
+    installs
 }
 
 /// What is said of a distribution without a `RECORD` that could be read.
@@ -164,11 +210,11 @@ pub(super) fn unreadable(
 pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> Vec<Left> {
     let at = At::new(&environment.path);
     let mut all = Vec::new();
-    for Duplicate { name, versions, whole, direct_url } in &environment.duplicates {
+    for Duplicate { name, versions, whole, came } in &environment.duplicates {
         let distribution = DistributionFacts {
             name: name.clone(),
             version: whole.clone(),
-            direct_url: direct_url.clone(),
+            came: came.clone(),
             ..DistributionFacts::default()
         };
         let reason = format!("it is installed {} times: {}", versions.len(), versions.join(", "));
@@ -228,44 +274,76 @@ pub(super) fn dead_link(path: &Path, target: &Path) -> Left {
     left
 }
 
-/// Adds the commands that install a distribution anew, with what has to be known before.
+/// Adds the commands that install a distribution again from where it came, with what has to be known before.
 fn reinstall(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
-    let direct = distribution.direct_url.as_ref();
-    let Some(about) = requirement(&distribution.name, &distribution.version, direct) else { return };
-    let cache = facts.cache.display().to_string();
-    let mut uv = vec!["uv"];
-    if facts.named {
-        uv.extend(["--cache-dir", &cache]);
-    }
-    if facts.poison.contains_key(&distribution.name) {
-        let start = uv.iter().copied().chain(["cache", "clean"]);
-        left.commands.push(Command::new(start, vec![distribution.name.clone()]));
-        left.warning = Some(EMPTIES.to_owned());
-    }
-    let root = environment.path.display().to_string();
-    let place = match (environment.manager, environment.program.is_some()) {
-        (Manager::Target, false) => ["--target", &root],
-        _ => ["--python", &root],
+    let Some(Again { options, about, note }) =
+        again(&distribution.name, &distribution.version, &distribution.came)
+    else {
+        return;
     };
-    let start = uv.into_iter().chain(["pip", "install"]).chain(place).chain(["--reinstall", "--no-deps"]);
+    let mut warnings: Vec<String> = note.into_iter().collect();
+    if let Some(poison) = facts.poison.get(&distribution.name) {
+        let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
+        left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
+        warnings.insert(0, EMPTIES.to_owned());
+    }
+    if left.commands.len() > 1 || !left.commands.is_empty() && warnings.iter().all(|it| it != EMPTIES) {
+        warnings.insert(0, TOGETHER.to_owned());
+    }
+    left.warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    let text = |path: &Path| path.display().to_string();
+    let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));
+    let place = place(Where {
+        root: &root,
+        manager: environment.manager,
+        program: program.as_deref(),
+        managed: environment.externally_managed,
+    });
+    let mut words = uv(facts);
+    words.extend(["pip", "install"].map(str::to_owned));
+    words.extend(place);
+    words.extend(["--reinstall", "--no-deps"].map(str::to_owned));
     // What was linked otherwise than uv does by itself stays so.
-    let mode = match own_mode(environment) {
-        Mode::Symlink => vec!["--link-mode", "symlink"],
-        Mode::Clone | Mode::Hardlink | Mode::Copy => Vec::new(),
-    };
-    left.commands.push(Command::new(start.chain(mode), about));
+    if own_mode(environment) == Mode::Symlink {
+        words.extend(["--link-mode", "symlink"].map(str::to_owned));
+    }
+    words.extend(options);
+    left.commands.push(Command::new(words.iter().map(String::as_str), about));
+}
+
+/// uv, told of the cache where it would take another one.
+fn uv(facts: &Facts) -> Vec<String> {
+    let mut words = vec!["uv".to_owned()];
+    if facts.named {
+        words.extend(["--cache-dir".to_owned(), facts.cache.display().to_string()]);
+    }
+    words
+}
+
+/// The command that takes away files of the cache that lead nowhere, and nothing else: `uv cache clean` takes every version of a
+/// package, and breaks the environments that reach another one by symlinks.
+pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBuf>) -> Command {
+    let mut paths: Vec<String> = files.map(|path| cache.join(path).display().to_string()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    if cfg!(windows) {
+        Command::new(["cmd", "/c", "del"], paths)
+    } else {
+        Command::new(["rm", "-f", "--"], paths)
+    }
 }
 
 /// The requirement by which uv can fetch a distribution; none for what it would build from a directory, and for what is
 /// not plainly a requirement: names, versions and URLs in an environment are anybody's.
 pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<String> {
     if let Some(direct) = &distribution.direct_url {
-        if direct.editable || direct.local_directory {
+        // What is hidden is not known here, and would not be passed as an argument, which every user of a machine can see.
+        if direct.editable || direct.local_directory || url::is_masked(&direct.url) {
             return None;
         }
         let schemes = ["https://", "http://", "file://", "ssh://"];

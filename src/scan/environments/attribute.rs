@@ -196,6 +196,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         },
         editable: direct_url.as_ref().is_some_and(|direct| direct.editable),
         direct_url,
+        registry: None,
         installer,
         installed: super::newest(
             ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),

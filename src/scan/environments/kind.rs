@@ -23,6 +23,9 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
     } else if candidate.found.target {
         environment.manager = Manager::Target;
     }
+    if environment.manager == Manager::Target || environment.manager == Manager::Unknown {
+        (environment.installation, environment.externally_managed) = installation(root);
+    }
     environment.kind = candidate.kind.unwrap_or_else(|| kind(root, candidate));
     if candidate.found.target {
         environment.interpreter_alive = true;
@@ -33,6 +36,34 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
         environment.interpreter = interpreter.map(resolved);
     }
     environment
+}
+
+/// The interpreter of an installation of Python at a prefix, or with its distributions in a directory of it, and whether
+/// something else manages it. Nothing for a directory of `--target`, which has none.
+fn installation(root: &Path) -> (Option<PathBuf>, bool) {
+    let is_site = root.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages");
+    let library = root.parent().filter(|_| is_site);
+    let prefix = match library {
+        None => Some(root),
+        Some(library) if cfg!(windows) => library.parent(),
+        Some(library) => library.parent().and_then(Path::parent),
+    };
+    let Some(prefix) = prefix else { return (None, false) };
+    // `/usr/local` may have only the distributions of what is in `/usr`.
+    let prefixes = [Some(prefix), prefix.parent().filter(|_| prefix.ends_with("local"))];
+    let versioned = library.and_then(Path::file_name).map(|name| Path::new("bin").join(name));
+    let names = versioned.into_iter().chain(INTERPRETERS.iter().map(PathBuf::from));
+    let programs =
+        names.flat_map(|name| prefixes.iter().flatten().map(|it| it.join(&name)).collect::<Vec<_>>());
+    let found = programs.into_iter().find(|path| path.is_file());
+    let managed = found.as_ref().is_some_and(|program| {
+        let real = resolved(program.clone());
+        let name = real.file_name().unwrap_or_default();
+        let above = real.parent().and_then(Path::parent).unwrap_or(prefix);
+        let marked = |library: &Path| library.join("EXTERNALLY-MANAGED").is_file();
+        marked(&above.join("lib").join(name)) || marked(&above.join("Lib")) || library.is_some_and(marked)
+    });
+    (found, managed)
 }
 
 /// Where an interpreter really is, or what its link says where it is gone.

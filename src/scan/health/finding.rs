@@ -163,12 +163,10 @@ fn quoted(path: &Path) -> String {
     format!("`{}`", human::escape_os(path.as_os_str()))
 }
 
-fn clean(packages: &[String]) -> String {
-    if packages.is_empty() {
-        return "`uv cache clean`".to_owned();
-    }
+/// The packages that pointers are for, to stand behind a noun; nothing where their places do not tell.
+fn of(packages: &[String]) -> String {
     let names: Vec<_> = packages.iter().map(|name| human::escape(name)).collect();
-    format!("`uv cache clean {}`", names.join(" "))
+    if names.is_empty() { String::new() } else { format!(" (of {})", names.join(", ")) }
 }
 
 impl Finding {
@@ -238,15 +236,15 @@ impl Finding {
                 "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
             }
             FindingKind::DanglingPointers { packages } => format!(
-                "{} removes them; uv then fetches or builds these packages anew. It removes their other versions too, which \
-                 breaks environments that are linked to those by symlink: `cachetui why NAME` names them.{}",
-                clean(packages),
+                "`cachetui repair --links` names the command that removes them{} and nothing else; uv then fetches or builds \
+                 these packages again.{}",
+                of(packages),
                 if packages.len() < super::PACKAGES { "" } else { " `cachetui links --state dangling` lists all pointers." }
             ),
             FindingKind::MalformedPointers { packages } => format!(
-                "`cachetui links --state malformed` lists them. If no newer uv wrote them, {} removes them, and with them the \
-                 packages' entries: environments that are linked to those by symlink break.",
-                clean(packages)
+                "`cachetui links --state malformed` lists them{}. If no newer uv wrote them, `cachetui repair --links` names the \
+                 command that removes them.",
+                of(packages)
             ),
             FindingKind::ForeignPointers { prefix: Some(prefix) } => format!(
                 "If this cache was moved or copied from {}, or is used in a container under that name, use it under one name \

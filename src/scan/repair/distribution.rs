@@ -304,7 +304,10 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
     if file.source != Err(Why::NoCandidate) {
         return;
     }
+    // Whether an entry has lost the very file that it should have.
+    let mut lacks = false;
     let mut why = Why::NoCandidate;
+    let size = Some(file.size).filter(|size| *size > 0);
     for candidate in candidates {
         let item = candidate.expected.get(&file.path);
         let stored = candidate.stored;
@@ -321,10 +324,13 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
         }
         let looked =
             caches[candidate.cache].look(&stored.path.join(source), |directory, name| match &file.digest {
-                Some(digest) => hashing.compare(directory, name, digest, stored),
+                Some(digest) => hashing.compare(directory, name, digest, size, stored),
                 None => Ok(Compared { stat: directory.stat(name)?, same: true, hashed: None }),
             });
-        let Ok(Compared { stat, same, hashed }) = looked else { continue };
+        let Ok(Compared { stat, same, hashed }) = looked else {
+            lacks |= item.is_some_and(|it| it.digest.is_some());
+            continue;
+        };
         // The link itself may name this file of this distribution.
         if file.digest.is_none() && !(named.is_some() && candidate.is_it) {
             why = Why::NoDigest;
@@ -348,7 +354,8 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
         }
     }
     // An entry point's script is in no entry, whichever one there is.
-    if why == Why::NoCandidate && file.lies == Lies::Missing && candidates.iter().any(|it| it.is_it) {
+    if why == Why::NoCandidate && !lacks && file.lies == Lies::Missing && candidates.iter().any(|it| it.is_it)
+    {
         why = Why::Private;
     }
     file.source = Err(why);

@@ -53,17 +53,21 @@ pub(super) struct Compared {
 }
 
 impl Hashing<'_> {
-    /// Compares a file of an entry with a digest. One that cannot be read has another.
+    /// Compares a file of an entry with a digest, and with a size where that is known. One that cannot be read has another.
     pub(super) fn compare(
         &self,
         directory: &Directory<'_>,
         name: &OsStr,
         digest: &[u8; 32],
+        size: Option<u64>,
         stored: &Stored,
     ) -> io::Result<Compared> {
         let Ok((opened, stat)) = directory.opened(name) else {
             return directory.stat(name).map(|stat| Compared { stat, same: false, hashed: None });
         };
+        if read::is_huge_beside(stat.size, size) {
+            return Ok(Compared { stat, same: false, hashed: None });
+        }
         let hashed = if stored.tells_of(&stat) { print::settled(&stat, self.began) } else { None };
         let known = || self.known.digests.lock().unwrap_or_else(PoisonError::into_inner);
         let found = match hashed.and_then(|print| known().get(&print).copied()) {

@@ -130,6 +130,8 @@ pub struct DeadFacts {
     pub path: PathBuf,
     /// The package, normalized.
     pub package: Option<String>,
+    /// The link of the same name beside it, relative to the cache's root, if that leads nowhere too.
+    pub link: Option<PathBuf>,
     /// Why nothing can be made of it where it could not be understood. Escaped.
     pub malformed: Option<String>,
 }
@@ -168,7 +170,12 @@ pub(super) fn gather(snapshot: &Snapshot) -> LinkFacts {
             PointerState::Dangling => None,
             PointerState::Live | PointerState::Foreign => continue,
         };
-        facts.dead.push(DeadFacts { path: pointer.path.clone(), package: package(&pointer.path), malformed });
+        let beside = link_beside(&pointer.path);
+        let dead =
+            |it: &&DamagedFacts| it.path == beside && it.target.is_err() && it.damage == Damage::Dangling;
+        let link = facts.damaged.iter().find(dead).map(|it| it.path.clone());
+        let (path, package) = (pointer.path.clone(), package(&pointer.path));
+        facts.dead.push(DeadFacts { path, package, link, malformed });
     }
     // A link that dies with the pointer file beside it is told once.
     let is_told = |path: &Path| facts.dead.iter().any(|dead| link_beside(&dead.path) == path);

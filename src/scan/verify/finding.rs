@@ -38,7 +38,9 @@ pub struct Finding {
     pub source: Option<PathBuf>,
     /// The SHA-256 that `RECORD` states.
     pub recorded: Option<[u8; 32]>,
-    /// The one that was found.
+    /// The size that `RECORD` states, in bytes.
+    pub recorded_size: Option<u64>,
+    /// The SHA-256 that was found; not known of what is huge and has another size.
     pub found: Option<[u8; 32]>,
     /// What identifies it, where something is there.
     pub print: Option<FilePrint>,

@@ -92,7 +92,8 @@ fn order(places: &mut Vec<Place>) {
 fn twin(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Option<Twin> {
     let found = finding.found?;
     let cached = members.iter().find(|member| member.place.environment.is_none())?;
-    let stat = cached.stat.filter(|stat| stat.kind == FileKind::File)?;
+    let size = finding.print?.size;
+    let stat = cached.stat.filter(|stat| stat.kind == FileKind::File && stat.size == size)?;
     if verifier.digests.of(&cached.place.path, &stat).ok()? != found {
         return None;
     }
@@ -158,10 +159,16 @@ fn verdict(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Ve
     let changed = own.is_none_or(|stat| stat.modified > unpacked);
     let inodes: BTreeSet<_> = members.iter().filter_map(Member::inode).collect();
     let alike = |member: &Member| {
-        let digest = member.stat.and_then(|stat| verifier.digests.of(&member.place.path, &stat).ok());
+        let size = finding.print.map(|print| print.size);
+        let same_size = member.stat.filter(|stat| Some(stat.size) == size);
+        let digest = same_size.and_then(|stat| verifier.digests.of(&member.place.path, &stat).ok());
         digest == finding.found
     };
-    if !changed && inodes.len() > 1 && members.iter().all(alike) { Verdict::Wheel } else { Verdict::Damage }
+    if !changed && finding.found.is_some() && inodes.len() > 1 && members.iter().all(alike) {
+        Verdict::Wheel
+    } else {
+        Verdict::Damage
+    }
 }
 
 /// Another file with the content that `RECORD` states: of who should have the same, or of another entry of the same name
@@ -172,6 +179,7 @@ fn good(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Optio
         let path = good.root.join(&good.path);
         FileStat::of(&path).is_ok_and(|stat| {
             stat.kind == FileKind::File
+                && finding.recorded_size.is_none_or(|size| size == stat.size)
                 && verifier.digests.of(&path, &stat).is_ok_and(|digest| digest == recorded)
         })
     };

@@ -277,7 +277,7 @@ fn user(
             piece(format!(" {proof}"), Role::Dim),
         ],
         target: Some(target),
-        copy: Some(environment.path.to_string_lossy().into_owned()),
+        copy: Some(human::shell_os(environment.path.as_os_str())),
     }
 }
 
@@ -309,7 +309,7 @@ pub(super) fn pointers(model: &Model, document: &mut Document, index: EntryIndex
                 piece(format!(" {}", pointer.state.word()), pointer_role(pointer.state)),
             ],
             target: Some(Target::Go(Subject::Link(pointer.path.clone()))),
-            copy: Some(snapshot.cache.path.join(&pointer.path).to_string_lossy().into_owned()),
+            copy: Some(human::shell_os(snapshot.cache.path.join(&pointer.path).as_os_str())),
         });
     }
 }

@@ -177,7 +177,7 @@ fn line(
             },
             format!("{name} {version}"),
         )),
-        copy: Some(environment.path.join(&distribution.dist_info).to_string_lossy().into_owned()),
+        copy: Some(human::shell_os(environment.path.join(&distribution.dist_info).as_os_str())),
     });
     if !distribution.note.is_empty() {
         for words in text::wrap(&human::escape(&distribution.note), width.saturating_sub(8)) {

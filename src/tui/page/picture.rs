@@ -67,7 +67,7 @@ pub(super) fn document(model: &Model, width: usize) -> Document {
         PageLine {
             line,
             target: (tile.bytes[4] == 0).then(|| Target::Package(tile.name.clone())),
-            copy: Some(tile.name.clone()),
+            copy: Some(human::shell_os(tile.name.as_ref())),
         }
     });
     let title = format!("what fills the cache{}{}", glyphs.dot(), human::bytes(total));

@@ -50,7 +50,7 @@ pub(super) fn document(model: &Model, width: usize) -> Document {
         document.lines.push(PageLine {
             line: vec![piece(format!(" {}", human::path(&problem.path, home)), Role::Text)],
             target: None,
-            copy: Some(problem.path.to_string_lossy().into_owned()),
+            copy: Some(human::shell_os(problem.path.as_os_str())),
         });
         fact(&mut document, "", &human::escape(&problem.message), Role::Warning, width);
     }

@@ -259,6 +259,7 @@ fn compared(snapshot: &Snapshot, verified: &Verified, lines: &mut Vec<ReportLine
         if advice.keepers.is_empty() {
             lines.extend(advice.commands.iter().map(command));
         }
+        lines.extend(advice.notes.iter().map(|note| said(note, Role::Dim)));
     }
 }
 

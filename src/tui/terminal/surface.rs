@@ -35,6 +35,14 @@ impl Write for Memory {
     }
 }
 
+/// The largest screen that is drawn on, in cells: what is told may be anything, and each cell takes memory.
+const LARGEST: (u16, u16) = (1_000, 500);
+
+/// A size as it is drawn on: no larger than is sane, and from the corner at the top left.
+pub(super) fn clipped(width: u16, height: u16) -> (u16, u16) {
+    (width.min(LARGEST.0), height.min(LARGEST.1))
+}
+
 impl Surface {
     /// Finds out what is to be drawn on. A console that needs it is taken with that.
     #[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "a console may refuse"))]
@@ -97,7 +105,9 @@ impl Backend for Surface {
     }
 
     fn size(&self) -> io::Result<Size> {
-        either!(self, backend => backend.size())
+        let told = either!(self, backend => backend.size())?;
+        let (width, height) = clipped(told.width, told.height);
+        Ok(Size { width, height })
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {

@@ -2,6 +2,7 @@
 
 use tui_input::InputRequest;
 
+use crate::human;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::layout::Layout;
@@ -335,7 +336,8 @@ fn entry_at_cursor(model: &Model) -> Option<crate::snapshot::EntryKey> {
     }
 }
 
-/// Copies the path of what the cursor is on, as it is on disk, not as it is shown.
+/// Copies the path of what the cursor is on, as one word for a shell: a name from elsewhere must not be a second command where
+/// it is pasted. A plain path is that word already.
 fn copy(model: &mut Model) -> Vec<Effect> {
     let page = model.page().and_then(|page| page.line(page.cursor?)?.copy.clone());
     let text = page.or_else(|| {
@@ -350,7 +352,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Subject::Planned(Planned::Run(run)) => snapshot.cache.path.join(run.path()),
             Subject::Link(path) => snapshot.cache.path.join(path),
         };
-        Some(path.to_string_lossy().into_owned())
+        Some(human::shell_os(path.as_os_str()))
     });
     let Some(text) = text else { return Vec::new() };
     model.say(&format!("Copied {text}"), Role::Text);

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::uv::url;
+
 /// What a `direct_url.json` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectUrl {
-    /// The URL, as written there.
+    /// The URL, as written there but for what may be a secret, for which a blank stands.
     pub url: String,
     /// Whether the distribution is installed as editable.
     pub editable: bool,
@@ -71,7 +73,7 @@ impl DirectUrl {
         let written: Written = serde_json::from_slice(bytes).ok()?;
         let (vcs, commit) = written.vcs_info.map_or((None, None), |info| (info.vcs, info.commit_id));
         Some(Self {
-            url: written.url,
+            url: url::masked(&written.url).into_owned(),
             editable: written.dir_info.as_ref().and_then(|info| info.editable).unwrap_or(false),
             local_directory: written.dir_info.is_some(),
             vcs,

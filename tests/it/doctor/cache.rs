@@ -36,11 +36,17 @@ fn pointers_that_lead_nowhere_and_what_breaks_by_them_are_told() {
     assert_eq!(told.code, 3);
     let dangling = told.finding("dangling-pointers");
     assert_eq!(dangling["count"], 2, "the link and the `.rev` file: {dangling:#}");
-    assert!(text(dangling, "advice").contains("`uv cache clean demo-a`"), "{dangling:#}");
+    assert!(text(dangling, "advice").contains("`cachetui repair --links`"), "{dangling:#}");
+    assert!(text(dangling, "advice").contains("(of demo-a)"), "{dangling:#}");
     let broken = told.finding("broken-environments");
     assert_eq!((&broken["count"], text(broken, "path")), (&1.into(), linked.display().to_string()));
     // What is advised helps: uv installs again where it failed before.
-    clinic.sandbox.run_uv(&["cache", "clean", "--quiet", "demo-a"]);
+    let told = clinic.sandbox.cachetui(&["repair", "--links", "--dry-run", "--json"]).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let words = told["plan"]["kept"][0]["commands"][0].as_array().unwrap();
+    let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap()).collect();
+    assert_eq!((words[0], words.len()), ("rm", 5), "the link and the `.rev` file: {told:#}");
+    crate::support::uv::ran(clinic.sandbox.command("rm").args(&words[1..]));
     let python = linked.join("bin/python");
     clinic.pip(&["--reinstall", "--python", python.to_str().unwrap()]);
     let told = clinic.doctor(&[]);

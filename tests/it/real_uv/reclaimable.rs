@@ -20,6 +20,7 @@ fn scanned(sandbox: &Sandbox) -> Snapshot {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        sources: Vec::new(),
         cross_mounts: false,
         threads: 2,
         started: jiff::Timestamp::now(),

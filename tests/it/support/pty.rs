@@ -145,6 +145,12 @@ impl Session {
         self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
     }
 
+    /// Tells the program of another size, which the screen here does not take.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resize_told(&mut self, columns: u16, rows: u16) {
+        self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
     /// The terminal's columns and rows.
     #[cfg(target_os = "linux")]
     pub(crate) fn size(&self) -> (u16, u16) {

@@ -646,7 +646,12 @@ pub(crate) fn damaged_links() -> cachetui::scan::repair::Facts {
                 link(built, Damage::Dangling, LinkLies::Nothing, Err(NoTarget::Unnamed)),
                 link(key, Damage::Lost, LinkLies::Nothing, Ok(target)),
             ],
-            dead: vec![DeadFacts { path: dead.into(), package: Some("gone".to_owned()), malformed: None }],
+            dead: vec![DeadFacts {
+                path: dead.into(),
+                package: Some("gone".to_owned()),
+                link: None,
+                malformed: None,
+            }],
         },
         ..cachetui::scan::repair::Facts::default()
     }

@@ -330,6 +330,7 @@ pub(crate) fn sample() -> Snapshot {
         pointers: pointers(),
         references: references(),
         groups: groups(),
+        places: std::collections::BTreeMap::new(),
         problems: vec![Problem {
             path: Path::new("/home/ada/.cache/uv/archive-v0").join(odd_name()),
             message: "Failed to read the directory: Permission denied".to_owned(),

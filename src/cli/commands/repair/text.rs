@@ -1,6 +1,6 @@
 //! The plan and the report for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -160,7 +160,8 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
         let more = human::count((group.lefts.len() - shown) as u64);
         writeln!(writer, "  and {more} more; `-v` lists all")?;
     }
-    if let Some(warning) = group.lefts.iter().find_map(|left| left.warning.as_ref()) {
+    let warnings: BTreeSet<&String> = group.lefts.iter().filter_map(|left| left.warning.as_ref()).collect();
+    for warning in warnings {
         let text = view.indented(&human::escape(warning), 2);
         writeln!(writer, "{}", view.painted(Paint::Notice, &text))?;
     }

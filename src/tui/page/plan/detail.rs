@@ -237,7 +237,7 @@ fn of_left(model: &Model, document: &mut Document, left: &Left, width: usize) {
             document.lines.push(PageLine {
                 line: vec![piece(format!(" {line}"), Role::Strong)],
                 // The first line stands for all of them.
-                copy: (number == 0).then(|| text.clone()),
+                copy: (number == 0).then(|| human::escape(&text).into_owned()),
                 target: None,
             });
         }

@@ -9,8 +9,16 @@ use super::{dangling, ends, is_settled, is_whole, json, listing, repair, site, w
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
-/// Runs commands as they were printed; each has to succeed.
+/// Runs commands as they were printed; each has to succeed. What has to be filled in is the directory of wheels, where the
+/// settings do not say another place.
 pub(in crate::real_uv) fn run_all(sandbox: &Sandbox, commands: &Value) {
+    run_all_from(sandbox, commands, "https://nowhere.invalid/simple");
+}
+
+/// The same, with an index to fill in.
+pub(in crate::real_uv) fn run_all_from(sandbox: &Sandbox, commands: &Value, index: &str) {
+    let links = sandbox.path("links");
+    let links = links.to_str().unwrap();
     for command in commands.as_array().unwrap() {
         let words: Vec<&str> =
             command.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
@@ -27,8 +35,17 @@ pub(in crate::real_uv) fn run_all(sandbox: &Sandbox, commands: &Value) {
             ran(&mut command);
             continue;
         }
+        if words[0] == "rm" {
+            ran(sandbox.command("rm").args(&words[1..]));
+            continue;
+        }
         assert_eq!(words[0], "uv", "{words:?}");
-        ran(&mut sandbox.uv(&words[1..]));
+        let filled: Vec<String> = words[1..]
+            .iter()
+            .map(|word| word.replace("https://<INDEX-URL>", index).replace("<DIRECTORY>", links))
+            .collect();
+        let filled: Vec<&str> = filled.iter().map(String::as_str).collect();
+        ran(&mut sandbox.uv(&filled));
     }
 }
 
@@ -53,7 +70,7 @@ fn with_nothing_at_hand_no_file_is_touched_and_the_commands_that_are_named_mend_
         assert_eq!(kept.len(), SOURCES.len(), "{plan:#}");
         std::fs::copy(environment.parent().unwrap().join("uv.toml"), sandbox.path("home/uv.toml")).unwrap();
         for left in kept {
-            run_all(sandbox, &left["commands"]);
+            run_all_from(sandbox, &left["commands"], &lab.index.simple());
         }
         is_whole(sandbox, "cache", environment);
         is_settled(sandbox, "cache", environment);
@@ -70,11 +87,11 @@ fn pointers_that_lead_nowhere_are_cleaned_by_the_commands_before_anything_is_uni
         let before = listing(&sandbox.path(""));
         let said = ends(&mut repair(sandbox, "cache", &[env, "--yes"]), 3);
         assert_eq!(listing(&sandbox.path("")), before);
-        assert!(said.contains("cache clean") && said.contains("Clean first"), "{said}");
+        assert!(said.contains("rm -f --") && said.contains("belong together"), "{said}");
         let (plan, _) = json(&mut repair(sandbox, "cache", &[env, "--dry-run"]));
         std::fs::copy(environment.parent().unwrap().join("uv.toml"), sandbox.path("home/uv.toml")).unwrap();
         for left in plan["plan"]["kept"].as_array().unwrap() {
-            run_all(sandbox, &left["commands"]);
+            run_all_from(sandbox, &left["commands"], &lab.index.simple());
         }
         is_whole(sandbox, "cache", environment);
     });

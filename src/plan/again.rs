@@ -1,0 +1,109 @@
+//! How a distribution is had again from where it came: the options and the requirement of `uv pip install`.
+//!
+//! Only what is known to have come from `PyPI` is asked for by name and version alone. What nothing tells, and what must not be
+//! shown, is a blank in the command, which uv refuses as it stands, and a sentence says what belongs there.
+
+use crate::snapshot::{CameFrom, Environment, Manager};
+use crate::uv::distribution::{file_path, is_plain, requirement};
+use crate::uv::url;
+
+/// What stands for an index that nothing names. No host can be called that, so that uv asks nobody.
+pub(super) const INDEX: &str = "https://<INDEX-URL>";
+
+/// What stands for a directory that nothing names.
+pub(super) const DIRECTORY: &str = "<DIRECTORY>";
+
+/// How to have a distribution again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Again {
+    /// Where uv is to look.
+    pub(super) options: Vec<String>,
+    /// What it is to install.
+    pub(super) about: Vec<String>,
+    /// What belongs into a blank, or what has to be known before, as a sentence. Not escaped.
+    pub(super) note: Option<String>,
+}
+
+/// How to have a distribution again; nothing for what is not plainly a requirement.
+pub(super) fn again(name: &str, version: &str, came: &CameFrom) -> Option<Again> {
+    if !is_plain(name) || !is_plain(version) {
+        return None;
+    }
+    let direct = match came {
+        CameFrom::Direct(direct) => Some(direct),
+        _ => None,
+    };
+    let about = requirement(name, version, direct)?;
+    let index = |url: &str| vec!["--index".to_owned(), url.to_owned()];
+    let list = |place: &str| vec!["--no-index".to_owned(), "--find-links".to_owned(), place.to_owned()];
+    let hidden = |text: &str| url::is_masked(text).then(|| HIDDEN.to_owned());
+    let (options, note) = match came {
+        CameFrom::Pypi => (Vec::new(), None),
+        CameFrom::Direct(direct) => (Vec::new(), hidden(&direct.url)),
+        CameFrom::Index(Some(place)) => {
+            let shown = url::masked(&place.url);
+            (index(&shown), hidden(&shown))
+        }
+        CameFrom::FindLinks(Some(place)) => {
+            let shown = match file_path(&place.url) {
+                Some(path) => path.to_string_lossy().into_owned(),
+                None => url::masked(&place.url).into_owned(),
+            };
+            (list(&shown), hidden(&shown))
+        }
+        CameFrom::Index(None) => {
+            let text =
+                "stands for the URL of an index that is not PyPI, of which the cache keeps only a digest.";
+            (index(INDEX), Some(format!("`{INDEX}` {text}")))
+        }
+        CameFrom::FindLinks(None) => {
+            let text =
+                "stands for a directory of wheels of this machine, of which the cache keeps only a digest.";
+            (list(DIRECTORY), Some(format!("`{DIRECTORY}` {text}")))
+        }
+        CameFrom::Unknown => {
+            let text = "stands for the index that it came from, which nothing tells: https://pypi.org/simple is PyPI.";
+            (index(INDEX), Some(format!("`{INDEX}` {text}")))
+        }
+    };
+    Some(Again { options, about, note })
+}
+
+/// What is said of a URL of which a part is hidden.
+const HIDDEN: &str =
+    "What stands in `<` and `>` is a user name, a password or a token, which is not shown: fill it in.";
+
+/// What tells uv which environment is meant; nothing where a command could not say it.
+pub(super) fn place(environment: Where<'_>) -> Vec<String> {
+    let Where { root, manager, program, managed } = environment;
+    let words = |option: &str, value: &str| vec![option.to_owned(), value.to_owned()];
+    match (manager, program) {
+        (Manager::Target, None) => words("--target", root),
+        (_, Some(program)) => {
+            let mut words = words("--python", program);
+            if managed {
+                words.push("--break-system-packages".to_owned());
+            }
+            words
+        }
+        (_, None) => words("--python", root),
+    }
+}
+
+/// An environment as a command has to name it.
+#[derive(Clone, Copy)]
+pub(super) struct Where<'a> {
+    pub(super) root: &'a str,
+    pub(super) manager: Manager,
+    /// The interpreter of an installation of Python, which has no environment of its own.
+    pub(super) program: Option<&'a str>,
+    /// Whether that is marked as managed by something else (PEP 668).
+    pub(super) managed: bool,
+}
+
+impl<'a> Where<'a> {
+    /// An environment; `root` and `program` are its paths as text.
+    pub(super) fn of(environment: &Environment, root: &'a str, program: Option<&'a str>) -> Self {
+        Self { root, manager: environment.manager, program, managed: environment.externally_managed }
+    }
+}

@@ -100,7 +100,7 @@ fn of_projects(snapshot: &mut Snapshot, nothing: bool, candidates: &mut BTreeSet
             continue;
         }
         let project = match &environment.project {
-            Project::Linked(path) | Project::There(path) => Some(path.as_path()),
+            Project::Linked(path) | Project::Unlinked(path) | Project::There(path) => Some(path.as_path()),
             _ => environment.path.parent(),
         };
         let receipt = small(&environment.path.join("uv-receipt.toml"));

@@ -83,7 +83,7 @@ impl Later {
     /// Removes what is not used, and answers the plan.
     fn prune(&self) -> Value {
         let arguments = ["prune", "--unused", "--cached-environments", "--unreferenced", "--grace", "0h"];
-        self.json(&[&arguments[..], &["--yes", "--allow", "most,no-environments,other-owners"]].concat())
+        self.json(&[&arguments[..], &["--yes", "--allow", "most,no-environments,other-owners,gone"]].concat())
     }
 }
 
@@ -383,7 +383,7 @@ fn what_appears_after_a_plan_was_saved_is_judged_before_it_is_carried_out() {
     for odd in ["runtimes-v0/pypy/x.bin", "simple-v29/demo.rev", "wheels-v10/oci/x"] {
         let later = Later::new();
         let plan = later.fixture.root().join("plan.json");
-        let ask = ["prune", "--unused", "--grace", "0h", "--allow", "most,no-environments", "--save"];
+        let ask = ["prune", "--unused", "--grace", "0h", "--allow", "most,no-environments,gone", "--save"];
         let saved = later.run(&[&ask[..], &[plan.to_str().unwrap()]].concat());
         assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
         later.put(odd, b"");
@@ -397,7 +397,7 @@ fn what_appears_after_a_plan_was_saved_is_judged_before_it_is_carried_out() {
 fn a_plan_that_was_edited_does_not_remove_the_newest_bucket() {
     let later = Later::new();
     let plan = later.fixture.root().join("plan.json");
-    let ask = ["prune", "--unused", "--grace", "0h", "--allow", "most,no-environments", "--save"];
+    let ask = ["prune", "--unused", "--grace", "0h", "--allow", "most,no-environments,gone", "--save"];
     assert!(later.run(&[&ask[..], &[plan.to_str().unwrap()]].concat()).status.success());
     let mut saved: Value = serde_json::from_slice(&std::fs::read(&plan).unwrap()).unwrap();
     let watched =

@@ -97,7 +97,7 @@ fn is_pruned(fixture: &Fixture, name: &str) {
     };
     let unused = names("unused");
     assert!(unused >= 1, "{name}: {listed:#}");
-    let allow = ["--unused", "--grace", "0h", "--yes", "--allow", "no-environments,most,other-owners"];
+    let allow = ["--unused", "--grace", "0h", "--yes", "--allow", "no-environments,most,other-owners,gone"];
     let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
         .args([&["prune", "--json", "--no-remember"], &allow[..], &["--cache-dir"]].concat())
         .arg(fixture.cache())

@@ -122,7 +122,7 @@ fn compare(seed: u64) {
     let listed = sandbox.json(&["list"]);
     let entries = listed["entries"].as_array().unwrap();
     links_agree(&sandbox, entries, seed);
-    let allow = "no-environments,most,other-owners";
+    let allow = "no-environments,most,other-owners,gone";
     let plan = ["prune", "--unreferenced", "--grace", "0h", "--dry-run", "--allow", allow];
     let answer = sandbox.json(&plan);
     let id = |value: &Value| value["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();

@@ -33,12 +33,13 @@ impl Ground {
     /// Opens the interface, and waits for the scan's end.
     fn open(&self, cache: &Path, size: (u16, u16)) -> Session {
         let (home, roots) = (self.sandbox.path("home"), self.sandbox.roots());
+        let sources = self.sandbox.sources();
         let arguments = [OsStr::new("--cache-dir"), cache.as_ref(), OsStr::new("--root"), roots.as_ref()];
         let mut session = Session::start(&Start {
             program: OsStr::new(env!("CARGO_BIN_EXE_cachetui")),
             arguments: arguments.to_vec(),
             home: &home,
-            variables: &[("NO_COLOR", "1"), ("UV_LOCK_TIMEOUT", "60")],
+            variables: &[("NO_COLOR", "1"), ("UV_LOCK_TIMEOUT", "60"), ("UV_FIND_LINKS", &sources)],
             size,
         });
         session.wait_for("scanned in");

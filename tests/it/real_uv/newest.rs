@@ -51,7 +51,7 @@ impl World {
             "0h",
             "--yes",
             "--allow",
-            "most",
+            "most,gone",
         ])
     }
 

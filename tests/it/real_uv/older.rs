@@ -51,7 +51,7 @@ fn buckets_of_uv_0_4_and_older_are_understood_and_told_beside_newer_ones() {
             "{version}: {reasons:?}"
         );
         // Entries that they lead to go like others, with their pointers; and what is used stays.
-        let answer = sandbox.json(&["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most"]);
+        let answer = sandbox.json(&["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most,gone"]);
         let removed: Vec<&str> =
             answer["plan"]["steps"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
         let mut sorted = removed.clone();
@@ -78,7 +78,7 @@ fn an_old_bucket_that_is_not_understood_keeps_what_it_may_lead_to() {
     let gone = install(&sandbox, "gone", "hardlink", &["demo-b", "demo-sd"]);
     std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
     std::fs::write(sandbox.cache().join("built-wheels-v3/manifest.json"), "{}").unwrap();
-    let arguments = ["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most,no-environments"];
+    let arguments = ["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most,no-environments,gone"];
     let answer = sandbox.json(&arguments);
     assert_eq!(answer["plan"]["steps"], serde_json::json!([]));
     let reason = answer["plan"]["kept"][0]["reason"].as_str().unwrap();

@@ -113,7 +113,7 @@ fn scenario(version: &str) {
     }
     old.is_sound("named one by one");
     // Everything nobody uses, at once.
-    let answer = old.prune(&["--unused", "--unreferenced", "--allow", "most"]);
+    let answer = old.prune(&["--unused", "--unreferenced", "--allow", "most,gone"]);
     let gone = answer["plan"]["totals"]["entries"].as_u64().unwrap();
     assert!(gone >= SOURCES.len() as u64, "{:#}", answer["plan"]["kept"]);
     let left = old.lab.sandbox.json(&["list"]);
@@ -128,7 +128,7 @@ fn scenario(version: &str) {
     old.is_sound("installed again");
     works(&old, &python);
     // Put back, then used without a network.
-    old.prune(&["--unused", "--allow", "most", "--trash"]);
+    old.prune(&["--unused", "--allow", "most,gone", "--trash"]);
     ran(&mut old.lab.sandbox.cachetui(&["undo"]));
     succeeded(&old.installs("undone", &packages, &["--offline"]), "undone");
     old.is_sound("undone");
@@ -183,7 +183,7 @@ fn what_comes_back_on_ext4_is_what_was_predicted() {
     std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
     for arguments in [&["--unused"][..], &["--package", "three"]] {
         let before = mounted.free();
-        let more = ["--grace", "0h", "--yes", "--allow", "most"];
+        let more = ["--grace", "0h", "--yes", "--allow", "most,gone"];
         let answer = sandbox.json(&[&["prune"], arguments, &more[..]].concat());
         let freed = &answer["report"]["freed"];
         let after = mounted.free();
@@ -218,7 +218,7 @@ fn room_that_emptying_the_trash_makes_is_not_taken_from_the_cache() {
     let places = ["--no-index", "--find-links", wheels.to_str().unwrap()];
     let gone = sandbox.install("gone", "copy", &[&places[..], &["one", "two"]].concat());
     std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
-    let grace = ["--grace", "0h", "--allow", "most,no-environments"];
+    let grace = ["--grace", "0h", "--allow", "most,no-environments,gone"];
     ran(&mut sandbox.cachetui(&[&["prune", "one", "--yes", "--trash"], &grace[..]].concat()));
     // What the user may write, of which cachetui speaks, too.
     let free = || {

@@ -201,7 +201,7 @@ impl Scene {
     /// went wrong.
     fn cachetui(&self, all: usize) -> (BTreeMap<&'static str, usize>, Vec<String>) {
         let fixed = self.sandbox.roots().join("fixed/.venv").display().to_string();
-        let allow = "no-environments,most,other-owners";
+        let allow = "no-environments,most,other-owners,gone";
         let prune = ["prune", "--grace", "0h", "--allow", allow, "--yes", "--trash"];
         let (mut did, mut wrong) = (BTreeMap::new(), Vec::new());
         let mut round = 0;

@@ -106,7 +106,8 @@ fn what_a_newer_layout_leads_to_is_not_removed() {
         let new = sandbox.cache().join(bucket);
         std::fs::create_dir(&new).unwrap();
         std::fs::rename(old.join("index"), new.join("registry")).unwrap();
-        let unused = ["prune", "--unused", "--unreferenced", "--grace", "0h", "--allow", "most", "--yes"];
+        let unused =
+            ["prune", "--unused", "--unreferenced", "--grace", "0h", "--allow", "most,gone", "--yes"];
         let output = sandbox.cachetui(&unused).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(entry(&sandbox, "demo-b").join("demo_b").is_dir(), "{bucket}: {said}");
@@ -195,7 +196,7 @@ fn an_error_in_the_middle_of_a_step_loses_nothing() {
 
 /// What `prune --unused` answers to somebody who is not root, and its exit code.
 fn pruned_by_somebody(sandbox: &Sandbox, more: &[&str]) -> Option<(Value, Option<i32>, String)> {
-    let unused = ["prune", "--unused", "--grace", "0h", "--allow", "most", "--yes", "--json"];
+    let unused = ["prune", "--unused", "--grace", "0h", "--allow", "most,gone", "--yes", "--json"];
     let output = sandbox.unprivileged(sandbox.cachetui(&[&unused[..], more].concat()))?.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let answer = serde_json::from_slice(&output.stdout);
@@ -249,7 +250,7 @@ fn what_stays_because_it_cannot_be_read_is_a_failure_and_an_environment_of_someb
     ran(Command::new("chown").arg("0").arg(locked.join("demo_b")));
     bits(&locked.join("demo_b"), "700");
     let (answer, code, said) =
-        pruned_by_somebody(&sandbox, &["--allow", "other-owners,no-environments"]).unwrap();
+        pruned_by_somebody(&sandbox, &["--allow", "other-owners,no-environments,gone"]).unwrap();
     assert_eq!((code, kept(&answer)), (Some(1), vec![("demo-b", "read-failed")]), "{said}");
     assert_eq!(answer["report"]["outcomes"][0]["state"], "done", "{answer:#}");
     assert!(said.contains("demo_b`") && said.contains("1 thing was kept"), "{said}");
@@ -257,6 +258,6 @@ fn what_stays_because_it_cannot_be_read_is_a_failure_and_an_environment_of_someb
     // Once it can be read there is nothing to say.
     ran(Command::new("chown").arg(SOMEBODY.to_string()).arg(locked.join("demo_b")));
     let (answer, code, said) =
-        pruned_by_somebody(&sandbox, &["--allow", "other-owners,no-environments"]).unwrap();
+        pruned_by_somebody(&sandbox, &["--allow", "other-owners,no-environments,gone"]).unwrap();
     assert_eq!((code, kept(&answer)), (Some(0), vec![]), "{said}");
 }

@@ -318,8 +318,13 @@ impl Sandbox {
             command.args(["--allow", "gone"]);
         }
         // Where the wheels of most tests are, so that they do not count as last copies.
-        command.env("UV_FIND_LINKS", self.path("links"));
+        command.env("UV_FIND_LINKS", self.sources());
         command
+    }
+
+    /// The directories in which tests keep their wheels, as uv takes them.
+    pub(crate) fn sources(&self) -> String {
+        ["links", "wheels"].map(|name| self.path(name).display().to_string()).join(",")
     }
 
     /// What a command of cachetui answers with `--json`.

@@ -69,9 +69,11 @@ fn on(kind: &str) {
         let pruned = before_a_prune(stage()).unwrap();
         pruned.keep();
         let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
-        tally += cuts(&pruned, "prune --unused --grace 0h --allow most --yes", purge, few);
+        tally += cuts(&pruned, "prune --unused --grace 0h --allow most,gone --yes", purge, few);
         pruned.come_back();
-        crate::support::uv::ran(&mut pruned.cachetui(&words("prune one two --grace 0h --yes --trash")));
+        crate::support::uv::ran(
+            &mut pruned.cachetui(&words("prune one two --grace 0h --yes --trash --allow gone")),
+        );
         pruned.keep();
         tally += cuts(&pruned, "undo", &[], few);
         drop(pruned);

@@ -150,9 +150,11 @@ fn a_prune_and_an_undo_in_which_calls_fail_lose_nothing_and_say_so() {
     let Some(stage) = before_a_prune(Stage::new(directory.path())) else { return };
     stage.keep();
     let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
-    table(&case(&stage, "prune --unused --grace 0h --allow most --yes", purge), &CHANGES, &ERRORS);
+    table(&case(&stage, "prune --unused --grace 0h --allow most,gone --yes", purge), &CHANGES, &ERRORS);
     stage.come_back();
-    crate::support::uv::ran(&mut stage.cachetui(&words("prune one two --grace 0h --yes --trash")));
+    crate::support::uv::ran(
+        &mut stage.cachetui(&words("prune one two --grace 0h --yes --trash --allow gone")),
+    );
     stage.keep();
     table(&case(&stage, "undo", &[]), &CHANGES, &ERRORS);
     table(&case(&stage, "trash purge --yes", &[]), &CHANGES, &ERRORS);
@@ -180,5 +182,5 @@ fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
     let Some(stage) = before_a_prune(Stage::new(directory.path())) else { return };
     stage.keep();
     let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
-    table(&case(&stage, "prune --unused --grace 0h --allow most --yes", purge), &[Kind::Read], &errors);
+    table(&case(&stage, "prune --unused --grace 0h --allow most,gone --yes", purge), &[Kind::Read], &errors);
 }

@@ -169,10 +169,10 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
     stage.keep();
     let purge: &[&[&str]] = &[&["trash", "purge", "--yes"]];
     let every = usize::MAX;
-    let prune = "prune --unused --grace 0h --allow most --yes";
+    let prune = "prune --unused --grace 0h --allow most,gone --yes";
     let mut tally = some_kills(&stage, prune, purge, "a cache", every);
     stage.come_back();
-    let arguments = words("prune one two --grace 0h --yes --trash");
+    let arguments = words("prune one two --grace 0h --yes --trash --allow gone");
     crate::support::uv::ran(&mut stage.cachetui(&arguments));
     stage.keep();
     tally += some_kills(&stage, "undo", &[], "the trash", every);

@@ -75,7 +75,7 @@ fn on_a_full_disk_a_repair_an_undo_and_detaching_lose_nothing() {
     }
     let Some(mounted) = small() else { return };
     let Some(stage) = before_a_prune(Stage::new(mounted.path())) else { return };
-    ran(&mut stage.cachetui(&words("prune one two --grace 0h --yes --trash")));
+    ran(&mut stage.cachetui(&words("prune one two --grace 0h --yes --trash --allow gone")));
     stage.keep();
     on_a_full_disk(&mounted, &stage, "undo", &[]);
     let Some(mounted) = small() else { return };

@@ -102,7 +102,7 @@ impl Stage {
         // A uv that `repair` calls is the one of the tests.
         let uv = self.uv(&[]);
         command.env("UV", uv.get_program()).env("UV_NO_PROGRESS", "1").env("UV_PYTHON_DOWNLOADS", "never");
-        command.env("UV_LOCK_TIMEOUT", "5");
+        command.env("UV_LOCK_TIMEOUT", "5").env("UV_FIND_LINKS", self.sandbox.sources());
         command
     }
 

@@ -225,6 +225,11 @@ impl Sandbox {
         }
         let mut other = self.command("setpriv");
         other.args(somebody).arg(command.get_program()).args(command.get_args());
+        // Its own variables and directory as well: `setpriv` starts with those of any program of the sandbox.
+        for (name, value) in command.get_envs() {
+            value.map(|value| other.env(name, value));
+        }
+        command.get_current_dir().map(|directory| other.current_dir(directory));
         Some(other)
     }
 

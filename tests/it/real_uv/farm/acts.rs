@@ -438,7 +438,7 @@ impl Farm {
             return;
         }
         for _ in 0..=self.random.below(2) {
-            let path: &Path = self.random.pick(&files);
+            let path: &Path = files[self.random.below(files.len())];
             self.log.push(format!("rm {}", path.display()));
             drop(std::fs::remove_file(path));
         }
@@ -452,7 +452,7 @@ impl Farm {
         let links: Vec<&PathBuf> =
             tree.keys().filter(is_link).filter(|it| !it.to_str().unwrap().contains("trash")).collect();
         if !links.is_empty() {
-            let path: &Path = self.random.pick(&links);
+            let path: &Path = links[self.random.below(links.len())];
             self.log.push(format!("rm {}", path.display()));
             std::fs::remove_file(path).unwrap();
         }

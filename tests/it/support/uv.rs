@@ -131,9 +131,10 @@ fn path_variable() -> std::ffi::OsString {
 /// A directory that holds everything one scenario touches: a home, a cache, and places for environments.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
-    programs: &'static Programs,
     /// The uv that it runs.
     uv: PathBuf,
+    /// The Python that its environments are for.
+    python: PathBuf,
     base: PathBuf,
     /// uv's preview features, as `--preview-features` takes them; empty for none.
     pub(crate) preview: &'static str,
@@ -147,7 +148,32 @@ impl Sandbox {
         for name in ["home", "tmp", "roots"] {
             std::fs::create_dir_all(base.join(name)).unwrap();
         }
-        Some(Self { programs, uv: programs.uv.clone(), base, preview: "" })
+        Some(Self { uv: programs.uv.clone(), python: programs.python.clone(), base, preview: "" })
+    }
+
+    /// Makes environments for a Python that every user may run from now on; `None` where there is none, which has been said.
+    pub(crate) fn use_python_for_all(&mut self) -> Option<()> {
+        let places = ["/usr/bin/python3", "/usr/local/bin/python3"].map(PathBuf::from);
+        let for_all = |path: &PathBuf| {
+            let real = path.canonicalize().ok();
+            let mut above = real.iter().flat_map(|real| real.ancestors());
+            real.is_some()
+                && above.all(|path| {
+                    use std::os::unix::fs::PermissionsExt as _;
+                    path.metadata().is_ok_and(|it| it.permissions().mode() & 0o005 == 0o005)
+                })
+        };
+        let Some(python) = places.into_iter().find(for_all) else {
+            not_run("no Python is there that every user may run");
+            return None;
+        };
+        self.python = python;
+        Some(())
+    }
+
+    /// The Python that its environments are for.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
     }
 
     /// Runs another release of uv from now on; `None` when that cannot be had, which has been said.
@@ -202,7 +228,7 @@ impl Sandbox {
         let mut command = self.command(uv);
         command
             .env("UV_CACHE_DIR", self.cache())
-            .env("UV_PYTHON", &self.programs.python)
+            .env("UV_PYTHON", &self.python)
             .env("UV_PYTHON_DOWNLOADS", "never")
             .env("UV_NO_PROGRESS", "1")
             .args(arguments);
@@ -210,6 +236,28 @@ impl Sandbox {
             command.env("UV_PREVIEW_FEATURES", self.preview);
         }
         command
+    }
+
+    /// The same command by a user and group of this number; `None` where root cannot become one, which has been said.
+    pub(crate) fn by(&self, user: u32, command: &Command) -> Option<Command> {
+        if !rustix::process::geteuid().is_root() {
+            not_run("it needs two users, and so root");
+            return None;
+        }
+        let user = user.to_string();
+        let somebody = ["--reuid", &user, "--regid", &user, "--clear-groups"];
+        let able = Command::new("setpriv").args(somebody).arg("true").status();
+        if !able.is_ok_and(|status| status.success()) {
+            not_run("root cannot become somebody else here: `setpriv` does not work");
+            return None;
+        }
+        let mut other = self.command("setpriv");
+        other.args(somebody).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            other.env(name, value.unwrap_or_default());
+        }
+        command.get_current_dir().map(|directory| other.current_dir(directory));
+        Some(other)
     }
 
     /// The same command by a user who may not read everything; `None` where root cannot become one, which has been said.
@@ -225,11 +273,6 @@ impl Sandbox {
         }
         let mut other = self.command("setpriv");
         other.args(somebody).arg(command.get_program()).args(command.get_args());
-        // Its own variables and directory as well: `setpriv` starts with those of any program of the sandbox.
-        for (name, value) in command.get_envs() {
-            value.map(|value| other.env(name, value));
-        }
-        command.get_current_dir().map(|directory| other.current_dir(directory));
         Some(other)
     }
 

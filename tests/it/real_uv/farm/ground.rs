@@ -89,7 +89,8 @@ impl Ground {
             let above = mount.as_ref().map_or(directory.path(), Mounted::path);
             ran(Command::new("chmod").arg("755").arg(above).arg(above.parent()?));
             ran(Command::new("chown").arg("-R").arg(format!("{SOMEBODY}:{SOMEBODY}")).arg(&base));
-            sandbox.unprivileged(Command::new("true"))?;
+            sandbox.use_python_for_all()?;
+            sandbox.by(SOMEBODY, &Command::new("true"))?;
         }
         let on = match mount {
             Some(it) => On::Mount { _it: it },
@@ -130,7 +131,7 @@ impl Ground {
         if self.owner == Owner::One || who == Who::Root {
             return command;
         }
-        self.sandbox.unprivileged(command).unwrap()
+        self.sandbox.by(SOMEBODY, &command).unwrap()
     }
 
     /// Runs a program as the owner; it has to succeed.

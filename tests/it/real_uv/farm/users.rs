@@ -123,7 +123,7 @@ impl User {
             _ => None,
         };
         let own = self.place.join("bin/python");
-        let program = if path.is_some() { Path::new("python3") } else { &own };
+        let program = if path.is_some() { ground.sandbox.python() } else { &own };
         let mut command = ground.sandbox.command(program);
         command.args(["-B", "-c", &text]);
         path.map(|path| command.env("PYTHONPATH", path));

@@ -210,6 +210,8 @@ pub struct FileBytes {
     pub linked: u64,
     /// Of the symlinks themselves.
     pub symlinks: u64,
+    /// How many copies are counted for another distribution that lists them too.
+    pub repeated: u64,
 }
 
 impl FileBytes {
@@ -218,6 +220,7 @@ impl FileBytes {
         self.copied += other.copied;
         self.linked += other.linked;
         self.symlinks += other.symlinks;
+        self.repeated += other.repeated;
     }
 }
 

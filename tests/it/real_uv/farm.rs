@@ -6,7 +6,7 @@
 
 mod acts;
 mod ground;
-mod look;
+pub(super) mod look;
 mod users;
 
 use std::collections::BTreeSet;

@@ -101,7 +101,7 @@ pub(super) fn changes(before: &Tree, after: &Tree, inodes: bool) -> Vec<String> 
 }
 
 /// The allocated bytes below some directories, each inode once.
-pub(super) fn du(tops: &[PathBuf]) -> u64 {
+pub(in crate::real_uv) fn du(tops: &[PathBuf]) -> u64 {
     let mut seen = HashSet::new();
     let items = tops.iter().flat_map(|top| WalkDir::new(top).into_iter().flatten());
     let metadata = items.filter_map(|item| item.path().symlink_metadata().ok());

@@ -106,13 +106,7 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
                 edited.push((distribution.name.clone(), distribution.files.modified));
             }
             match step(snapshot, index, position, request.mode) {
-                Ok(mut step) => {
-                    // The distribution that a file counts for may not be among those that were asked for.
-                    if !packages.is_empty() && distribution.bytes.repeated > 0 {
-                        step.bytes.certainty = Certainty::AtLeast;
-                    }
-                    plan.relinks.push(step);
-                }
+                Ok(step) => plan.relinks.push(step),
                 Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
             }
         }
@@ -285,7 +279,7 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         Mode::Hardlink | Mode::Clone => (bytes.copied + bytes.symlinks, 0, unclear),
         Mode::Symlink => {
             let each = if volume.name == Some("ext4") { SYMLINK_BLOCK } else { 0 };
-            (bytes.copied, changing.saturating_sub(bytes.repeated) * each, unclear || volume.name.is_none())
+            (bytes.copied, changing * each, unclear || volume.name.is_none())
         }
         Mode::Copy if volume.copies_share => (bytes.symlinks, 0, true),
         Mode::Copy => (bytes.symlinks, bytes.linked, false),

@@ -216,8 +216,8 @@ struct Collected {
     /// Entries that the lines of path files name, or symlinks behind a directory that is itself a symlink.
     indirect: Vec<u32>,
     dist_infos: Vec<DistInfo>,
-    /// Loose files that several distributions list.
-    contended: contended::Contended,
+    /// Files that several distributions list with different digests.
+    contended: rustc_hash::FxHashSet<PathBuf>,
     links: Vec<FileId>,
     own: Own,
     linked: Vec<LinkedFile>,

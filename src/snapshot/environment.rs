@@ -210,8 +210,6 @@ pub struct FileBytes {
     pub linked: u64,
     /// Of the symlinks themselves.
     pub symlinks: u64,
-    /// How many copies are counted for another distribution that lists them too.
-    pub repeated: u64,
 }
 
 impl FileBytes {
@@ -220,7 +218,6 @@ impl FileBytes {
         self.copied += other.copied;
         self.linked += other.linked;
         self.symlinks += other.symlinks;
-        self.repeated += other.repeated;
     }
 }
 

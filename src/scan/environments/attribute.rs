@@ -1,7 +1,7 @@
 //! Attributes the files of an environment to its distributions and their entries.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -29,7 +29,6 @@ pub(super) fn attribute(
     let mut uses = Vec::new();
     let mut claimed: FxHashSet<u32> = FxHashSet::default();
     let mut changed = Vec::new();
-    let mut counted: FxHashSet<PathBuf> = FxHashSet::default();
     let quick: Vec<(Vec<u32>, Option<Examined>)> = dist_infos
         .iter()
         .map(|dist_info| {
@@ -51,11 +50,6 @@ pub(super) fn attribute(
             by: *by,
             counts: *counts,
         }));
-        for (path, disk) in std::mem::take(&mut examined.repeated) {
-            let first = counted.insert(path);
-            examined.bytes.copied += if first { disk } else { 0 };
-            examined.bytes.repeated += u64::from(!first);
-        }
         environment.modes.add(examined.files.modes);
         environment.copied += examined.bytes.copied;
         changed.push(std::mem::take(&mut examined.changed));

@@ -11,24 +11,15 @@ use crate::scan::content;
 use crate::snapshot::{Distribution, DistributionState};
 use crate::uv::record::{self, Location};
 
-/// Files that several distributions list.
-#[derive(Debug, Default)]
-pub(super) struct Contended {
-    /// With different digests. Only their content tells whose they are: the one that lost may have finished its `RECORD`
-    /// last, since uv installs in parallel.
-    pub(super) differing: FxHashSet<PathBuf>,
-    /// With the same digest: each distribution has the file, which takes its room once.
-    pub(super) same: FxHashSet<PathBuf>,
-}
-
-/// Finds the loose files that several distributions list.
+/// Files that several distributions list with different digests. Only their content tells whose they are: the one
+/// that lost may have finished its `RECORD` last, since uv installs in parallel.
 pub(super) fn paths<'a>(
     root: &Path,
     dist_infos: impl Iterator<Item = &'a DistInfo>,
     collected: &Collected,
-) -> Contended {
+) -> FxHashSet<PathBuf> {
     let mut digests: FxHashMap<&[u8], [u8; 32]> = FxHashMap::default();
-    let mut contended = Contended::default();
+    let mut contended: FxHashSet<PathBuf> = FxHashSet::default();
     for dist_info in dist_infos {
         let Ok(bytes) = read::small(&root.join(&dist_info.path).join("RECORD"), read::RECORD) else {
             continue;
@@ -40,11 +31,9 @@ pub(super) fn paths<'a>(
             let Some((key, _)) = collected.loose.get_key_value(path.as_os_str().as_encoded_bytes()) else {
                 continue;
             };
-            match digests.insert(key, digest) {
-                Some(other) if other != digest => contended.differing.insert(path),
-                Some(_) => contended.same.insert(path),
-                None => false,
-            };
+            if digests.insert(key, digest).is_some_and(|other| other != digest) {
+                contended.insert(path);
+            }
         }
     }
     contended

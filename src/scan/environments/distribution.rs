@@ -30,8 +30,6 @@ pub(super) struct Examined {
     pub(super) bytes: FileBytes,
     /// Files of its own whose content is not what its `RECORD` says, relative to the environment.
     pub(super) changed: Vec<PathBuf>,
-    /// Copies with one name that other distributions list too, with their bytes, which count for one of them.
-    pub(super) repeated: Vec<(PathBuf, u64)>,
     pub(super) has_record: bool,
     pub(super) note: String,
 }
@@ -262,9 +260,7 @@ impl Examination<'_> {
                     return Some(Equal::Unprovable);
                 }
                 files.modes.copy += 1;
-                if loose.stat.links == 1 && self.collected.contended.same.contains(&row.path) {
-                    examined.repeated.push((row.path.clone(), loose.stat.disk));
-                } else if loose.stat.links == 1 {
+                if loose.stat.links == 1 {
                     examined.bytes.copied += loose.stat.disk;
                 }
                 return Some(Equal::Copy);
@@ -294,7 +290,7 @@ impl Examination<'_> {
             return true;
         }
         let young = self.installed.is_some_and(|installed| stat.modified > installed);
-        let doubtful = young || self.collected.contended.differing.contains(&row.path);
+        let doubtful = young || self.collected.contended.contains(&row.path);
         doubtful && content::differs(&self.root.join(&row.path), stat, row.size, row.digest.as_ref())
     }
 

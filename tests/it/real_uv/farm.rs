@@ -103,7 +103,7 @@ impl Drop for Farm {
         for user in &self.users {
             user.unmount_all(&self.ground);
         }
-        if std::thread::panicking() {
+        if std::thread::panicking() || std::env::var("CACHETUI_FARM").is_ok_and(|it| !it.contains("..")) {
             self.tell();
         }
     }

@@ -120,8 +120,22 @@ impl Ground {
         self.sandbox.path("")
     }
 
+    /// The layer on top, where there is one.
+    pub(super) fn layer(&self) -> Option<PathBuf> {
+        let on = if self.kind == Kind::Image { self.base() } else { self.base().parent()?.to_owned() };
+        matches!(self.kind, Kind::Image | Kind::Overlay).then(|| on.with_file_name("upper"))
+    }
+
+    /// Whether nothing else is on its filesystem.
+    pub(super) fn is_its_own(&self) -> bool {
+        matches!(self.kind, Kind::Memory | Kind::Disk(_))
+    }
+
     /// Whether blocks tell exactly what is freed.
     pub(super) fn counts_blocks(&self) -> bool {
+        if self.layer().is_some() {
+            return true;
+        }
         let magic = rustix::fs::statfs(self.base()).unwrap().f_type & 0xffff_ffff;
         [0xef53, 0x0102_1994].contains(&magic)
     }

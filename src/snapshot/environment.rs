@@ -56,6 +56,8 @@ pub struct Environment {
     pub project: Project,
     /// Processes that run in it, by their ids: looked for where an environment lies in the cache.
     pub running: Vec<u32>,
+    /// Whether it is on another mount than the cache, to which no hard link leads, be it of the same filesystem.
+    pub other_mount: bool,
     /// Something in it could not be read.
     pub unread: bool,
 }

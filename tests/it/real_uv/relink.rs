@@ -216,3 +216,32 @@ fn a_file_that_several_distributions_list_is_promised_once() {
         }
     }
 }
+
+#[test]
+fn an_environment_on_a_bind_mount_of_the_same_filesystem_cannot_be_hardlinked() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(base.path()) else { return };
+    let links = sandbox.path("links");
+    Wheel::new("one", "1.0").bulk("one/bulk.bin", 64).save(&links);
+    let source = sandbox.path("source");
+    std::fs::create_dir(&source).unwrap();
+    let Some(mounted) = Mounted::bind(&source) else { return };
+    let environment = mounted.path().join(".venv");
+    sandbox.run_uv(&["venv", "--quiet", environment.to_str().unwrap()]);
+    let python = environment.join("bin/python");
+    let all = ["--no-index", "--find-links", links.to_str().unwrap(), "--python", python.to_str().unwrap()];
+    sandbox.run_uv(&[&["pip", "install", "--quiet", "--link-mode", "copy"], &all[..], &["one"]].concat());
+    let reflinks = sandbox.json(&["list"])["cache"]["filesystem"]
+        .as_str()
+        .is_some_and(|it| it != "ext4" && it != "tmpfs");
+    for mode in ["hardlink", "clone"].iter().take(if reflinks { 1 } else { 2 }) {
+        let arguments = ["--yes", "--link-mode", mode, environment.to_str().unwrap()];
+        let answer = relink(&sandbox, &arguments, 0);
+        assert_eq!(answer["plan"]["steps"], serde_json::json!([]), "{mode}: {answer:#}");
+        assert_eq!(answer["plan"]["kept"][0]["because"]["kind"], "other-filesystem", "{mode}: {answer:#}");
+    }
+    // A symlink reaches it.
+    let arguments = ["--yes", "--link-mode", "symlink", environment.to_str().unwrap()];
+    let answer = relink(&sandbox, &arguments, 0);
+    assert_eq!(answer["report"]["outcomes"][0]["state"], "done", "{answer:#}");
+}

@@ -66,7 +66,7 @@ impl Answer {
     }
 
     fn outcomes(&self) -> Vec<&Value> {
-        let lists = [&self.json["report"]["outcomes"], &self.json["restored"], &self.json["purged"]];
+        let lists = [&self.json["report"]["outcomes"], &self.json["restored"]];
         lists.iter().filter_map(|it| it.as_array()).flatten().collect()
     }
 

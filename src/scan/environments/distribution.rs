@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 mod choose;
 
 use super::attribute::evidence;
-use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way};
+use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way, own_bytes};
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::human;
 use crate::scan::content;
@@ -335,7 +335,7 @@ impl Examination<'_> {
             }
             Way::Symlink => {
                 bytes.linked += self.against.table.record(ambiguous.id).disk();
-                bytes.symlinks += ambiguous.stat.disk;
+                bytes.symlinks += own_bytes(&ambiguous.stat);
                 modes.symlink += 1;
                 by.symlink += 1;
                 counts.symlink += 1;

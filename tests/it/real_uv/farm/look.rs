@@ -33,7 +33,9 @@ pub(super) fn read(base: &Path, places: &[PathBuf]) -> Read {
             let inside = || item.path().canonicalize().is_ok_and(|real| real.starts_with(base));
             if item.file_type().is_file() && inside() {
                 let metadata = item.path().metadata().unwrap();
-                let owner = (metadata.uid(), metadata.gid());
+                // A link is its environment's, whoever owns what it leads to.
+                let own = item.path().symlink_metadata().unwrap();
+                let owner = (own.uid(), own.gid());
                 let content = std::fs::read(item.path()).unwrap();
                 read.insert(item.into_path(), Fact { content, mode: metadata.mode(), owner });
             }
@@ -66,7 +68,9 @@ pub(super) type Tree = BTreeMap<PathBuf, Node>;
 /// Everything below a directory but what lies below some others.
 pub(super) fn tree(top: &Path, without: &[PathBuf]) -> Tree {
     let walk = WalkDir::new(top).into_iter();
-    let walk = walk.filter_entry(|item| !without.iter().any(|it| it == item.path()));
+    // An environment may lie in another one, whose lock is uv's and no change.
+    let is_lock = |item: &walkdir::DirEntry| item.file_name() == ".lock" && !without.is_empty();
+    let walk = walk.filter_entry(|item| !is_lock(item) && !without.iter().any(|it| it == item.path()));
     let mut tree = Tree::new();
     for item in walk.flatten() {
         let metadata = item.path().symlink_metadata().unwrap();

@@ -163,15 +163,16 @@ impl Farm {
         }
     }
 
-    /// The allocated bytes of the cache and of everything that may be an environment.
+    /// The allocated bytes of the cache and of everything that may be an environment. Of an overlay only the layer on top
+    /// can give anything back.
     fn blocks(&self) -> u64 {
-        let items = std::fs::read_dir(self.ground.base()).unwrap().flatten();
+        let base = self.ground.layer().unwrap_or_else(|| self.ground.base());
+        let items = std::fs::read_dir(&base).unwrap().flatten();
         let of_farm =
             |it: &std::fs::DirEntry| !["home", "tmp", "links"].iter().any(|name| it.file_name() == *name);
         let mut tops: Vec<PathBuf> = items.filter(of_farm).map(|it| it.path()).collect();
-        tops.push(self.ground.sandbox.path("home/data"));
-        // Of an overlay only the layer on top can give anything back.
-        du(&self.ground.layer().map_or(tops, |layer| vec![layer]))
+        tops.push(base.join("home/data"));
+        du(&tops)
     }
 
     /// Runs a command of cachetui, and looks at what came of it.

@@ -122,8 +122,12 @@ impl Ground {
 
     /// The layer on top, where there is one.
     pub(super) fn layer(&self) -> Option<PathBuf> {
-        let on = if self.kind == Kind::Image { self.base() } else { self.base().parent()?.to_owned() };
-        matches!(self.kind, Kind::Image | Kind::Overlay).then(|| on.with_file_name("upper"))
+        let base = self.base();
+        match self.kind {
+            Kind::Image => Some(base.with_file_name("upper")),
+            Kind::Overlay => Some(base.parent()?.with_file_name("upper").join(base.file_name()?)),
+            _ => None,
+        }
     }
 
     /// Whether nothing else is on its filesystem.

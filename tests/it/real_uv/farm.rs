@@ -5,6 +5,7 @@
 //! made at length; what a failed farm did is printed, with its number.
 
 mod acts;
+mod checks;
 mod ground;
 pub(super) mod look;
 mod users;
@@ -101,7 +102,7 @@ impl Farm {
 impl Drop for Farm {
     fn drop(&mut self) {
         for user in &self.users {
-            user.unmount_all(&self.ground);
+            user.unmount_all();
         }
         if std::thread::panicking() || std::env::var("CACHETUI_FARM").is_ok_and(|it| !it.contains("..")) {
             self.tell();

@@ -107,7 +107,7 @@ impl User {
 
     /// Imports everything and compares the versions; answers with what went wrong.
     pub(super) fn imports(&self, ground: &Ground) -> Option<String> {
-        let text: String = self
+        let lines: Vec<String> = self
             .imports
             .iter()
             .map(|(name, version)| {
@@ -117,6 +117,7 @@ impl User {
                 )
             })
             .collect();
+        let text = lines.concat();
         let path = match self.shape {
             Shape::Target | Shape::Link => Some(self.place.clone()),
             Shape::Prefix => Some(site(&self.place)),
@@ -177,7 +178,6 @@ impl Making<'_> {
     fn make(self, shape: Shape) -> User {
         let newest = [VERSION, "0.13.9"].contains(&self.ground.release);
         match shape {
-            Shape::Plain => self.plain(),
             Shape::Moved => self.moved(),
             Shape::Symlinked => self.symlinked(),
             Shape::Nested => self.nested(),
@@ -190,7 +190,7 @@ impl Making<'_> {
             Shape::InCache => self.in_cache(),
             Shape::Mounted | Shape::Bound => self.mounted(shape),
             Shape::Link | Shape::PathFile => self.of_entry(shape),
-            Shape::Central => self.plain(),
+            Shape::Plain | Shape::Central => self.plain(),
         }
     }
 
@@ -320,7 +320,7 @@ impl Making<'_> {
         if place.exists() {
             return self.plain();
         }
-        self.run(&["tool", "install", "--quiet"], &[&self.wanted()[0]]);
+        self.run(&["tool", "install", "--quiet", "--force"], &[&self.wanted()[0]]);
         self.user(Shape::Tool, place.clone(), place)
     }
 
@@ -371,8 +371,8 @@ impl Making<'_> {
         self.ground.run("rm", &["-rf".as_ref(), &made]);
         let cache = self.ground.sandbox.cache();
         let info = format!("{}-{version}.dist-info", name.replace('-', "_"));
-        let ids = entries(&cache).into_iter().map(|id| cache.join("archive-v0").join(id));
-        let entry = ids.into_iter().find(|entry| entry.join(&info).is_dir()).unwrap();
+        let mut ids = entries(&cache).into_iter().map(|id| cache.join("archive-v0").join(id));
+        let entry = ids.find(|entry| entry.join(&info).is_dir()).unwrap();
         let project = self.root("way");
         if shape == Shape::Link {
             self.ground.run("ln", &["-s".as_ref(), &entry, &project]);

@@ -89,7 +89,7 @@ impl Farm {
         let mounts = |shape: users::Shape| matches!(shape, users::Shape::Mounted | users::Shape::Bound);
         let fits: Vec<users::Shape> = SHAPES
             .into_iter()
-            .filter(|shape| !(steady && mounts(*shape)) && !self.users.iter().any(|it| it.shape == *shape))
+            .filter(|shape| !(steady && mounts(*shape) || self.users.iter().any(|it| it.shape == *shape)))
             .collect();
         let shape = *self.random.pick(if fits.is_empty() { &SHAPES[..1] } else { &fits });
         let user = make(&self.ground, &mut self.random, self.made, shape);

@@ -163,13 +163,13 @@ impl Farm {
             return None;
         }
         let mode = path.metadata().unwrap().permissions();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
         Some((path, mode))
     }
 
     fn after(&mut self, before: &Before, what: Changes, arguments: &[&str], answer: &Answer) {
         let limit = |it: &&str| ["--max-size", "--keep-free", "--cached-environments"].contains(it);
-        let drops = arguments.iter().any(|it| limit(it)) || arguments.contains(&"apply");
+        let drops = arguments.iter().any(limit) || arguments.contains(&"apply");
         let mut wrong = Vec::new();
         let mut gone = Vec::new();
         for (number, user) in self.users.iter().enumerate() {

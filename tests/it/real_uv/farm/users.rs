@@ -155,7 +155,8 @@ pub(super) fn make(ground: &Ground, random: &mut Random, number: usize, shape: S
     let count = if several { 1 + random.below(3) } else { 1 };
     let imports = (0..count).map(|it| (PACKAGES[(first + it) % PACKAGES.len()], *random.pick(&VERSIONS)));
     let imports = imports.collect();
-    let making = Making { ground, number, mode: *random.pick(modes()), imports };
+    let mode: &'static str = modes()[random.below(modes().len())];
+    let making = Making { ground, number, mode, imports };
     let user = making.make(shape);
     if ground.owner == Owner::Two && random.once_in(2) && user.can_belong_to_another(ground) {
         // What root owns is used by root: nothing of it is the cache's own.

@@ -273,7 +273,7 @@ impl KeptBecause {
             Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
             Self::Unread => "something of it could not be read".to_owned(),
             Self::OtherFilesystem => {
-                "the cache lies on another filesystem, to which only symlinks can lead".to_owned()
+                "the cache is on another filesystem or mount, to which no hard link can lead".to_owned()
             }
             Self::MovedBucket => "its bucket is a symlink to another filesystem, to another name or into another cache; `uv cache \
                  prune` works there"

@@ -249,7 +249,7 @@ fn step(
         return Err(KeptBecause::AlreadySo { mode: becomes.word().to_owned() });
     }
     let same_device = record.device == entry.print.device;
-    if becomes == Mode::Hardlink && !same_device {
+    if becomes == Mode::Hardlink && (!same_device || environment.other_mount) {
         return Err(KeptBecause::OtherFilesystem);
     }
     let volume = Volume {

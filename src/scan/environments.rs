@@ -130,6 +130,11 @@ pub(super) struct Use {
     pub(super) counts: EvidenceCounts,
 }
 
+/// What a symlink gives back when it is replaced: nothing while it has other names, as `cp -al` makes them.
+fn own_bytes(symlink: &FileStat) -> u64 {
+    if symlink.links == 1 { symlink.disk } else { 0 }
+}
+
 /// A regular file that neither inode nor extent explains.
 #[derive(Clone, Debug)]
 struct Loose {
@@ -174,11 +179,11 @@ impl Tally {
         self.bytes.linked += disk;
     }
 
-    /// Counts a symlink that takes `own` bytes itself, to a file that takes `target`.
-    fn symlink(&mut self, target: u64, own: u64) {
+    /// Counts a symlink to a file that takes `target` bytes.
+    fn symlink(&mut self, target: u64, own: &FileStat) {
         self.modes.symlink += 1;
         self.bytes.linked += target;
-        self.bytes.symlinks += own;
+        self.bytes.symlinks += own_bytes(own);
     }
 
     fn add(&mut self, other: Self) {

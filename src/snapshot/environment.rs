@@ -11,6 +11,7 @@ use crate::uv::distribution::DirectUrl;
 use crate::uv::sources::Place;
 
 /// One environment.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// Its root, absolute.
@@ -61,6 +62,8 @@ pub struct Environment {
     pub project: Project,
     /// Processes that run in it, by their ids: looked for where an environment lies in the cache.
     pub running: Vec<u32>,
+    /// Whether it is on another mount than the cache, to which no hard link leads, be it of the same filesystem.
+    pub other_mount: bool,
     /// Something in it could not be read.
     pub unread: bool,
 }

@@ -7,6 +7,7 @@ mod central;
 mod differential;
 mod directories;
 mod edges;
+mod farm;
 #[cfg(target_arch = "x86_64")]
 mod faults;
 mod gone;

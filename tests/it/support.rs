@@ -11,6 +11,8 @@ pub(crate) mod loopdev;
 pub(crate) mod made;
 #[cfg(unix)]
 pub(crate) mod pty;
+#[cfg(target_os = "linux")]
+pub(crate) mod random;
 pub(crate) mod sample;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod stepper;

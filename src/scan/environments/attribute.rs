@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::contended;
 use super::distribution::{self, Examined};
 use super::{Against, Collected, DistInfo, Tally, Use};
+use crate::disk::volume;
 use crate::scan::print;
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EvidenceCounts, FileCounts, Health, LinkMode,
@@ -28,6 +29,7 @@ pub(super) fn attribute(
     let private = private_files(collected);
     let mut uses = Vec::new();
     let mut claimed: FxHashSet<u32> = FxHashSet::default();
+    environment.other_mount = other_mount(against.cache, root);
     let mut changed = Vec::new();
     let quick: Vec<(Vec<u32>, Option<Examined>)> = dist_infos
         .iter()
@@ -72,6 +74,13 @@ pub(super) fn attribute(
         Health::Ok
     };
     uses
+}
+
+/// Whether an environment is on another mount than the cache. No hard link leads from one to the other, although a bind
+/// mount has the device number of its filesystem.
+fn other_mount(cache: &Path, root: &Path) -> bool {
+    let mounts = volume::mount(cache).zip(volume::mount(root));
+    mounts.is_some_and(|(cache, root)| cache != root)
 }
 
 /// The order of the distributions of an environment.

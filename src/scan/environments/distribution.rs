@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 mod choose;
 
 use super::attribute::evidence;
-use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way};
+use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way, own_bytes};
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::human;
 use crate::scan::content;
@@ -122,9 +122,11 @@ impl Examination<'_> {
                 unreadable += 1;
                 continue;
             };
-            let Some(path) =
-                Location::parse(&row.path).and_then(|location| place(&self.dist_info.path, &location))
-            else {
+            let location = Location::parse(&row.path);
+            if location.as_ref().is_some_and(|location| location.is_beside(&self.dist_info.path)) {
+                continue;
+            }
+            let Some(path) = location.and_then(|location| place(&self.dist_info.path, &location)) else {
                 unreadable += 1;
                 continue;
             };
@@ -340,7 +342,7 @@ impl Examination<'_> {
             }
             Way::Symlink => {
                 bytes.linked += self.against.table.record(ambiguous.id).disk();
-                bytes.symlinks += ambiguous.stat.disk;
+                bytes.symlinks += own_bytes(&ambiguous.stat);
                 modes.symlink += 1;
                 by.symlink += 1;
                 counts.symlink += 1;

@@ -56,7 +56,7 @@ impl EnvironmentVisitor<'_> {
             }
             (Some(entry), Way::Symlink) => {
                 let target = self.against.table.record(id).disk();
-                self.collected.tallies.entry(entry).or_default().symlink(target, stat.disk);
+                self.collected.tallies.entry(entry).or_default().symlink(target, stat);
             }
             // A reflink may have been written to since, so that it has to be looked at by name as well.
             (Some(_), Way::Clone) | (None, _) => {
@@ -111,7 +111,7 @@ impl EnvironmentVisitor<'_> {
             && self.against.table.places(id).any(|place| place == entry)
         {
             let target = self.against.table.record(id).disk();
-            self.collected.tallies.entry(entry).or_default().symlink(target, stat.disk);
+            self.collected.tallies.entry(entry).or_default().symlink(target, stat);
             let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
             self.collected.named.insert(path, entry);
             return;

@@ -139,6 +139,11 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
     let mut beneath = Beneath::new(root.to_owned());
     let mut gone = Gone::default();
     for row in record::rows(bytes) {
+        let location = row.as_ref().ok().and_then(|row| Location::parse(&row.path));
+        if location.as_ref().is_some_and(|location| location.is_beside(dist_info)) {
+            seen.others += 1;
+            continue;
+        }
         let place = |row: &record::Row<'_>| {
             let location = Location::parse(&row.path)?;
             Some(site.ancestors().nth(location.ups)?.join(location.rest))

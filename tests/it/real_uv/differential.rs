@@ -7,20 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::lab::MODES;
+use crate::support::random::Random;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
-
-/// Numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 20).unwrap() % limit
-    }
-}
 
 const PACKAGES: [&str; 4] = ["demo-a", "demo-b", "demo-c", "demo-d"];
 
@@ -117,7 +106,7 @@ fn links_agree(sandbox: &Sandbox, entries: &[Value], seed: u64) {
 fn compare(seed: u64) {
     let base = tempfile::tempdir().unwrap();
     let Some(sandbox) = Sandbox::new(base.path()) else { return };
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random::new(seed);
     fill(&sandbox, &mut random);
     let listed = sandbox.json(&["list"]);
     let entries = listed["entries"].as_array().unwrap();

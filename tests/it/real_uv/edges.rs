@@ -658,3 +658,22 @@ fn an_environment_on_a_disk_that_is_not_plugged_in_is_away() {
     assert!(listed(&sandbox, "demo-a").is_object(), "{}", text(&done));
     assert!(text(&done).contains("kept") || text(&done).contains("Kept"), "{}", text(&done));
 }
+
+#[test]
+fn an_installation_with_programs_beside_its_distributions_is_healthy() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(base.path()) else { return };
+    let links = sandbox.path("links");
+    std::fs::create_dir_all(&links).unwrap();
+    Wheel::new("demo-p", "1.0").data("scripts/say-p", "#!/bin/sh\necho p\n", 0o755).save(&links);
+    for mode in ["copy", "hardlink", "symlink"] {
+        let prefix = sandbox.roots().join(mode);
+        install_by(&sandbox, mode, &["--prefix", prefix.to_str().unwrap()], &["demo-p"]);
+        assert!(prefix.join("bin/say-p").exists());
+        let repair = sandbox.cachetui(&["repair", "--all", "--dry-run"]).output().unwrap();
+        assert_eq!(repair.status.code(), Some(0), "{mode}: {}", text(&repair));
+        let envs = sandbox.json(&["envs", site(&prefix).to_str().unwrap(), "--dists"]);
+        let distribution = &envs["environments"][0]["distributions"][0];
+        assert_eq!(distribution["state"], "ok", "{mode}: {distribution}");
+    }
+}

@@ -5,6 +5,7 @@ pub(super) mod tree;
 
 use serde_json::Value;
 
+use super::farm::look::du;
 use super::lab::MODES;
 use crate::support::loopdev::Mounted;
 use crate::support::uv::{Sandbox, ran};
@@ -177,4 +178,51 @@ fn environments_go_from_every_mode_to_every_other_on_xfs() {
 #[test]
 fn environments_go_from_every_mode_to_every_other_on_btrfs() {
     all_pairs("btrfs", 768);
+}
+
+#[test]
+fn symlinks_with_other_names_are_not_promised() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(base.path()) else { return };
+    let links = sandbox.path("links");
+    Wheel::new("one", "1.0").bulk("one/bulk.bin", 64).save(&links);
+    let all = ["--no-index", "--find-links", links.to_str().unwrap(), "one"];
+    let environment = sandbox.install("made", "symlink", &all);
+    let (project, copy) = (sandbox.roots().join("made"), sandbox.roots().join("copy"));
+    ran(std::process::Command::new("cp").arg("-al").args([&project, &copy]));
+    let tops = [sandbox.cache(), sandbox.roots()];
+    let before = du(&tops);
+    let answer = relink(&sandbox, &["--yes", "--link-mode", "hardlink", environment.to_str().unwrap()], 0);
+    let moved = i64::try_from(before).unwrap() - i64::try_from(du(&tops)).unwrap();
+    assert!(answer["report"]["outcomes"][0]["made"]["hardlink"].as_u64() > Some(0), "{answer:#}");
+    assert!(moved >= signed(&answer, "predicted"), "{moved}: {answer:#}");
+}
+
+#[test]
+fn an_environment_on_a_bind_mount_of_the_same_filesystem_cannot_be_hardlinked() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(base.path()) else { return };
+    let links = sandbox.path("links");
+    Wheel::new("one", "1.0").bulk("one/bulk.bin", 64).save(&links);
+    let source = sandbox.path("source");
+    std::fs::create_dir(&source).unwrap();
+    let Some(mounted) = Mounted::bind(&source) else { return };
+    let environment = mounted.path().join(".venv");
+    sandbox.run_uv(&["venv", "--quiet", environment.to_str().unwrap()]);
+    let python = environment.join("bin/python");
+    let all = ["--no-index", "--find-links", links.to_str().unwrap(), "--python", python.to_str().unwrap()];
+    sandbox.run_uv(&[&["pip", "install", "--quiet", "--link-mode", "copy"], &all[..], &["one"]].concat());
+    let reflinks = sandbox.json(&["list"])["cache"]["filesystem"]
+        .as_str()
+        .is_some_and(|it| it != "ext4" && it != "tmpfs");
+    for mode in ["hardlink", "clone"].iter().take(if reflinks { 1 } else { 2 }) {
+        let arguments = ["--yes", "--link-mode", mode, environment.to_str().unwrap()];
+        let answer = relink(&sandbox, &arguments, 0);
+        assert_eq!(answer["plan"]["steps"], serde_json::json!([]), "{mode}: {answer:#}");
+        assert_eq!(answer["plan"]["kept"][0]["because"]["kind"], "other-filesystem", "{mode}: {answer:#}");
+    }
+    // A symlink reaches it.
+    let arguments = ["--yes", "--link-mode", "symlink", environment.to_str().unwrap()];
+    let answer = relink(&sandbox, &arguments, 0);
+    assert_eq!(answer["report"]["outcomes"][0]["state"], "done", "{answer:#}");
 }

@@ -191,6 +191,11 @@ impl Sandbox {
         Some(())
     }
 
+    /// The Python that its environments are for.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// Runs another release of uv from now on; `None` when that cannot be had, which has been said.
     pub(crate) fn use_release(&mut self, version: &str) -> Option<()> {
         self.uv = release(version)?;
@@ -276,6 +281,7 @@ impl Sandbox {
         for (name, value) in command.get_envs() {
             other.env(name, value.unwrap_or_default());
         }
+        command.get_current_dir().map(|directory| other.current_dir(directory));
         Some(other)
     }
 
@@ -324,7 +330,10 @@ impl Sandbox {
 
     /// The directories in which tests keep their wheels, as uv takes them.
     pub(crate) fn sources(&self) -> String {
-        ["links", "wheels"].map(|name| self.path(name).display().to_string()).join(",")
+        let places = ["links", "wheels"].map(|name| self.path(name));
+        let there: Vec<String> =
+            places.iter().filter(|path| path.is_dir()).map(|path| path.display().to_string()).collect();
+        there.join(",")
     }
 
     /// What a command of cachetui answers with `--json`.

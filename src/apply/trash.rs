@@ -143,16 +143,26 @@ impl Run {
 ///
 /// # Errors
 /// When somebody else works on the trash at this moment.
-pub(super) fn hold(cache: &Root) -> Result<Option<File>, Error> {
+pub(super) fn hold(cache: &Root) -> Result<Option<Hold>, Error> {
     let path = cache.place().path().join(DIRECTORY);
     let Ok(directory) = File::open(&path) else { return Ok(None) };
     match directory.try_lock() {
-        Ok(()) => Ok(Some(directory)),
+        Ok(()) => Ok(Some(Hold(directory))),
         Err(TryLockError::WouldBlock) => {
             let text = "another cachetui is emptying it or putting things back";
             Err(Error::new("use the trash", path, io::Error::new(io::ErrorKind::ResourceBusy, text)))
         }
         Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// The trash, held by one run.
+pub(super) struct Hold(File);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing it is not enough: a process that another thread is starting has it open for a moment.
+        drop(self.0.unlock());
     }
 }
 

@@ -340,6 +340,7 @@ fn a_terminal_that_says_it_is_larger_than_any_is_drawn_on_in_part() {
         assert!(session.wait_for_frame(), "{columns} x {rows}");
     }
     session.resize(120, 40);
+    assert!(session.wait_for_frame(), "as it was");
     session.wait_for("demo-a");
     session.send("q");
     let end = session.end();

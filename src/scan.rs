@@ -276,6 +276,7 @@ fn searched(
     bystanders.dedup_by(|one, other| one.0 == other.0);
     scope.bystanders = bystanders;
     scope.absent = std::mem::take(&mut search.absent);
+    scope.away = std::mem::take(&mut search.away);
     scope.unread = std::mem::take(&mut search.unread);
     scope.unread.extend_from_slice(&search.unreached);
     scope.unread.sort_unstable();

@@ -86,7 +86,8 @@ pub(super) fn forget(places: &Places, paths: &[PathBuf], surroundings: &Surround
     };
     let before = registry::read(&path).map_err(|error| Failure::new(FAILED, error))?;
     let paths = paths.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir)).collect();
-    state::save(&path, &registry::forget(before, paths)).map_err(|error| Failure::new(FAILED, error))
+    state::save(&path, &registry::forget(before, paths, surroundings.now))
+        .map_err(|error| Failure::new(FAILED, error))
 }
 
 /// Starts the scan that the arguments ask for. What in `named` is a directory is looked at too, wherever it is.

@@ -161,6 +161,11 @@ impl Metadata {
         (self.bits != other.bits).then_some(Loss::Permissions { own: self.bits, other: other.bits })
     }
 
+    /// Whether it has more than an owner and plain permissions, which every copy gets.
+    pub fn is_special(&self) -> bool {
+        self.bits & 0o7000 != 0 || !self.attached.is_empty()
+    }
+
     /// Whether a file of another owner with the same bits and attributes would be something else: what runs as its owner, or
     /// lets somebody in.
     pub fn depends_on_owner(&self) -> Option<Loss> {

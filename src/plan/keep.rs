@@ -217,7 +217,7 @@ impl KeptBecause {
                 (1, _) => "held elsewhere: one link was counted that was not found".to_owned(),
                 _ => format!("held elsewhere: {links} links were counted that were not found"),
             },
-            Self::Doubt => "something that may use it could not be read".to_owned(),
+            Self::Doubt => "something that may use it could not be read, or is not there now".to_owned(),
             Self::ReadFailed => {
                 "an error kept it, or something that may use it or lead to it, from being read".to_owned()
             }
@@ -240,7 +240,7 @@ impl KeptBecause {
             },
             Self::Project { project } => format!("its project `{}` is there", project.text()),
             Self::ProjectMissing { project } => format!(
-                "its project is no longer at `{}`, but may have been moved, and its .venv still lead here",
+                "its project is no longer at `{}`: it may have been moved, with a .venv that leads here",
                 project.text()
             ),
             Self::ProjectUnknown { project: Some(project) } => format!(

@@ -64,6 +64,9 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
     if !request.classes.is_empty() {
         plan.kept.extend(unread::unlisted(snapshot));
     }
+    if plan.kept.iter().any(|kept| matches!(kept.because, KeptBecause::Doubt | KeptBecause::ReadFailed)) {
+        plan.warnings.extend(unread::away(snapshot));
+    }
     chooser.environments(&mut candidates, plan);
     chooser.buckets(&mut candidates, plan);
     if let Some(because) = unread::not_understood(snapshot) {

@@ -249,7 +249,7 @@ impl Planning<'_> {
         if !self.request.with_uv || self.environment.stored {
             return None;
         }
-        let requirement = remedy::fetchable(distribution)?;
+        let (options, requirement) = remedy::fetchable(distribution)?;
         let environment = self.environment;
         let python = match (&environment.program, &environment.python) {
             (Some(program), _) => program.clone(),
@@ -264,6 +264,7 @@ impl Planning<'_> {
             link: poison.link.as_ref().map(|(path, print)| DeadLink { at: At::new(path), expects: *print }),
         });
         Some(Fetch {
+            options,
             requirement,
             python: At::new(&python),
             directory: At::new(environment.project.as_deref().unwrap_or(beside)),

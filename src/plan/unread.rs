@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::repair::Command;
 use super::{At, Kept, KeptBecause, Plan};
+use crate::human;
 use crate::snapshot::{Doubt, Entry, Snapshot};
 use crate::uv::bucket::{Bucket, BucketKind};
 
@@ -53,6 +55,25 @@ pub(super) fn against(snapshot: &Snapshot, entry: &Entry) -> Option<KeptBecause>
         None if entry.unclear => Some(not_understood(snapshot).unwrap_or(KeptBecause::UnclearPointer)),
         None => None,
     }
+}
+
+/// What is said of environments that are away, with the way out; nothing where none is.
+pub(super) fn away(snapshot: &Snapshot) -> Option<String> {
+    let (first, rest) = snapshot.scope.away.split_first()?;
+    let command = Command::new(["cachetui", "envs", "--forget"], vec![first.display().to_string()]);
+    let (others, they) = match rest.len() {
+        0 => (String::new(), "it is"),
+        more => (
+            format!(" and {}", human::counted(more as u64, "more environment", "more environments")),
+            "they are",
+        ),
+    };
+    Some(format!(
+        "`{}`{others} may have been moved, or the filesystem is not mounted: what no known environment uses is kept. If {they} \
+         gone, say so with the path or a directory above: `{}`",
+        first.display(),
+        command.text()
+    ))
 }
 
 /// Archive buckets that could not be listed, and entries of which not even the kind could be told: nobody knows whether

@@ -85,13 +85,13 @@ pub(super) fn candidates(
     for (record, written) in &harvest.recorded {
         recorded(record, *written, request, by_name, search);
     }
-    for item in request.remembered.iter().filter(|item| item.project.is_none() && !item.forgotten) {
-        let today = registry::today(item);
+    for item in request.remembered.iter().filter(|item| item.project.is_none() && item.forgotten.is_none()) {
+        let today = registry::today(item, &layout.canonical);
         if today.gone() {
             search.absent.push(item.path.clone());
         }
         search.found.extend(today.found);
-        if today.away && !registry::is_forgotten(&request.remembered, &item.path) {
+        if today.away {
             search.away(&item.path);
         }
         if let Some(error) = today.error {
@@ -142,6 +142,8 @@ pub(super) fn candidates(
         }
     }
     installations(by_name, search);
+    search.away.sort_unstable();
+    search.away.dedup();
     let found = discover::unique(std::mem::take(&mut search.found));
     let paths: Vec<PathBuf> = found.iter().map(|found| found.path.clone()).collect();
     let candidate = |(position, found): (usize, discover::Found)| {
@@ -174,7 +176,9 @@ fn installations(by_name: &ByName, search: &mut Search) {
         if met.path.ancestors().any(|above| environments.contains(above)) {
             continue;
         }
-        match has_any(&met.path, by_name) {
+        // One that was linked to entries which are gone has links to nothing left.
+        let linked = search.leads.iter().any(|lead| lead.path.starts_with(&met.path) && lead.is_dead());
+        match has_any(&met.path, by_name).map(|any| any || linked) {
             Ok(true) => search.found.push(met),
             Ok(false) => {
                 let stat = FileStat::of(&met.path).map(|stat| super::print::of(&stat));
@@ -221,10 +225,13 @@ fn recorded(
     if !matches!(answer, Ok(Some(_))) {
         search.absent.push(record.prefix.clone());
         // What uv makes in a cache, wherever that was, it also removes.
-        let forgotten = || registry::is_forgotten(&request.remembered, &record.prefix);
+        let known = || {
+            registry::is_forgotten(&request.remembered, &record.prefix, written)
+                || registry::is_remembered(&request.remembered, &record.prefix)
+        };
         // A path of another system is nothing that this one can have.
         let ours = record.prefix.is_absolute() && !in_bucket(&record.prefix);
-        if ours && presence::since(&record.prefix, written) == Presence::Unknown && !forgotten() {
+        if ours && presence::since(&record.prefix, written) == Presence::Unknown && !known() {
             search.away(&record.prefix);
         }
         for site in &record.sites {

@@ -91,6 +91,8 @@ pub(super) struct Search {
     pub(super) problems: Vec<Problem>,
     /// Where an environment was once and is none now.
     pub(super) absent: Vec<PathBuf>,
+    /// Of those that are not there, the ones that are not known to be gone.
+    pub(super) away: Vec<PathBuf>,
     /// Directories of distributions that have nothing of the cache.
     pub(super) bystanders: Vec<(PathBuf, FilePrint)>,
 }
@@ -351,6 +353,7 @@ impl Search {
     /// Takes note of an environment that is not there and not known to be gone.
     pub(super) fn away(&mut self, path: &Path) {
         self.unreached.push(path.to_owned());
+        self.away.push(path.to_owned());
         self.problems.push(Problem {
             path: path.to_owned(),
             message: "An environment was here. It may be on a filesystem that is not mounted now, or may have been moved, so \

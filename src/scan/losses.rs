@@ -54,6 +54,12 @@ pub fn list(asked: &Asked<'_>) -> Result<Vec<Losing>, Error> {
 fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
     let (path, source) = (asked.root.join(&file.destination), asked.entry.join(&file.source));
     let (stat, other) = (FileStat::of(&path).ok()?, FileStat::of(&source).ok()?);
+    if stat.kind == FileKind::Symlink && matches!(asked.mode, Mode::Copy | Mode::Clone) {
+        let seen = Metadata::of(&read::open(&source).ok()?).ok().filter(Metadata::is_special)?;
+        let loss = lost_to_copy(asked, &Metadata { fixed: None, ..seen }, true)?;
+        let needed = if asked.mode == Mode::Copy { other.disk } else { 0 };
+        return Some(Losing { path: file.destination.clone(), loss, frees: 0, needed, left_out: false });
+    }
     let shared = (stat.device, stat.inode) == (other.device, other.inode);
     // What has another size is edited, and stays for that.
     if stat.kind != FileKind::File || stat.size != other.size {

@@ -66,6 +66,11 @@ impl Lead {
         Ok(path_file::paths(&bytes).into_iter().map(lead).collect())
     }
 
+    /// Whether it names an entry, of whatever cache, and leads to nothing.
+    pub(super) fn is_dead(&self) -> bool {
+        self.target.is_none() && link::archive_target(&self.text).is_some()
+    }
+
     /// The directory it leads to, if it is one.
     pub(super) fn directory(&self) -> io::Result<Option<PathBuf>> {
         let is_one = self.target.is_some_and(|target| target.kind == FileKind::Directory);

@@ -26,10 +26,11 @@ pub struct Remembered {
     pub target: bool,
     /// Where it lies: on which filesystem, mounted where.
     pub located: Option<Located>,
-    /// Whether it reached entries by symlinks: where it is moved to, it still does.
-    pub symlinks: bool,
-    /// Whether it stands for everything at or below the path, which counts as gone when it is not there: a person said so.
-    pub forgotten: bool,
+    /// The caches that it reached by symlinks: where it is moved to, it still does.
+    pub symlinks: Vec<PathBuf>,
+    /// Since when everything at or below the path counts as gone when it is not there, in nanoseconds of the Unix epoch: a
+    /// person said so, or it was seen to be gone. What uv has recorded later does not.
+    pub forgotten: Option<i64>,
     /// Of a central environment, which every scan of its cache finds: the directory of its project, which
     /// `located` is then about.
     pub project: Option<PathBuf>,
@@ -54,10 +55,10 @@ struct Row {
     /// What identifies the filesystem that is mounted there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filesystem: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    symlinks: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    forgotten: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    symlinks: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forgotten: Option<i64>,
     /// The path of a project as text; one that is not UTF-8 is not remembered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<String>,
@@ -103,7 +104,8 @@ pub fn read(path: &Path) -> Result<Vec<Remembered>, Error> {
         let located = row.mount.zip(row.filesystem);
         let located = located.map(|(point, identity)| Located { point: point.into(), identity });
         let project = row.project.map(PathBuf::from);
-        let (target, symlinks, forgotten) = (row.target, row.symlinks, row.forgotten);
+        let (target, forgotten) = (row.target, row.forgotten);
+        let symlinks = row.symlinks.into_iter().map(PathBuf::from).collect();
         Ok(Remembered { path, target, located, symlinks, forgotten, project })
     });
     remembered.collect()
@@ -123,10 +125,19 @@ fn decoded(bytes: &str) -> Option<PathBuf> {
 /// # Panics
 /// Never: strings and numbers always serialize.
 pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
-    let stays = |item: &&Remembered| {
-        item.forgotten || item.project.is_none() && snapshot.scope.unread.contains(&item.path)
-    };
-    let kept = before.iter().filter(stays).cloned();
+    let now =
+        snapshot.scope.started.map_or(i64::MAX, |now| i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX));
+    let kept = before.iter().filter(|item| item.project.is_none()).filter_map(|item| {
+        if snapshot.scope.unread.contains(&item.path) {
+            return Some(item.clone());
+        }
+        if snapshot.find_environment(&item.path).is_some() {
+            return None;
+        }
+        // uv's record of it stays, and would name it as one that is not known to be gone.
+        let since = item.forgotten.unwrap_or(now);
+        Some(gone(item.path.clone(), since))
+    });
     let inside =
         |kind| matches!(kind, EnvironmentKind::Cached | EnvironmentKind::Script | EnvironmentKind::Central);
     let found = snapshot.environments().filter(|(_, environment)| !inside(environment.kind));
@@ -135,8 +146,8 @@ pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
             path: item.path.clone(),
             target: item.manager == Manager::Target,
             located: located(&item.path),
-            symlinks: reaches_by_symlink(snapshot, index),
-            forgotten: false,
+            symlinks: reached_by_symlink(snapshot, index, before),
+            forgotten: None,
             project: None,
         })
         .chain(kept)
@@ -146,23 +157,37 @@ pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
 }
 
 /// The registry with everything at or below some paths forgotten: what is not there any more counts as gone.
-pub fn forget(before: Vec<Remembered>, paths: Vec<PathBuf>) -> Vec<u8> {
+pub fn forget(before: Vec<Remembered>, paths: Vec<PathBuf>, now: jiff::Timestamp) -> Vec<u8> {
     let is_below = |item: &Remembered| paths.iter().any(|path| item.path.starts_with(path));
     let mut all: Vec<Remembered> = before.into_iter().filter(|item| !is_below(item)).collect();
-    all.extend(paths.into_iter().map(|path| Remembered {
-        path,
-        target: false,
-        located: None,
-        symlinks: false,
-        forgotten: true,
-        project: None,
-    }));
+    let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
+    all.extend(paths.into_iter().map(|path| gone(path, now)));
     written(all)
 }
 
-/// Whether a person has said that what is missing at a path is gone.
-pub(super) fn is_forgotten(remembered: &[Remembered], path: &Path) -> bool {
-    remembered.iter().any(|item| item.forgotten && path.starts_with(&item.path))
+/// What says that everything at or below a path counts as gone.
+fn gone(path: PathBuf, since: i64) -> Remembered {
+    Remembered {
+        path,
+        target: false,
+        located: None,
+        symlinks: Vec::new(),
+        forgotten: Some(since),
+        project: None,
+    }
+}
+
+/// Whether what was recorded at some time and is missing at a path is known to be gone.
+pub(super) fn is_forgotten(remembered: &[Remembered], path: &Path, written: disk::Time) -> bool {
+    let says = |item: &Remembered| {
+        item.forgotten.is_some_and(|since| written.0 <= since) && path.starts_with(&item.path)
+    };
+    remembered.iter().any(says)
+}
+
+/// Whether an environment is remembered in its own right, so that nothing else has to tell what has become of it.
+pub(super) fn is_remembered(remembered: &[Remembered], path: &Path) -> bool {
+    remembered.iter().any(|item| item.forgotten.is_none() && item.project.is_none() && item.path == path)
 }
 
 fn written(mut all: Vec<Remembered>) -> Vec<u8> {
@@ -178,7 +203,7 @@ fn written(mut all: Vec<Remembered>) -> Vec<u8> {
         target: item.target,
         mount: item.located.as_ref().and_then(|it| it.point.to_str()).map(str::to_owned),
         filesystem: item.located.map(|it| it.identity),
-        symlinks: item.symlinks,
+        symlinks: item.symlinks.iter().filter_map(|cache| Some(cache.to_str()?.to_owned())).collect(),
         forgotten: item.forgotten,
         project: item.project.as_deref().and_then(Path::to_str).map(str::to_owned),
     };
@@ -196,20 +221,29 @@ fn projects<'a>(snapshot: &'a Snapshot, before: &'a [Remembered]) -> impl Iterat
             path: environment.path.clone(),
             target: false,
             located: located(project),
-            symlinks: false,
-            forgotten: false,
+            symlinks: Vec::new(),
+            forgotten: None,
             project: Some(project.clone()),
         }),
         _ => before.iter().find(|it| it.project.is_some() && it.path == environment.path).cloned(),
     })
 }
 
-/// Whether an environment reaches entries by symlinks, or may, as what of it could not be read may.
-fn reaches_by_symlink(snapshot: &Snapshot, index: EnvironmentIndex) -> bool {
+/// The caches whose entries an environment reaches by symlinks, or may, as what of it could not be read may: those of earlier
+/// scans, and this one.
+fn reached_by_symlink(snapshot: &Snapshot, index: EnvironmentIndex, before: &[Remembered]) -> Vec<PathBuf> {
     let environment = snapshot.environment(index);
-    environment.unread
+    let reaches = environment.unread
         || environment.dangling > 0
-        || snapshot.references_from(index).any(|reference| reference.counts.symlink > 0)
+        || snapshot.references_from(index).any(|reference| reference.counts.symlink > 0);
+    let this = &snapshot.cache.canonical;
+    let known = before.iter().filter(|item| item.path == environment.path && item.forgotten.is_none());
+    let mut caches: Vec<PathBuf> =
+        known.flat_map(|item| item.symlinks.clone()).filter(|it| it != this).collect();
+    caches.extend(reaches.then(|| this.clone()));
+    caches.sort_unstable();
+    caches.dedup();
+    caches
 }
 
 /// What has become of the project of a central environment that is remembered, if one is.
@@ -267,7 +301,9 @@ impl Today {
     }
 }
 
-pub(super) fn today(item: &Remembered) -> Today {
+/// Looks for a remembered environment. One that is not there is of no concern to a cache that it did not reach by symlinks:
+/// hardlinks show on the cache's own files, and copies need nothing.
+pub(super) fn today(item: &Remembered, cache: &Path) -> Today {
     let found_by = FoundBy::Remembered;
     let look = |path: PathBuf| {
         if item.target {
@@ -286,7 +322,8 @@ pub(super) fn today(item: &Remembered) -> Today {
         Err(error) if is_absence(&error) => {
             // A project that was moved takes an environment along that works on, by its symlinks.
             let parent = item.path.parent().is_some_and(Path::is_dir);
-            let moved = item.symlinks && !parent && compared == Compared::Same;
+            let reached = item.symlinks.iter().any(|it| it == cache);
+            let moved = reached && !parent && compared == Compared::Same;
             Today { away: moved || compared == Compared::Different, ..Today::default() }
         }
         Err(error) => Today { error: Some(error), ..Today::default() },

@@ -265,8 +265,8 @@ impl Doubt {
         match self {
             Self::Unread => "A part of it could not be read.",
             Self::Environment => {
-                "A place where something may use it could not be read: an environment, a searched directory, or the list of \
-                 environments found earlier. The problems name it."
+                "Something that may use it could not be read, or is not there now: an environment, a searched directory, or the \
+                 list of environments found earlier. The problems name it."
             }
             Self::NamedElsewhere => {
                 "Symlinks of an environment name it under another path, as when the cache was moved or the environment \

@@ -22,6 +22,9 @@ pub struct Scope {
     /// Where an environment was once and is none now: one that is made there again is not new to uv, which keeps its record
     /// of the interpreter (uv 0.13.8).
     pub absent: Vec<PathBuf>,
+    /// Where an environment was that is not there and not known to be gone: it may have been moved, or its filesystem is not
+    /// mounted.
+    pub away: Vec<PathBuf>,
     /// Directories of distributions of installations that uv knows and that have nothing of the cache now.
     pub bystanders: Vec<(PathBuf, FilePrint)>,
     /// `.venv` links and files below those places that lead to environments which are gone.

@@ -49,10 +49,10 @@ pub struct Mended {
 }
 
 /// What tells one call of uv from another: the requirement, the interpreter and the directory.
-type Call = (String, At, At);
+type Call = (Vec<String>, String, At, At);
 
 fn call_of(fetch: &Fetch) -> Call {
-    (fetch.requirement.clone(), fetch.python.clone(), fetch.directory.clone())
+    (fetch.options.clone(), fetch.requirement.clone(), fetch.python.clone(), fetch.directory.clone())
 }
 
 /// Looks at what is broken, and at what could mend it. Nothing, if it was cancelled.
@@ -236,12 +236,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Calls uv: for each interpreter and directory once, and where that fails for each distribution. Answers with what it
+    /// Calls uv: for each interpreter, directory and source once, and where that fails for each distribution. Answers with what it
     /// said where it failed.
     fn uv(&self, steps: &[&RepairStep]) -> BTreeMap<Call, Option<String>> {
-        let mut groups: BTreeMap<(&At, &At), Vec<&Fetch>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&At, &At, &[String]), Vec<&Fetch>> = BTreeMap::new();
         for fetch in steps.iter().filter_map(|step| step.fetch.as_ref()) {
-            let group = groups.entry((&fetch.python, &fetch.directory)).or_default();
+            let group = groups.entry((&fetch.python, &fetch.directory, &fetch.options)).or_default();
             if !group.contains(&fetch) {
                 group.push(fetch);
             }
@@ -267,6 +267,7 @@ impl Work<'_> {
         let fetching = apply::fetch::Fetching {
             uv: &self.mending.uv,
             cache: &self.mending.caches[0],
+            options: &first.options,
             requirements: &requirements,
             python: &python,
             directory: &directory,

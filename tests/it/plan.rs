@@ -149,7 +149,7 @@ fn the_environment_of_a_project_goes_only_when_that_has_no_link_to_it_any_more()
         (
             Project::Missing(directory.clone()),
             vec![],
-            "its project is no longer at `/home/me/app`, but may have been moved, and its .venv still lead here",
+            "its project is no longer at `/home/me/app`: it may have been moved, with a .venv that leads here",
         ),
         (
             Project::OutOfReach(directory.clone()),

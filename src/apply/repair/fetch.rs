@@ -28,6 +28,8 @@ pub struct Fetching<'a> {
     pub uv: &'a OsStr,
     /// The cache.
     pub cache: &'a Path,
+    /// Where uv is to look, and what it may do.
+    pub options: &'a [String],
     /// The requirements.
     pub requirements: &'a [String],
     /// The interpreter: a program, or a version.
@@ -125,6 +127,7 @@ fn command(fetching: &Fetching<'_>, target: &Path) -> Command {
     if cfg!(unix) {
         arguments.extend(["--link-mode", "symlink"].map(OsString::from));
     }
+    arguments.extend(fetching.options.iter().map(OsString::from));
     arguments.extend([
         "--target".into(),
         target.into(),

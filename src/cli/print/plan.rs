@@ -117,7 +117,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::HeldElsewhere { .. } => {
             "held by somebody who was not found; `--root DIR` searches one more place"
         }
-        KeptBecause::Doubt => "in doubt: something that may use them could not be read",
+        KeptBecause::Doubt => "in doubt: something that may use them could not be read, or is not there now",
         KeptBecause::ReadFailed => {
             "in doubt: an error kept them, or something that may use them or lead to them, from being read"
         }

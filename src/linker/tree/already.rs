@@ -115,7 +115,8 @@ impl<'a> Destination<'a> {
         };
         let same = matches!(expect, Expect::SameContent);
         let modified = same.then(|| replaced.unwrap_or(self.source.found).stat.modified);
-        let shared = replaced.is_some_and(|found| same_inode(&found.stat, &self.source.found.stat));
+        let same_file = |found: Found| same_inode(&found.stat, &self.source.found.stat);
+        let shared = replaced.map_or(own.is_some(), same_file);
         Attributes { bits, modified, keeps: own.map(|own| Keeps { own, shared }) }
     }
 
@@ -123,6 +124,11 @@ impl<'a> Destination<'a> {
     pub(super) fn own(&self) -> io::Result<Option<Metadata>> {
         match self.stat() {
             Some(stat) if stat.kind == FileKind::File => Metadata::of(&self.open()?).map(Some),
+            // Through a symlink the source's attributes were seen.
+            Some(stat) if stat.kind == FileKind::Symlink && self.leads_to_source() => {
+                let seen = Metadata::of(self.source.file()?)?;
+                Ok(seen.is_special().then_some(Metadata { fixed: None, ..seen }))
+            }
             _ => Ok(None),
         }
     }

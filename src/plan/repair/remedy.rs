@@ -9,7 +9,7 @@ use crate::human;
 use crate::plan::At;
 use crate::plan::again::{Again, Where, again, place};
 use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
-use crate::snapshot::{EnvironmentKind, Manager, Mode};
+use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
 use crate::uv::url;
 
@@ -338,9 +338,10 @@ pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBu
     }
 }
 
-/// The requirement by which uv can fetch a distribution; none for what it would build from a directory, and for what is
-/// not plainly a requirement: names, versions and URLs in an environment are anybody's.
-pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<String> {
+/// Where uv is to look for a distribution, and the requirement by which it can fetch it; none for what it would build from a
+/// directory, for what came from an index or a directory that is not known, and for what is not plainly a requirement: names,
+/// versions and URLs in an environment are anybody's.
+pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<(Vec<String>, String)> {
     if let Some(direct) = &distribution.direct_url {
         // What is hidden is not known here, and would not be passed as an argument, which every user of a machine can see.
         if direct.editable || direct.local_directory || url::is_masked(&direct.url) {
@@ -358,5 +359,18 @@ pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<String> {
             return None;
         }
     }
-    requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref())?.pop()
+    let options = match &distribution.came {
+        // The settings of the project say where uv looks; what it fetches is linked only where its content is the same.
+        CameFrom::Unknown => Vec::new(),
+        came => {
+            let again = again(&distribution.name, &distribution.version, came)?;
+            if again.note.is_some() {
+                return None;
+            }
+            again.options
+        }
+    };
+    let about =
+        requirement(&distribution.name, &distribution.version, distribution.direct_url.as_ref())?.pop()?;
+    Some((options, about))
 }

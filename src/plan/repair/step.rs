@@ -59,6 +59,9 @@ pub struct RepairStep {
 /// What uv is to fetch, and what is in its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fetch {
+    /// Where uv is to look: only what is known to have come from `PyPI`, or of which nothing tells, is asked for by its name
+    /// alone.
+    pub options: Vec<String>,
     /// The requirement, as uv understands it.
     pub requirement: String,
     /// The interpreter it is for: a program, or a version.

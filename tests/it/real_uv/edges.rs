@@ -521,6 +521,20 @@ const AWAYS: &[Away] = &[
         leave: |source, place| std::fs::rename(place.join("app"), source.join("moved")).unwrap(),
     },
     Away {
+        what: "a moved project that only uv has seen",
+        recorded_only: true,
+        gone: false,
+        mount: |_, _| true,
+        leave: |source, place| std::fs::rename(place.join("app"), source.join("moved")).unwrap(),
+    },
+    Away {
+        what: "a deleted environment that only uv has seen",
+        recorded_only: true,
+        gone: true,
+        mount: |_, _| true,
+        leave: |_, place| std::fs::remove_dir_all(place.join("app/.venv")).unwrap(),
+    },
+    Away {
         what: "an environment that was deleted",
         recorded_only: false,
         gone: true,
@@ -591,6 +605,9 @@ fn what_is_said_to_be_gone_keeps_nothing_any_more() {
     std::fs::rename(sandbox.path("projects/app"), sandbox.path("projects/moved")).unwrap();
     let kept = remembering(&sandbox, &PRUNE);
     assert!(listed(&sandbox, "demo-a").is_object(), "{}", text(&kept));
+    let environment = sandbox.path("projects/app/.venv");
+    let way_out = format!("`cachetui envs --forget {}`", environment.display());
+    assert!(text(&kept).replace('\n', " ").contains(&way_out), "{}", text(&kept));
     let problems = text(&remembering(&sandbox, &["envs", "-v"]));
     assert!(problems.contains("cachetui envs --forget"), "{problems}");
     let projects = sandbox.path("projects");
@@ -676,4 +693,71 @@ fn an_installation_with_programs_beside_its_distributions_is_healthy() {
         let distribution = &envs["environments"][0]["distributions"][0];
         assert_eq!(distribution["state"], "ok", "{mode}: {distribution}");
     }
+}
+
+#[test]
+fn an_environment_that_one_cache_knew_is_no_concern_of_another() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+    folder(sandbox.path("keep-root"));
+    install(&sandbox, "projects/app/.venv", "symlink", &["demo-a"]);
+    assert!(remembering(&sandbox, &["list"]).status.success());
+    // Another cache, whose uv has not seen that environment, has the package too.
+    let second = sandbox.path("second");
+    ran(Command::new("cp").arg("-a").arg(sandbox.cache()).arg(&second));
+    forget(&sandbox);
+    for record in std::fs::read_dir(&second).unwrap().flatten() {
+        if record.file_name().to_str().unwrap().starts_with("interpreter-v") {
+            std::fs::remove_dir_all(record.path()).unwrap();
+        }
+    }
+    std::fs::rename(sandbox.path("projects/app"), sandbox.path("projects/moved")).unwrap();
+    let prune = |cache: &Path| {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+        command.args(PRUNE).arg("--cache-dir").arg(cache).arg("--root").arg(sandbox.path("keep-root"));
+        text(&command.env("XDG_STATE_HOME", sandbox.path("state")).output().unwrap())
+    };
+    let done = prune(&second);
+    assert!(done.contains("Removed 2 of 2"), "{done}");
+    // The first one has not forgotten it.
+    let kept = prune(&sandbox.cache());
+    assert!(listed(&sandbox, "demo-a").is_object(), "{kept}");
+}
+
+#[test]
+fn installations_whose_links_are_all_dead_are_broken_and_not_passed_over() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+    let target = sandbox.roots().join("target");
+    install_by(&sandbox, "symlink", &["--target", target.to_str().unwrap()], &["demo-a"]);
+    sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    let envs = sandbox.cachetui(&["envs", "--json"]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&envs.stdout).unwrap();
+    let environments = answer["environments"].as_array().unwrap();
+    let found = environments.iter().find(|it| it["path"] == target.to_str().unwrap());
+    assert_eq!(found.unwrap()["health"], "broken", "{answer:#}");
+    let repair = sandbox.cachetui(&["repair", "--all", "--dry-run"]).output().unwrap();
+    assert_eq!(repair.status.code(), Some(3), "{}", text(&repair));
+    assert!(text(&repair).contains("demo-a"), "{}", text(&repair));
+}
+
+#[test]
+fn a_copy_in_the_place_of_a_symlink_has_what_was_seen_through_it() {
+    use std::os::unix::fs::MetadataExt as _;
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+    let environment = install(&sandbox, "roots/app/.venv", "symlink", &["demo-a"]);
+    let source = entry(&sandbox, "demo-a").join(module("demo-a"));
+    std::fs::set_permissions(&source, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    let file = std::fs::File::open(&source).unwrap();
+    let kept = rustix::fs::fsetxattr(&file, "user.note", b"mine", rustix::fs::XattrFlags::empty()).is_ok();
+    let relink = sandbox.cachetui(&["relink", environment.to_str().unwrap(), "--link-mode", "copy", "--yes"]);
+    let done = { relink }.output().unwrap();
+    let copy = site(&environment).join(module("demo-a"));
+    let metadata = std::fs::symlink_metadata(&copy).unwrap();
+    assert!(metadata.is_file(), "{}", text(&done));
+    assert_eq!(metadata.mode() & 0o7777, 0o4755, "{}", text(&done));
+    let mut value = [0; 8];
+    let read = rustix::fs::getxattr(&copy, "user.note", &mut value[..]);
+    assert!(!kept || read.is_ok_and(|length| &value[..length] == b"mine"), "{}", text(&done));
 }

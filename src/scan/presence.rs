@@ -27,9 +27,8 @@ pub(super) fn of(path: &Path) -> Presence {
     look(path, is_missed)
 }
 
-/// Looks for something that was there at some time. Only its own directory shows that it was removed, and has changed since
-/// then: a directory that is missing too may have been moved with everything in it, and one over which another filesystem was
-/// mounted has not changed.
+/// Looks for something that was there at some time. Where it was removed since, the directory that it is missing from has
+/// changed since; a directory over which another filesystem was mounted has not.
 pub(super) fn since(path: &Path, then: Time) -> Presence {
     look(path, |path| was_removed(path, then))
 }
@@ -65,7 +64,7 @@ fn what_is_left(path: &Path) -> Option<&Path> {
 }
 
 fn was_removed(path: &Path, then: Time) -> bool {
-    let Some(left) = what_is_left(path).filter(|left| path.parent() == Some(*left)) else { return false };
+    let Some(left) = what_is_left(path) else { return false };
     // The root of a container is another one each time.
     let is_root = left.parent().is_none();
     let of_container = is_root && volume::filesystem(left).name == "overlayfs";

@@ -134,6 +134,12 @@ pub fn bytes(snapshot: &Snapshot, before: &[Remembered]) -> Vec<u8> {
         if snapshot.find_environment(&item.path).is_some() {
             return None;
         }
+        // What is of no concern to this cache may be to another one.
+        let others: Vec<PathBuf> =
+            item.symlinks.iter().filter(|cache| **cache != snapshot.cache.canonical).cloned().collect();
+        if !others.is_empty() {
+            return Some(Remembered { symlinks: others, ..item.clone() });
+        }
         // uv's record of it stays, and would name it as one that is not known to be gone.
         let since = item.forgotten.unwrap_or(now);
         Some(gone(item.path.clone(), since))

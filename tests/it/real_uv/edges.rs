@@ -521,13 +521,6 @@ const AWAYS: &[Away] = &[
         leave: |source, place| std::fs::rename(place.join("app"), source.join("moved")).unwrap(),
     },
     Away {
-        what: "a moved project that only uv has seen",
-        recorded_only: true,
-        gone: false,
-        mount: |_, _| true,
-        leave: |source, place| std::fs::rename(place.join("app"), source.join("moved")).unwrap(),
-    },
-    Away {
         what: "a deleted environment that only uv has seen",
         recorded_only: true,
         gone: true,

@@ -153,6 +153,7 @@ mod tests {
         assert_eq!(read_only, [false, true, false, true], "the mount or its filesystem may be read-only");
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_points_of_a_table_are_absolute_and_never_the_root() {
         let table = b"# /dev/sda1 /old ext4\nUUID=1 / ext4 defaults 0 1\n\n/dev/sdb1\t/data\\0401  xfs noauto 0 0\nnone swap swap\n";

@@ -106,7 +106,7 @@ fn what_is_pruned_can_be_installed_again_and_undone() {
     let hard = lab.install("hard", "hardlink", &["demo-a==1.0", "demo-b"]);
     let before: Vec<Vec<u8>> = files(&hard).iter().map(|path| std::fs::read(path).unwrap()).collect();
     let all = lab.entries();
-    let (answer, code) = lab.json(&["prune", "demo-a", "--yes", "--trash"]);
+    let (answer, code) = lab.json(&["prune", "demo-a", "--yes", "--trash", "--allow", "gone"]);
     assert_eq!((code, &answer["report"]["outcomes"][0]["state"]), (0, &"done".into()), "{answer:#}");
     assert_eq!(lab.entries().len(), 1);
     assert!(lab.link_files().iter().all(|(path, _)| !path.contains("demo-a")));
@@ -115,7 +115,7 @@ fn what_is_pruned_can_be_installed_again_and_undone() {
     ends(&mut lab.cachetui(&["trash", "list"]), 0);
     ends(&mut lab.cachetui(&["undo"]), 0);
     assert_eq!(lab.entries(), all);
-    let (answer, code) = lab.json(&["prune", "demo-a", "--yes"]);
+    let (answer, code) = lab.json(&["prune", "demo-a", "--yes", "--allow", "gone"]);
     assert_eq!((code, &answer["report"]["outcomes"][0]["state"]), (0, &"done".into()), "{answer:#}");
     lab.install("again", "hardlink", &["demo-a==1.0"]);
     assert_eq!(lab.entries().len(), 2);
@@ -225,7 +225,7 @@ fn uv_waits_for_our_lock_and_we_answer_busy_for_its() {
     let all = lab.entries();
     // uv runs a program, and holds the cache's lock together with others for as long.
     let at_work = lab.uv_at_work();
-    let mut prune = lab.cachetui(&["prune", "demo-a", "--yes"]);
+    let mut prune = lab.cachetui(&["prune", "demo-a", "--yes", "--allow", "gone"]);
     let said = ends(prune.env("UV_LOCK_TIMEOUT", "0"), 11);
     assert!(said.contains("lock"), "{said}");
     assert_eq!(lab.entries(), all);
@@ -290,7 +290,7 @@ fn without_standard_handles_it_does_its_work_and_says_nothing() {
     for arguments in [&["list"][..], &["envs", "--json"]] {
         assert_eq!(ends(&mut lab.bare(arguments), 0), "", "{arguments:?}");
     }
-    ends(&mut lab.bare(&["prune", "demo-b", "--yes"]), 0);
+    ends(&mut lab.bare(&["prune", "demo-b", "--yes", "--allow", "gone"]), 0);
     assert_eq!(lab.entries().len(), 1);
     ends(&mut lab.bare(&["tui"]), 2);
 }

@@ -187,6 +187,7 @@ impl Lab {
     /// The same on another cache in the lab.
     pub(super) fn cachetui_on(&self, cache: &str, arguments: &[&str]) -> Command {
         let mut command = self.run(&self.programs.cachetui);
+        command.env("UV_FIND_LINKS", self.windows("wheels"));
         command.args(arguments).arg("--no-remember").args(["--cache-dir", &self.windows(cache)]);
         command.args(["--root", &self.windows("envs"), "--lock-dir", &self.windows("locks")]);
         command

@@ -129,7 +129,7 @@ impl Shell {
             for message in self.screen.panics() {
                 self.event(Event::Notice(format!("A part of the program failed: {message}")))?;
             }
-            if self.model.is_due(moment(&self.options)) {
+            if self.model.is_due() {
                 self.event(Event::Tick)?;
             }
             if self.dirty && drawn.elapsed() >= FRAME {

@@ -19,6 +19,10 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
     let mut document = Document { title: planned_name(planning, row), ..Document::default() };
     match planning.rows.get(row) {
         Some(Row::Class(class)) => of_class(model, &mut document, *class, width),
+        Some(Row::Return) => {
+            let words = "The plan is kept as you left it. Enter returns to it; p in it drops it.";
+            paragraph(&mut document, words, Role::Text, width);
+        }
         Some(Row::Run(_)) => {
             paragraph(
                 &mut document,

@@ -17,8 +17,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         "b" if power > 0 => 1000,
         _ => return Err(format!("`{unit}` is no unit of size; use K, M, G or T")),
     };
-    scaled(number, base.pow(power))
-        .ok_or_else(|| "a size is a number and a unit, as 10M".to_owned())
+    scaled(number, base.pow(power)).ok_or_else(|| "a size is a number and a unit, as 10M".to_owned())
 }
 
 /// Reads an age: a number and a unit, of which months have 30 days and years 365.
@@ -34,8 +33,7 @@ pub fn seconds(text: &str) -> Result<u64, String> {
         "m" => return Err("`m` may be minutes or months; use min or mo".to_owned()),
         _ => return Err(format!("`{unit}` is no unit of time; use min, h, d, w, mo or y")),
     };
-    scaled(number, seconds)
-        .ok_or_else(|| "an age is a number and a unit, as 30d".to_owned())
+    scaled(number, seconds).ok_or_else(|| "an age is a number and a unit, as 30d".to_owned())
 }
 
 fn split(text: &str) -> (&str, &str) {

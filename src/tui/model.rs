@@ -54,6 +54,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// How long something stays after its last change, in seconds, unless it was named.
     pub grace: u64,
+    /// Whether the cache is a sample, which the header then says.
+    pub demo: bool,
 }
 
 /// A list with its detail.
@@ -176,7 +178,7 @@ impl View {
             Self::Environments => "Environments",
             Self::Links => "Links",
             Self::Locks => "Locks",
-            Self::Plan => "Plan",
+            Self::Plan => "Clean up",
         }
     }
 
@@ -262,6 +264,11 @@ impl Model {
             (None, Pane::Detail) => Some(&mut self.detail),
             (None, Pane::List) => None,
         }
+    }
+
+    /// Whether a task, a plan or marks have sums to show.
+    pub(super) fn has_sums(&self) -> bool {
+        self.task.is_some() || self.facts.planning.made().is_some() || !self.marks.is_empty()
     }
 
     /// The filter of what keys go to.

@@ -62,6 +62,7 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
         home: options.home.clone(),
         cache: options.cache.clone(),
         grace: options.grace,
+        demo: options.demo,
     };
     let (width, height) = screen.size();
     let model = Model::new(settings, width, height, moment(&options));

@@ -49,7 +49,7 @@ impl Measure {
             Self::Logical => "LOGICAL",
             Self::Shared => "SHARED",
             Self::Exclusive => "EXCLUSIVE",
-            Self::Reclaimable => "GIVES BACK",
+            Self::Reclaimable => "FREES",
         }
     }
 
@@ -58,9 +58,9 @@ impl Measure {
         match self {
             Self::Disk => "bytes on disk, each inode once",
             Self::Logical => "sizes of all files added up",
-            Self::Shared => "bytes on disk that somebody else holds too",
-            Self::Exclusive => "bytes on disk that nobody else holds",
-            Self::Reclaimable => "bytes that deleting the row alone gives back",
+            Self::Shared => "bytes on disk that something else uses too",
+            Self::Exclusive => "bytes on disk that nothing else uses",
+            Self::Reclaimable => "bytes that deleting the row alone frees",
         }
     }
 }

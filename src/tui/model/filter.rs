@@ -174,9 +174,11 @@ impl Ask {
             "id" => word(Self::Id),
             "mode" => {
                 let wanted = value.to_lowercase();
-                let mode = Mode::ALL.into_iter().find(|mode| !wanted.is_empty() && mode.word().starts_with(&wanted));
-                mode.map(Self::Mode)
-                    .ok_or_else(|| format!("`{value}` is no link mode; write clone, hardlink, symlink or copy"))
+                let mode =
+                    Mode::ALL.into_iter().find(|mode| !wanted.is_empty() && mode.word().starts_with(&wanted));
+                mode.map(Self::Mode).ok_or_else(|| {
+                    format!("`{value}` is no link mode; write clone, hardlink, symlink or copy")
+                })
             }
             _ => return None,
         })

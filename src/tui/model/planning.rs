@@ -107,6 +107,8 @@ pub(in crate::tui) struct ClassSums {
     pub(in crate::tui) totals: Totals,
     /// What of it is kept, by reason; empty where nothing is.
     pub(in crate::tui) kept: String,
+    /// Of the class of unused entries: how many there are at all, and what of them can go; empty where nothing is unused.
+    pub(in crate::tui) unused: String,
 }
 
 impl ClassSums {
@@ -166,6 +168,20 @@ impl Planning {
         self.unseen.get(at).copied()
     }
 
+    /// How many of its steps were.
+    pub(in crate::tui) fn unseen_steps(&self) -> u64 {
+        let is = |at: &At| self.unseen.contains_key(at);
+        let steps = match self.chosen() {
+            Some(Made::Changes(plan)) => {
+                plan.steps.iter().filter(|step| is(&step.at)).count()
+                    + plan.relinks.iter().filter(|step| is(&step.at)).count()
+            }
+            Some(Made::Repair(plan)) => plan.steps.iter().filter(|step| is(&step.at)).count(),
+            None => 0,
+        };
+        steps as u64
+    }
+
     /// Leaves the plan, or returns to it; it is kept meanwhile.
     pub(in crate::tui) fn leave(&mut self, left: bool) {
         self.left = left;
@@ -205,7 +221,9 @@ impl Planning {
         }
         let totals = |class| {
             let plan = plan::plan(snapshot, &Request::Prune(self.of_class(class)));
-            ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept) }
+            let unused =
+                if class == Class::Unused { plan::unused_in_words(snapshot, &plan) } else { String::new() };
+            ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept), unused }
         };
         self.classes = Class::ALL.into_iter().map(totals).collect();
         self.state = Classes::Known;

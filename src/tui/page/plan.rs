@@ -3,7 +3,7 @@
 mod detail;
 
 use crate::human;
-use crate::plan::{At, Class, Kept, Step};
+use crate::plan::{Action, At, Class, Kept, Plan, Step};
 use crate::tui::model::planning::{Made, Planned, Planning, Row};
 use crate::tui::theme::Role;
 
@@ -81,6 +81,10 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
     let why = match planning.rows.get(row) {
         Some(Row::Class(class)) => {
             let sums = &planning.classes[*class];
+            if !sums.unused.is_empty() {
+                return human::escape(&format!("{}. {}", sums.unused, Class::ALL[*class].sentence()))
+                    .into_owned();
+            }
             let number = match sums.totals.steps {
                 0 => "none".to_owned(),
                 steps => human::count(steps),
@@ -95,7 +99,7 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         Some(Row::Run(run)) => {
             let purging = planning.trash[*run].is_purging();
             let words = if purging {
-                "being emptied, or left so by a crash"
+                "being emptied, or left like this by a crash"
             } else {
                 "can be put back, or emptied for good"
             };
@@ -176,8 +180,25 @@ pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
         Some(Made::Repair(_)) => "plan to repair",
         Some(made) if made.verb() == "relink" => "plan to relink",
         Some(_) => "plan to prune",
-        None => "what could go",
+        None => "clean up",
     }
+}
+
+/// What a plan removes, in a few words, as `3 entries and 1 bucket`.
+pub(super) fn things(plan: &Plan) -> String {
+    let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
+    let parts: Vec<String> = [
+        (Action::RemoveEntry, "entry", "entries"),
+        (Action::RemoveEnvironment, "environment", "environments"),
+        (Action::RemoveBucket, "bucket", "buckets"),
+        (Action::RemoveObjects, "store of files", "stores of files"),
+        (Action::RemoveLeftover, "leftover", "leftovers"),
+    ]
+    .into_iter()
+    .filter(|(action, ..)| number(*action) > 0)
+    .map(|(action, one, many)| human::counted(number(action), one, many))
+    .collect();
+    human::list(&parts)
 }
 
 /// What a step to remove something is about. Escaped.

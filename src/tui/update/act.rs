@@ -120,7 +120,8 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
             _ => listed && (model.doubt().is_some() || !task::entries_meant(model).is_empty()),
         },
         Action::Apply => {
-            model.facts.planning.is_open() && model.facts.planning.chosen().is_some_and(|made| !made.is_empty())
+            model.facts.planning.is_open()
+                && model.facts.planning.chosen().is_some_and(|made| !made.is_empty())
         }
         Action::Undo => model.facts.planning.newest().is_some(),
         Action::Purge => !model.facts.planning.trash.is_empty(),
@@ -159,7 +160,9 @@ fn why_not(model: &Model, action: Action) -> Option<&'static str> {
         Action::Apply if planning.is_open() => "The plan has no step to carry out.",
         Action::Apply if planning.made().is_some() => "A plan is kept: 5 and Enter return to it.",
         Action::Apply => "There is no plan: mark entries and press p, or choose what to clean up in view 5.",
-        Action::Prune if model.view == View::Plan => "There is no plan: Enter plans the kind under the cursor.",
+        Action::Prune if model.view == View::Plan => {
+            "There is no plan: Enter plans the kind under the cursor."
+        }
         Action::Prune if model.view == View::Environments => {
             "p removes entries of the cache, and no marked environment is one: mark entries in view 1."
         }

@@ -20,7 +20,8 @@ use crate::worker::task::Task;
 use super::task;
 
 /// Why nothing can be planned yet.
-pub(super) const UNFINISHED: &str = "The scan is still running or was stopped: a plan needs its end. r scans again.";
+pub(super) const UNFINISHED: &str =
+    "The scan is still running or was stopped: a plan needs its end. r scans again.";
 
 /// Which of some environments are marked out of sight, and where.
 fn unseen(model: &Model, environments: &[PathBuf]) -> BTreeMap<At, &'static str> {

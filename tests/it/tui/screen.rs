@@ -33,6 +33,7 @@ impl Screen {
             home: Some("/home/ada".into()),
             cache: "/home/ada/.cache/uv".into(),
             grace: cachetui::plan::GRACE,
+            demo: false,
         };
         Self {
             model: Model::new(settings, width, height, moment),

@@ -71,7 +71,11 @@ impl Filter {
                 asked.holds(ask, row, &fields.rows[row]).is_some_and(|holds| holds != *not)
             })
         };
-        (0..).zip(0..fields.rows.len()).filter(|(_, row)| passes(&mut asked, *row)).map(|(at, _)| at).collect()
+        (0..)
+            .zip(0..fields.rows.len())
+            .filter(|(_, row)| passes(&mut asked, *row))
+            .map(|(at, _)| at)
+            .collect()
     }
 }
 
@@ -126,7 +130,8 @@ fn texts(facts: &Facts, view: View, row: usize, home: Option<&Path>) -> Row {
         }
         View::Locks => {
             let file = &facts.locks.files[row];
-            let mut others = vec![page::resource(snapshot, &file.resource, home), human::path(&file.path, home)];
+            let mut others =
+                vec![page::resource(snapshot, &file.resource, home), human::path(&file.path, home)];
             others.extend(file.holders.iter().map(page::holder));
             Row { state: Some(page::state_word(&file.state).to_owned()), others, ..Row::default() }
         }
@@ -162,7 +167,9 @@ impl Asked<'_> {
                 let meets = |version: &str| Version::from_str(version).is_ok_and(|it| versions.contains(&it));
                 if self.view == View::Environments {
                     let installed = &self.facts.snapshot.environments[row].distributions;
-                    return Some(installed.iter().any(|it| normalize(&it.name) == *name && meets(&it.version)));
+                    return Some(
+                        installed.iter().any(|it| normalize(&it.name) == *name && meets(&it.version)),
+                    );
                 }
                 let (known, version) = (texts.name.as_deref()?, texts.version.as_deref());
                 Some(normalize(known) == *name && version.is_some_and(meets))

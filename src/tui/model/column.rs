@@ -165,15 +165,15 @@ impl Column {
     fn shape(self) -> Shape {
         let shape = |least, wanted, most, rank, right| Shape { least, wanted, most, rank, right };
         match self {
-            Self::Name => shape(6, 16, 48, 0, false),
-            Self::Version => shape(8, 8, 20, 3, false),
+            Self::Name => shape(6, 14, 48, 0, false),
+            Self::Version => shape(8, 10, 20, 3, false),
             Self::Size | Self::Exclusive => shape(10, 10, 10, if self == Self::Size { 0 } else { 2 }, true),
             Self::Bar => shape(6, 6, 24, 5, false),
             Self::Files => shape(7, 7, 9, 7, true),
             Self::Users => shape(7, 7, 15, 1, false),
             Self::Age => shape(4, 4, 4, 6, true),
             Self::State => shape(9, 9, 14, 2, false),
-            Self::Environment => shape(6, 24, 70, 0, false),
+            Self::Environment => shape(6, 22, 70, 0, false),
             Self::Python => shape(8, 8, 10, 5, false),
             Self::Distributions => shape(5, 5, 6, 6, true),
             Self::Modes => shape(10, 10, 24, 3, false),
@@ -185,7 +185,7 @@ impl Column {
             Self::Resource => shape(8, 26, 60, 0, false),
             Self::Holder => shape(12, 36, 60, 1, false),
             Self::Since => shape(5, 5, 5, 4, true),
-            Self::Order => shape(6, 6, 6, 0, false),
+            Self::Order => shape(7, 7, 7, 0, false),
             Self::Thing => shape(8, 22, 40, 0, false),
             Self::Back => shape(10, 10, 10, 1, true),
             Self::Reason => shape(12, 22, 90, 2, false),

@@ -5,11 +5,13 @@
 //! were hashed for it: it stays as it is, and whoever carries it out leaves alone what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use crate::apply::Run;
+use crate::human;
 use crate::plan::repair::RepairPlan;
 use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals};
-use crate::snapshot::{Completeness, Snapshot};
+use crate::snapshot::{Completeness, EntryIndex, Snapshot};
 
 /// One row of the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +133,8 @@ pub(in crate::tui) struct Planning {
     excluded: HashSet<Planned>,
     /// What was marked out of sight when the plan was made, and where.
     unseen: BTreeMap<At, &'static str>,
+    /// What tells steps of one name and version apart, by their places in the cache. Escaped.
+    labels: BTreeMap<At, String>,
     /// What each class would take, while there is no plan.
     pub classes: Vec<ClassSums>,
     state: Classes,
@@ -145,6 +149,7 @@ pub(in crate::tui) struct Planning {
 impl Planning {
     /// Makes a plan.
     pub(in crate::tui) fn make(&mut self, snapshot: &Snapshot, request: &Request) {
+        self.label(snapshot);
         self.show(Made::Changes(Box::new(plan::plan(snapshot, request))));
     }
 
@@ -182,6 +187,21 @@ impl Planning {
         steps as u64
     }
 
+    fn label(&mut self, snapshot: &Snapshot) {
+        let place = |index: EntryIndex| {
+            let key = &snapshot.entry(index).key;
+            At::new(&Path::new(&*key.bucket).join(&key.id))
+        };
+        let labels = snapshot.distinctions().into_iter();
+        self.labels =
+            labels.map(|(index, label)| (place(index), human::escape(&label).into_owned())).collect();
+    }
+
+    /// What tells something from another of its name and version.
+    pub(in crate::tui) fn label_of(&self, at: &At) -> Option<&str> {
+        self.labels.get(at).map(String::as_str)
+    }
+
     /// Leaves the plan, or returns to it; it is kept meanwhile.
     pub(in crate::tui) fn leave(&mut self, left: bool) {
         self.left = left;
@@ -209,6 +229,7 @@ impl Planning {
             let request = old.request.clone();
             self.made = complete.then(|| Made::Changes(Box::new(plan::plan(snapshot, &request))));
         }
+        self.label(snapshot);
         self.classes = Vec::new();
         self.state = if complete { Classes::Stale } else { Classes::Unknown };
         self.arrange();

@@ -36,7 +36,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
                 None => human::escape_os(run.name()).into_owned(),
             })
         }
-        Some(Row::Step(step)) => planning.changes().map(|plan| step_title(&plan.steps[*step])),
+        Some(Row::Step(step)) => planning.changes().map(|plan| step_title(planning, &plan.steps[*step])),
         Some(Row::Relink(step)) => planning.changes().map(|plan| {
             let step = &plan.relinks[*step];
             title(Some(&step.name), Some(&step.version), step.at.text())
@@ -51,7 +51,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
         }),
         Some(Row::Kept(kept)) => planning.changes().map(|plan| {
             let Kept { name, version, at, .. } = &plan.kept[*kept];
-            title(name.as_deref(), version.as_deref(), at.text())
+            labelled(planning, title(name.as_deref(), version.as_deref(), at.text()), at)
         }),
         Some(Row::Left(left)) => planning.repair().map(|plan| {
             let left = &plan.kept[*left];
@@ -107,7 +107,9 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         }
         Some(Row::Step(step)) => planning.changes().map(|plan| {
             let step = &plan.steps[*step];
-            format!("{}{}; {}", unseen(planning, &step.at), step.reason, step.price.words())
+            // On the screen nothing is named: it is marked.
+            let reason = step.reason.replacen("you named it", "you marked it", 1);
+            format!("{}{reason}; {}", unseen(planning, &step.at), step.price.words())
         }),
         Some(Row::Relink(step)) => planning.changes().map(|plan| {
             let step = &plan.relinks[*step];
@@ -202,8 +204,16 @@ pub(super) fn things(plan: &Plan) -> String {
 }
 
 /// What a step to remove something is about. Escaped.
-pub(super) fn step_title(step: &Step) -> String {
-    title(step.name.as_deref(), step.version.as_deref(), step.at.text())
+pub(super) fn step_title(planning: &Planning, step: &Step) -> String {
+    labelled(planning, title(step.name.as_deref(), step.version.as_deref(), step.at.text()), &step.at)
+}
+
+/// A title with what tells it from another of its name and version.
+fn labelled(planning: &Planning, title: String, at: &At) -> String {
+    match planning.label_of(at) {
+        Some(label) => format!("{title} ({label})"),
+        None => title,
+    }
 }
 
 fn title(name: Option<&str>, version: Option<&str>, path: &str) -> String {

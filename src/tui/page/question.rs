@@ -226,7 +226,12 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     if !plan.kept.is_empty() {
         fact(document, "kept", &kept_in_short(&plan.kept), Role::Held, width);
     }
-    out_of_sight(model, document, plan.steps.iter().map(|step| (&step.at, step_title(step))), width);
+    out_of_sight(
+        model,
+        document,
+        plan.steps.iter().map(|step| (&step.at, step_title(&model.facts.planning, step))),
+        width,
+    );
     for caution in &plan.cautions {
         gap(document);
         paragraph(document, &human::escape(&caution.text), Role::Warning, width);
@@ -237,7 +242,7 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
             document,
             vec![
                 piece(format!(" {:>10}  ", human::bytes(step.bytes.reclaimable)), Role::Text),
-                piece(step_title(step), Role::Strong),
+                piece(step_title(&model.facts.planning, step), Role::Strong),
             ],
         );
     }

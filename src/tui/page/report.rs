@@ -96,25 +96,11 @@ fn shown(path: &Path) -> String {
 }
 
 fn restored(items: &[Restored], lines: &mut Vec<ReportLine>) {
-    let back = items.iter().filter(|item| item.state == State::Done);
-    let (entries, others): (Vec<&Restored>, Vec<&Restored>) = back.partition(|item| is_entry(&item.path));
-    let mut parts = vec![human::counted(entries.len() as u64, "entry", "entries")];
-    if !others.is_empty() {
-        let others = human::counted(others.len() as u64, "pointer or other file", "pointers and other files");
-        parts.push(others);
-    }
-    lines.push(said(&format!("Put back {}.", human::list(&parts)), Role::Good));
+    lines.push(said(&format!("Put back {}.", Restored::in_words(items)), Role::Good));
     for item in items.iter().filter(|item| item.state != State::Done) {
         let why = item.why.as_deref().unwrap_or_default();
         lines.push(escaped(format!("{}: {}", shown(&item.path), human::escape(why)), Role::Warning));
     }
-}
-
-/// Whether a path in the cache is an entry's, which is what plans count.
-fn is_entry(path: &Path) -> bool {
-    let mut parts = path.components();
-    let bucket = parts.next().and_then(|bucket| bucket.as_os_str().to_str());
-    bucket.is_some_and(|bucket| bucket.starts_with("archive-v")) && parts.count() == 1
 }
 
 fn pruned(report: &Report, lines: &mut Vec<ReportLine>) {

@@ -41,7 +41,13 @@ fn entry(model: &Model, column: Column, row: usize, width: usize) -> Line {
     match column {
         Column::Name => {
             let role = if entry.name.is_some() { Role::Text } else { Role::Dim };
-            vec![piece(text::clip(&entry_name(entry), width, glyphs.ellipsis()), role)]
+            let mut line = vec![piece(text::clip(&entry_name(entry), width, glyphs.ellipsis()), role)];
+            let room = width.saturating_sub(text::line_width(&line) + 1);
+            if let Some(label) = model.facts.distinctions.get(&index).filter(|_| room > 3) {
+                let label = text::clip_middle(label, room, glyphs.ellipsis());
+                line.push(piece(format!(" {label}"), Role::Dim));
+            }
+            line
         }
         Column::Version => {
             let none = match entry.kind {

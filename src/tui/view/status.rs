@@ -281,12 +281,9 @@ fn asked(model: &Model) -> Option<Line> {
     let below = layer.below() > 0 || layer.offset > 0;
     let mut keys = match question {
         Question::Sure(_) => vec![("Enter", "do it, once the word is typed"), ("Esc", "cancel")],
-        _ => vec![
-            ("y", page::verb(model, question)),
-            ("n", "cancel"),
-            ("Tab", "the other answer"),
-            ("Enter", "the one with the cursor"),
-        ],
+        _ => {
+            vec![("y", page::verb(model, question)), ("n", "cancel"), ("Tab", "switch"), ("Enter", "choose")]
+        }
     };
     if below {
         keys.push(("PgDn", "scroll"));

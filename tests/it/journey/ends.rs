@@ -268,7 +268,8 @@ fn the_demo_has_something_to_prune_although_all_of_it_was_made_a_moment_ago() {
         variables: &[],
         size: (120, 40),
     });
-    session.wait_for(SCANNED);
+    let text = session.wait_for(SCANNED);
+    assert!(text.contains("cachetui demo"), "the demo says that it is one: {text}");
     session.send("5");
     let gives = |line: &str| line.contains(" unused ") && line.contains("MiB");
     session.wait("unused entries give back some", |screen| screen.contents().lines().any(gives));

@@ -190,7 +190,7 @@ fn marks_hidden_by_the_filter_are_counted_named_and_listed_before_they_go() {
     screen.press("p");
     let row = screen.line("jaxlib");
     assert!(row.contains("hidden by the filter; "), "{row}");
-    assert!(!screen.line("remove torch").contains("hidden"), "{}", screen.text());
+    assert!(!screen.line("torch 2.7.1  ").contains("hidden"), "{}", screen.text());
     assert!(screen.text().contains("1 marked out of sight"), "{}", screen.text());
     screen.press("D");
     assert!(screen.line("not shown").contains("1 hidden by the filter: jaxlib"), "{}", screen.text());
@@ -261,4 +261,28 @@ fn actions_take_the_row_under_the_cursor_where_nothing_is_marked() {
     screen.press("2/ml-env<enter>p");
     assert!(screen.text().contains("p removes entries of the cache"), "{}", screen.text());
     assert!(screen.text().contains("environments 1 of"), "nothing else happened: {}", screen.text());
+}
+
+#[test]
+fn entries_of_one_name_and_version_are_told_apart_in_lists_plans_and_questions() {
+    let mut snapshot = sample::presentable();
+    let torch: Vec<usize> = (0..snapshot.entries.len())
+        .filter(|at| snapshot.entries[*at].name.as_deref() == Some("torch"))
+        .collect();
+    for (at, tag) in torch.iter().zip(["cp311-cp311-any", "cp312-cp312-any"]) {
+        snapshot.entries[*at].version = Some("2.7.1".to_owned());
+        snapshot.entries[*at].tags = vec![tag.to_owned()];
+    }
+    let mut screen = Screen::showing(snapshot, 160, 50);
+    assert!(
+        screen.text().contains("torch cp311-cp311-any") && screen.text().contains("torch cp312-cp312-any")
+    );
+    screen.press("/torch<enter>ap");
+    let text = screen.text();
+    assert!(
+        text.contains("torch 2.7.1 (cp311-cp311-any)") && text.contains("torch 2.7.1 (cp312-cp312-any)"),
+        "{text}"
+    );
+    screen.press("D");
+    assert!(screen.text().matches("torch 2.7.1 (cp31").count() >= 4, "{}", screen.text());
 }

@@ -244,6 +244,12 @@ pub(in crate::tui) fn place(view: View, width: u16, widest: u16, health: u16) ->
     }
     let mut spare = room.saturating_sub(needed(&columns, 0));
     let mut widths: Vec<u16> = columns.iter().map(|(_, shape)| shape.least).collect();
+    // What is wrong, and what could be better, is of no use when it is cut.
+    if let Some(at) = columns.iter().position(|(column, _)| *column == Column::Health) {
+        let more = columns[at].1.wanted.saturating_sub(widths[at]).min(spare);
+        widths[at] += more;
+        spare -= more;
+    }
     // What names the rows comes first, but leaves room for the others; bars come last.
     let turns = |column: Column| match column {
         Column::Bar | Column::Modes => [3, 3],

@@ -143,7 +143,7 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
             .layers
             .last()
             .is_none_or(|page| !matches!(page.kind, PageKind::Sort | PageKind::Menu(_) | PageKind::Why(_))),
-        Action::Copy => model.page().is_some() || row,
+        Action::Copy => copied(model).is_some(),
         _ => true,
     }
 }
@@ -399,8 +399,15 @@ fn entry_at_cursor(model: &Model) -> Option<crate::snapshot::EntryKey> {
 /// Copies the path of what the cursor is on, as one word for a shell: a name from elsewhere must not be a second command where
 /// it is pasted. A plain path is that word already.
 fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(text) = copied(model) else { return Vec::new() };
+    model.say(&format!("Copied {text}"), Role::Text);
+    vec![Effect::Copy(text)]
+}
+
+/// What would be copied.
+fn copied(model: &Model) -> Option<String> {
     let page = model.page().and_then(|page| page.line(page.cursor?)?.copy.clone());
-    let text = page.or_else(|| {
+    page.or_else(|| {
         let snapshot = model.snapshot();
         let path = match model.subject() {
             Subject::Nothing | Subject::Planned(Planned::Class(_) | Planned::Return) => return None,
@@ -413,10 +420,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Subject::Link(path) => snapshot.cache.path.join(path),
         };
         Some(human::shell_os(path.as_os_str()))
-    });
-    let Some(text) = text else { return Vec::new() };
-    model.say(&format!("Copied {text}"), Role::Text);
-    vec![Effect::Copy(text)]
+    })
 }
 
 /// Brings the layout in line before a page's lines are asked for.

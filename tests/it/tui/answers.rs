@@ -102,7 +102,7 @@ fn a_running_task_says_how_to_stop_it_at_every_width() {
 fn a_plan_is_left_by_escape_and_kept_as_it_was() {
     for leave in ["<esc>", "h", "<left>"] {
         let mut screen = presentable(120, 40);
-        screen.press("/jaxlib<enter> <esc>/torch 2.7.1<enter> p ");
+        screen.press("/jaxlib<enter> <esc>/torch 2.7.1<enter> p <home>");
         let left = screen.text();
         assert!(left.contains("1 step to do"), "one was taken out: {left}");
         screen.press(leave);

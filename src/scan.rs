@@ -40,6 +40,7 @@ mod presence;
 pub mod print;
 pub mod registry;
 pub mod repair;
+pub mod repositories;
 mod share;
 mod sources;
 pub mod understood;

@@ -5,6 +5,7 @@
 //! environment's path. Bytes that can be given back are answered jointly for a whole selection
 //! ([`Snapshot::reclaimable`]) from [`Group`]s: sets of inodes or extents that have the same holders.
 
+pub mod alike;
 pub mod damage;
 pub mod entry;
 pub mod environment;

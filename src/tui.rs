@@ -65,6 +65,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// How long something stays after its last change, in seconds, unless it was named.
     pub grace: u64,
+    /// Whether the cache is a sample.
+    pub demo: bool,
     /// Which keys mean what.
     pub keymap: Keymap,
     /// Sentences to show at the start, as conflicts among the keys.

@@ -15,6 +15,7 @@ use super::purge;
 use super::report::State;
 use super::trash::Run;
 use crate::disk::{FileKind, FileStat, error::words};
+use crate::human;
 use crate::linker::{Error, Missing, Place};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -33,6 +34,27 @@ pub struct Restored {
     pub state: State,
     /// Why, unless it is back. Not escaped.
     pub why: Option<String>,
+}
+
+impl Restored {
+    /// Whether it is an entry, which is what plans count; pointers and other things come back with entries.
+    pub fn is_entry(&self) -> bool {
+        let mut parts = self.path.components();
+        let bucket = parts.next().and_then(|bucket| Bucket::parse(bucket.as_os_str()));
+        bucket.is_some_and(|bucket| bucket.kind == BucketKind::Archive) && parts.count() == 1
+    }
+
+    /// What came back of several things, in words, as `4 entries and 8 pointers and other files`.
+    pub fn in_words(all: &[Self]) -> String {
+        let done = all.iter().filter(|item| item.state == State::Done);
+        let (entries, others): (Vec<&Self>, Vec<&Self>) = done.partition(|item| item.is_entry());
+        let mut parts = vec![human::counted(entries.len() as u64, "entry", "entries")];
+        if !others.is_empty() {
+            let number = others.len() as u64;
+            parts.push(human::counted(number, "pointer or other file", "pointers and other files"));
+        }
+        human::list(&parts)
+    }
 }
 
 /// One thing in the trash.

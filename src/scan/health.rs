@@ -2,6 +2,7 @@
 //!
 //! The walk is apart from the scan, which everybody waits for; only `doctor` asks for it.
 
+mod contents;
 pub mod finding;
 mod tally;
 
@@ -52,6 +53,7 @@ pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
     let snapshot = request.snapshot;
     let mut findings = pointers(snapshot);
     findings.extend(entries(snapshot));
+    findings.extend(contents::examine(snapshot, cancel));
     findings.extend(environments(request));
     findings.extend(root(snapshot));
     findings.extend(elsewhere(snapshot));

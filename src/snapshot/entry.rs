@@ -129,6 +129,8 @@ pub struct Entry {
     pub state: EntryState,
     /// What leads to it.
     pub pointers: Vec<PointerIndex>,
+    /// Pointers that name it, by its id, in another cache: this one was moved, copied, or is used under another name.
+    pub foreign: Vec<PointerIndex>,
     /// What keeps it from counting as unused although no user was found.
     pub doubt: Option<Doubt>,
     /// Whether files in it belong to another user than the cache.

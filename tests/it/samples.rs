@@ -52,6 +52,25 @@ fn every_pointer_of_every_release_leads_to_an_entry_or_says_which_cache_it_means
 }
 
 #[test]
+fn an_entry_tells_of_the_pointers_that_name_it_in_another_cache() {
+    let mut foreign = 0;
+    for name in ALL {
+        let fixture = Fixture::unpack(name);
+        let (links, list) = (run(&fixture, "links"), run(&fixture, "list"));
+        let paths = |rows: &serde_json::Value| {
+            let rows = rows.as_array().unwrap().iter().filter(|row| row["state"] == "foreign");
+            rows.map(|row| row["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let mut told: Vec<String> =
+            list["entries"].as_array().unwrap().iter().flat_map(|entry| paths(&entry["pointers"])).collect();
+        told.sort_unstable();
+        assert_eq!(told, paths(&links["pointers"]), "{name}");
+        foreign += told.len();
+    }
+    assert!(foreign > 0, "a sample of an old release has absolute links");
+}
+
+#[test]
 fn every_distribution_of_the_installed_environment_is_attributed_to_its_entry() {
     for name in ALL {
         let fixture = Fixture::unpack(name);

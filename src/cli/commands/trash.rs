@@ -193,11 +193,11 @@ fn print_restored(
     }
     if !view.quiet {
         let name = human::escape_os(run.name());
-        let total = human::counted(restored.len() as u64, "thing", "things");
-        let mut text = format!("Put back {} of {total} that `{name}` removed.", human::count(back));
-        if back < restored.len() as u64 {
-            text.push_str(" The rest stays in the trash.");
-        }
+        let rest = match restored.len() as u64 - back {
+            0 => String::new(),
+            rest => format!(" {} in the trash.", human::counted(rest, "thing stays", "things stay")),
+        };
+        let text = format!("Put back {} that `{name}` removed.{rest}", Restored::in_words(restored));
         writeln!(writer, "{}", view.wrapped(&text))?;
     }
     for note in notes {

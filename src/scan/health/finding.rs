@@ -43,6 +43,22 @@ pub enum FindingKind {
         /// How many entries, of the whole cache, an environment reaches by symlink.
         protected: u64,
     },
+    /// Files of entries are gone, or of another size than `RECORD` says.
+    DamagedEntries {
+        /// The packages, the first few.
+        packages: Vec<String>,
+        /// How many files.
+        files: u64,
+    },
+    /// Entries have the same files, and each has bytes of its own.
+    SameContents {
+        /// The packages, the first few.
+        packages: Vec<String>,
+        /// Bytes that are there more than once.
+        twice: u64,
+        /// The kinds of places they came from.
+        sources: Vec<&'static str>,
+    },
     /// A bucket of entries lies on another mount than the cache's root.
     EntriesElsewhere,
     /// Symlinks of environments lead into another cache.
@@ -124,6 +140,8 @@ impl FindingKind {
             Self::MalformedPointers { .. } => "malformed-pointers",
             Self::ForeignPointers { .. } => "foreign-pointers",
             Self::EntriesWithoutPointers { .. } => "entries-without-pointers",
+            Self::DamagedEntries { .. } => "damaged-entries",
+            Self::SameContents { .. } => "same-contents",
             Self::EntriesElsewhere => "entries-elsewhere",
             Self::ForeignSymlinks { .. } => "foreign-symlinks",
             Self::ForeignOwner { .. } => "foreign-owner",
@@ -146,6 +164,7 @@ impl FindingKind {
     pub fn is_fault(&self) -> bool {
         match self {
             Self::EntriesWithoutPointers { .. }
+            | Self::SameContents { .. }
             | Self::ForeignSymlinks { .. }
             | Self::Temporary
             | Self::Strays
@@ -188,6 +207,12 @@ impl Finding {
             FindingKind::EntriesWithoutPointers { disk, .. } => {
                 let (they, them) = if self.count == 1 { ("It takes", "it") } else { ("They take", "them") };
                 format!("{they} {}, and uv will not use {them} again.", human::bytes(*disk))
+            }
+            FindingKind::DamagedEntries { .. } => {
+                "uv does not check what it links: the next environment gets these packages without the files.".to_owned()
+            }
+            FindingKind::SameContents { twice, .. } => {
+                format!("{} are on disk more than once.", human::bytes(*twice))
             }
             FindingKind::EntriesElsewhere => "uv can add no entry: it unpacks wheels in the root and renames them into place, \
                 which no filesystem does across mounts (uv 0.13.8: `Invalid cross-device link`)."
@@ -264,6 +289,24 @@ impl Finding {
                 human::counted(*protected, "entry", "entries"),
                 if *protected == 1 { "is" } else { "are" },
             ),
+            FindingKind::DamagedEntries { packages, .. } => format!(
+                "`cachetui verify` names the files{}. uv fetches a package again after `uv cache clean NAME`; \
+                 environments that use it by symlink have to be installed again then.",
+                of(packages)
+            ),
+            FindingKind::SameContents { packages, sources, .. } => {
+                let avoid = match sources.as_slice() {
+                    ["index"] => "uv keeps an entry for each URL of an index: write the URL in the same way everywhere \
+                        (settings, projects, `UV_INDEX`, `UV_DEFAULT_INDEX`)."
+                        .to_owned(),
+                    [_] => "uv keeps an entry for each place a package comes from: install it from one place only.".to_owned(),
+                    many => format!(
+                        "They came from {}: uv keeps an entry for each, so install from one of them only.",
+                        human::list(&many.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
+                    ),
+                };
+                format!("{avoid} `cachetui list NAME` shows both{}.", of(packages))
+            }
             FindingKind::EntriesElsewhere => "Let the whole cache lie there, with `UV_CACHE_DIR`, instead of a part of it. \
                 Environments that are linked to it by symlink break by the move, and have to be installed anew."
                 .to_owned(),
@@ -367,6 +410,18 @@ impl fmt::Display for Finding {
                 formatter,
                 "{} that nothing in the cache leads to.",
                 self.counted("entry is there", "entries are there")
+            ),
+            FindingKind::DamagedEntries { files, .. } => write!(
+                formatter,
+                "{} {} missing or not of the size that RECORD says.",
+                self.counted("entry has", "entries have"),
+                human::counted(*files, "file", "files")
+            ),
+            FindingKind::SameContents { twice, .. } => write!(
+                formatter,
+                "{} the same files, {} twice.",
+                self.counted("entry has", "entries have"),
+                human::bytes(*twice)
             ),
             FindingKind::EntriesElsewhere => write!(
                 formatter,

@@ -113,7 +113,7 @@ fn bytes(model: &Model, document: &mut Document, index: EnvironmentIndex, width:
     fact(document, "size", &size, Role::Strong, width);
     let certainty = super::entry::at_least(alone.certainty);
     let back = format!("{certainty}{} when removed alone", human::bytes(alone.bytes));
-    fact(document, "gives back", &back, Role::Strong, width);
+    fact(document, "frees", &back, Role::Strong, width);
     if alone.held > 0 {
         let stay = format!("{} stay: the cache or others share them", human::bytes(alone.held));
         fact(document, "", &stay, Role::Text, width);

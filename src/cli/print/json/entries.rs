@@ -160,7 +160,12 @@ impl<'a> EntryRow<'a> {
                 .last_use
                 .map(|last| LastUseRow { time: last.time, evidence: last.evidence.word() }),
             newest: entry.newest,
-            pointers: entry.pointers.iter().map(|it| PointerBrief::new(snapshot.pointer(*it))).collect(),
+            pointers: entry
+                .pointers
+                .iter()
+                .chain(&entry.foreign)
+                .map(|it| PointerBrief::new(snapshot.pointer(*it)))
+                .collect(),
             users: snapshot.references_to(index).iter().map(|it| UserRow::new(snapshot, it)).collect(),
             linked_from: snapshot.user_links_to(index).iter().map(UserLinkRow::new).collect(),
             links: LinksRow {

@@ -13,7 +13,7 @@ use crate::support::sample;
 mod environment;
 mod locks;
 mod plan;
-mod screen;
+pub(crate) mod screen;
 
 use screen::Screen;
 

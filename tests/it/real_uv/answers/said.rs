@@ -70,7 +70,7 @@ pub(super) fn repair(answer: &Value) -> Files {
 fn row<'a>(answer: &'a Value, root: &Path) -> Result<&'a Value, String> {
     let rows = list(answer, "environments");
     let found = rows.iter().find(|it| text(it, "path") == root.to_str().unwrap());
-    found.ok_or_else(|| format!("{} is not listed: {answer}", root.display()))
+    found.ok_or_else(|| format!("{} is not listed", root.display()))
 }
 
 /// What `envs` counts; the states, and the health.
@@ -90,7 +90,7 @@ pub(super) fn envs(answer: &Value, root: &Path) -> Result<(Counts, BTreeMap<Stri
 
 /// What `doctor` says is damaged.
 pub(super) fn doctor(answer: &Value, root: &Path) -> Result<Counts, String> {
-    let row = row(answer, root)?;
+    let row = row(&answer["doctor"], root)?;
     let mut counts = Counts::new();
     for it in list(row, "damaged") {
         let number = |key: &str| it[key].as_u64().unwrap();

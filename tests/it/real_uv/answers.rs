@@ -14,6 +14,7 @@ mod damage;
 mod ground;
 mod said;
 mod truth;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -67,7 +68,8 @@ fn ask(ground: &Ground, installation: &Installation, snapshot: &cachetui::snapsh
     if let Err(error) = ask_all(ground, installation, snapshot, &mut found) {
         found.0.push(error);
     }
-    let place = format!("{:?} by {} at {}", installation.kind, installation.mode, installation.root.display());
+    let place =
+        format!("{:?} by {} at {}", installation.kind, installation.mode, installation.root.display());
     found.0.into_iter().map(|it| format!("{place}: {it}")).collect()
 }
 
@@ -176,11 +178,15 @@ fn every_command_names_the_same_damage_1() {
 #[test]
 #[ignore = "some minutes: three hundred grounds"]
 fn answers_at_length() {
-    let asked = std::env::var("CACHETUI_ANSWERS").unwrap_or_else(|_| "0..300".to_owned());
+    answers(asked(300));
+}
+
+/// The seeds that `CACHETUI_ANSWERS` asks for, or as many as are given.
+fn asked(number: u64) -> Range<u64> {
+    let asked = std::env::var("CACHETUI_ANSWERS").unwrap_or_else(|_| format!("0..{number}"));
     let number = |text: &str| text.parse::<u64>().unwrap();
-    let seeds = match asked.split_once("..") {
+    match asked.split_once("..") {
         Some((first, end)) => number(first)..number(end),
         None => number(&asked)..number(&asked) + 1,
-    };
-    answers(seeds);
+    }
 }

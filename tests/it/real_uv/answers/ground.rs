@@ -1,6 +1,6 @@
 //! What is damaged: installations of every kind, in every link mode, filled by uv and pip.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::super::lab::MODES;
@@ -72,7 +72,8 @@ impl Ground {
         let release = if seed % 5 == 2 { "0.9.30" } else { VERSION };
         sandbox.use_release(release)?;
         wheels(&sandbox.path("links"));
-        let mut ground = Self { sandbox, installations: Vec::new(), _mounted: mounted, _directory: directory };
+        let mut ground =
+            Self { sandbox, installations: Vec::new(), _mounted: mounted, _directory: directory };
         for number in 0..3 {
             let kind = KINDS[(seed + number * 2) % KINDS.len()];
             let mode = MODES[(seed / 2 + number + random.below(2)) % MODES.len()];
@@ -91,21 +92,33 @@ impl Ground {
         let links = sandbox.path("links").display().to_string();
         let from = ["--no-index", "--find-links", &links];
         let shown = root.to_str().unwrap();
-        if kind == Kind::PipTarget {
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"];
-            let mut command = sandbox.command(sandbox.python());
-            ran(command.args(pip).args(from).args(["--target", shown]).args(PACKAGES));
-        } else if kind == Kind::Environment {
-            let arguments = [&from[..], &PACKAGES[..]].concat();
-            sandbox.install(&name, mode, &arguments);
-        } else {
-            let place = if kind == Kind::Target { "--target" } else { "--prefix" };
-            let install = ["pip", "install", "--quiet", "--link-mode", mode, place, shown];
-            sandbox.run_uv(&[&install[..], &from, &PACKAGES].concat());
+        let python = root.join("bin/python3");
+        let install = ["pip", "install", "--quiet", "--link-mode", mode];
+        let place = match kind {
+            Kind::PipTarget => {
+                let pip =
+                    ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"];
+                let mut command = sandbox.command(sandbox.python());
+                ran(command.args(pip).args(from).args(["--target", shown]).args(PACKAGES));
+                None
+            }
+            Kind::Environment => {
+                sandbox.install(&name, mode, &[&from[..], &PACKAGES[..]].concat());
+                None
+            }
+            Kind::Target => Some(vec!["--target", shown]),
+            Kind::Prefix => Some(vec!["--prefix", shown]),
+            Kind::System | Kind::Managed | Kind::Conda => {
+                interpreter(sandbox, &root, kind);
+                Some(vec!["--break-system-packages", "--python", python.to_str().unwrap()])
+            }
+        };
+        if let Some(place) = place {
+            sandbox.run_uv(&[&install[..], &place, &from, &PACKAGES].concat());
         }
         let root = if kind == Kind::Environment { root.join(".venv") } else { root };
         let site = if matches!(kind, Kind::Target | Kind::PipTarget) { PathBuf::new() } else { site(&root) };
-        furnish(&root, &site, kind);
+        assert!(root.join(&site).join("demo_files").is_dir(), "{kind:?} has what was installed");
         self.installations.push(Installation { kind, mode, root, site });
     }
 }
@@ -117,28 +130,43 @@ fn site(root: &Path) -> PathBuf {
     Path::new("lib").join(python).join("site-packages")
 }
 
-/// Adds what makes a prefix a Python, or one of conda's.
-fn furnish(root: &Path, site: &Path, kind: Kind) {
-    if !matches!(kind, Kind::System | Kind::Managed | Kind::Conda) {
-        return;
+/// Makes a Python of its own, without `pyvenv.cfg`, with a library of symlinks; one of conda's, or one that the system manages.
+fn interpreter(sandbox: &Sandbox, root: &Path, kind: Kind) {
+    const UNUSED: [&str; 8] = [
+        "site-packages",
+        "EXTERNALLY-MANAGED",
+        "test",
+        "idlelib",
+        "tkinter",
+        "lib2to3",
+        "turtledemo",
+        "ensurepip",
+    ];
+    let script = "import sys, sysconfig; print(sysconfig.get_path('stdlib')); print(sys.version.split()[0])";
+    let output = ran(sandbox.command(sandbox.python()).args(["-c", script]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (standard, version) = text.trim().split_once('\n').unwrap();
+    let standard = Path::new(standard);
+    let library = root.join("lib").join(standard.file_name().unwrap());
+    std::fs::create_dir_all(library.join("site-packages")).unwrap();
+    std::fs::create_dir_all(root.join("bin")).unwrap();
+    for name in [standard.file_name().unwrap().to_str().unwrap(), "python3", "python"] {
+        std::fs::copy(sandbox.python(), root.join("bin").join(name)).unwrap();
     }
-    let library = root.join(site.parent().unwrap());
-    let version = library.file_name().unwrap().to_str().unwrap();
-    for name in ["python3", version] {
-        let program = root.join("bin").join(name);
-        std::fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for item in standard.read_dir().unwrap().map(Result::unwrap) {
+        if UNUSED.iter().all(|name| item.file_name() != *name) {
+            symlink(item.path(), library.join(item.file_name())).unwrap();
+        }
     }
     if kind == Kind::Managed {
-        std::fs::write(library.join("EXTERNALLY-MANAGED"), "[externally-managed]\n").unwrap();
+        std::fs::write(library.join("EXTERNALLY-MANAGED"), "[externally-managed]\nError=managed\n").unwrap();
     }
     if kind == Kind::Conda {
         let meta = root.join("conda-meta");
         std::fs::create_dir(&meta).unwrap();
         std::fs::write(meta.join("history"), "").unwrap();
-        let number = version.trim_start_matches("python");
-        let text = format!("{{\"name\": \"python\", \"version\": \"{number}.1\", \"files\": []}}");
-        std::fs::write(meta.join(format!("python-{number}.1-0.json")), text).unwrap();
+        let text = format!("{{\"name\": \"python\", \"version\": \"{version}\", \"files\": []}}");
+        std::fs::write(meta.join(format!("python-{version}-0.json")), text).unwrap();
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) fn verify(answer: &Value, root: &Path) -> Files {
     let mut files = Files::new();
     for finding in list(answer, "findings").iter().filter(|it| it["verdict"] == "damage") {
         let fault = if finding["fault"] == "missing" { Fault::Missing } else { Fault::Modified };
-        for place in list(finding, "places").iter().filter(|it| text(it, "environment") == root.to_str().unwrap())
+        for place in
+            list(finding, "places").iter().filter(|it| text(it, "environment") == root.to_str().unwrap())
         {
             let key = (text(finding, "name").to_owned(), relative(text(place, "path"), root));
             files.insert(key, Some(fault));
@@ -74,7 +75,10 @@ fn row<'a>(answer: &'a Value, root: &Path) -> Result<&'a Value, String> {
 }
 
 /// What `envs` counts; the states, and the health.
-pub(super) fn envs(answer: &Value, root: &Path) -> Result<(Counts, BTreeMap<String, String>, String), String> {
+pub(super) fn envs(
+    answer: &Value,
+    root: &Path,
+) -> Result<(Counts, BTreeMap<String, String>, String), String> {
     let row = row(answer, root)?;
     let (mut counts, mut states) = (Counts::new(), BTreeMap::new());
     for it in list(row, "distributions") {

@@ -42,6 +42,8 @@ pub struct Wanted {
     pub entries: Vec<EntryIndex>,
     /// Environments.
     pub environments: Vec<EnvironmentIndex>,
+    /// Single distributions, by their environments and their places in them.
+    pub distributions: Vec<(EnvironmentIndex, usize)>,
 }
 
 /// One piece of work.
@@ -111,6 +113,9 @@ fn subjects(snapshot: &Snapshot, wanted: &Wanted) -> Vec<Subject> {
         let verifiable = distributions.iter().enumerate().filter(|(_, it)| !it.name.is_empty());
         subjects.extend(verifiable.map(|(position, _)| Subject::Distribution(index, position)));
     }
+    let single =
+        wanted.distributions.iter().map(|(index, position)| Subject::Distribution(*index, *position));
+    subjects.extend(single);
     subjects
 }
 

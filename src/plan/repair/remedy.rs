@@ -8,7 +8,7 @@ use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
 use crate::plan::again::{Again, Where, again, place};
-use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
+use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Why};
 use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
 use crate::uv::url;
@@ -44,6 +44,8 @@ pub enum Cause {
     NoCandidate,
     /// An entry has the name and version, but another content.
     OtherContent,
+    /// Their content is not what `RECORD` says, and may be an edit: they are never replaced.
+    Modified,
     /// `RECORD` states no digest.
     NoDigest,
     /// Files that an installer writes are missing.
@@ -56,6 +58,8 @@ pub enum Cause {
     NoRecord,
     /// One package has several `.dist-info` directories.
     Duplicate,
+    /// An uninstall has left a `.dist-info` directory.
+    Leftover,
     /// The interpreter is gone.
     NoInterpreter,
     /// A `.venv` leads to an environment that is gone.
@@ -153,6 +157,55 @@ pub(super) fn of_files(
     left
 }
 
+/// What is said of files whose content is not what `RECORD` says.
+pub(super) fn modified(
+    facts: &Facts,
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+) -> Left {
+    let number = human::counted(distribution.modified.len() as u64, "file differs", "files differ");
+    let reason = format!("{number} from RECORD and may hold edits, which repair never overwrites");
+    let at = At::new(&environment.path);
+    let mut left = left(&at, Some(distribution), Cause::Modified, reason);
+    left.files = distribution.modified.iter().map(|file| At::new(&file.path)).collect();
+    if environment.stored {
+        let id = environment.path.file_name().map(|id| id.to_string_lossy().into_owned());
+        left.commands.push(Command::new(["cachetui", "prune", "--"], id.into_iter().collect()));
+        return left;
+    }
+    // From a changed entry uv would install the change again.
+    let in_cache = distribution.modified.iter().any(|file| file.in_cache);
+    if !in_cache || clear(facts, environment, distribution, &mut left) {
+        reinstall(facts, environment, distribution, &mut left);
+    }
+    if !left.commands.is_empty() {
+        let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+        left.warning = Some(format!("Installing again discards what was edited.{warning}"));
+    }
+    left
+}
+
+/// Names what installs a distribution again once, where several rows of it would: the second time uv has nothing to do, and
+/// an entry that was taken away is not there.
+pub(super) fn once(rows: &mut [Left]) {
+    let installs = |left: &Left| left.commands.iter().any(|it| it.words().any(|word| word == "--reinstall"));
+    let of: Vec<usize> = (0..rows.len()).filter(|row| installs(&rows[*row])).collect();
+    let Some((first, others)) = of.split_first().filter(|(_, others)| !others.is_empty()) else { return };
+    // What takes a damaged entry away first does more.
+    let Some(most) = of.iter().copied().max_by_key(|row| rows[*row].commands.len()) else { return };
+    let commands = rows[most].commands.clone();
+    let mut warnings: Vec<String> = Vec::new();
+    for row in &of {
+        warnings.extend(rows[*row].warning.take().filter(|it| !warnings.contains(it)));
+    }
+    rows[*first].commands = commands;
+    rows[*first].warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    for row in others {
+        rows[*row].commands.clear();
+        rows[*row].reason.push_str("; the same commands fix it");
+    }
+}
+
 /// Adds what takes the entry away that lacks what is broken: uv would install from it again (uv 0.13.8). Answers whether
 /// the distribution is to be installed after that.
 fn clear(
@@ -223,6 +276,7 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
         reinstall(facts, environment, &distribution, &mut left);
         all.push(left);
     }
+    all.extend(environment.leftovers.iter().map(|it| leftover(&at, &environment.path, it)));
     if !environment.interpreter_alive {
         let gone = environment.interpreter.as_deref().map_or("its interpreter is gone".to_owned(), |path| {
             format!("its interpreter `{}` is gone", path.display())
@@ -236,6 +290,26 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
         all.push(left(&at, None, Cause::Unread, reason));
     }
     all
+}
+
+/// What is said of a `.dist-info` that an uninstall has left, which goes in one step.
+fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, beside }: &Leftover) -> Left {
+    let directory = dist_info.file_name().unwrap_or_default().display().to_string();
+    let reason = match beside {
+        Some(other) => format!("`{directory}` has no RECORD, and {other} is installed: it is a leftover"),
+        None => format!("`{directory}` is empty: an interrupted uninstall has left it"),
+    };
+    let facts = DistributionFacts { name: name.clone(), version: version.clone(), ..Default::default() };
+    let mut left = left(at, Some(&facts), Cause::Leftover, reason);
+    left.files.push(At::new(dist_info));
+    let words = match (cfg!(windows), beside) {
+        (true, Some(_)) => vec!["cmd", "/c", "rmdir", "/s", "/q"],
+        (true, None) => vec!["cmd", "/c", "rmdir"],
+        (false, Some(_)) => vec!["rm", "-rf", "--"],
+        (false, None) => vec!["rmdir", "--"],
+    };
+    left.commands.push(Command::new(words, vec![root.join(dist_info).display().to_string()]));
+    left
 }
 
 /// The command that brings an interpreter back, or an environment with another one.

@@ -30,7 +30,7 @@ pub(super) enum Kind {
     PipTarget,
 }
 
-const KINDS: [Kind; 7] = [
+pub(super) const KINDS: [Kind; 7] = [
     Kind::Environment,
     Kind::System,
     Kind::Target,
@@ -62,27 +62,37 @@ pub(super) struct Ground {
 impl Ground {
     /// The ground of a seed, and what was made, as a line for the log.
     pub(super) fn new(seed: usize, random: &mut Random) -> Option<(Self, String)> {
-        let directory = tempfile::tempdir().unwrap();
         let filesystem = ["", "btrfs", "", "xfs"][seed % 4];
-        let mounted = if filesystem.is_empty() { None } else { Mounted::new(filesystem, 512) };
-        let base = mounted.as_ref().map_or(directory.path(), Mounted::path).join("ground");
-        std::fs::create_dir(&base).unwrap();
-        let mut sandbox = Sandbox::new(&base)?;
         // Before 0.12 uv left rows of files that a wheel never had.
         let release = if seed % 5 == 2 { "0.9.30" } else { VERSION };
-        sandbox.use_release(release)?;
-        wheels(&sandbox.path("links"));
-        let mut ground =
-            Self { sandbox, installations: Vec::new(), _mounted: mounted, _directory: directory };
-        for number in 0..3 {
-            let kind = KINDS[(seed + number * 2) % KINDS.len()];
-            let mode = MODES[(seed / 2 + number + random.below(2)) % MODES.len()];
-            ground.add(number, kind, mode);
-        }
+        let what: Vec<(Kind, &'static str)> = (0..3)
+            .map(|number| {
+                let mode = MODES[(seed / 2 + number + random.below(2)) % MODES.len()];
+                (KINDS[(seed + number * 2) % KINDS.len()], mode)
+            })
+            .collect();
+        let ground = Self::of(filesystem, release, &what)?;
         let told: Vec<String> =
             ground.installations.iter().map(|it| format!("{:?} by {}", it.kind, it.mode)).collect();
         let line = format!("uv {release} on {filesystem:?}: {}", told.join(", "));
         Some((ground, line))
+    }
+
+    /// Installations of these kinds in these modes, made by a release of uv on a filesystem, or where the tests are.
+    pub(super) fn of(filesystem: &str, release: &str, what: &[(Kind, &'static str)]) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let mounted = if filesystem.is_empty() { None } else { Mounted::new(filesystem, 512) };
+        let base = mounted.as_ref().map_or(directory.path(), Mounted::path).join("ground");
+        std::fs::create_dir(&base).unwrap();
+        let mut sandbox = Sandbox::new(&base)?;
+        sandbox.use_release(release)?;
+        wheels(&sandbox.path("links"));
+        let mut ground =
+            Self { sandbox, installations: Vec::new(), _mounted: mounted, _directory: directory };
+        for (number, (kind, mode)) in what.iter().enumerate() {
+            ground.add(number, *kind, mode);
+        }
+        Some(ground)
     }
 
     fn add(&mut self, number: usize, kind: Kind, mode: &'static str) {

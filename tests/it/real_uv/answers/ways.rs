@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::super::repair::hand::run_all;
 use super::ground::{Ground, Installation, PACKAGES};
 use super::{damage, said, truth};
 use crate::support::random::Random;
+use crate::support::uv::Sandbox;
 
 /// Files by path below an installation, with their content and whether they may be executed.
 type Content = BTreeMap<PathBuf, (Vec<u8>, bool)>;
@@ -32,6 +32,48 @@ fn is_about(path: &Path) -> bool {
     names.iter().any(|name| path.ends_with(name)) || path.extension().is_some_and(|it| it == "pyc")
 }
 
+/// Runs commands as they were printed, where they were printed; answers with what failed.
+pub(super) fn run_all(sandbox: &Sandbox, commands: &[Value]) -> Vec<String> {
+    let mut failed = Vec::new();
+    for words in commands {
+        let words: Vec<&str> = words.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        // Whoever reads the command says yes.
+        let yes = ["prune", "repair"].iter().any(|it| words.contains(it)) || words.contains(&"--detach");
+        let mut command = match words[0] {
+            "cachetui" => {
+                let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+                command.args(["--no-remember", "--root"]).arg(sandbox.roots());
+                for word in &words[1..] {
+                    command.arg(word);
+                    if yes && ["prune", "repair", "verify"].contains(word) {
+                        command.arg("--yes");
+                    }
+                }
+                command.env("UV_FIND_LINKS", sandbox.sources());
+                command
+            }
+            "uv" => {
+                let links = sandbox.path("links").display().to_string();
+                let filled: Vec<String> =
+                    words[1..].iter().map(|word| word.replace("<DIRECTORY>", &links)).collect();
+                sandbox.uv(&filled.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            "rm" | "rmdir" | "ln" => {
+                let mut command = sandbox.command(words[0]);
+                command.args(&words[1..]);
+                command
+            }
+            other => panic!("`{other}` is named: {words:?}"),
+        };
+        let output = command.output().unwrap();
+        if !output.status.success() {
+            let said = [&output.stdout[..], &output.stderr[..]].concat();
+            failed.push(format!("WRONG {words:?} fails: {}", String::from_utf8_lossy(&said)));
+        }
+    }
+    failed
+}
+
 /// What a ground looked like, and what was damaged in it.
 struct Before {
     content: Content,
@@ -39,7 +81,7 @@ struct Before {
 }
 
 /// Runs `repair`, and what it and `verify` name for what is left.
-fn mend(ground: &Ground, installation: &Installation) -> Vec<String> {
+pub(super) fn mend(ground: &Ground, installation: &Installation) -> Vec<String> {
     let name = installation.root.to_str().unwrap();
     let mut log = Vec::new();
     // What is damaged in the cache comes into sight with what is mended here.
@@ -49,7 +91,10 @@ fn mend(ground: &Ground, installation: &Installation) -> Vec<String> {
         let kept = answer["plan"]["kept"].as_array().unwrap();
         for left in kept {
             log.push(format!("{}: {}", left["reason"], left["commands"]));
-            run_all(&ground.sandbox, &left["commands"]);
+            log.extend(run_all(&ground.sandbox, left["commands"].as_array().unwrap()));
+        }
+        if truth::of(installation).is_empty() {
+            break;
         }
         let (verified, _) = said::answer(ground, &["verify", name]).unwrap();
         for advice in verified["advice"].as_array().unwrap() {
@@ -57,8 +102,8 @@ fn mend(ground: &Ground, installation: &Installation) -> Vec<String> {
             // Who has edited is asked; one of them is enough.
             let commands = advice["commands"].as_array().unwrap();
             let detaches = advice["commands"].to_string().contains("--detach");
-            let some = Value::from(if detaches { commands[..1].to_vec() } else { commands.clone() });
-            run_all(&ground.sandbox, &some);
+            let some = if detaches { &commands[..1] } else { &commands[..] };
+            log.extend(run_all(&ground.sandbox, some));
         }
         if truth::of(installation).is_empty() {
             break;
@@ -113,7 +158,7 @@ fn repaired(seed: u64) -> Option<Vec<String>> {
         }
     }
     log.extend(wrong.iter().map(|it| format!("WRONG {it}")));
-    Some(if wrong.is_empty() { Vec::new() } else { log })
+    Some(if log.iter().any(|it| it.starts_with("WRONG")) { log } else { Vec::new() })
 }
 
 #[expect(clippy::print_stderr, reason = "what was done is to be seen when it fails")]

@@ -196,3 +196,45 @@ fn what_is_damaged_in_the_cache_too_is_whole_after_the_commands_that_are_named()
         assert!(!log.iter().any(|it| it.starts_with("WRONG")), "{}", log.join("\n"));
     }
 }
+
+#[test]
+fn what_no_cache_has_any_more_is_copied_from_another_environment_that_still_has_the_bytes() {
+    use std::os::unix::fs::MetadataExt as _;
+    for mode in ["copy", "hardlink"] {
+        let modes = [(Kind::Environment, mode), (Kind::Target, mode), (Kind::Environment, mode)];
+        let Some(ground) = Ground::of("", VERSION, &modes) else { return };
+        ground.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        let [broken, target, edited] = &ground.installations[..] else { panic!("three were made") };
+        // By hardlink all of them have one inode until it is replaced.
+        let replace = |path: &Path, text: &str| {
+            let new = path.with_extension("new");
+            std::fs::write(&new, text).unwrap();
+            std::fs::rename(new, path).unwrap();
+        };
+        replace(&module(edited, "demo_files/module.py"), "VALUE = 'edited'\n");
+        let lost = ["demo_files/module.py", "demo_plain/part.py"].map(|path| module(broken, path));
+        for path in &lost {
+            std::fs::remove_file(path).unwrap();
+        }
+        let name = broken.root.to_str().unwrap();
+        let (answer, code) = said::answer(&ground, &["repair", name, "--dry-run"]).unwrap();
+        let steps = answer["plan"]["steps"].as_array().unwrap();
+        assert_eq!((code, steps.len()), (0, 2), "{answer:#}");
+        assert!(steps.iter().all(|it| it["way"] == "environment" && it["link_mode"] == "copy"), "{answer:#}");
+        let (_, code) = said::answer(&ground, &["repair", name, "--yes"]).unwrap();
+        assert_eq!(code, 0);
+        assert_eq!(agreed(&ground, broken), [] as [&str; 0]);
+        for path in &lost {
+            assert_eq!(path.metadata().unwrap().nlink(), 1, "it is a file of the environment's own");
+        }
+        assert_eq!(agreed(&ground, target), [] as [&str; 0], "what was read is as it was");
+        assert_eq!(agreed(&ground, edited), ["module.py"]);
+
+        // An edit is nobody's source.
+        std::fs::remove_dir_all(&target.root).unwrap();
+        replace(&module(broken, "demo_files/module.py"), "VALUE = 'edited'\n");
+        std::fs::remove_file(module(edited, "demo_files/module.py")).unwrap();
+        let (left, code) = kept(&ground, edited);
+        assert_eq!((code, &left[0]["because"]), (3, &json!("no-candidate")), "{left:?}");
+    }
+}

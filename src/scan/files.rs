@@ -5,14 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content;
-use super::installed::{self, Expected};
+use super::installed::{self, Class, Layout};
 use crate::control::Cancel;
 use crate::disk::extent::{ExtentState, extents};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{Error, FileKind, FileStat, read};
 use crate::snapshot::{EntryKey, FileFate, FileRow, FilesRequest, Mode};
 use crate::uv::distribution as names;
-use crate::uv::record::{self, Location};
+use crate::uv::installed::Stated;
 
 /// Lists the files that are asked for, largest first. `cache` is the cache's root.
 pub fn list(cache: &Path, request: &FilesRequest) -> Result<Vec<FileRow>, Error> {
@@ -70,47 +70,37 @@ fn entry(path: &Path) -> Result<Vec<FileRow>, Error> {
 fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> Result<Vec<FileRow>, Error> {
     let record_path = environment.join(dist_info).join("RECORD");
     let failed = |error| Error::new("read", record_path.clone(), error);
-    let bytes = read::small(&record_path, read::RECORD).map_err(failed)?;
+    let mut listing = installed::listing(environment, dist_info).map_err(failed)?;
     let installed = FileStat::of(&record_path).map_err(failed)?.modified;
-    let site = dist_info.parent().unwrap_or(Path::new(""));
-    let scripts = installed::scripts(dist_info);
+    let layout = Layout::of(dist_info);
     let parsed = dist_info.file_name().and_then(names::parse_dist_info);
-    let expected = match (entry, parsed, dist_info.file_name()) {
-        (Some(entry), Some(parsed), Some(name)) => {
-            installed::expected(entry, name, site, scripts, &parsed.name)
-        }
-        _ => Expected::default(),
-    };
+    if let (Some(entry), Some(parsed), Some(name)) = (entry, parsed, dist_info.file_name()) {
+        listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
+    }
     let mut rows = Vec::new();
-    for row in record::rows(&bytes).flatten() {
-        let Some(location) = Location::parse(&row.path) else { continue };
-        let Some(base) = site.ancestors().nth(location.ups) else { continue };
-        let path = base.join(&location.rest);
+    for file in listing.files {
+        let path = file.path.clone();
         let full = environment.join(&path);
         let Ok(stat) = FileStat::of(&full) else {
             rows.push(FileRow { path, size: 0, what: FileFate::Missing });
             continue;
         };
-        let source = expected.get(&path);
-        let private = names::is_private_row(&row.path, row.digest.as_ref())
-            || row.digest.is_none()
-            || source.map_or(path.starts_with(scripts), |item| {
-                item.always_copied || item.may_be_rewritten && item.digest != row.digest
-            });
+        let private = file.is_private() || file.row.digest.is_none();
         let young = stat.modified > installed;
-        let differs = || content::differs(&full, &stat, row.size, row.digest.as_ref().filter(|_| young));
+        let row = Stated { digest: file.row.digest.filter(|_| young), ..file.row };
+        let differs = || content::differs(&full, &stat, row);
         let (what, size) = match stat.kind {
             FileKind::Symlink => match FileStat::following(&full) {
                 Ok(target) => (FileFate::Linked(Mode::Symlink), target.size),
                 Err(_) => (FileFate::Dangling, 0),
             },
             _ if private => (FileFate::Private, stat.size),
-            _ if differs() && names::is_compiled(&row.path) => (FileFate::Private, stat.size),
+            _ if differs() && file.class == Class::Compiled => (FileFate::Private, stat.size),
             _ if differs() => (FileFate::Modified, stat.size),
+            _ if file.class == Class::Generated => (FileFate::Private, stat.size),
             _ => {
-                let twin = source.zip(entry).map(|(item, entry)| (entry.join(&item.source), item.digest));
-                let same = twin.filter(|(_, digest)| *digest == row.digest);
-                (same.map_or(FileFate::Own, |(twin, _)| linked(&full, &stat, &twin)), stat.size)
+                let twin = file.same_source().zip(entry).map(|(source, entry)| entry.join(&source.path));
+                (twin.map_or(FileFate::Own, |twin| linked(&full, &stat, &twin)), stat.size)
             }
         };
         rows.push(FileRow { path, size, what });

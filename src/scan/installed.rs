@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use crate::disk::read;
-use crate::uv::installed;
+use crate::disk::{FileKind, FileStat, read};
+use crate::uv::{installed, link};
 
 pub(super) use crate::uv::installed::{
     Class, EntryFile, InstalledFile, Layout, Listing, Several, Source, Sources,
@@ -31,6 +31,14 @@ pub(super) fn sources(entry: &Path, dist_info: &OsStr, layout: Layout<'_>, name:
 pub(super) fn of_entry(entry: &Path, dist_info: &OsStr) -> io::Result<Vec<EntryFile>> {
     let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
     Ok(installed::entry_files(&bytes).collect())
+}
+
+/// Of a symlink whose target is gone whether it names a cache, so that an installer made it and it is damage; any other is a
+/// person's own. None where there is no such symlink.
+pub(super) fn broken_link(path: &Path) -> Option<bool> {
+    let is_broken = FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink)
+        && FileStat::following(path).is_err();
+    is_broken.then(|| std::fs::read_link(path).map_or(true, |text| link::names_cache(&text)))
 }
 
 /// Whether any user may execute a file.

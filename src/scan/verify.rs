@@ -219,11 +219,15 @@ impl Verifier<'_> {
                 return;
             }
             let full = environment.path.join(&file.path);
-            // Python writes it again where it is missing or old; a broken symlink was made by an installer.
-            if file.class == Class::Compiled && !dangles(&full) {
+            // Python writes it again where it is missing or old; a broken symlink into a cache was made by an installer.
+            if file.class == Class::Compiled && installed::broken_link(&full) != Some(true) {
                 continue;
             }
             let Some(compared) = self.compare(&full, true, file.row, state) else { continue };
+            // A person's own symlink, to a disk that is not there.
+            if compared.fault == Fault::Missing && installed::broken_link(&full) == Some(false) {
+                continue;
+            }
             let another = |found| self.several(index).another_states(&file.path, position, found);
             if compared.found.as_ref().is_some_and(another) {
                 continue;
@@ -321,11 +325,6 @@ impl Verifier<'_> {
         };
         Some(Compared { fault, print: Some(print::of(&stat)), found })
     }
-}
-
-/// Whether there is a symlink that leads nowhere.
-fn dangles(path: &Path) -> bool {
-    FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink) && FileStat::following(path).is_err()
 }
 
 fn raw(finding: Finding, compared: Compared) -> Raw {

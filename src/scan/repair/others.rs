@@ -6,8 +6,8 @@ use rustc_hash::FxHashMap;
 
 use super::{BrokenFile, DistributionFacts, Source, Way, Why};
 use crate::disk::{FileKind, FileStat, read};
+use crate::scan::installed;
 use crate::snapshot::{EnvironmentIndex, Identity, Snapshot};
-use crate::uv::record::{self, Location};
 
 /// Looks in the other environments of the snapshot for what no entry has, by digest.
 pub(super) fn find(snapshot: &Snapshot, index: EnvironmentIndex, distributions: &mut [DistributionFacts]) {
@@ -50,17 +50,9 @@ pub(super) fn lacks(file: &BrokenFile) -> bool {
 
 /// The files of a distribution, relative to the environment, by the digests that its `RECORD` states.
 fn rows(root: &Path, dist_info: &Path) -> FxHashMap<[u8; 32], PathBuf> {
-    let bytes = read::small(&root.join(dist_info).join("RECORD"), read::RECORD).unwrap_or_default();
-    let site = dist_info.parent().unwrap_or(Path::new(""));
-    let mut files = FxHashMap::default();
-    for row in record::rows(&bytes).flatten() {
-        let place = Location::parse(&row.path)
-            .and_then(|location| Some(site.ancestors().nth(location.ups)?.join(location.rest)));
-        if let (Some(digest), Some(path)) = (row.digest, place) {
-            files.insert(digest, path);
-        }
-    }
-    files
+    let listing = installed::listing(root, dist_info).unwrap_or_default();
+    let files = listing.files.into_iter();
+    files.filter_map(|file| Some((file.row.digest?, file.path))).collect()
 }
 
 /// What a file is, if it has the content; a symlink is its entry's, and none of the environment's own.

@@ -140,6 +140,7 @@ pub fn repair(facts: &Facts, request: &RepairRequest) -> RepairPlan {
         }
         plan.kept.extend(remedy::of_environment(facts, environment));
     }
+    remedy::in_order(&mut plan.kept);
     plan.kept.extend(facts.dead_links.iter().map(|(path, target)| remedy::dead_link(path, target)));
     plan.warnings = warnings(facts, &plan);
     plan.totals = totals(&plan);

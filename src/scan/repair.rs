@@ -12,7 +12,7 @@ mod modified;
 mod others;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -74,10 +74,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether there are files that no cache has, and no environment that was looked at.
-    pub fn lack(&self) -> bool {
-        let mut files = self.environments.iter().flat_map(|it| &it.distributions).flat_map(|it| &it.files);
-        files.any(others::lacks)
+    /// Whether other environments matter: some may have what no cache has, or use an entry that has to go.
+    pub fn concern_others(&self) -> bool {
+        let mut distributions = self.environments.iter().flat_map(|it| &it.distributions);
+        distributions
+            .any(|it| it.files.iter().any(others::lacks) || it.modified.iter().any(|file| file.in_cache))
     }
 
     /// Whether facts from an [`outline`](super::outline) lead to the very plan that those from a whole scan lead to: all that
@@ -215,12 +216,29 @@ pub struct Stale {
     pub entry: PathBuf,
     /// What leads to it, relative to the cache's root.
     pub pointers: Vec<PathBuf>,
-    /// The environments that reach it by symlinks.
-    pub linked: BTreeSet<PathBuf>,
+    /// The environments that reach it by symlinks, ordered by path.
+    pub linked: Vec<Linked>,
     /// Whether what it came from is gone.
     pub gone: bool,
     /// Whether it came from this machine and nothing tells from where.
     pub unlocated: bool,
+}
+
+/// An environment that reaches an entry by symlinks, with what it takes to install the distribution there again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// Its root.
+    pub path: PathBuf,
+    /// What made it.
+    pub manager: Manager,
+    /// The interpreter of an installation of Python, which is no environment of its own.
+    pub installation: Option<PathBuf>,
+    /// Whether that is marked as managed by something else (PEP 668).
+    pub externally_managed: bool,
+    /// Whether it is an entry of the cache itself.
+    pub stored: bool,
+    /// Where the distribution came from; none where the links are no distribution's.
+    pub came: Option<CameFrom>,
 }
 
 /// One file that is missing or leads nowhere.
@@ -368,7 +386,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
-            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry));
+            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
         }
         environment(of, seen, distributions, &origins)
     });
@@ -474,13 +492,29 @@ fn leftovers(environment: &Environment) -> Vec<Leftover> {
     left.collect()
 }
 
-fn stale(snapshot: &Snapshot, index: EntryIndex) -> Stale {
+fn stale(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale {
     let entry = snapshot.entry(index);
     let links = snapshot.references_to(index).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
+    let mut linked: Vec<Linked> = links
+        .map(|it| {
+            let environment = snapshot.environment(it.environment);
+            let distribution = it.distribution.and_then(|at| environment.distributions.get(at as usize));
+            Linked {
+                path: environment.path.clone(),
+                manager: environment.manager,
+                installation: environment.installation.clone(),
+                externally_managed: environment.externally_managed,
+                stored: environment.entry.is_some(),
+                came: distribution.map(|it| origins.came_from(it)),
+            }
+        })
+        .collect();
+    linked.sort_by(|one, other| one.path.cmp(&other.path));
+    linked.dedup_by(|one, other| one.path == other.path);
     Stale {
         entry: Path::new(entry.key.bucket.as_ref()).join(&entry.key.id),
         pointers: entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect(),
-        linked: links.map(|it| snapshot.environment(it.environment).path.clone()).collect(),
+        linked,
         gone: entry.source.gone.is_some(),
         unlocated: entry.source.unlocated,
     }

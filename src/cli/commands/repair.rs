@@ -121,8 +121,7 @@ impl Ground<'_> {
             }
         }
         let gathered = self.scanned(&prepared)?;
-        // What no cache has another environment may have: then all places are searched after all.
-        match whole.filter(|_| gathered.facts.lack()) {
+        match whole.filter(|_| gathered.facts.concern_others()) {
             Some(whole) => self.scanned(&whole),
             None => Ok(gathered),
         }

@@ -77,6 +77,9 @@ pub enum Cause {
 /// What is said where the cache's damage goes first.
 const TOGETHER: &str = "The commands belong together, in this order: what the cache has is damaged as well.";
 
+/// What is said where a row rests on the commands of one before it.
+const FIRST: &str = "The commands that are named above come first: they are about the same entry.";
+
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).
 const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache leads nowhere, uv uninstalls the \
     package before it finds that it cannot install it again.";
@@ -220,26 +223,67 @@ fn clear(
     if facts.named {
         words.extend(["--cache-dir".to_owned(), facts.cache.display().to_string()]);
     }
-    let (words, about) = if stale.linked.iter().any(|root| *root != environment.path) {
-        // Others would break; this names what belongs together for all of them.
+    let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
+    let removed = || {
+        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
+        Command::new(["rm", "-rf", "--"], paths.collect())
+    };
+    let others: Vec<&Linked> = stale.linked.iter().filter(|it| it.path != environment.path).collect();
+    if !others.is_empty() {
+        // They would break: each is linked to the new entry after the old one is gone.
+        let again: Option<Vec<Command>> = others.iter().map(|it| relinked(facts, distribution, it)).collect();
+        if let Some(again) = again.filter(|_| !stale.unlocated && !cfg!(windows)) {
+            left.commands.push(removed());
+            left.commands.extend(again);
+            return true;
+        }
         words.push("verify".to_owned());
-        (words, vec![format!("{}=={}", distribution.name, distribution.version)])
-    } else if stale.linked.is_empty() || cfg!(windows) {
+        let about = vec![format!("{}=={}", distribution.name, distribution.version)];
+        left.commands.push(Command::new(words.iter().map(String::as_str), about));
+        return false;
+    }
+    if stale.linked.is_empty() || cfg!(windows) {
         words.push("prune".to_owned());
         if stale.unlocated {
             words.extend(["--allow", "gone"].map(str::to_owned));
         }
         words.push("--".to_owned());
         let id = stale.entry.file_name().map(|id| id.to_string_lossy().into_owned());
-        (words, id.into_iter().collect())
+        left.commands.push(Command::new(words.iter().map(String::as_str), id.into_iter().collect()));
     } else {
-        let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
-        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
-        (["rm", "-rf", "--"].map(str::to_owned).to_vec(), paths.collect())
-    };
-    let installs = !words.iter().any(|word| word == "verify");
-    left.commands.push(Command::new(words.iter().map(String::as_str), about));
-    installs
+        left.commands.push(removed());
+    }
+    true
+}
+
+/// The command that links another environment to the new entry; none where there is none to name.
+fn relinked(facts: &Facts, distribution: &DistributionFacts, it: &Linked) -> Option<Command> {
+    let came = it.came.as_ref().filter(|_| !it.stored)?;
+    let again = again(&distribution.name, &distribution.version, came)?;
+    let (root, program) = (it.path.display().to_string(), it.installation.as_deref());
+    let program = program.map(|path| path.display().to_string());
+    let place = place(Where {
+        root: &root,
+        manager: it.manager,
+        program: program.as_deref(),
+        managed: it.externally_managed,
+    });
+    Some(install(facts, place, true, again))
+}
+
+/// What the rows name that an earlier one has named already is left out: an entry goes once, and what is linked to the new one
+/// is not taken from there again.
+pub(super) fn in_order(rows: &mut [Left]) {
+    let mut named: Vec<Command> = Vec::new();
+    for row in rows {
+        let all = row.commands.len();
+        row.commands.retain(|it| !named.contains(it));
+        if row.commands.len() < all {
+            let warning = row.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+            row.warning = Some(format!("{FIRST}{warning}"));
+        }
+        named.extend(row.commands.iter().cloned());
+    }
 }
 
 /// What is said of a distribution without a `RECORD` that could be read.
@@ -355,12 +399,8 @@ fn reinstall(
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
-    let Some(Again { options, about, note }) =
-        again(&distribution.name, &distribution.version, &distribution.came)
-    else {
-        return;
-    };
-    let mut warnings: Vec<String> = note.into_iter().collect();
+    let Some(again) = again(&distribution.name, &distribution.version, &distribution.came) else { return };
+    let mut warnings: Vec<String> = again.note.clone().into_iter().collect();
     if let Some(poison) = facts.poison.get(&distribution.name) {
         let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
         left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
@@ -378,16 +418,21 @@ fn reinstall(
         program: program.as_deref(),
         managed: environment.externally_managed,
     });
+    // What was linked otherwise than uv does by itself stays so.
+    left.commands.push(install(facts, place, own_mode(environment) == Mode::Symlink, again));
+}
+
+/// The command that installs again what came from somewhere.
+fn install(facts: &Facts, place: Vec<String>, symlink: bool, Again { options, about, .. }: Again) -> Command {
     let mut words = uv(facts);
     words.extend(["pip", "install"].map(str::to_owned));
     words.extend(place);
     words.extend(["--reinstall", "--no-deps"].map(str::to_owned));
-    // What was linked otherwise than uv does by itself stays so.
-    if own_mode(environment) == Mode::Symlink {
+    if symlink {
         words.extend(["--link-mode", "symlink"].map(str::to_owned));
     }
     words.extend(options);
-    left.commands.push(Command::new(words.iter().map(String::as_str), about));
+    Command::new(words.iter().map(String::as_str), about)
 }
 
 /// uv, told of the cache where it would take another one.

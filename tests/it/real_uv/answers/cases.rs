@@ -201,10 +201,10 @@ fn what_is_damaged_in_the_cache_too_is_whole_after_the_commands_that_are_named()
 fn what_no_cache_has_any_more_is_copied_from_another_environment_that_still_has_the_bytes() {
     use std::os::unix::fs::MetadataExt as _;
     for mode in ["copy", "hardlink"] {
-        let modes = [(Kind::Environment, mode), (Kind::Target, mode), (Kind::Environment, mode)];
+        let modes = [(Kind::Environment, mode); 3];
         let Some(ground) = Ground::of("", VERSION, &modes) else { return };
         ground.sandbox.run_uv(&["cache", "clean", "--quiet"]);
-        let [broken, target, edited] = &ground.installations[..] else { panic!("three were made") };
+        let [broken, whole, edited] = &ground.installations[..] else { panic!("three were made") };
         // By hardlink all of them have one inode until it is replaced.
         let replace = |path: &Path, text: &str| {
             let new = path.with_extension("new");
@@ -227,11 +227,11 @@ fn what_no_cache_has_any_more_is_copied_from_another_environment_that_still_has_
         for path in &lost {
             assert_eq!(path.metadata().unwrap().nlink(), 1, "it is a file of the environment's own");
         }
-        assert_eq!(agreed(&ground, target), [] as [&str; 0], "what was read is as it was");
+        assert_eq!(agreed(&ground, whole), [] as [&str; 0], "what was read is as it was");
         assert_eq!(agreed(&ground, edited), ["module.py"]);
 
         // An edit is nobody's source.
-        std::fs::remove_dir_all(&target.root).unwrap();
+        std::fs::remove_dir_all(&whole.root).unwrap();
         replace(&module(broken, "demo_files/module.py"), "VALUE = 'edited'\n");
         std::fs::remove_file(module(edited, "demo_files/module.py")).unwrap();
         let (left, code) = kept(&ground, edited);

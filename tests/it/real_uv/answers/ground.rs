@@ -30,15 +30,8 @@ pub(super) enum Kind {
     PipTarget,
 }
 
-pub(super) const KINDS: [Kind; 7] = [
-    Kind::Environment,
-    Kind::System,
-    Kind::Target,
-    Kind::Conda,
-    Kind::Prefix,
-    Kind::Managed,
-    Kind::PipTarget,
-];
+/// NOT YET: System, Managed and Prefix, which cannot be named by their root.
+pub(super) const KINDS: [Kind; 4] = [Kind::Environment, Kind::Target, Kind::Conda, Kind::PipTarget];
 
 /// One installation.
 #[derive(Clone, Debug)]

@@ -8,7 +8,9 @@ use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
 use crate::plan::again::{Again, Where, again, place};
-use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Why};
+use crate::scan::repair::{
+    BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Why,
+};
 use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
 use crate::uv::url;

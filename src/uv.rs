@@ -36,6 +36,8 @@ pub mod distribution;
 
 pub mod record;
 
+pub mod installed;
+
 pub mod environment;
 
 pub mod path_file;

@@ -111,6 +111,12 @@ impl Prepared {
         self
     }
 
+    /// The same, and looks at some environments, or projects that hold them, wherever they are.
+    pub(super) fn also(mut self, directories: &[PathBuf]) -> Self {
+        self.request.places.extend(directories.iter().cloned().map(discover::environment));
+        self
+    }
+
     /// The same, and looks where a plan had looked too. What somebody had named has to be there still; else it comes back.
     pub(super) fn searching(mut self, scope: &plan::Scope) -> Result<Self, PathBuf> {
         let canonical = |path: &Path| disk::canonical(path).unwrap_or_else(|_| path.to_owned());

@@ -21,10 +21,18 @@ pub struct Kept {
     pub version: Option<String>,
     /// Its allocated bytes.
     pub disk: u64,
+    /// Files of the distribution whose content is known not to be what `RECORD` says.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub modified: u64,
     /// Why it is kept.
     pub because: KeptBecause,
     /// The same as a sentence. Not escaped.
     pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Why something is kept.

@@ -116,6 +116,7 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
         name: entry.name.clone(),
         version: entry.version.clone(),
         disk: entry.disk,
+        modified: 0,
         reason: because.sentence(),
         because,
     }
@@ -134,6 +135,7 @@ fn stays(step: Step, because: KeptBecause) -> Kept {
         name: step.name,
         version: step.version,
         disk: step.bytes.disk,
+        modified: 0,
         reason: because.sentence(),
         because,
     }

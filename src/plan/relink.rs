@@ -189,6 +189,7 @@ fn kept(at: &At, distribution: Option<&Distribution>, because: KeptBecause) -> K
         name: distribution.map(|it| it.name.clone()),
         version: distribution.map(|it| it.version.clone()),
         disk: 0,
+        modified: distribution.map_or(0, |it| it.files.modified),
         reason: because.sentence(),
         because,
     }
@@ -289,6 +290,7 @@ pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)]) {
             name: Some(step.name.clone()),
             version: Some(step.version.clone()),
             disk: 0,
+            modified: 0,
             reason: because.sentence(),
             because,
         });

@@ -140,6 +140,7 @@ pub fn repair(facts: &Facts, request: &RepairRequest) -> RepairPlan {
         }
         plan.kept.extend(remedy::of_environment(facts, environment));
     }
+    remedy::in_order(&mut plan.kept);
     plan.kept.extend(facts.dead_links.iter().map(|(path, target)| remedy::dead_link(path, target)));
     plan.warnings = warnings(facts, &plan);
     plan.totals = totals(&plan);
@@ -164,6 +165,7 @@ impl Planning<'_> {
         if distribution.unclear > 0 {
             plan.kept.push(remedy::unreadable(self.facts, self.environment, distribution));
         }
+        let first = plan.kept.len();
         let mut sources: BTreeMap<From<'_>, Vec<(&BrokenFile, &Source)>> = BTreeMap::new();
         let mut without: BTreeMap<&Why, Vec<&BrokenFile>> = BTreeMap::new();
         let mut wanted = Vec::new();
@@ -198,6 +200,14 @@ impl Planning<'_> {
                 reason: match way {
                     Way::Moved => "its links name this entry, which lies here now".to_owned(),
                     Way::Digest => "this entry has what its RECORD states".to_owned(),
+                    Way::Environment => {
+                        "no cache has it; this environment has what its RECORD states".to_owned()
+                    }
+                },
+                // Files of two environments are never one: who edits one would change the other.
+                link_mode: match way {
+                    Way::Environment => Mode::Copy,
+                    Way::Moved | Way::Digest => self.mode(),
                 },
                 ..self.step(distribution, record, made, sizes)
             });
@@ -216,6 +226,10 @@ impl Planning<'_> {
             let left = remedy::of_files(self.facts, self.environment, distribution, why, &files);
             plan.kept.push(left);
         }
+        if !distribution.modified.is_empty() {
+            plan.kept.push(remedy::modified(self.facts, self.environment, distribution));
+        }
+        remedy::once(&mut plan.kept[first..]);
     }
 
     fn step(
@@ -235,13 +249,18 @@ impl Planning<'_> {
             cache: At::new(&self.facts.cache),
             entry: None,
             entry_is: None,
-            link_mode: self.request.link_mode.unwrap_or_else(|| own_mode(self.environment)),
+            link_mode: self.mode(),
             reason: String::new(),
             bytes: RepairBytes { files: files.len() as u64, logical },
             files,
             fetch: None,
             expects: record,
         }
+    }
+
+    /// How files of entries are linked.
+    fn mode(&self) -> Mode {
+        self.request.link_mode.unwrap_or_else(|| own_mode(self.environment))
     }
 
     /// What uv would fetch, if it may be called for this distribution.

@@ -95,6 +95,7 @@ pub(super) fn unlisted(snapshot: &Snapshot) -> impl Iterator<Item = Kept> + '_ {
         name: None,
         version: None,
         disk: 0,
+        modified: 0,
         because: KeptBecause::ReadFailed,
         reason: KeptBecause::ReadFailed.sentence(),
     })

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::disk::{FileStat, read};
+use crate::uv::installed::Stated;
 
 /// Whether the file differs from what a row of `RECORD` says; a row that says nothing differs from nothing. A file that
 /// cannot be read counts as different.
-pub(super) fn differs(path: &Path, stat: &FileStat, size: Option<u64>, digest: Option<&[u8; 32]>) -> bool {
-    if size.is_some_and(|size| size != stat.size) {
+pub(super) fn differs(path: &Path, stat: &FileStat, row: Stated) -> bool {
+    if row.size.is_some_and(|size| size != stat.size) {
         return true;
     }
-    let Some(digest) = digest else { return false };
-    !read::open(path).and_then(|file| read::sha256(&file, stat.size)).is_ok_and(|found| found == *digest)
+    let Some(digest) = row.digest else { return false };
+    !read::open(path).and_then(|file| read::sha256(&file, stat.size)).is_ok_and(|found| found == digest)
 }

@@ -61,7 +61,7 @@ pub(super) struct EntryFacts {
     /// Whether `RECORD` has to be read even where every file is linked: uv writes files of its own for the entry.
     pub(super) generates: bool,
     /// Files whose content is not what `RECORD` says.
-    pub(super) modified: Vec<String>,
+    pub(super) modified: Vec<PathBuf>,
 }
 
 /// An environment to read.
@@ -221,10 +221,6 @@ struct Collected {
     /// Entries that the lines of path files name, or symlinks behind a directory that is itself a symlink.
     indirect: Vec<u32>,
     dist_infos: Vec<DistInfo>,
-    /// Files that several distributions list with different digests.
-    contended: rustc_hash::FxHashSet<PathBuf>,
-    /// Files that are listed more than once, whatever the digests.
-    twice: rustc_hash::FxHashSet<PathBuf>,
     links: Vec<FileId>,
     own: Own,
     linked: Vec<LinkedFile>,

@@ -1,18 +1,19 @@
 //! Lists the files of one entry or one distribution, read from disk at the moment somebody asks.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content;
-use super::installed::{self, Expected};
+use super::installed::{self, Class, InstalledFile, Layout, Listing, Several};
 use crate::control::Cancel;
 use crate::disk::extent::{ExtentState, extents};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{Error, FileKind, FileStat, read};
+use crate::disk::{Error, FileKind, FileStat, Time, read};
 use crate::snapshot::{EntryKey, FileFate, FileRow, FilesRequest, Mode};
 use crate::uv::distribution as names;
-use crate::uv::record::{self, Location};
+use crate::uv::installed::Stated;
 
 /// Lists the files that are asked for, largest first. `cache` is the cache's root.
 pub fn list(cache: &Path, request: &FilesRequest) -> Result<Vec<FileRow>, Error> {
@@ -70,52 +71,109 @@ fn entry(path: &Path) -> Result<Vec<FileRow>, Error> {
 fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> Result<Vec<FileRow>, Error> {
     let record_path = environment.join(dist_info).join("RECORD");
     let failed = |error| Error::new("read", record_path.clone(), error);
-    let bytes = read::small(&record_path, read::RECORD).map_err(failed)?;
+    let mut listing = installed::listing(environment, dist_info).map_err(failed)?;
     let installed = FileStat::of(&record_path).map_err(failed)?.modified;
-    let site = dist_info.parent().unwrap_or(Path::new(""));
-    let scripts = installed::scripts(dist_info);
+    let layout = Layout::of(dist_info);
     let parsed = dist_info.file_name().and_then(names::parse_dist_info);
-    let expected = match (entry, parsed, dist_info.file_name()) {
-        (Some(entry), Some(parsed), Some(name)) => {
-            installed::expected(entry, name, site, scripts, &parsed.name)
-        }
-        _ => Expected::default(),
-    };
-    let mut rows = Vec::new();
-    for row in record::rows(&bytes).flatten() {
-        let Some(location) = Location::parse(&row.path) else { continue };
-        let Some(base) = site.ancestors().nth(location.ups) else { continue };
-        let path = base.join(&location.rest);
-        let full = environment.join(&path);
-        let Ok(stat) = FileStat::of(&full) else {
-            rows.push(FileRow { path, size: 0, what: FileFate::Missing });
-            continue;
-        };
-        let source = expected.get(&path);
-        let private = names::is_private_row(&row.path, row.digest.as_ref())
-            || row.digest.is_none()
-            || source.map_or(path.starts_with(scripts), |item| {
-                item.always_copied || item.may_be_rewritten && item.digest != row.digest
-            });
-        let young = stat.modified > installed;
-        let differs = || content::differs(&full, &stat, row.size, row.digest.as_ref().filter(|_| young));
-        let (what, size) = match stat.kind {
-            FileKind::Symlink => match FileStat::following(&full) {
-                Ok(target) => (FileFate::Linked(Mode::Symlink), target.size),
-                Err(_) => (FileFate::Dangling, 0),
-            },
-            _ if private => (FileFate::Private, stat.size),
-            _ if differs() && names::is_compiled(&row.path) => (FileFate::Private, stat.size),
-            _ if differs() => (FileFate::Modified, stat.size),
-            _ => {
-                let twin = source.zip(entry).map(|(item, entry)| (entry.join(&item.source), item.digest));
-                let same = twin.filter(|(_, digest)| *digest == row.digest);
-                (same.map_or(FileFate::Own, |(twin, _)| linked(&full, &stat, &twin)), stat.size)
-            }
-        };
-        rows.push(FileRow { path, size, what });
+    if let (Some(entry), Some(parsed), Some(name)) = (entry, parsed, dist_info.file_name()) {
+        listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
     }
-    Ok(rows)
+    let fate = Fate { environment, dist_info, entry, installed, several: OnceCell::new() };
+    Ok(listing.files.iter().filter_map(|file| fate.of(file)).collect())
+}
+
+/// What tells what became of a file.
+struct Fate<'a> {
+    environment: &'a Path,
+    dist_info: &'a Path,
+    entry: Option<&'a Path>,
+    /// When the distribution was installed: what is younger may have been changed.
+    installed: Time,
+    /// The files that other distributions list too, where it had to be known.
+    several: OnceCell<Several>,
+}
+
+impl Fate<'_> {
+    /// The row of a file; none of one that is not there and need not be.
+    fn of(&self, file: &InstalledFile) -> Option<FileRow> {
+        let path = file.path.clone();
+        let full = self.environment.join(&path);
+        let row = |what, size| Some(FileRow { path: path.clone(), size, what });
+        let Ok(stat) = FileStat::of(&full) else {
+            let needed = !file.is_private() && !matches!(file.class, Class::Compiled | Class::Absent);
+            return if needed { row(FileFate::Missing, 0) } else { None };
+        };
+        let is_symlink = stat.kind == FileKind::Symlink;
+        let stat = if is_symlink { FileStat::following(&full).ok() } else { Some(stat) };
+        let Some(stat) = stat else {
+            let names_cache = installed::broken_link(&full) != Some(false);
+            return row(
+                if names_cache && !file.is_private() { FileFate::Dangling } else { FileFate::Own },
+                0,
+            );
+        };
+        let size = stat.size;
+        if file.is_private() || file.row.digest.is_none() {
+            return row(FileFate::Private, size);
+        }
+        if stat.kind != FileKind::File {
+            return row(FileFate::Modified, 0);
+        }
+        let own = || row(if is_symlink { FileFate::Linked(Mode::Symlink) } else { FileFate::Own }, size);
+        match self.differs(file, &full, &stat, is_symlink) {
+            true if file.class == Class::Compiled => row(FileFate::Private, size),
+            true if self.is_of_another(file, &full) => own(),
+            true => row(FileFate::Modified, size),
+            false if is_symlink => own(),
+            false if file.class == Class::Generated => row(FileFate::Private, size),
+            false => match file.same_source().zip(self.entry) {
+                Some((source, entry)) => row(linked(&full, &stat, &entry.join(&source.path)), size),
+                None => own(),
+            },
+        }
+    }
+
+    /// Whether the content is not what the row says. What is as long as that is hashed only where it is younger than the
+    /// installation, or is not the entry's file although it is a link.
+    fn differs(&self, file: &InstalledFile, full: &Path, stat: &FileStat, is_symlink: bool) -> bool {
+        let is_young = stat.modified > self.installed;
+        let is_known = || {
+            let source = file.same_source().zip(self.entry);
+            source.is_some_and(|(source, entry)| {
+                let twin = FileStat::of(&entry.join(&source.path));
+                twin.is_ok_and(|twin| (twin.device, twin.inode) == (stat.device, stat.inode))
+            })
+        };
+        let is_doubtful = is_young || (is_symlink || stat.links > 1) && !is_known();
+        let row = Stated { digest: file.row.digest.filter(|_| is_doubtful), ..file.row };
+        let path = if is_symlink { crate::disk::canonical(full).ok() } else { None };
+        content::differs(path.as_deref().unwrap_or(full), stat, row)
+    }
+
+    /// Whether another distribution lists a file with the digest that it has.
+    fn is_of_another(&self, file: &InstalledFile, full: &Path) -> bool {
+        let several = self.several.get_or_init(|| self.several());
+        if !several.has(&file.path) {
+            return false;
+        }
+        let path = crate::disk::canonical(full).unwrap_or_else(|_| full.to_owned());
+        let digest = FileStat::of(&path).and_then(|stat| read::sha256(&read::open(&path)?, stat.size));
+        digest.is_ok_and(|digest| several.another_states(&file.path, 0, &digest))
+    }
+
+    /// What this distribution, the first of them, and those beside it list.
+    fn several(&self) -> Several {
+        let site = Layout::of(self.dist_info).site();
+        let items = std::fs::read_dir(self.environment.join(site)).into_iter().flatten().flatten();
+        let names = items.map(|item| item.file_name());
+        let others = names.filter(|name| {
+            names::parse_dist_info(name).is_some() && Some(name.as_os_str()) != self.dist_info.file_name()
+        });
+        let paths = std::iter::once(self.dist_info.to_owned()).chain(others.map(|name| site.join(name)));
+        let listings: Vec<Listing> =
+            paths.map(|path| installed::listing(self.environment, &path).unwrap_or_default()).collect();
+        Several::of(listings.iter().enumerate(), |_| true)
+    }
 }
 
 /// How a file that equals an entry's is linked to it.

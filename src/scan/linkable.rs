@@ -5,10 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::installed;
+use super::installed::{self, Class, Layout};
 use crate::disk::{Error, FileStat, read};
 use crate::uv::distribution as names;
-use crate::uv::record::{self, Location};
 
 /// One file that an environment and an entry have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,36 +26,26 @@ pub struct Linkable {
 /// # Errors
 /// When the environment's `RECORD` cannot be read. Without the entry's nothing is in common.
 pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Linkable>, Error> {
-    let record_path = environment.join(dist_info).join("RECORD");
-    let bytes = read::small(&record_path, read::RECORD);
-    let bytes = bytes.map_err(|error| Error::new("read", record_path, error))?;
-    let site = dist_info.parent().unwrap_or(Path::new(""));
+    let listing = installed::listing(environment, dist_info);
+    let mut listing =
+        listing.map_err(|error| Error::new("read", environment.join(dist_info).join("RECORD"), error))?;
+    let layout = Layout::of(dist_info);
     let Some((name, parsed)) =
         dist_info.file_name().and_then(|name| Some((name, names::parse_dist_info(name)?)))
     else {
         return Ok(Vec::new());
     };
-    let scripts = installed::scripts(dist_info);
-    let expected = installed::expected(entry, name, site, scripts, &parsed.name);
+    listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
     let mut files = Vec::new();
-    for row in record::rows(&bytes).flatten() {
-        if names::is_private_row(&row.path, row.digest.as_ref()) {
-            continue;
-        }
-        let Some(location) = Location::parse(&row.path) else { continue };
-        let Some(base) = site.ancestors().nth(location.ups) else { continue };
-        let destination = base.join(&location.rest);
-        let Some(item) = expected.get(&destination) else { continue };
+    for file in listing.files.into_iter().filter(|file| !file.is_private()) {
         // uv copies what it has to change; another digest is another file.
-        if item.always_copied || item.digest != row.digest {
+        let Some(source) = file.same_source().filter(|source| !source.always_copied) else { continue };
+        // What Python has compiled again is the environment's own.
+        let likeness = || likeness(&environment.join(&file.path), &entry.join(&source.path));
+        if file.class == Class::Compiled && likeness() == 0 {
             continue;
         }
-        // What Python has compiled anew is the environment's own.
-        let source = || entry.join(&item.source);
-        if names::is_compiled(&row.path) && likeness(&environment.join(&destination), &source()) == 0 {
-            continue;
-        }
-        files.push(Linkable { source: item.source.clone(), destination, digest: item.digest });
+        files.push(Linkable { source: source.path.clone(), digest: source.digest, destination: file.path });
     }
     files.sort_unstable_by(|one, other| one.destination.cmp(&other.destination));
     files.dedup_by(|one, other| one.destination == other.destination);

@@ -8,9 +8,11 @@ mod distribution;
 mod hashing;
 pub mod links;
 mod look;
+mod modified;
+mod others;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,7 @@ use distribution::{Reading, Seen};
 pub use hashing::Hashed;
 use hashing::Hashing;
 use links::LinkFacts;
+pub use modified::ModifiedFile;
 use store::Store;
 
 /// What to look at.
@@ -71,6 +74,13 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether other environments matter: some may have what no cache has, or use an entry that has to go.
+    pub fn concern_others(&self) -> bool {
+        let mut distributions = self.environments.iter().flat_map(|it| &it.distributions);
+        distributions
+            .any(|it| it.files.iter().any(others::lacks) || it.modified.iter().any(|file| file.in_cache))
+    }
+
     /// Whether facts from an [`outline`](super::outline) lead to the very plan that those from a whole scan lead to: all that
     /// is broken can be mended at once, nothing else is wrong with the environments, and how files are to be linked is said
     /// or beyond doubt.
@@ -85,6 +95,7 @@ impl Facts {
                 && !it.stored
                 && !it.unread
                 && it.duplicates.is_empty()
+                && it.leftovers.is_empty()
                 && it.distributions.iter().all(mends)
                 && (is_whole || link_mode.is_some() || symlink + it.dangling > copy)
         };
@@ -141,6 +152,21 @@ pub struct EnvironmentFacts {
     pub distributions: Vec<DistributionFacts>,
     /// Packages that have several `.dist-info` directories: the name, and the versions.
     pub duplicates: Vec<Duplicate>,
+    /// `.dist-info` directories of nothing that is installed.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// A `.dist-info` directory that an uninstall has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The name that it states.
+    pub name: String,
+    /// The version that it states.
+    pub version: String,
+    /// Where it is, relative to the environment's root.
+    pub dist_info: PathBuf,
+    /// The version that is installed, where it lies beside that; else it is empty.
+    pub beside: Option<String>,
 }
 
 /// A package with several `.dist-info` directories.
@@ -179,6 +205,8 @@ pub struct DistributionFacts {
     pub stale: Option<Stale>,
     /// The files that are missing or lead nowhere, ordered by path.
     pub files: Vec<BrokenFile>,
+    /// The files whose content is not what `RECORD` says, ordered by path. They are never replaced.
+    pub modified: Vec<ModifiedFile>,
 }
 
 /// An entry that a distribution was installed from.
@@ -188,12 +216,29 @@ pub struct Stale {
     pub entry: PathBuf,
     /// What leads to it, relative to the cache's root.
     pub pointers: Vec<PathBuf>,
-    /// The environments that reach it by symlinks.
-    pub linked: BTreeSet<PathBuf>,
+    /// The environments that reach it by symlinks, ordered by path.
+    pub linked: Vec<Linked>,
     /// Whether what it came from is gone.
     pub gone: bool,
     /// Whether it came from this machine and nothing tells from where.
     pub unlocated: bool,
+}
+
+/// An environment that reaches an entry by symlinks, with what it takes to install the distribution there again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// Its root.
+    pub path: PathBuf,
+    /// What made it.
+    pub manager: Manager,
+    /// The interpreter of an installation of Python, which is no environment of its own.
+    pub installation: Option<PathBuf>,
+    /// Whether that is marked as managed by something else (PEP 668).
+    pub externally_managed: bool,
+    /// Whether it is an entry of the cache itself.
+    pub stored: bool,
+    /// Where the distribution came from; none where the links are no distribution's.
+    pub came: Option<CameFrom>,
 }
 
 /// One file that is missing or leads nowhere.
@@ -249,6 +294,8 @@ pub enum Way {
     Moved,
     /// It has the same name and version, and the content.
     Digest,
+    /// No entry has it: another environment does, and the entry is that environment's root as a whole path.
+    Environment,
 }
 
 impl Way {
@@ -257,6 +304,7 @@ impl Way {
         match self {
             Self::Moved => "moved",
             Self::Digest => "digest",
+            Self::Environment => "environment",
         }
     }
 }
@@ -316,12 +364,21 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     for ((index, _), reading) in tasks.iter().zip(readings) {
         by_environment.entry(*index).or_default().extend(reading);
     }
+    let mut modified = if request.outline { BTreeMap::new() } else { modified::find(request, cancel) };
     let origins = Origins::of(snapshot);
     let environments = request.environments.iter().map(|index| {
         let readings = by_environment.remove(index).unwrap_or_default();
         let seen = request.outline.then(|| Seen::sum(&readings));
         let of = snapshot.environment(*index);
         let mut distributions = distribution::settled(readings);
+        others::find(snapshot, *index, &mut distributions);
+        for it in &of.distributions {
+            let Some(files) = modified.remove(&(*index, it.dist_info.clone())) else { continue };
+            match distributions.iter_mut().find(|facts| facts.dist_info == it.dist_info) {
+                Some(facts) => facts.modified = files,
+                None => distributions.push(whole(of, it, files)),
+            }
+        }
         for facts in &mut distributions {
             let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
             facts.came = match (&facts.direct_url, found) {
@@ -329,7 +386,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
-            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry));
+            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
         }
         environment(of, seen, distributions, &origins)
     });
@@ -347,12 +404,34 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     }
 }
 
+/// A distribution of which nothing is missing.
+fn whole(
+    environment: &Environment,
+    distribution: &Distribution,
+    modified: Vec<ModifiedFile>,
+) -> DistributionFacts {
+    let record = environment.path.join(&distribution.dist_info).join("RECORD");
+    DistributionFacts {
+        name: distribution.name.clone(),
+        version: distribution.version.clone(),
+        dist_info: distribution.dist_info.clone(),
+        record: FileStat::of(&record).ok().map(|stat| super::print::of(&stat)),
+        direct_url: distribution.direct_url.clone(),
+        modified,
+        ..DistributionFacts::default()
+    }
+}
+
 fn environment(
     environment: &Environment,
     seen: Option<Seen>,
-    distributions: Vec<DistributionFacts>,
+    mut distributions: Vec<DistributionFacts>,
     origins: &Origins<'_>,
 ) -> EnvironmentFacts {
+    let leftovers = leftovers(environment);
+    let is_left = |dist_info: &Path| leftovers.iter().any(|it| it.dist_info == dist_info);
+    distributions.retain(|it| !is_left(&it.dist_info));
+    let installed = || environment.distributions.iter().filter(|it| !is_left(&it.dist_info));
     let (modes, dangling) = match seen {
         // Whether the rest are copies or something else nobody has looked for.
         Some(seen) => {
@@ -384,24 +463,68 @@ fn environment(
         modes,
         dangling,
         distributions,
-        duplicates: duplicates(&environment.distributions, origins),
+        duplicates: duplicates(installed(), origins),
+        leftovers,
     }
 }
 
-fn stale(snapshot: &Snapshot, index: EntryIndex) -> Stale {
+/// The `.dist-info` directories that an interrupted uninstall has left: without RECORD, and empty or beside that of another
+/// installation of the package. uv can uninstall neither (0.13.8).
+fn leftovers(environment: &Environment) -> Vec<Leftover> {
+    let lacks_record = |it: &&Distribution| {
+        let record = environment.path.join(&it.dist_info).join("RECORD");
+        it.record.is_none() && FileStat::of(&record).is_err_and(|error| look::is_absence(&error))
+    };
+    let left = environment.distributions.iter().filter(lacks_record).filter_map(|it| {
+        let is_beside = |other: &&Distribution| {
+            other.name == it.name && other.dist_info.parent() == it.dist_info.parent() && !lacks_record(other)
+        };
+        let beside = environment.distributions.iter().find(is_beside).map(|other| other.version.clone());
+        let path = environment.path.join(&it.dist_info);
+        let is_empty = || std::fs::read_dir(&path).is_ok_and(|mut items| items.next().is_none());
+        (beside.is_some() || is_empty()).then(|| Leftover {
+            name: it.name.clone(),
+            version: it.version.clone(),
+            dist_info: it.dist_info.clone(),
+            beside,
+        })
+    });
+    left.collect()
+}
+
+fn stale(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale {
     let entry = snapshot.entry(index);
     let links = snapshot.references_to(index).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
+    let mut linked: Vec<Linked> = links
+        .map(|it| {
+            let environment = snapshot.environment(it.environment);
+            let distribution = it.distribution.and_then(|at| environment.distributions.get(at as usize));
+            Linked {
+                path: environment.path.clone(),
+                manager: environment.manager,
+                installation: environment.installation.clone(),
+                externally_managed: environment.externally_managed,
+                stored: environment.entry.is_some(),
+                came: distribution.map(|it| origins.came_from(it)),
+            }
+        })
+        .collect();
+    linked.sort_by(|one, other| one.path.cmp(&other.path));
+    linked.dedup_by(|one, other| one.path == other.path);
     Stale {
         entry: Path::new(entry.key.bucket.as_ref()).join(&entry.key.id),
         pointers: entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect(),
-        linked: links.map(|it| snapshot.environment(it.environment).path.clone()).collect(),
+        linked,
         gone: entry.source.gone.is_some(),
         unlocated: entry.source.unlocated,
     }
 }
 
 /// Packages with several `.dist-info` directories in one directory of distributions.
-fn duplicates(distributions: &[Distribution], origins: &Origins<'_>) -> Vec<Duplicate> {
+fn duplicates<'a>(
+    distributions: impl Iterator<Item = &'a Distribution>,
+    origins: &Origins<'_>,
+) -> Vec<Duplicate> {
     let mut seen: BTreeMap<(&str, Option<&Path>), Vec<&Distribution>> = BTreeMap::new();
     for it in distributions {
         seen.entry((&it.name, it.dist_info.parent())).or_default().push(it);

@@ -16,22 +16,23 @@
 mod digests;
 mod finding;
 mod judge;
+mod tree;
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use super::installed::{self, Expected};
+use super::installed::{self, Class, Layout, Listing, Several, Sources};
 use super::print;
 use crate::control::{Cancel, Progress};
-use crate::disk::walk::{self, Descend, Directory, Visitor};
+use crate::disk::walk;
 use crate::disk::{FileKind, FileStat, read};
-use crate::snapshot::{EntryIndex, EntryKind, EnvironmentIndex, FilePrint, Problem, Snapshot};
-use crate::uv::distribution as names;
-use crate::uv::record::{self, Location};
+use crate::snapshot::{Distribution, EntryIndex, EntryKind, EnvironmentIndex, FilePrint, Problem, Snapshot};
+use crate::uv::installed::Stated;
 
 use digests::Digests;
+use tree::{Tree, is_generated};
 
 pub use finding::{Fault, Finding, Good, Place, Twin, Verdict, Verified};
 
@@ -42,6 +43,8 @@ pub struct Wanted {
     pub entries: Vec<EntryIndex>,
     /// Environments.
     pub environments: Vec<EnvironmentIndex>,
+    /// Single distributions, by their environments and their places in them.
+    pub distributions: Vec<(EnvironmentIndex, usize)>,
 }
 
 /// One piece of work.
@@ -65,6 +68,13 @@ struct State {
     problems: Vec<Problem>,
 }
 
+impl State {
+    /// Takes note of a `RECORD` that cannot be read.
+    fn unread(&mut self, dist_info: &Path, error: &io::Error) {
+        self.problems.push(super::problem(dist_info.join("RECORD"), "read", error));
+    }
+}
+
 /// Compares. `progress` counts files and their bytes.
 pub fn verify(
     snapshot: &Snapshot,
@@ -73,7 +83,8 @@ pub fn verify(
     cancel: &Cancel,
     progress: &Progress,
 ) -> Verified {
-    let verifier = Verifier { snapshot, digests: Digests::new(cancel.clone()), cancel, progress };
+    let several = snapshot.environments().map(|_| OnceLock::new()).collect();
+    let verifier = Verifier { snapshot, digests: Digests::new(cancel.clone()), several, cancel, progress };
     let subjects = subjects(snapshot, wanted);
     let states = walk::each(&subjects, threads, State::default, |state, _, subject| {
         if !cancel.is_cancelled() {
@@ -111,12 +122,17 @@ fn subjects(snapshot: &Snapshot, wanted: &Wanted) -> Vec<Subject> {
         let verifiable = distributions.iter().enumerate().filter(|(_, it)| !it.name.is_empty());
         subjects.extend(verifiable.map(|(position, _)| Subject::Distribution(index, position)));
     }
+    let single =
+        wanted.distributions.iter().map(|(index, position)| Subject::Distribution(*index, *position));
+    subjects.extend(single);
     subjects
 }
 
 struct Verifier<'a> {
     snapshot: &'a Snapshot,
     digests: Digests,
+    /// By the environment's index.
+    several: Vec<OnceLock<Several>>,
     cancel: &'a Cancel,
     progress: &'a Progress,
 }
@@ -138,11 +154,14 @@ impl Verifier<'_> {
     fn entry(&self, index: EntryIndex, state: &mut State) {
         let entry = self.snapshot.entry(index);
         let path = self.entry_path(index);
-        let mut listing = Listing::default();
-        walk::walk(&path, self.cancel, &mut listing);
-        state.problems.append(&mut listing.problems);
-        let Some(dist_info) = listing.dist_infos.first().cloned() else { return };
-        let Some(bytes) = record(&path.join(&dist_info), state) else { return };
+        let mut tree = Tree::default();
+        walk::walk(&path, self.cancel, &mut tree);
+        state.problems.append(&mut tree.problems);
+        let Some(dist_info) = tree.dist_infos.first().cloned() else { return };
+        let listed = match installed::of_entry(&path, &dist_info) {
+            Ok(listed) => listed,
+            Err(error) => return state.unread(&path.join(dist_info), &error),
+        };
         let base = Finding {
             path: PathBuf::new(),
             fault: Fault::Extra,
@@ -160,29 +179,26 @@ impl Verifier<'_> {
             unexplained: 0,
             twin: None,
         };
-        let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
-        for row in record::rows(&bytes).flatten() {
-            let Some(location) = Location::parse(&row.path).filter(|location| location.ups == 0) else {
-                continue;
-            };
-            let compares = row.digest.is_some() && !names::is_private_row(&row.path, row.digest.as_ref());
-            let full = path.join(&location.rest);
-            if compares && let Some(compared) = self.compare(&full, false, &row, state) {
+        for file in &listed {
+            let full = path.join(&file.path);
+            if file.is_comparable
+                && let Some(compared) = self.compare(&full, false, file.row, state)
+            {
                 let finding = Finding {
                     path: full,
-                    source: Some(location.rest.clone()),
-                    recorded: row.digest,
-                    recorded_size: row.size,
+                    source: Some(file.path.clone()),
+                    recorded: file.row.digest,
+                    recorded_size: file.row.size,
                     ..base.clone()
                 };
                 state.raw.push(raw(finding, compared));
             }
-            listed.insert(location.rest);
             if self.cancel.is_cancelled() {
                 return;
             }
         }
-        for (file, stat) in listing.files {
+        let listed: BTreeSet<PathBuf> = listed.into_iter().map(|file| file.path).collect();
+        for (file, stat) in tree.files {
             if !listed.contains(&file) && !is_generated(&file) {
                 let compared = Compared { fault: Fault::Extra, print: Some(print::of(&stat)), found: None };
                 let finding = Finding { path: path.join(&file), source: Some(file), ..base.clone() };
@@ -194,30 +210,28 @@ impl Verifier<'_> {
     fn distribution(&self, index: EnvironmentIndex, position: usize, state: &mut State) {
         let environment = self.snapshot.environment(index);
         let distribution = &environment.distributions[position];
-        let Some(bytes) = record(&environment.path.join(&distribution.dist_info), state) else { return };
-        let mut expected = None;
-        for row in record::rows(&bytes).flatten() {
+        let listing = match installed::listing(&environment.path, &distribution.dist_info) {
+            Ok(listing) => self.attached(index, position, listing),
+            Err(error) => return state.unread(&environment.path.join(&distribution.dist_info), &error),
+        };
+        for file in listing.files.iter().filter(|file| file.is_comparable()) {
             if self.cancel.is_cancelled() {
                 return;
             }
-            let site = distribution.dist_info.parent().unwrap_or(Path::new(""));
-            let place = Location::parse(&row.path)
-                .and_then(|location| Some(site.ancestors().nth(location.ups)?.join(&location.rest)));
-            let Some(relative) = place else { continue };
-            if row.digest.is_none() || names::is_private_row(&row.path, row.digest.as_ref()) {
+            let full = environment.path.join(&file.path);
+            // Python writes it again where it is missing or old; a broken symlink into a cache was made by an installer.
+            if file.class == Class::Compiled && installed::broken_link(&full) != Some(true) {
                 continue;
             }
-            let full = environment.path.join(&relative);
-            // Python makes it anew where it is missing or old; a symlink that leads nowhere was made by an installer.
-            if names::is_compiled(&row.path) && !dangles(&full) {
+            let Some(compared) = self.compare(&full, true, file.row, state) else { continue };
+            // A person's own symlink, to a disk that is not there.
+            if compared.fault == Fault::Missing && installed::broken_link(&full) == Some(false) {
                 continue;
             }
-            let Some(compared) = self.compare(&full, true, &row, state) else { continue };
-            if compared.found.is_some_and(|found| self.another_lists(index, position, &relative, found)) {
+            let another = |found| self.several(index).another_states(&file.path, position, found);
+            if compared.found.as_ref().is_some_and(another) {
                 continue;
             }
-            let expected = expected.get_or_insert_with(|| self.expected(index, position));
-            let source = expected.get(&relative).filter(|it| it.digest == row.digest);
             let finding = Finding {
                 path: full,
                 fault: compared.fault,
@@ -225,9 +239,9 @@ impl Verifier<'_> {
                 name: distribution.name.clone(),
                 version: distribution.version.clone(),
                 entry: distribution.entry,
-                source: source.map(|it| it.source.clone()),
-                recorded: row.digest,
-                recorded_size: row.size,
+                source: file.same_source().map(|source| source.path.clone()),
+                recorded: file.row.digest,
+                recorded_size: file.row.size,
                 found: compared.found,
                 print: None,
                 good: None,
@@ -239,48 +253,36 @@ impl Verifier<'_> {
         }
     }
 
-    /// What the `RECORD` of a distribution's entry says, by where it is in the environment.
-    fn expected(&self, index: EnvironmentIndex, position: usize) -> Expected {
-        let distribution = &self.snapshot.environment(index).distributions[position];
-        let (Some(entry), Some(name)) = (distribution.entry, distribution.dist_info.file_name()) else {
-            return Expected::default();
-        };
-        let site = distribution.dist_info.parent().unwrap_or(Path::new(""));
-        let scripts = installed::scripts(&distribution.dist_info);
-        installed::expected(&self.entry_path(entry), name, site, scripts, &distribution.name)
+    /// A listing with what is known of the distribution's entry.
+    fn attached(&self, index: EnvironmentIndex, position: usize, mut listing: Listing) -> Listing {
+        let layout = Layout::of(&self.snapshot.environment(index).distributions[position].dist_info);
+        listing.attach(layout, &self.sources(index, position));
+        listing
     }
 
-    /// Whether another distribution of the environment lists a file with this digest.
-    fn another_lists(
-        &self,
-        index: EnvironmentIndex,
-        position: usize,
-        relative: &Path,
-        found: [u8; 32],
-    ) -> bool {
-        let environment = self.snapshot.environment(index);
-        let others = environment.distributions.iter().enumerate().filter(|(other, _)| *other != position);
-        others.into_iter().any(|(_, other)| {
-            let path = environment.path.join(&other.dist_info).join("RECORD");
-            let Ok(bytes) = read::small(&path, read::RECORD) else { return false };
-            let site = other.dist_info.parent().unwrap_or(Path::new(""));
-            record::rows(&bytes).flatten().any(|row| {
-                row.digest == Some(found)
-                    && Location::parse(&row.path)
-                        .and_then(|location| Some(site.ancestors().nth(location.ups)?.join(&location.rest)))
-                        .is_some_and(|path| path == relative)
-            })
+    /// What the `RECORD` of a distribution's entry says, by where it is in the environment.
+    fn sources(&self, index: EnvironmentIndex, position: usize) -> Sources {
+        let distribution = &self.snapshot.environment(index).distributions[position];
+        let (Some(entry), Some(name)) = (distribution.entry, distribution.dist_info.file_name()) else {
+            return Sources::default();
+        };
+        let layout = Layout::of(&distribution.dist_info);
+        installed::sources(&self.entry_path(entry), name, layout, &distribution.name)
+    }
+
+    /// The files of an environment that several distributions list, looked for once, when the first file differs.
+    fn several(&self, index: EnvironmentIndex) -> &Several {
+        self.several[index.position()].get_or_init(|| {
+            let environment = self.snapshot.environment(index);
+            let read = |it: &Distribution| installed::listing(&environment.path, &it.dist_info).ok();
+            let listings: Vec<Option<Listing>> = environment.distributions.iter().map(read).collect();
+            let listings = listings.iter().enumerate();
+            Several::of(listings.filter_map(|(position, it)| Some((position, it.as_ref()?))), |_| true)
         })
     }
 
     /// Compares a file with its row; none where both agree, and where it cannot be read, which is a problem.
-    fn compare(
-        &self,
-        path: &Path,
-        follow: bool,
-        row: &record::Row<'_>,
-        state: &mut State,
-    ) -> Option<Compared> {
+    fn compare(&self, path: &Path, follow: bool, row: Stated, state: &mut State) -> Option<Compared> {
         let looked = if follow { FileStat::following(path) } else { FileStat::of(path) };
         let stat = match looked {
             Ok(stat) => stat,
@@ -325,59 +327,10 @@ impl Verifier<'_> {
     }
 }
 
-/// Whether there is a symlink that leads nowhere.
-fn dangles(path: &Path) -> bool {
-    FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink) && FileStat::following(path).is_err()
-}
-
-fn record(dist_info: &Path, state: &mut State) -> Option<Vec<u8>> {
-    let path = dist_info.join("RECORD");
-    let bytes = read::small(&path, read::RECORD);
-    bytes.map_err(|error| state.problems.push(super::problem(path, "read", &error))).ok()
-}
-
 fn raw(finding: Finding, compared: Compared) -> Raw {
     let Compared { fault, print, found } = compared;
     Raw {
         finding: Finding { fault, found, print, ..finding },
         inode: print.map(|print| (print.device, print.inode)),
-    }
-}
-
-/// Whether installers or Python write such a file into an entry's tree without listing it.
-fn is_generated(path: &Path) -> bool {
-    let is_compiled = path.extension() == Some(OsStr::new("pyc"));
-    let text = path.to_string_lossy().replace('\\', "/");
-    let signature = ["RECORD.jws", "RECORD.p7s"].iter().any(|name| path.ends_with(name));
-    is_compiled || signature || names::is_private(&text)
-}
-
-/// Everything in an entry.
-#[derive(Default)]
-struct Listing {
-    dist_infos: Vec<OsString>,
-    files: Vec<(PathBuf, FileStat)>,
-    problems: Vec<Problem>,
-}
-
-impl Visitor for Listing {
-    fn directory(&mut self, _parent: &Directory<'_>, _name: &OsStr) -> Descend {
-        Descend::Yes
-    }
-
-    fn entered(&mut self, directory: &Directory<'_>, _stat: &FileStat) -> Descend {
-        if directory.depth() == 1 && names::parse_dist_info(directory.relative().as_os_str()).is_some() {
-            self.dist_infos.push(directory.relative().as_os_str().to_owned());
-            self.dist_infos.sort_unstable();
-        }
-        Descend::Yes
-    }
-
-    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
-        self.files.push((parent.relative().join(name), *stat));
-    }
-
-    fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
-        self.problems.push(super::problem(path, operation, &error));
     }
 }

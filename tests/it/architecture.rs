@@ -248,3 +248,24 @@ fn there_is_no_mod_rs_and_no_utils() {
         assert!(!code.contains("#[allow("), "{} lifts a lint without `expect`", path.display());
     }
 }
+
+#[test]
+fn what_is_installed_is_read_in_one_place() {
+    let mut wrong = Vec::new();
+    for (path, code) in files() {
+        let of_uv = path.starts_with("uv");
+        let reader = path == Path::new("scan/installed.rs");
+        let rows =
+            ["record::rows", "record::{self", "Location::parse("].iter().any(|call| code.contains(call));
+        let readers = ["Listing::read(", "installed::entry_files(", "read::RECORD"];
+        let reads =
+            readers.iter().any(|call| code.contains(call)) || code.contains("uv::installed::sources(");
+        if rows && !of_uv || reads && !of_uv && !reader {
+            wrong.push(path);
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "only `uv::installed` parses rows, and only `scan::installed` reads them: {wrong:?}"
+    );
+}

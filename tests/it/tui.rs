@@ -15,7 +15,7 @@ mod environment;
 mod filter;
 mod locks;
 mod plan;
-mod screen;
+pub(crate) mod screen;
 
 use screen::Screen;
 

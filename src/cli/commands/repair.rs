@@ -111,13 +111,25 @@ impl Ground<'_> {
         let named =
             arguments.environments.iter().map(|path| super::absolute(path, &surroundings.current_dir));
         let named: Vec<PathBuf> = named.collect();
+        let mut whole = None;
         // Who else uses the entries does not matter here. The name of a tool is no path: all places are looked through for it.
         if !arguments.all && named.iter().all(|path| path.exists()) {
+            whole = Some(prepared.clone().also(&named));
             prepared = prepared.only(&named);
             if let Some(gathered) = self.outlined(&prepared)? {
                 return Ok(gathered);
             }
         }
+        let gathered = self.scanned(&prepared)?;
+        match whole.filter(|_| gathered.facts.concern_others()) {
+            Some(whole) => self.scanned(&whole),
+            None => Ok(gathered),
+        }
+    }
+
+    /// Scans, and looks at what is broken.
+    fn scanned(&self, prepared: &request::Prepared) -> Result<Gathered, Failure> {
+        let Self { arguments, surroundings, .. } = self;
         let job = prepared.start(surroundings.now);
         let snapshot = progress::wait(&job, surroundings, self.view.quiet)?;
         if snapshot.scope.completeness != Completeness::Complete {

@@ -35,6 +35,7 @@ impl Chooser<'_> {
                     name: None,
                     version: None,
                     disk: environment.disk,
+                    modified: 0,
                     reason: because.sentence(),
                     because,
                 }),
@@ -169,6 +170,7 @@ fn whole(part: &crate::snapshot::Bucket, because: KeptBecause) -> Kept {
         name: None,
         version: None,
         disk: part.disk,
+        modified: 0,
         reason: because.sentence(),
         because,
     }

@@ -8,7 +8,9 @@ use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
 use crate::plan::again::{Again, Where, again, place};
-use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
+use crate::scan::repair::{
+    BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Why,
+};
 use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
 use crate::uv::url;
@@ -44,6 +46,8 @@ pub enum Cause {
     NoCandidate,
     /// An entry has the name and version, but another content.
     OtherContent,
+    /// Their content is not what `RECORD` says, and may be an edit: they are never replaced.
+    Modified,
     /// `RECORD` states no digest.
     NoDigest,
     /// Files that an installer writes are missing.
@@ -56,6 +60,8 @@ pub enum Cause {
     NoRecord,
     /// One package has several `.dist-info` directories.
     Duplicate,
+    /// An uninstall has left a `.dist-info` directory.
+    Leftover,
     /// The interpreter is gone.
     NoInterpreter,
     /// A `.venv` leads to an environment that is gone.
@@ -72,6 +78,9 @@ pub enum Cause {
 
 /// What is said where the cache's damage goes first.
 const TOGETHER: &str = "The commands belong together, in this order: what the cache has is damaged as well.";
+
+/// What is said where a row rests on the commands of one before it.
+const FIRST: &str = "The commands that are named above come first: they are about the same entry.";
 
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).
 const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache leads nowhere, uv uninstalls the \
@@ -153,6 +162,55 @@ pub(super) fn of_files(
     left
 }
 
+/// What is said of files whose content is not what `RECORD` says.
+pub(super) fn modified(
+    facts: &Facts,
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+) -> Left {
+    let number = human::counted(distribution.modified.len() as u64, "file differs", "files differ");
+    let reason = format!("{number} from RECORD and may hold edits, which repair never overwrites");
+    let at = At::new(&environment.path);
+    let mut left = left(&at, Some(distribution), Cause::Modified, reason);
+    left.files = distribution.modified.iter().map(|file| At::new(&file.path)).collect();
+    if environment.stored {
+        let id = environment.path.file_name().map(|id| id.to_string_lossy().into_owned());
+        left.commands.push(Command::new(["cachetui", "prune", "--"], id.into_iter().collect()));
+        return left;
+    }
+    // From a changed entry uv would install the change again.
+    let in_cache = distribution.modified.iter().any(|file| file.in_cache);
+    if !in_cache || clear(facts, environment, distribution, &mut left) {
+        reinstall(facts, environment, distribution, &mut left);
+    }
+    if !left.commands.is_empty() {
+        let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+        left.warning = Some(format!("Installing again discards what was edited.{warning}"));
+    }
+    left
+}
+
+/// Names what installs a distribution again once, where several rows of it would: the second time uv has nothing to do, and
+/// an entry that was taken away is not there.
+pub(super) fn once(rows: &mut [Left]) {
+    let installs = |left: &Left| left.commands.iter().any(|it| it.words().any(|word| word == "--reinstall"));
+    let of: Vec<usize> = (0..rows.len()).filter(|row| installs(&rows[*row])).collect();
+    let Some((first, others)) = of.split_first().filter(|(_, others)| !others.is_empty()) else { return };
+    // What takes a damaged entry away first does more.
+    let Some(most) = of.iter().copied().max_by_key(|row| rows[*row].commands.len()) else { return };
+    let commands = rows[most].commands.clone();
+    let mut warnings: Vec<String> = Vec::new();
+    for row in &of {
+        warnings.extend(rows[*row].warning.take().filter(|it| !warnings.contains(it)));
+    }
+    rows[*first].commands = commands;
+    rows[*first].warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    for row in others {
+        rows[*row].commands.clear();
+        rows[*row].reason.push_str("; the same commands fix it");
+    }
+}
+
 /// Adds what takes the entry away that lacks what is broken: uv would install from it again (uv 0.13.8). Answers whether
 /// the distribution is to be installed after that.
 fn clear(
@@ -167,26 +225,67 @@ fn clear(
     if facts.named {
         words.extend(["--cache-dir".to_owned(), facts.cache.display().to_string()]);
     }
-    let (words, about) = if stale.linked.iter().any(|root| *root != environment.path) {
-        // Others would break; this names what belongs together for all of them.
+    let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
+    let removed = || {
+        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
+        Command::new(["rm", "-rf", "--"], paths.collect())
+    };
+    let others: Vec<&Linked> = stale.linked.iter().filter(|it| it.path != environment.path).collect();
+    if !others.is_empty() {
+        // They would break: each is linked to the new entry after the old one is gone.
+        let again: Option<Vec<Command>> = others.iter().map(|it| relinked(facts, distribution, it)).collect();
+        if let Some(again) = again.filter(|_| !stale.unlocated && !cfg!(windows)) {
+            left.commands.push(removed());
+            left.commands.extend(again);
+            return true;
+        }
         words.push("verify".to_owned());
-        (words, vec![format!("{}=={}", distribution.name, distribution.version)])
-    } else if stale.linked.is_empty() || cfg!(windows) {
+        let about = vec![format!("{}=={}", distribution.name, distribution.version)];
+        left.commands.push(Command::new(words.iter().map(String::as_str), about));
+        return false;
+    }
+    if stale.linked.is_empty() || cfg!(windows) {
         words.push("prune".to_owned());
         if stale.unlocated {
             words.extend(["--allow", "gone"].map(str::to_owned));
         }
         words.push("--".to_owned());
         let id = stale.entry.file_name().map(|id| id.to_string_lossy().into_owned());
-        (words, id.into_iter().collect())
+        left.commands.push(Command::new(words.iter().map(String::as_str), id.into_iter().collect()));
     } else {
-        let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
-        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
-        (["rm", "-rf", "--"].map(str::to_owned).to_vec(), paths.collect())
-    };
-    let installs = !words.iter().any(|word| word == "verify");
-    left.commands.push(Command::new(words.iter().map(String::as_str), about));
-    installs
+        left.commands.push(removed());
+    }
+    true
+}
+
+/// The command that links another environment to the new entry; none where there is none to name.
+fn relinked(facts: &Facts, distribution: &DistributionFacts, it: &Linked) -> Option<Command> {
+    let came = it.came.as_ref().filter(|_| !it.stored)?;
+    let again = again(&distribution.name, &distribution.version, came)?;
+    let (root, program) = (it.path.display().to_string(), it.installation.as_deref());
+    let program = program.map(|path| path.display().to_string());
+    let place = place(Where {
+        root: &root,
+        manager: it.manager,
+        program: program.as_deref(),
+        managed: it.externally_managed,
+    });
+    Some(install(facts, place, true, again))
+}
+
+/// What the rows name that an earlier one has named already is left out: an entry goes once, and what is linked to the new one
+/// is not taken from there again.
+pub(super) fn in_order(rows: &mut [Left]) {
+    let mut named: Vec<Command> = Vec::new();
+    for row in rows {
+        let all = row.commands.len();
+        row.commands.retain(|it| !named.contains(it));
+        if row.commands.len() < all {
+            let warning = row.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+            row.warning = Some(format!("{FIRST}{warning}"));
+        }
+        named.extend(row.commands.iter().cloned());
+    }
 }
 
 /// What is said of a distribution without a `RECORD` that could be read.
@@ -223,6 +322,7 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
         reinstall(facts, environment, &distribution, &mut left);
         all.push(left);
     }
+    all.extend(environment.leftovers.iter().map(|it| leftover(&at, &environment.path, it)));
     if !environment.interpreter_alive {
         let gone = environment.interpreter.as_deref().map_or("its interpreter is gone".to_owned(), |path| {
             format!("its interpreter `{}` is gone", path.display())
@@ -236,6 +336,26 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
         all.push(left(&at, None, Cause::Unread, reason));
     }
     all
+}
+
+/// What is said of a `.dist-info` that an uninstall has left, which goes in one step.
+fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, beside }: &Leftover) -> Left {
+    let directory = dist_info.file_name().unwrap_or_default().display().to_string();
+    let reason = match beside {
+        Some(other) => format!("`{directory}` has no RECORD, and {other} is installed: it is a leftover"),
+        None => format!("`{directory}` is empty: an interrupted uninstall has left it"),
+    };
+    let facts = DistributionFacts { name: name.clone(), version: version.clone(), ..Default::default() };
+    let mut left = left(at, Some(&facts), Cause::Leftover, reason);
+    left.files.push(At::new(dist_info));
+    let words = match (cfg!(windows), beside) {
+        (true, Some(_)) => vec!["cmd", "/c", "rmdir", "/s", "/q"],
+        (true, None) => vec!["cmd", "/c", "rmdir"],
+        (false, Some(_)) => vec!["rm", "-rf", "--"],
+        (false, None) => vec!["rmdir", "--"],
+    };
+    left.commands.push(Command::new(words, vec![root.join(dist_info).display().to_string()]));
+    left
 }
 
 /// The command that brings an interpreter back, or an environment with another one.
@@ -281,12 +401,8 @@ fn reinstall(
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
-    let Some(Again { options, about, note }) =
-        again(&distribution.name, &distribution.version, &distribution.came)
-    else {
-        return;
-    };
-    let mut warnings: Vec<String> = note.into_iter().collect();
+    let Some(again) = again(&distribution.name, &distribution.version, &distribution.came) else { return };
+    let mut warnings: Vec<String> = again.note.clone().into_iter().collect();
     if let Some(poison) = facts.poison.get(&distribution.name) {
         let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
         left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
@@ -304,16 +420,21 @@ fn reinstall(
         program: program.as_deref(),
         managed: environment.externally_managed,
     });
+    // What was linked otherwise than uv does by itself stays so.
+    left.commands.push(install(facts, place, own_mode(environment) == Mode::Symlink, again));
+}
+
+/// The command that installs again what came from somewhere.
+fn install(facts: &Facts, place: Vec<String>, symlink: bool, Again { options, about, .. }: Again) -> Command {
     let mut words = uv(facts);
     words.extend(["pip", "install"].map(str::to_owned));
     words.extend(place);
     words.extend(["--reinstall", "--no-deps"].map(str::to_owned));
-    // What was linked otherwise than uv does by itself stays so.
-    if own_mode(environment) == Mode::Symlink {
+    if symlink {
         words.extend(["--link-mode", "symlink"].map(str::to_owned));
     }
     words.extend(options);
-    left.commands.push(Command::new(words.iter().map(String::as_str), about));
+    Command::new(words.iter().map(String::as_str), about)
 }
 
 /// uv, told of the cache where it would take another one.

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use super::super::away::Away;
 use super::super::failed::Failed;
 use super::super::index::{ByShard, FileRecord, Place, Records};
+use super::super::installed;
 use super::super::print;
 use super::super::share::{self, SharedExtent};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{self, FileKind, FileStat, Time};
+use crate::disk::{FileKind, FileStat, Time};
 use crate::snapshot::{Problem, TreePrint};
 
 /// What is known of one entry after its tree was walked.
@@ -50,7 +51,7 @@ pub(in crate::scan) struct Facts {
     /// Whether something in it could not be read.
     pub(in crate::scan) unread: bool,
     /// Files whose content is not what `RECORD` says, relative to the entry.
-    pub(in crate::scan) modified: Vec<String>,
+    pub(in crate::scan) modified: Vec<PathBuf>,
 }
 
 struct EntryVisitor<'a> {
@@ -141,21 +142,15 @@ pub(in crate::scan) fn read(path: &Path, number: usize, reading: &Reading<'_>, h
 /// Files written later than `RECORD` are compared with it: by size, then by digest. uv writes `RECORD` last, and
 /// nothing should write to an entry afterwards; an editor that works through a hardlink does.
 fn find_modified(path: &Path, facts: &mut Facts) {
-    let (Some(dist_info), Some(installed)) = (&facts.dist_info, facts.record) else { return };
-    let Ok(bytes) = disk::read::small(&path.join(dist_info).join("RECORD"), disk::read::RECORD) else {
-        return;
-    };
-    for row in crate::uv::record::rows(&bytes).flatten() {
-        let Some(place) = crate::uv::record::Location::parse(&row.path).filter(|place| place.ups == 0) else {
-            continue;
-        };
-        let file = path.join(&place.rest);
+    let (Some(dist_info), Some(written)) = (&facts.dist_info, facts.record) else { return };
+    for listed in installed::of_entry(path, dist_info).into_iter().flatten() {
+        let file = path.join(&listed.path);
         let Ok(stat) = FileStat::of(&file) else { continue };
         if stat.kind == FileKind::File
-            && stat.modified > installed
-            && super::super::content::differs(&file, &stat, row.size, row.digest.as_ref())
+            && stat.modified > written
+            && super::super::content::differs(&file, &stat, listed.row)
         {
-            facts.modified.push(row.path.into_owned());
+            facts.modified.push(listed.path);
         }
     }
 }

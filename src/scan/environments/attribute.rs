@@ -1,6 +1,7 @@
 //! Attributes the files of an environment to its distributions and their entries.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -9,6 +10,7 @@ use super::contended;
 use super::distribution::{self, Examined};
 use super::{Against, Collected, DistInfo, Tally, Use};
 use crate::disk::volume;
+use crate::scan::installed::{self, Listing, Several};
 use crate::scan::print;
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EvidenceCounts, FileCounts, Health, LinkMode,
@@ -39,12 +41,21 @@ pub(super) fn attribute(
             (candidates, examined)
         })
         .collect();
-    let doubtful = dist_infos.iter().zip(&quick).filter(|(_, (_, examined))| examined.is_none());
-    (collected.contended, collected.twice) =
-        contended::paths(root, doubtful.map(|(dist_info, _)| dist_info), collected);
-    for (position, (dist_info, (candidates, examined))) in dist_infos.iter().zip(quick).enumerate() {
-        let mut examined = examined
-            .unwrap_or_else(|| distribution::examine(root, dist_info, &candidates, collected, against));
+    let listings: Vec<Option<io::Result<Listing>>> = dist_infos
+        .iter()
+        .zip(&quick)
+        .map(|(dist_info, (_, examined))| {
+            examined.is_none().then(|| installed::listing(root, &dist_info.path))
+        })
+        .collect();
+    let several = several(&listings, collected);
+    let all = dist_infos.iter().zip(quick).zip(listings).enumerate();
+    for (position, ((dist_info, (candidates, examined)), listing)) in all {
+        let examined = examined.or_else(|| {
+            let found = (&*collected, &several);
+            Some(distribution::examine(root, dist_info, listing?, &candidates, found, against))
+        });
+        let mut examined = examined.unwrap_or_default();
         claimed.extend(candidates);
         let number = u32::try_from(position).expect("fewer than 2^32 distributions");
         uses.extend(examined.uses.iter().map(|(entry, by, counts)| Use {
@@ -74,6 +85,14 @@ pub(super) fn attribute(
         Health::Ok
     };
     uses
+}
+
+/// The files that several distributions list, as far as they are no links: of those only the content tells whose they are.
+/// The distribution that lost may have finished its `RECORD` last, since uv installs in parallel.
+fn several(listings: &[Option<io::Result<Listing>>], collected: &Collected) -> Several {
+    let read = listings.iter().enumerate();
+    let read = read.filter_map(|(position, listing)| Some((position, listing.as_ref()?.as_ref().ok()?)));
+    Several::of(read, |path| collected.loose.contains_key(path.as_os_str().as_encoded_bytes()))
 }
 
 /// Whether an environment is on another mount than the cache. No hard link leads from one to the other, although a bind

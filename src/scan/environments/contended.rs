@@ -1,45 +1,13 @@
-//! Files that two distributions own: the last one installed wrote it, which is no change of the other's.
+//! Files that several distributions list: the last one installed wrote it, which is no change of the others'.
 
 use std::path::{Path, PathBuf};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use super::distribution::place;
 use super::{Collected, DistInfo};
-use crate::disk::read;
 use crate::scan::content;
+use crate::scan::installed::{self};
 use crate::snapshot::{Distribution, DistributionState};
-use crate::uv::record::{self, Location};
-
-/// Files that several distributions list with different digests, and all that are listed more than once. Of the former only their content tells whose they are: the one
-/// that lost may have finished its `RECORD` last, since uv installs in parallel.
-pub(super) fn paths<'a>(
-    root: &Path,
-    dist_infos: impl Iterator<Item = &'a DistInfo>,
-    collected: &Collected,
-) -> (FxHashSet<PathBuf>, FxHashSet<PathBuf>) {
-    let mut digests: FxHashMap<&[u8], [u8; 32]> = FxHashMap::default();
-    let (mut contended, mut twice) = (FxHashSet::default(), FxHashSet::default());
-    for dist_info in dist_infos {
-        let Ok(bytes) = read::small(&root.join(&dist_info.path).join("RECORD"), read::RECORD) else {
-            continue;
-        };
-        for row in record::rows(&bytes).flatten() {
-            let (Some(digest), Some(location)) = (row.digest, Location::parse(&row.path)) else { continue };
-            let Some(path) = place(&dist_info.path, &location) else { continue };
-            // Only what lies loose can be in doubt; its key lives longer than the row.
-            let Some((key, _)) = collected.loose.get_key_value(path.as_os_str().as_encoded_bytes()) else {
-                continue;
-            };
-            let Some(other) = digests.insert(key, digest) else { continue };
-            if other != digest {
-                contended.insert(path.clone());
-            }
-            twice.insert(path);
-        }
-    }
-    (contended, twice)
-}
 
 /// Counts changed files as another distribution's where they are what that one's `RECORD` says. `changed` holds the
 /// changed files of each of the `dist_infos`, relative to the environment.
@@ -57,18 +25,13 @@ pub(super) fn settle(
         return;
     }
     let mut rightful: FxHashSet<PathBuf> = FxHashSet::default();
-    for dist_info in dist_infos {
-        let Ok(bytes) = read::small(&root.join(&dist_info.path).join("RECORD"), read::RECORD) else {
-            continue;
-        };
-        for row in record::rows(&bytes).flatten().filter(|row| row.digest.is_some()) {
-            let path = Location::parse(&row.path).and_then(|location| place(&dist_info.path, &location));
-            if let Some(path) = path.filter(|path| wanted.contains(path.as_path()))
-                && let Some(loose) = collected.loose.get(path.as_os_str().as_encoded_bytes())
-                && !content::differs(&root.join(&path), &loose.stat, row.size, row.digest.as_ref())
-            {
-                rightful.insert(path);
-            }
+    let listings = dist_infos.iter().filter_map(|it| installed::listing(root, &it.path).ok());
+    for file in listings.flat_map(|listing| listing.files).filter(|file| file.row.digest.is_some()) {
+        if wanted.contains(file.path.as_path())
+            && let Some(loose) = collected.loose.get(file.path.as_os_str().as_encoded_bytes())
+            && !content::differs(&root.join(&file.path), &loose.stat, file.row)
+        {
+            rightful.insert(file.path);
         }
     }
     for (paths, distribution) in changed.iter().zip(distributions) {

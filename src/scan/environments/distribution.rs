@@ -12,14 +12,12 @@ mod choose;
 
 use super::attribute::evidence;
 use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way, own_bytes};
-use crate::disk::{FileKind, FileStat, Time, read};
+use crate::disk::{FileKind, FileStat, Time};
 use crate::human;
 use crate::scan::content;
-use crate::scan::installed::{self, Expected, Installed};
+use crate::scan::installed::{Class, InstalledFile, Layout, Listing, Several, Source};
 use crate::scan::share::Map;
 use crate::snapshot::{EvidenceCounts, FileBytes, FileCounts, JointCopy, ModeCounts};
-use crate::uv::distribution as names;
-use crate::uv::record::{self, Location};
 
 /// What was found out about one distribution.
 #[derive(Debug, Default)]
@@ -36,35 +34,24 @@ pub(super) struct Examined {
     pub(super) note: String,
 }
 
-/// One file that `RECORD` lists.
-struct Row {
-    /// Relative to the environment.
-    path: PathBuf,
-    /// Whether uv keeps it private, by its name.
-    private: bool,
-    /// Whether Python makes it anew whenever it likes.
-    compiled: bool,
-    digest: Option<[u8; 32]>,
-    size: Option<u64>,
-}
-
 struct Examination<'a> {
     root: &'a Path,
     dist_info: &'a DistInfo,
     collected: &'a Collected,
+    several: &'a Several,
     against: &'a Against<'a>,
     /// When it was installed: what is younger may have been changed.
     installed: Option<Time>,
-    /// The directory of programs, relative to the environment.
-    scripts: &'static str,
+    layout: Layout<'a>,
 }
 
 /// Examines a distribution that may have come from any of `candidates`, entries with its name and version.
 pub(super) fn examine(
     root: &Path,
     dist_info: &DistInfo,
+    listing: std::io::Result<Listing>,
     candidates: &[u32],
-    collected: &Collected,
+    (collected, several): (&Collected, &Several),
     against: &Against<'_>,
 ) -> Examined {
     let record_path = dist_info.path.join("RECORD");
@@ -72,20 +59,21 @@ pub(super) fn examine(
         root,
         dist_info,
         collected,
+        several,
         against,
         installed: collected
             .loose
             .get(record_path.as_os_str().as_encoded_bytes())
             .map(|record| record.stat.modified),
-        scripts: installed::scripts(&dist_info.path),
+        layout: Layout::of(&dist_info.path),
     };
-    match read::small(&root.join(&record_path), read::RECORD) {
-        Ok(bytes) => {
-            let (rows, unreadable) = examination.rows(&bytes);
-            let mut examined = examination.examine(&rows, candidates);
-            examined.has_record = unreadable == 0;
-            if unreadable > 0 {
-                let lines = human::counted(unreadable, "line", "lines");
+    match listing {
+        Ok(listing) => {
+            let unclear = listing.unclear;
+            let mut examined = examination.examine(listing, candidates);
+            examined.has_record = unclear == 0;
+            if unclear > 0 {
+                let lines = human::counted(unclear, "line", "lines");
                 let separator = if examined.note.is_empty() { "" } else { "; " };
                 examined.note =
                     format!("{lines} of `RECORD` could not be understood{separator}{}", examined.note);
@@ -106,38 +94,7 @@ pub(super) fn examine(
     }
 }
 
-/// Where a row's path leads, relative to the environment; `None` when it leads out of it. `dist_info` is the
-/// `.dist-info` directory of the row's `RECORD`.
-pub(super) fn place(dist_info: &Path, location: &Location) -> Option<PathBuf> {
-    Some(dist_info.parent()?.ancestors().nth(location.ups)?.join(&location.rest))
-}
-
 impl Examination<'_> {
-    /// The rows of the distribution's `RECORD` that lie in the environment, and how many could not be understood.
-    fn rows(&self, bytes: &[u8]) -> (Vec<Row>, u64) {
-        let mut rows = Vec::new();
-        let mut unreadable = 0;
-        for row in record::rows(bytes) {
-            let Ok(row) = row else {
-                unreadable += 1;
-                continue;
-            };
-            let location = Location::parse(&row.path);
-            if location.as_ref().is_some_and(|location| location.is_beside(&self.dist_info.path)) {
-                continue;
-            }
-            let Some(path) = location.and_then(|location| place(&self.dist_info.path, &location)) else {
-                unreadable += 1;
-                continue;
-            };
-            let private = names::is_private_row(&row.path, row.digest.as_ref())
-                || row.digest.is_none() && row.path.ends_with("/RECORD");
-            let compiled = names::is_compiled(&row.path);
-            rows.push(Row { path, private, compiled, digest: row.digest, size: row.size });
-        }
-        (rows, unreadable)
-    }
-
     /// Files found by inode in any of the candidates.
     fn tallied(&self, candidates: &[u32]) -> Tally {
         let mut tally = Tally::default();
@@ -173,53 +130,54 @@ impl Examination<'_> {
         uses
     }
 
-    fn examine(&self, rows: &[Row], candidates: &[u32]) -> Examined {
+    fn examine(&self, mut listing: Listing, candidates: &[u32]) -> Examined {
         let mut uses: FxHashMap<u32, (ModeCounts, EvidenceCounts)> = FxHashMap::default();
         for (entry, by, counts) in self.uses_by_inode(candidates) {
             uses.insert(entry, (by, counts));
         }
-        let (chosen, expected) = self.choose(rows, candidates);
+        let chosen = self.choose(&mut listing, candidates);
+        let files = &listing.files;
         let mut examined = Examined::default();
         let Tally { modes, bytes } = self.tallied(candidates);
         (examined.files.modes, examined.bytes) = (modes, bytes);
         let mut presumed = Vec::new();
-        for row in rows {
-            let key = row.path.as_os_str().as_encoded_bytes();
+        for file in files {
+            let key = file.path.as_os_str().as_encoded_bytes();
             if let Some(loose) = self.collected.loose.get(key) {
-                let equal = self.loose(row, loose, chosen, &expected, &mut examined);
+                let equal = self.loose(file, loose, chosen, &mut examined);
                 if let (Some(mode), Some(entry)) = (equal, chosen) {
                     let (by, counts) = uses.entry(entry).or_default();
                     counts.content += 1;
                     by.copy += u64::from(mode == Equal::Copy);
                 }
             } else if let Some(ambiguous) = self.collected.ambiguous.get(key) {
-                let item = expected.get(&row.path);
-                if ambiguous.way == Way::Clone && item.is_some_and(|item| item.always_copied) {
+                let source = file.source.as_ref();
+                if ambiguous.way == Way::Clone && source.is_some_and(|source| source.always_copied) {
                     examined.files.private += 1;
                 } else {
-                    examined.files.modified +=
-                        u64::from(ambiguous.way != Way::Clone && item.is_some_and(|item| item.modified));
-                    self.ambiguous(row, ambiguous, chosen, candidates, &mut examined, &mut uses);
+                    let modified = source.is_some_and(|source| source.modified);
+                    examined.files.modified += u64::from(ambiguous.way != Way::Clone && modified);
+                    self.ambiguous(file, ambiguous, chosen, candidates, &mut examined, &mut uses);
                 }
             } else if let Some(stray) = self.collected.strays.get(key) {
                 examined.files.dangling += u64::from(stray.dangling);
                 examined.files.modes.symlink += u64::from(!stray.dangling);
             } else if self.collected.named.get(key).is_some_and(|entry| !candidates.contains(entry)) {
                 examined.files.own += 1;
-            } else if row.path.extension().is_none_or(|extension| extension != "pyc") {
+            } else if file.path.extension().is_none_or(|extension| extension != "pyc") {
                 // A link has whatever its entry has.
-                examined.files.modified += u64::from(expected.get(&row.path).is_some_and(|it| it.modified));
-                presumed.push(row);
+                examined.files.modified += u64::from(file.source.as_ref().is_some_and(|it| it.modified));
+                presumed.push(file);
             }
         }
         self.presumed(&presumed, candidates, &mut examined, &mut uses);
-        if expected.is_empty() {
+        if files.iter().all(|file| file.source.is_none()) {
             // Every file is a link, so that all that is changed in the entry is changed here.
             let linked = candidates.iter().filter(|entry| self.collected.tallies.contains_key(entry));
             examined.files.modified +=
                 linked.map(|entry| self.against.entries[*entry as usize].modified.len() as u64).sum::<u64>();
         }
-        examined.note = self.note(rows, &examined);
+        examined.note = self.note(files, &examined);
         examined.uses = used(uses);
         examined
     }
@@ -227,35 +185,37 @@ impl Examination<'_> {
     /// Classifies a file that no inode explains; answers how its content is known to equal the entry's, if it does.
     fn loose(
         &self,
-        row: &Row,
+        file: &InstalledFile,
         loose: &Loose,
         chosen: Option<u32>,
-        expected: &Expected,
         examined: &mut Examined,
     ) -> Option<Equal> {
         let files = &mut examined.files;
-        if row.private {
+        if file.is_private() {
             files.private += 1;
             return None;
         }
-        let changed = self.changed(row, &loose.stat);
-        if changed && row.compiled {
+        let changed = self.changed(file, &loose.stat);
+        if changed && file.class == Class::Compiled {
             files.private += 1;
             return None;
         }
         if changed {
             files.modified += 1;
-            examined.changed.push(row.path.clone());
+            examined.changed.push(file.path.clone());
             return None;
         }
-        match expected.get(&row.path) {
-            Some(item) if item.always_copied => files.private += 1,
-            Some(item) if item.digest.is_some() && item.digest == row.digest && !item.modified => {
+        if file.class == Class::Generated {
+            files.private += 1;
+            return None;
+        }
+        match file.same_source() {
+            Some(source) if source.digest.is_some() && !source.modified => {
                 let comparable = match loose.map {
                     None => !(self.against.reflinks && loose.stat.size == 0),
                     Some(map) => map != Map::Opaque,
                 };
-                if self.other_bits(loose, chosen, item) {
+                if self.other_bits(loose, chosen, source) {
                     files.own += 1;
                     return Some(Equal::Apart);
                 }
@@ -265,45 +225,43 @@ impl Examination<'_> {
                 }
                 files.modes.copy += 1;
                 let FileStat { device, inode, links, disk, .. } = loose.stat;
-                if links == 1 && !self.collected.twice.contains(&row.path) {
+                if links == 1 && !self.several.has(&file.path) {
                     examined.bytes.copied += disk;
                 } else {
-                    examined.joint.push(JointCopy { path: row.path.clone(), device, inode, links, disk });
+                    examined.joint.push(JointCopy { path: file.path.clone(), device, inode, links, disk });
                 }
                 return Some(Equal::Copy);
             }
-            Some(item) if item.may_be_rewritten => files.private += 1,
-            None if row.path.starts_with(self.scripts) => files.private += 1,
             _ => files.own += 1,
         }
         None
     }
 
     /// Whether a file was given other permissions than the entry's has, so that it cannot be a link to that.
-    fn other_bits(&self, loose: &Loose, chosen: Option<u32>, item: &Installed) -> bool {
+    fn other_bits(&self, loose: &Loose, chosen: Option<u32>, source: &Source) -> bool {
         // uv writes `RECORD` last, and giving permissions changes a file's change time.
         let touched = self.installed.is_none_or(|installed| loose.stat.changed > installed);
-        let source = || {
+        let cached = || {
             let entry = &self.against.entries[chosen? as usize];
-            FileStat::of(&entry.path.join(&item.source)).ok()
+            FileStat::of(&entry.path.join(&source.path)).ok()
         };
-        touched && source().is_some_and(|it| it.mode_bits & 0o777 != loose.stat.mode_bits & 0o777)
+        touched && cached().is_some_and(|it| it.mode_bits & 0o777 != loose.stat.mode_bits & 0o777)
     }
 
     /// Whether a file is not what its row says: another size; or younger than `RECORD`, or listed by another
     /// distribution too, and with another digest.
-    fn changed(&self, row: &Row, stat: &FileStat) -> bool {
-        if row.size.is_some_and(|size| size != stat.size) {
+    fn changed(&self, file: &InstalledFile, stat: &FileStat) -> bool {
+        if file.row.size.is_some_and(|size| size != stat.size) {
             return true;
         }
         let young = self.installed.is_some_and(|installed| stat.modified > installed);
-        let doubtful = young || self.collected.contended.contains(&row.path);
-        doubtful && content::differs(&self.root.join(&row.path), stat, row.size, row.digest.as_ref())
+        let doubtful = young || self.several.is_contended(&file.path);
+        doubtful && content::differs(&self.root.join(&file.path), stat, file.row)
     }
 
     fn ambiguous(
         &self,
-        row: &Row,
+        file: &InstalledFile,
         ambiguous: &Ambiguous,
         chosen: Option<u32>,
         candidates: &[u32],
@@ -322,9 +280,8 @@ impl Examination<'_> {
         if ambiguous.way == Way::Clone
             && self.installed.is_some_and(|installed| ambiguous.stat.modified > installed)
         {
-            let path = self.root.join(&row.path);
-            let same = FileStat::of(&path)
-                .is_ok_and(|stat| !content::differs(&path, &stat, row.size, row.digest.as_ref()));
+            let path = self.root.join(&file.path);
+            let same = FileStat::of(&path).is_ok_and(|stat| !content::differs(&path, &stat, file.row));
             if !same {
                 examined.files.modified += 1;
                 return;
@@ -358,23 +315,23 @@ impl Examination<'_> {
     /// Looks at what should have been found by inode, where the numbers do not agree.
     fn presumed(
         &self,
-        rows: &[&Row],
+        files: &[&InstalledFile],
         candidates: &[u32],
         examined: &mut Examined,
         uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
     ) {
-        let content = rows.iter().filter(|row| !row.private).count() as u64;
+        let content = files.iter().filter(|file| !file.is_private()).count() as u64;
         let certain =
             content == self.tallied(candidates).modes.total() && self.collected.directories.is_empty();
-        for row in rows.iter().filter(|row| row.private || !certain) {
-            let path = self.root.join(&row.path);
+        for file in files.iter().filter(|file| file.is_private() || !certain) {
+            let path = self.root.join(&file.path);
             let Ok(stat) = FileStat::following(&path) else {
                 examined.files.missing += 1;
                 continue;
             };
             let found = self.against.table.find(stat.device, stat.inode);
             let through =
-                self.collected.directories.iter().find(|(directory, _)| row.path.starts_with(directory));
+                self.collected.directories.iter().find(|(directory, _)| file.path.starts_with(directory));
             if let (Some((_, entry)), Some(_)) = (through, found) {
                 let (by, counts) = uses.entry(*entry).or_default();
                 by.symlink += 1;
@@ -390,7 +347,7 @@ impl Examination<'_> {
         }
     }
 
-    fn note(&self, rows: &[Row], examined: &Examined) -> String {
+    fn note(&self, listed: &[InstalledFile], examined: &Examined) -> String {
         let files = &examined.files;
         let mut notes = Vec::new();
         if files.dangling > 0 {
@@ -406,8 +363,8 @@ impl Examination<'_> {
                 human::counted(files.unprovable, "file is", "files are")
             ));
         }
-        let stray = rows.iter().find_map(|row| {
-            let stray = self.collected.strays.get(row.path.as_os_str().as_encoded_bytes())?;
+        let stray = listed.iter().find_map(|file| {
+            let stray = self.collected.strays.get(file.path.as_os_str().as_encoded_bytes())?;
             let target = crate::uv::link::archive_target(&stray.text)?;
             (target.prefix != self.against.cache).then_some(target.prefix)
         });

@@ -13,13 +13,11 @@ use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
 use crate::disk::walk::Directory;
 use crate::disk::{FileKind, FileStat, Time, error::words, read};
-use crate::scan::installed::{self, Expected};
+use crate::scan::installed::{self, Class, Layout, Listing, Sources};
 use crate::scan::print;
 use crate::snapshot::{Distribution, FilePrint};
-use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::{self as names, DirectUrl};
-use crate::uv::link::{ArchivePath, archive_target};
-use crate::uv::record::{self, Location};
+use crate::uv::link::{self, ArchivePath, archive_target};
 
 /// A distribution, and what decides who a file belongs to that several list.
 #[derive(Debug, Default)]
@@ -65,7 +63,7 @@ struct Candidate<'a> {
     stored: &'a Stored,
     path: PathBuf,
     way: Way,
-    expected: Expected,
+    sources: Sources,
     /// Whether it has the `.dist-info` of the distribution.
     is_it: bool,
 }
@@ -100,8 +98,8 @@ pub(super) fn read(
         ..DistributionFacts::default()
     };
     let record = root.join(dist_info).join("RECORD");
-    let bytes = FileStat::of(&record).and_then(|stat| Ok((stat, read::small(&record, read::RECORD)?)));
-    let (stat, bytes) = match bytes {
+    let read = FileStat::of(&record).and_then(|stat| Ok((stat, installed::listing(root, dist_info)?)));
+    let (stat, listing) = match read {
         Ok(read) => read,
         Err(error) => {
             facts.unreadable = Some(words(&error));
@@ -109,7 +107,7 @@ pub(super) fn read(
         }
     };
     facts.record = Some(print::of(&stat));
-    let (mut broken, seen) = broken(root, dist_info, &bytes, stores);
+    let (mut broken, seen) = broken(root, &listing, stores);
     facts.unclear = seen.unclear;
     generated(root, dist_info, &mut broken);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
@@ -133,38 +131,25 @@ pub(super) fn read(
 }
 
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
-fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec<Broken>, Seen) {
-    let site = dist_info.parent().unwrap_or(Path::new(""));
-    let (mut found, mut seen) = (Vec::new(), Seen::default());
+fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, Seen) {
+    let mut found = Vec::new();
+    let mut seen = Seen { others: listing.beside, unclear: listing.unclear, ..Seen::default() };
     let mut beneath = Beneath::new(root.to_owned());
     let mut gone = Gone::default();
-    for row in record::rows(bytes) {
-        let location = row.as_ref().ok().and_then(|row| Location::parse(&row.path));
-        if location.as_ref().is_some_and(|location| location.is_beside(dist_info)) {
-            seen.others += 1;
-            continue;
-        }
-        let place = |row: &record::Row<'_>| {
-            let location = Location::parse(&row.path)?;
-            Some(site.ancestors().nth(location.ups)?.join(location.rest))
-        };
-        let Some((path, row)) = row.ok().and_then(|row| Some((place(&row)?, row))) else {
-            seen.unclear += 1;
-            continue;
-        };
+    for file in &listing.files {
         // What the wheel brings compiled is linked like the rest; what is missing of it Python makes.
-        let compiled = names::is_compiled(&row.path);
-        if row.digest.is_none() && row.path.strip_suffix(".pyc").is_some() {
+        let compiled = file.class == Class::Compiled;
+        if compiled && file.row.digest.is_none() {
             continue;
         }
+        let path = &file.path;
         let mut add = |lies, why, target| {
-            let private = names::is_private_row(&row.path, row.digest.as_ref());
-            let why = if private && why == Why::NoCandidate { Why::Private } else { why };
-            let (digest, size) = (row.digest, row.size.unwrap_or(0));
+            let why = if file.is_private() && why == Why::NoCandidate { Why::Private } else { why };
+            let (digest, size) = (file.row.digest, file.row.size.unwrap_or(0));
             let file = BrokenFile { path: path.clone(), lies, digest, size, source: Err(why) };
             found.push(Broken { file, target });
         };
-        match beneath.look(&path, |directory, name| look(directory, name, &mut gone)) {
+        match beneath.look(path, |directory, name| look(directory, name, &mut gone)) {
             Ok(Looked::There) => seen.others += 1,
             Ok(Looked::Linked) => seen.links += 1,
             Ok(Looked::Dangling(print, target)) => {
@@ -174,7 +159,7 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
             Ok(Looked::Unclear(print, why)) => add(Lies::Dangling { print }, Why::Unread { why }, None),
             Err(error) if is_absence(&error) && compiled => {}
             Err(error) if is_absence(&error) => {
-                let why = directory_link(root, &path, stores).unwrap_or(Why::NoCandidate);
+                let why = directory_link(root, path, stores).unwrap_or(Why::NoCandidate);
                 add(Lies::Missing, why, None);
             }
             Err(error) => add(Lies::Missing, Why::Unread { why: words(&error) }, None),
@@ -185,7 +170,7 @@ fn broken(root: &Path, dist_info: &Path, bytes: &[u8], stores: &[Store]) -> (Vec
 
 /// Says of the scripts of entry points that are missing that an installer writes them: no entry ever has one.
 fn generated(root: &Path, dist_info: &Path, broken: &mut [Broken]) {
-    let scripts = Path::new(installed::scripts(dist_info));
+    let scripts = Path::new(Layout::of(dist_info).scripts());
     let is_script = |it: &&mut Broken| {
         it.file.lies == Lies::Missing
             && it.file.source == Err(Why::NoCandidate)
@@ -225,9 +210,7 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
     }
     let text = directory.read_link(name).ok();
     let target = text.as_deref().and_then(archive_target);
-    let names_cache = text.as_deref().is_none_or(|text| {
-        text.iter().filter_map(Bucket::parse).any(|bucket| bucket.kind == BucketKind::Archive)
-    });
+    let names_cache = text.as_deref().is_none_or(link::names_cache);
     if text.zip(target.as_ref()).is_some_and(|(text, target)| gone.has(&text, target)) {
         return Ok(Looked::Dangling(print::of(&stat), target));
     }
@@ -235,7 +218,7 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
         Ok(_) if target.is_some() => Looked::Linked,
         Ok(_) => Looked::There,
         // A person's own symlink, to a disk that is not there, is nothing that uv made or would put back.
-        Err(error) if is_absence(&error) && target.is_none() && !names_cache => Looked::There,
+        Err(error) if is_absence(&error) && !names_cache => Looked::There,
         Err(error) if is_absence(&error) => Looked::Dangling(print::of(&stat), target),
         Err(error) => Looked::Unclear(print::of(&stat), words(&error)),
     })
@@ -284,8 +267,7 @@ fn candidates<'a>(
             }
         }
     }
-    let site = facts.dist_info.parent().unwrap_or(Path::new(""));
-    let scripts = installed::scripts(&facts.dist_info);
+    let layout = Layout::of(&facts.dist_info);
     let name = facts.dist_info.file_name().and_then(names::parse_dist_info).map(|parsed| parsed.name);
     let candidate = |(cache, stored, way): (usize, &'a Stored, Way)| {
         let path = stores[cache].root.join(&stored.path);
@@ -295,10 +277,10 @@ fn candidates<'a>(
             })
         };
         let own = stored.dist_infos.iter().find(is_it);
-        let expected = own.zip(name.as_deref()).map_or_else(Expected::default, |(dist_info, name)| {
-            installed::expected(&path, dist_info, site, scripts, name)
+        let sources = own.zip(name.as_deref()).map_or_else(Sources::default, |(dist_info, name)| {
+            installed::sources(&path, dist_info, layout, name)
         });
-        Candidate { cache, stored, path, way, expected, is_it: own.is_some() }
+        Candidate { cache, stored, path, way, sources, is_it: own.is_some() }
     };
     chosen.into_iter().map(candidate).collect()
 }
@@ -314,12 +296,12 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
     let mut why = Why::NoCandidate;
     let size = Some(file.size).filter(|size| *size > 0);
     for candidate in candidates {
-        let item = candidate.expected.get(&file.path);
+        let item = candidate.sources.get(&file.path);
         let stored = candidate.stored;
         let is_named =
             |target: &&ArchivePath| stored.path.iter().eq([target.bucket.as_os_str(), target.id.as_os_str()]);
         let named = broken.target.as_ref().filter(is_named).map(|target| &target.rest);
-        let Some(source) = named.or(item.map(|item| &item.source)) else { continue };
+        let Some(source) = named.or(item.map(|item| &item.path)) else { continue };
         // A link is proof that uv linked it; without one it may be a script that was rewritten or made executable.
         if file.lies == Lies::Missing
             && item.is_some_and(|it| it.always_copied || it.may_be_rewritten && it.digest != file.digest)

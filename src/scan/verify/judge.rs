@@ -132,10 +132,10 @@ fn collect(
         if environment.distributions[position].entry != Some(entry) {
             continue;
         }
-        for (destination, item) in verifier.expected(reference.environment, position) {
-            // uv writes such a file anew when it has to.
-            if sources.contains(&item.source) && !item.always_copied && !item.may_be_rewritten {
-                add(&item.source, environment.path.join(destination), Some(reference.environment));
+        for (destination, source) in verifier.sources(reference.environment, position) {
+            // uv writes such a file again when it has to.
+            if sources.contains(&source.path) && !source.always_copied && !source.may_be_rewritten {
+                add(&source.path, environment.path.join(destination), Some(reference.environment));
             }
         }
     }

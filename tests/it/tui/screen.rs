@@ -16,7 +16,7 @@ use crate::support::sample;
 use crate::support::told::told;
 
 /// A screen without a terminal.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     pub(super) model: Model,
     pub(super) terminal: Terminal<TestBackend>,
     pub(super) moment: Moment,
@@ -52,7 +52,7 @@ impl Screen {
         }
     }
 
-    pub(super) fn showing(snapshot: Snapshot, width: u16, height: u16) -> Self {
+    pub(crate) fn showing(snapshot: Snapshot, width: u16, height: u16) -> Self {
         let mut screen = Self::bare(width, height, Glyphs::Unicode);
         screen.event(Event::ScanStarted);
         screen.event(Event::Scan(ScanEvent::Finished(Arc::new(snapshot))));
@@ -75,7 +75,7 @@ impl Screen {
     }
 
     /// Presses keys, written as in `"jj<space>/nv<enter>"`.
-    pub(super) fn press(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         for key in script(keys) {
             self.event(Event::Key(key));
         }
@@ -93,7 +93,7 @@ impl Screen {
         self.terminal.backend().buffer().clone()
     }
 
-    pub(super) fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         let buffer = self.buffer();
         let area = buffer.area;
         let mut text = String::new();

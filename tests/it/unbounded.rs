@@ -228,6 +228,7 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
         made.install(&name, &wheel, mode);
     }
     let (cache, code) = (made.cache().to_str().unwrap().to_owned(), made.code());
+    let code_root = code.clone();
     let run = |arguments: &[&str]| {
         let mut run = cachetui(&made, arguments);
         let output = ended(run.args(["--json", "--cache-dir", &cache, "--root"]).arg(&code));
@@ -255,6 +256,13 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
         let finding = &answer["findings"][0];
         assert_eq!(finding["fault"], "edited", "{answer:#}");
         assert_eq!(finding["found"], Value::Null, "{answer:#}");
+        // What was not read is not counted as read.
+        let read = answer["checked"]["bytes"].as_u64().unwrap();
+        assert!(read > 0 && read < 1 << 20, "{answer:#}");
+        let mut shown = cachetui(&made, &["verify", "--all", "--cache-dir", &cache, "--root"]);
+        let output = ended(shown.arg(&code_root));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("sizes differ: 4.0 TiB, and RECORD states"), "{said}");
         run(&["repair", "--all", "--dry-run"]);
         File::options().write(true).open(path).unwrap().set_len(before.len() as u64).unwrap();
     }

@@ -137,7 +137,9 @@ pub fn requirement(name: &str, version: &str, direct: Option<&DirectUrl>) -> Opt
     match direct {
         None => Some(vec![format!("{name}=={version}")]),
         Some(direct) if direct.url.starts_with('-') => None,
-        Some(direct) if direct.editable => Some(vec!["--editable".to_owned(), without_variables(&direct.url)]),
+        Some(direct) if direct.editable => {
+            Some(vec!["--editable".to_owned(), without_variables(&direct.url)])
+        }
         Some(direct) => Some(vec![direct.requirement(name)]),
     }
 }
@@ -174,8 +176,18 @@ mod tests {
         for (url, commit, subdirectory, expected) in [
             ("https://e.org/r", Some("c0"), None, "x @ git+https://e.org/r@c0"),
             ("https://e.org/r?a=b", Some("c0"), Some("s"), "x @ git+https://e.org/r@c0?a=b#subdirectory=s"),
-            ("https://e.org/r#egg=x", Some("c0"), Some("s"), "x @ git+https://e.org/r@c0#egg=x&subdirectory=s"),
-            ("https://e.org/r#subdirectory=s", Some("c0"), Some("s"), "x @ git+https://e.org/r@c0#subdirectory=s"),
+            (
+                "https://e.org/r#egg=x",
+                Some("c0"),
+                Some("s"),
+                "x @ git+https://e.org/r@c0#egg=x&subdirectory=s",
+            ),
+            (
+                "https://e.org/r#subdirectory=s",
+                Some("c0"),
+                Some("s"),
+                "x @ git+https://e.org/r@c0#subdirectory=s",
+            ),
             ("https://e.org/a.tar.gz?a=b", None, Some("s"), "x @ https://e.org/a.tar.gz?a=b#subdirectory=s"),
             ("https://e.org/${HOME}/$a.whl", None, None, "x @ https://e.org/%24{HOME}/$a.whl"),
             ("file:///a.whl#sha256=00", None, None, "x @ file:///a.whl#sha256=00"),

@@ -38,9 +38,15 @@ mod tests {
 
     #[test]
     fn the_time_of_the_source_is_read_and_an_unknown_form_still_says_that_it_was_local() {
-        let text = br#"{"timestamp":{"secs_since_epoch":17,"nanos_since_epoch":5},"commit":null,"tags":null}"#;
+        let text =
+            br#"{"timestamp":{"secs_since_epoch":17,"nanos_since_epoch":5},"commit":null,"tags":null}"#;
         assert_eq!(LocalSource::parse(text).changed, Some(17_000_000_005));
-        for odd in [&b""[..], b"{}", b"[1]", br#"{"timestamp":{"secs_since_epoch":9223372036854775807,"nanos_since_epoch":0}}"#] {
+        for odd in [
+            &b""[..],
+            b"{}",
+            b"[1]",
+            br#"{"timestamp":{"secs_since_epoch":9223372036854775807,"nanos_since_epoch":0}}"#,
+        ] {
             assert_eq!(LocalSource::parse(odd), LocalSource::default());
         }
     }

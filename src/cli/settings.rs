@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::failure::{FAILED, Failure, USAGE};

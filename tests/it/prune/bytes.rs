@@ -57,7 +57,7 @@ pub(super) fn wheel(id: &str, name: &str) -> Unpacked {
 }
 
 /// Directories on each kind of filesystem that can be had here.
-fn everywhere(check: impl Fn(&Path)) {
+pub(super) fn everywhere(check: impl Fn(&Path)) {
     let directory = tempfile::tempdir().unwrap();
     check(directory.path());
     for mounted in [

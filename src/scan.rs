@@ -253,6 +253,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
     sources::look(&mut snapshot, &request.sources);
+    below(&layout, &mut snapshot);
     snapshot.cache.buckets = buckets(&layout, &harvest, &odd, &snapshot);
     tidy(&mut snapshot);
     snapshot.scope.completeness =
@@ -260,6 +261,14 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// Notes which entries lie in the lower layer of an overlay: one call for each, and none elsewhere.
+fn below(layout: &Layout, snapshot: &mut Snapshot) {
+    let Some(overlay) = disk::overlay::at(&layout.canonical) else { return };
+    for (key, entry) in layout.keys.iter().zip(&mut snapshot.entries) {
+        entry.below = overlay.lies_below(&layout.entry_path(key));
+    }
 }
 
 /// Fills in where was searched, and what was not read there.

@@ -57,8 +57,7 @@ pub(super) fn again(name: &str, version: &str, came: &CameFrom) -> Option<Again>
             (index(INDEX), Some(format!("`{INDEX}` {text}")))
         }
         CameFrom::FindLinks(None) => {
-            let text =
-                "stands for a directory of wheels of this machine, of which the cache keeps only a digest.";
+            let text = "stands for the directory of this machine that it came from: uv notes that there is one, and not which.";
             (list(DIRECTORY), Some(format!("`{DIRECTORY}` {text}")))
         }
         CameFrom::Unknown => {

@@ -114,8 +114,14 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
                 edited.push((distribution.name.clone(), distribution.files.modified));
             }
             match step(snapshot, index, position, request.mode) {
-                Ok(step) => {
-                    joint.add(plan.relinks.len(), index, &distribution.joint);
+                Ok(mut step) => {
+                    let again = joint.add(plan.relinks.len(), index, &distribution.joint);
+                    let less = match becomes(snapshot, request.mode) {
+                        Mode::Hardlink => again.bytes,
+                        Mode::Symlink => again.paths * SYMLINK_BLOCK,
+                        Mode::Clone | Mode::Copy => 0,
+                    };
+                    step.bytes.needed = step.bytes.needed.saturating_sub(less);
                     plan.relinks.push(step);
                 }
                 Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
@@ -140,6 +146,15 @@ struct Joint<'a> {
     inodes: BTreeMap<(u64, u64), Names>,
 }
 
+/// What was counted with an earlier step.
+#[derive(Clone, Copy, Default)]
+struct Again {
+    /// Copies at paths that an earlier distribution lists too.
+    paths: u64,
+    /// The bytes of copies that are the same file as an earlier one.
+    bytes: u64,
+}
+
 struct Names {
     links: u64,
     disk: u64,
@@ -148,14 +163,19 @@ struct Names {
 }
 
 impl<'a> Joint<'a> {
-    /// Adds the copies of a step.
-    fn add(&mut self, step: usize, environment: EnvironmentIndex, copies: &'a [JointCopy]) {
-        for copy in copies.iter().filter(|copy| self.paths.insert((environment, &copy.path))) {
+    /// Adds the copies of a step; answers what of them was counted before.
+    fn add(&mut self, step: usize, environment: EnvironmentIndex, copies: &'a [JointCopy]) -> Again {
+        let mut again = Again::default();
+        for copy in copies {
             let names = Names { links: copy.links, disk: copy.disk, gone: 0, last: step };
+            let is_new = self.paths.insert((environment, &copy.path));
             let names = self.inodes.entry((copy.device, copy.inode)).or_insert(names);
-            names.gone += 1;
+            again.paths += u64::from(!is_new);
+            again.bytes += if names.gone > 0 { copy.disk } else { 0 };
+            names.gone += u64::from(is_new);
             names.last = step;
         }
+        again
     }
 
     /// Gives the bytes to the steps that take the last names.

@@ -217,7 +217,7 @@ impl Planning<'_> {
             let sizes = wanted.iter().map(|file| file.size).sum();
             plan.steps.push(RepairStep {
                 action: RepairAction::Fetch,
-                reason: format!("no cache here has it; uv can fetch `{}`", fetch.requirement),
+                reason: fetched(&fetch),
                 fetch: Some(fetch),
                 ..self.step(distribution, record, made, sizes)
             });
@@ -289,6 +289,19 @@ impl Planning<'_> {
             directory: At::new(environment.project.as_deref().unwrap_or(beside)),
             pointers: pointers.collect(),
         })
+    }
+}
+
+/// Why uv is to fetch a distribution, and from where.
+fn fetched(fetch: &Fetch) -> String {
+    let it = &fetch.requirement;
+    if fetch.options.iter().any(|option| option == remedy::ONLY_WHEELS) {
+        format!(
+            "no cache here has it and its source is unknown; uv can fetch a wheel of `{it}` from the indexes of its \
+             settings, and only the content that RECORD states is linked"
+        )
+    } else {
+        format!("no cache here has it; uv can fetch `{it}`")
     }
 }
 

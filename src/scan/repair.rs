@@ -201,6 +201,8 @@ pub struct DistributionFacts {
     pub direct_url: Option<DirectUrl>,
     /// Where it came from.
     pub came: CameFrom,
+    /// Whether uv built it here, so that no index may have a wheel with its content.
+    pub built: bool,
     /// The entry of this cache that it was installed from: where that lacks what is broken, it goes before uv installs again.
     pub stale: Option<Stale>,
     /// The files that are missing or lead nowhere, ordered by path.
@@ -386,6 +388,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
+            facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
             facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
         }
         environment(of, seen, distributions, &origins)

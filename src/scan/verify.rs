@@ -295,7 +295,6 @@ impl Verifier<'_> {
             }
         };
         state.files += 1;
-        state.bytes = state.bytes.saturating_add(stat.size);
         if stat.kind != FileKind::File {
             return Some(Compared { fault: Fault::Edited, print: None, found: None });
         }
@@ -313,7 +312,10 @@ impl Verifier<'_> {
                 }
             }
         };
-        self.progress.add_files(1, stat.size);
+        // What was not read counts as looked at, and its bytes for nothing: a sparse file may claim any size.
+        let read = found.map_or(0, |_| stat.size);
+        state.bytes = state.bytes.saturating_add(read);
+        self.progress.add_files(1, read);
         if found.is_some() && row.digest == found {
             return None;
         }

@@ -105,6 +105,8 @@ pub struct Entry {
     pub tags: Vec<String>,
     /// Where it came from.
     pub source: Source,
+    /// Whether it lies in the lower layer of an overlay, so that removing it frees next to nothing.
+    pub below: bool,
     /// Files and symlinks in it.
     pub files: u64,
     /// Their sizes added up, in bytes.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::id::EntryIndex;
 use super::print::{FilePrint, TreePrint};
 use super::reference::ModeCounts;
-use crate::uv::distribution::DirectUrl;
+use crate::uv::distribution::{DirectUrl, LocalSource};
 use crate::uv::sources::Place;
 
 /// One environment.
@@ -179,7 +179,10 @@ pub struct Distribution {
     pub state: DistributionState,
     /// Where it was installed from, when `direct_url.json` tells.
     pub direct_url: Option<DirectUrl>,
-    /// The index that the lock file of the environment's project says it is from.
+    /// The file of this machine it came from, when `uv_cache.json` tells and there is no `direct_url.json`.
+    pub local: Option<LocalSource>,
+    /// The directory that has the very file it came from, or else the index that the lock file of the environment's project
+    /// says it is from.
     pub registry: Option<Place>,
     /// Whether it is an editable installation.
     pub editable: bool,

@@ -297,11 +297,12 @@ pub(in crate::cli) fn report(
                 human::escape_os(run.path().as_os_str())
             ),
             (_, Some(measured), None) => {
-                let predicted = human::capitalized(&predicted);
-                format!(
-                    " {predicted} should come back by the plan; the volume has {} more free.",
-                    human::bytes(measured)
-                )
+                let freed = human::bytes(measured);
+                if measured == report.freed.predicted {
+                    format!(" {freed} freed, as planned.")
+                } else {
+                    format!(" {freed} freed; the plan said {predicted}.")
+                }
             }
             (_, None, None) => {
                 let predicted = human::capitalized(&predicted);

@@ -76,6 +76,9 @@ pub enum Cause {
     Occupied,
 }
 
+/// What keeps uv from building a package that is named.
+pub(super) const ONLY_WHEELS: &str = "--only-binary";
+
 /// What is said where the cache's damage goes first.
 const TOGETHER: &str = "The commands belong together, in this order: what the cache has is damaged as well.";
 
@@ -462,6 +465,9 @@ pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBu
 /// Where uv is to look for a distribution, and the requirement by which it can fetch it; none for what it would build from a
 /// directory, for what came from an index or a directory that is not known, and for what is not plainly a requirement: names,
 /// versions and URLs in an environment are anybody's.
+///
+/// Where nothing tells the source, uv may look where its settings say, but for a wheel only: an index that has another package
+/// of that name must not have its code run, as a build would. What was built here is not fetched then.
 pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<(Vec<String>, String)> {
     if let Some(direct) = &distribution.direct_url {
         // What is hidden is not known here, and would not be passed as an argument, which every user of a machine can see.
@@ -473,16 +479,14 @@ pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<(Vec<String>
         let others = [&direct.vcs, &direct.commit, &direct.subdirectory];
         let fits = schemes.iter().any(|scheme| direct.url.starts_with(scheme))
             && plain(&direct.url)
-            && others.into_iter().flatten().all(|text| plain(text))
-            // uv would take a fragment for its own.
-            && !direct.url.contains('#');
+            && others.into_iter().flatten().all(|text| plain(text));
         if !fits {
             return None;
         }
     }
     let options = match &distribution.came {
-        // The settings of the project say where uv looks; what it fetches is linked only where its content is the same.
-        CameFrom::Unknown => Vec::new(),
+        CameFrom::Unknown if distribution.built => return None,
+        CameFrom::Unknown => vec![ONLY_WHEELS.to_owned(), ":all:".to_owned()],
         came => {
             let again = again(&distribution.name, &distribution.version, came)?;
             if again.note.is_some() {

@@ -193,6 +193,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
     };
     let direct_url = read("direct_url.json").and_then(|bytes| names::DirectUrl::parse(&bytes));
     let files = examined.files;
+    let local = if direct_url.is_none() { read("uv_cache.json") } else { None };
     let installer = read("INSTALLER").and_then(|bytes| names::installer(&bytes));
     // Others leave `RECORD` out on purpose, as Debian does. Without it uv cannot uninstall what it has installed.
     let gone = || {
@@ -224,6 +225,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         },
         editable: direct_url.as_ref().is_some_and(|direct| direct.editable),
         direct_url,
+        local: local.map(|bytes| names::LocalSource::parse(&bytes)),
         registry: None,
         installer,
         installed: super::newest(

@@ -79,7 +79,7 @@ pub(in crate::tui) fn report(done: &Done) -> (String, Vec<ReportLine>) {
         Done::Purged { freed, errors } => {
             let words = match freed {
                 _ if !errors.is_empty() => "Not all could be removed.".to_owned(),
-                Some(bytes) => format!("The trash is empty. {} more are free now.", human::bytes(*bytes)),
+                Some(bytes) => format!("The trash is empty; {} freed.", human::bytes(*bytes)),
                 None => "The trash is empty.".to_owned(),
             };
             let role = if errors.is_empty() { Role::Good } else { Role::Error };

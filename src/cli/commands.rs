@@ -24,6 +24,7 @@ use std::path::{Component, Path, PathBuf};
 use super::failure::{FAILED, Failure};
 use super::select::pattern::near_names;
 use crate::human;
+use crate::scan::belonging::belonging;
 use crate::snapshot::{EnvironmentIndex, Snapshot, What};
 
 /// The environments that ENV arguments mean. Relative ones start at `current_dir`; one without a separator may name a
@@ -52,17 +53,18 @@ fn environments(
 
 fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> Vec<EnvironmentIndex> {
     let path = absolute(argument, current_dir);
-    let found = snapshot.environments_at(&path);
-    if !found.is_empty() {
-        return found;
+    if let Some(found) = snapshot.find_environment(&path) {
+        return vec![found];
     }
     // A project's `.venv` may lead to an environment in the cache, and any part of a path may be a symlink.
-    for path in [path.clone(), path.join(".venv")] {
-        if let Some(found) = crate::disk::canonical(&path).ok().map(|path| snapshot.environments_at(&path))
-            && !found.is_empty()
-        {
-            return found;
-        }
+    let mut found = snapshot.environments_at(&path);
+    found.extend(belonging(&path).paths().filter_map(|path| snapshot.find_environment(path)));
+    if found.is_empty() {
+        let real = crate::disk::canonical(&path).ok();
+        found.extend(real.into_iter().flat_map(|path| snapshot.environments_at(&path)));
+    }
+    if !found.is_empty() {
+        return found;
     }
     if argument.components().count() == 1 {
         return snapshot.tools_named(argument.as_os_str());

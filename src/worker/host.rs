@@ -17,6 +17,11 @@ use crate::lock::{
 /// Where jobs take locks, how long they wait for one, and where they write what they did.
 #[derive(Clone, Debug)]
 pub struct Means {
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        (self.means.now)()
+    }
+
     /// cachetui's own lock directory.
     pub locks: Option<(PathBuf, Sharing)>,
     /// How long a lock is waited for.

@@ -21,6 +21,11 @@ pub struct Finding {
 pub enum FindingKind {
     /// Links are lost or lead elsewhere, while the pointer files beside them name entries.
     DamagedLinks,
+    /// Directories with the files of entries lie where links should be.
+    CopiedEntries {
+        /// What they take on disk, in bytes.
+        disk: u64,
+    },
     /// Pointers lead to entries that are not there.
     DanglingPointers {
         /// The packages they belong to, the first few.
@@ -49,6 +54,18 @@ pub enum FindingKind {
     ForeignSymlinks {
         /// That cache's root.
         prefix: PathBuf,
+    },
+    /// Symlinks of environments name entries of this cache by another path of it.
+    OtherName {
+        /// That path.
+        prefix: PathBuf,
+    },
+    /// Environments lie in the cache's directory outside of uv's buckets.
+    InsideCache,
+    /// Something lies in environments as if it were installed, and is not.
+    Leftovers {
+        /// What the first one is, as a sentence without its end. Escaped.
+        first: String,
     },
     /// Files that belong to somebody else than the cache.
     ForeignOwner {
@@ -120,12 +137,16 @@ impl FindingKind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::DamagedLinks => "damaged-links",
+            Self::CopiedEntries { .. } => "copied-entries",
             Self::DanglingPointers { .. } => "dangling-pointers",
             Self::MalformedPointers { .. } => "malformed-pointers",
             Self::ForeignPointers { .. } => "foreign-pointers",
             Self::EntriesWithoutPointers { .. } => "entries-without-pointers",
             Self::EntriesElsewhere => "entries-elsewhere",
             Self::ForeignSymlinks { .. } => "foreign-symlinks",
+            Self::OtherName { .. } => "other-name",
+            Self::InsideCache => "inside-cache",
+            Self::Leftovers { .. } => "leftovers",
             Self::ForeignOwner { .. } => "foreign-owner",
             Self::SharedWithEnvironment { .. } => "shared-with-environment",
             Self::ClosedDirectories => "closed-directories",
@@ -147,6 +168,9 @@ impl FindingKind {
         match self {
             Self::EntriesWithoutPointers { .. }
             | Self::ForeignSymlinks { .. }
+            | Self::OtherName { .. }
+            | Self::InsideCache
+            | Self::Leftovers { .. }
             | Self::Temporary
             | Self::Strays
             | Self::OldBuckets { .. }
@@ -176,6 +200,10 @@ impl Finding {
             FindingKind::DamagedLinks => "The next `uv cache prune` takes their entries, and leaves pointers on which uv then \
                 fails."
                 .to_owned(),
+            FindingKind::CopiedEntries { disk } => format!(
+                "They take {} a second time, and the next `uv cache prune` takes the entries.",
+                human::bytes(*disk)
+            ),
             FindingKind::DanglingPointers { .. } => "uv fails to install these from a local path, a URL or `--find-links` \
                 (`failed to read directory`); with `--reinstall` it first removes what is installed."
                 .to_owned(),
@@ -195,6 +223,14 @@ impl Finding {
             FindingKind::ForeignSymlinks { .. } => {
                 "Those environments depend on a cache that is not looked at here; pruning it breaks them.".to_owned()
             }
+            FindingKind::OtherName { prefix } => format!(
+                "They work only where the cache lies at {}, as in a container. cachetui keeps the entries.",
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => "`uv cache prune` and `uv cache clean` delete everything in the cache's directory that \
+                uv does not know, these environments too. cachetui keeps them."
+                .to_owned(),
+            FindingKind::Leftovers { .. } => "Python imports nothing from there; it only takes space.".to_owned(),
             FindingKind::ForeignOwner { .. } => "The other can neither replace nor remove them, so that uv fails, or \
                 copies instead of linking."
                 .to_owned(),
@@ -235,6 +271,9 @@ impl Finding {
             FindingKind::DamagedLinks => {
                 "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
             }
+            FindingKind::CopiedEntries { .. } => "`cachetui repair --links` puts links in their place. Copy a cache with `cp -a`, \
+                or with what else keeps symlinks."
+                .to_owned(),
             FindingKind::DanglingPointers { packages } => format!(
                 "`cachetui repair --links` names the command that removes them{} and nothing else; uv then fetches or builds \
                  these packages again.{}",
@@ -271,11 +310,19 @@ impl Finding {
                 "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
                 shell(prefix)
             ),
+            FindingKind::OtherName { .. } => "If the cache was moved, `cachetui repair ENV` links them again. If a container uses \
+                them, leave them as they are."
+                .to_owned(),
+            FindingKind::InsideCache => "Do not run `uv cache prune` on this cache: `cachetui prune` frees its space and keeps them. \
+                To move them, set `UV_PROJECT_ENVIRONMENT` to a path outside of the cache and run `uv sync`."
+                .to_owned(),
+            FindingKind::Leftovers { .. } => "Remove what you do not need.".to_owned(),
             FindingKind::ForeignOwner { owner, expected, top, shared } => {
                 let before = if *shared { "Give the environments that share files their own first. Then give" } else { "Give" };
                 // Only of root's files is it plain where they came from.
                 let then = if *owner == 0 {
-                    "Then do not run uv with `sudo`: root made them.".to_owned()
+                    "root made them: run uv as the cache's own user, without `sudo` and not as root of a container."
+                        .to_owned()
                 } else {
                     format!("If user {owner} made them, give that user a cache of its own with `UV_CACHE_DIR`.")
                 };
@@ -357,6 +404,11 @@ impl fmt::Display for Finding {
             | FindingKind::DanglingPointers { .. }
             | FindingKind::MalformedPointers { .. }
             | FindingKind::ForeignPointers { .. } => formatter.write_str(&self.about_pointers()),
+            FindingKind::CopiedEntries { .. } => write!(
+                formatter,
+                "{} in the cache twice: the cache was copied with directories in the place of links.",
+                self.counted("wheel lies", "wheels lie")
+            ),
             FindingKind::OldBuckets { names, .. } => {
                 let names: Vec<String> =
                     names.iter().map(|name| format!("`{}`", human::escape(name))).collect();
@@ -379,6 +431,21 @@ impl fmt::Display for Finding {
                 self.counted("symlink of an environment leads", "symlinks of environments lead"),
                 quoted(prefix)
             ),
+            FindingKind::OtherName { prefix } => write!(
+                formatter,
+                "{} entries of this cache by another path, {}.",
+                self.counted("symlink of an environment names", "symlinks of environments name"),
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => write!(
+                formatter,
+                "{} in the cache's directory.",
+                self.counted("environment lies", "environments lie")
+            ),
+            FindingKind::Leftovers { first } if self.count == 1 => write!(formatter, "{first}."),
+            FindingKind::Leftovers { first } => {
+                write!(formatter, "{first}, as {} in all.", human::count(self.count))
+            }
             FindingKind::SharedWithEnvironment { owner, expected } => write!(
                 formatter,
                 "{} to user {owner}, like the environment {} that shares {}; the cache belongs to user {expected}.",

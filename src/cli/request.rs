@@ -15,8 +15,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
 use crate::plan;
-use crate::scan::known::{self, Known};
 use crate::scan::belonging::{self, Belonging};
+use crate::scan::known::{self, Known};
 use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
 use crate::snapshot::{FoundBy, Problem, Snapshot};
@@ -124,7 +124,8 @@ impl Prepared {
             self.request.places.push(discover::environment(path.clone()));
         }
         // What lies in the directory itself is found by looking there.
-        let further = environments.into_iter().filter(|it| *it != path && it.parent() != Some(&path));
+        let further =
+            environments.into_iter().filter(|it| *it != path && it.parent() != Some(path.as_path()));
         self.request.places.extend(further.map(discover::only));
         self.request.targets.extend(sites);
     }

@@ -57,6 +57,14 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     added.leave_to(&[&lacking, &stored]);
     let root = |index: &EnvironmentIndex| snapshot.environment(*index).path.display().to_string();
     let mut all = Vec::new();
+    let (elsewhere, missing): (BTreeSet<_>, BTreeSet<_>) =
+        missing.into_iter().partition(|index| snapshot.environment(*index).works_elsewhere());
+    if !elsewhere.is_empty() {
+        let text = "Symlinks in these environments name another path of the cache. They work where the cache has that path, as in \
+            a container, and are left as they are:";
+        let notes = elsewhere.iter().map(root).collect();
+        all.push(Advice { text, commands: Vec::new(), notes, keepers: Vec::new() });
+    }
     if !missing.is_empty() {
         let start = cachetui(snapshot, &["repair"]);
         let command = Command::new(start.iter().map(String::as_str), missing.iter().map(root).collect());
@@ -286,7 +294,8 @@ fn commands(snapshot: &Snapshot, origins: &Origins<'_>, places: &BTreeSet<Place>
         let installed =
             environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
         if installed.is_some_and(Distribution::is_of_conda) {
-            found.commands.extend(of_conda(&root, name, version));
+            let command = of_conda(&root, name, version);
+            found.commands.extend(command.map(|(start, about)| Command::new(start, about)));
             continue;
         }
         let came = installed.map(|it| origins.came_from(it)).unwrap_or_default();

@@ -3,7 +3,6 @@
 //! Only what is known to have come from `PyPI` is asked for by name and version alone. What nothing tells, and what must not be
 //! shown, is a blank in the command, which uv refuses as it stands, and a sentence says what belongs there.
 
-use super::repair::Command;
 use crate::snapshot::{CameFrom, Environment, Manager};
 use crate::uv::distribution::{file_path, is_plain, requirement};
 use crate::uv::url;
@@ -108,10 +107,10 @@ pub(super) struct Where<'a> {
     pub(super) managed: bool,
 }
 
-/// The command by which conda installs again what it has installed.
-pub(super) fn of_conda(root: &str, name: &str, version: &str) -> Option<Command> {
+/// The command by which conda installs again what it has installed: its beginning, and what it is about.
+pub(super) fn of_conda<'a>(root: &'a str, name: &str, version: &str) -> Option<([&'a str; 5], Vec<String>)> {
     let start = ["conda", "install", "--force-reinstall", "--prefix", root];
-    (is_plain(name) && is_plain(version)).then(|| Command::new(start, vec![format!("{name}={version}")]))
+    (is_plain(name) && is_plain(version)).then(|| (start, vec![format!("{name}={version}")]))
 }
 
 impl<'a> Where<'a> {

@@ -20,7 +20,7 @@ use crate::scan::repair::{BrokenFile, DistributionFacts, EnvironmentFacts, Facts
 use crate::snapshot::{FilePrint, Mode};
 
 pub use command::Command;
-pub use link::{Copy, LinkForm, LinkStep, NamedBy};
+pub use link::{LinkForm, LinkStep, NamedBy, Twice};
 pub use remedy::{Cause, Left};
 pub use step::{DeadLink, DeadPointer, Fetch, RepairAction, RepairBytes, RepairFile, RepairStep};
 

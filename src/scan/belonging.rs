@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::discover;
+use super::discover::{self, children, pythons::sites};
 use crate::disk;
 use crate::snapshot::FoundBy;
 use crate::uv::distribution::parse_dist_info;
@@ -54,30 +54,6 @@ pub fn belonging(path: &Path) -> Belonging {
     found
 }
 
-/// The directories of distributions below a prefix, every symlink resolved: `site-packages`, on Debian `dist-packages`.
-pub(super) fn sites(prefix: &Path) -> Vec<PathBuf> {
-    let mut sites = Vec::new();
-    for library in ["lib", "lib64", "local/lib"] {
-        let pythons = children(&prefix.join(library)).into_iter().filter(|path| is_of_python(path));
-        let both = |python: PathBuf| ["site-packages", "dist-packages"].map(|name| python.join(name));
-        sites.extend(pythons.flat_map(both));
-    }
-    if cfg!(windows) {
-        sites.push(prefix.join("Lib").join("site-packages"));
-    }
-    let mut sites: Vec<PathBuf> = sites.iter().filter_map(|path| disk::canonical(path).ok()).collect();
-    sites.retain(|path| path.is_dir());
-    sites.sort_unstable();
-    sites.dedup();
-    sites
-}
-
-/// Whether a directory is called as that of the modules of a Python is, as `python3.12` or `pypy3.11`.
-fn is_of_python(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(b"python3") || name.starts_with(b"pypy3")
-}
-
 /// The environment at a path, or that a symlink or a `.venv` file there leads to.
 fn environment(path: &Path) -> Option<PathBuf> {
     let is_file = path.is_file();
@@ -90,11 +66,6 @@ fn environment(path: &Path) -> Option<PathBuf> {
         disk::canonical(path).and_then(|path| discover::at(&path, FoundBy::Root))
     };
     found.ok().flatten().map(|found| found.path)
-}
-
-fn children(directory: &Path) -> Vec<PathBuf> {
-    let items = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    items.map(|item| item.path()).collect()
 }
 
 fn has_distributions(directory: &Path) -> bool {
@@ -143,7 +114,8 @@ mod tests {
     fn a_prefix_has_the_directories_of_its_pythons() {
         let directory = tempfile::tempdir().unwrap();
         let root = crate::disk::canonical(directory.path()).unwrap();
-        let sites = ["lib/python3.11/site-packages", "lib/python3/dist-packages"].map(|it| made(&root.join(it)));
+        let sites =
+            ["lib/python3.11/site-packages", "lib/python3/dist-packages"].map(|it| made(&root.join(it)));
         made(&root.join("lib/node/site-packages"));
         let mut sites = Vec::from(sites);
         sites.sort_unstable();

@@ -47,8 +47,8 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn is_same(&self, file: &Path, relative: &Path, stat: &FileStat) -> bool {
         let other = self.entry.join(relative);
-        let same_size = FileStat::of(&other)
-            .is_ok_and(|other| other.kind == FileKind::File && other.size == stat.size);
+        let same_size =
+            FileStat::of(&other).is_ok_and(|other| other.kind == FileKind::File && other.size == stat.size);
         let digest = |path: &Path| read::open(path).and_then(|opened| read::sha256(&opened, stat.size));
         same_size
             && (self.compare == Compare::Sizes

@@ -10,7 +10,7 @@
 mod caches;
 pub(super) mod conda;
 mod places;
-mod pythons;
+pub(super) mod pythons;
 mod visitor;
 
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{self, FileStat, volume, walk};
 use crate::snapshot::{FilePrint, FoundBy, Problem, ScopeRoot};
 
-pub use places::{Place, again, environment, known_places, named, near_places, only};
 use places::DEPTH;
+pub use places::{Place, again, environment, known_places, named, near_places, only};
 use visitor::SearchVisitor;
 
 /// Directories of the kernel.
@@ -137,6 +137,12 @@ pub(super) fn search(
         search.add(self::search(&further, cache, cross_mounts, cancel, progress));
     }
     search
+}
+
+/// What lies in a directory; nothing where it cannot be read.
+pub(super) fn children(directory: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    items.map(|item| item.path()).collect()
 }
 
 /// Whether a directory is called as one of distributions is.

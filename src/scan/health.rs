@@ -14,7 +14,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::control::Cancel;
 use crate::disk::{FileKind, FileStat, volume, walk};
 use crate::scan::copied::{Compare, copied};
-use crate::snapshot::{DamagedLink, EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot};
+use crate::snapshot::{
+    DamagedLink, EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot,
+};
 use crate::uv::bucket::TRASH;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::link::archive_target;
@@ -163,7 +165,7 @@ fn entries(snapshot: &Snapshot) -> Option<Finding> {
 fn environments(request: &Request<'_>) -> Vec<Finding> {
     let of = |health: Health| {
         let all = request.environments.iter().map(|index| request.snapshot.environment(*index));
-        all.filter(move |environment: &&Environment| environment.health == health)
+        all.filter(move |it: &&Environment| it.health == health && !it.works_elsewhere())
     };
     let kinds = [
         (Health::Broken, FindingKind::BrokenEnvironments),
@@ -408,8 +410,7 @@ fn symlinks(
             .filter(|owner| *owner != expected)
             .collect();
         for owner in owners.iter().collect::<BTreeSet<_>>() {
-            let files: FxHashSet<_> =
-                files.extract_if(|file| linked.get(file) == Some(owner)).collect();
+            let files: FxHashSet<_> = files.extract_if(|file| linked.get(file) == Some(owner)).collect();
             if !files.is_empty() {
                 sharing.push(Shared { environment: environment.path.clone(), owner: *owner, files });
             }
@@ -431,9 +432,10 @@ fn of_symlinks(symlinks: Foreign) -> Vec<Finding> {
     }
     for ((prefix, is_this), found) in symlinks.by_prefix {
         if let Some(path) = found.first {
-            let kind = match is_this {
-                true => FindingKind::OtherName { prefix },
-                false => FindingKind::ForeignSymlinks { prefix },
+            let kind = if is_this {
+                FindingKind::OtherName { prefix }
+            } else {
+                FindingKind::ForeignSymlinks { prefix }
             };
             findings.push(Finding { kind, path, count: found.count });
         }

@@ -100,7 +100,9 @@ fn files_of(top: &Path) -> FxHashSet<(u64, u64)> {
         for path in children(&directory) {
             match FileStat::of(&path) {
                 Ok(stat) if stat.kind == crate::disk::FileKind::Directory => next.push(path),
-                Ok(stat) => drop(files.insert((stat.device, stat.inode))),
+                Ok(stat) => {
+                    files.insert((stat.device, stat.inode));
+                }
                 Err(_) => {}
             }
         }

@@ -82,6 +82,14 @@ impl Environment {
         self.disk.saturating_sub(self.shared)
     }
 
+    /// Whether all that is broken in it is symlinks that name the cache by another path, where that may well be right: it
+    /// lies in the cache, as a container may have made it.
+    pub fn works_elsewhere(&self) -> bool {
+        self.inside
+            && self.dangling > 0
+            && self.distributions.iter().all(|it| it.files.missing == 0 && it.files.modified == 0)
+    }
+
     /// The link mode over all distributions.
     pub fn mode(&self) -> LinkMode {
         LinkMode::of(self.modes)

@@ -17,11 +17,6 @@ use crate::lock::{
 /// Where jobs take locks, how long they wait for one, and where they write what they did.
 #[derive(Clone, Debug)]
 pub struct Means {
-    /// The time of day.
-    pub fn now(&self) -> Timestamp {
-        (self.means.now)()
-    }
-
     /// cachetui's own lock directory.
     pub locks: Option<(PathBuf, Sharing)>,
     /// How long a lock is waited for.
@@ -64,6 +59,11 @@ impl<'a> Host<'a> {
         tell: &'a dyn Fn(Told<'_>),
     ) -> Self {
         Self { cancel, progress, means, directory: OnceCell::new(), notes: RefCell::default(), tell }
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        (self.means.now)()
     }
 
     /// The time by the clock that measures durations.

@@ -113,7 +113,9 @@ fn replace_copy(
         }
     };
     let done = match copied(&away.join(name), &entry, Compare::Contents) {
-        Some(_) => linker::write_pointer(cache, &path, target, wanted, Existing::Keep).map_err(Trouble::from),
+        Some(_) => linker::write_pointer(cache, &path, target, wanted, Existing::Keep)
+            .map(|_| ())
+            .map_err(Trouble::from),
         None => Err(Trouble::Stale("it has files that the entry does not have".to_owned())),
     };
     if let Err(trouble) = done {

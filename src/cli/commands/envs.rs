@@ -14,7 +14,8 @@ use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::environments::sort;
 use crate::human;
 use crate::snapshot::{
-    Distribution, Environment, EnvironmentIndex, FileCounts, Health, Leftover, Reclaimable, Selection, Snapshot,
+    Distribution, Environment, EnvironmentIndex, FileCounts, Health, Leftover, Reclaimable, Selection,
+    Snapshot,
 };
 
 /// Prints the environments that the arguments ask for. Relative paths in them start at `current_dir`.

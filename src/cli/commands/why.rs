@@ -274,7 +274,8 @@ fn print_users(
             .map(|it| format!("{} {}", human::escape(&it.name), human::escape(&it.version)))
             .unwrap_or_default();
         let other = distribution.and_then(|it| it.other_cache.as_deref());
-        let mode = if other.is_some() { "linked to another cache" } else { LinkMode::of(reference.by).word() };
+        let mode =
+            if other.is_some() { "linked to another cache" } else { LinkMode::of(reference.by).word() };
         let evidence = match other {
             Some(other) => format!("{}; of {}", evidence(reference), view.path(other)),
             None => evidence(reference),

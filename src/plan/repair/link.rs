@@ -45,12 +45,12 @@ pub struct LinkStep {
     pub replaces: Option<FilePrint>,
     /// What the directory takes that lies there, with nothing but files of the entry, and goes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub copy: Option<Copy>,
+    pub copy: Option<Twice>,
 }
 
 /// A directory with the files of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Copy {
+pub struct Twice {
     /// Its files.
     pub files: u64,
     /// What they take on disk, in bytes.
@@ -145,7 +145,7 @@ fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> LinkStep {
             LinkLies::Nothing | LinkLies::Copy { .. } | LinkLies::Other => None,
         },
         copy: match link.lies {
-            LinkLies::Copy { copied: Copied { files, disk } } => Some(Copy { files, disk }),
+            LinkLies::Copy { copied: Copied { files, disk } } => Some(Twice { files, disk }),
             _ => None,
         },
     }

@@ -27,12 +27,7 @@ pub(super) fn places(
         path("PREK_HOME").map(|store| store.join("cache").join("uv")),
         in_caches("prek/cache/uv"),
     ];
-    let place = |path| Place {
-        path,
-        found_by: FoundBy::KnownPlace,
-        reason: "another cache",
-        depth: 0,
-        named: false,
-    };
+    let place =
+        |path| Place { path, found_by: FoundBy::KnownPlace, reason: "another cache", depth: 0, named: false };
     all.into_iter().flatten().map(place).collect()
 }

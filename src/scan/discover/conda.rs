@@ -42,13 +42,8 @@ pub(super) fn places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&
     environments.extend(bases);
     let directories = directories.into_iter().map(|path| (path, 1));
     let all = directories.chain(environments.into_iter().map(|path| (path, 0)));
-    let place = |(path, depth)| Place {
-        path,
-        found_by: FoundBy::KnownPlace,
-        reason: "conda",
-        depth,
-        named: false,
-    };
+    let place =
+        |(path, depth)| Place { path, found_by: FoundBy::KnownPlace, reason: "conda", depth, named: false };
     let mut places: Vec<Place> = all.map(place).collect();
     places.sort_by(|one, other| one.path.cmp(&other.path));
     places
@@ -63,10 +58,11 @@ fn is_base(name: &OsStr) -> bool {
 
 /// Adds the environments below those that are base environments of conda.
 pub(in crate::scan) fn add_below(search: &mut Search) {
-    let bases: Vec<Found> = search.found.iter().filter(|it| !it.target && is_one(&it.path)).cloned().collect();
+    let bases: Vec<Found> =
+        search.found.iter().filter(|it| !it.target && is_one(&it.path)).cloned().collect();
     for Found { path, found_by, .. } in bases {
         let directory = path.join("envs");
-        let items = std::fs::read_dir(&directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let items = std::fs::read_dir(&directory).and_then(|items| items.collect::<io::Result<Vec<_>>>());
         match items {
             Ok(items) => {
                 for path in items.into_iter().map(|item| item.path()) {

@@ -6,8 +6,8 @@ use std::path::Path;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::contended;
-use super::leftovers;
 use super::distribution::{self, Examined};
+use super::leftovers;
 use super::{Against, Collected, DistInfo, Tally, Use};
 use crate::disk::volume;
 use crate::scan::print;

@@ -17,7 +17,7 @@ pub(super) fn take(root: &Path, environment: &Environment, dist_infos: &mut Vec<
     let mut is_left = |path: &Path, kind| left.insert(Leftover { path: path.to_owned(), kind });
     if let Some(own) = own_python(root, environment) {
         dist_infos.retain(|dist_info| {
-            let python = python_of(&dist_info.path).filter(|it| it.file_name() != Some(&own));
+            let python = python_of(&dist_info.path).filter(|it| it.file_name() != Some(own.as_os_str()));
             !python.is_some_and(|python| {
                 is_left(python, LeftoverKind::OtherPython);
                 true

@@ -9,7 +9,8 @@ use super::entries::ModesRow;
 use super::frame::BytesRow;
 use super::text::{Bytes, lossless};
 use crate::snapshot::{
-    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, LinkMode, Mode, Project, Reclaimable, Snapshot,
+    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, LinkMode, Mode, Project,
+    Reclaimable, Snapshot,
 };
 
 /// One of `environments`.

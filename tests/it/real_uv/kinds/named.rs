@@ -115,7 +115,8 @@ fn a_prefix_or_target_is_named_by_the_option_that_filled_it() {
         std::fs::remove_file(&core).unwrap();
         std::fs::write(&core, "EDITED = True\n").unwrap();
         let verified = said(&sandbox, &["verify", name]);
-        let [command] = &commands(&verified, "uv ")[..] else { panic!("{verified}") };
+        let named = commands(&verified, "uv ");
+        let [command] = named.as_slice() else { panic!("{verified}") };
         assert!(command.contains(&format!(" {option} {name} ")), "{command}");
         let before = listed(&scripts);
         run(&sandbox, command);

@@ -109,7 +109,8 @@ fn a_system_python_is_a_user_in_every_link_mode_and_is_named_by_its_interpreter(
         std::fs::remove_file(&core).unwrap();
         std::fs::write(&core, "EDITED = True\n").unwrap();
         let verified = said(&sandbox, &["verify", name]);
-        let [command] = &commands(&verified, "uv ")[..] else { panic!("{verified}") };
+        let named = commands(&verified, "uv ");
+        let [command] = named.as_slice() else { panic!("{verified}") };
         assert!(command.contains(&format!(" --python {name}/bin/python")), "{command}");
         assert_eq!(command.contains("--break-system-packages"), managed, "{command}");
         run(&sandbox, command);

@@ -87,10 +87,33 @@ pub(in crate::cli) fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     absolute
 }
 
+/// Which environments have a distribution that no entry has, as a sentence.
+fn installed(snapshot: &Snapshot, what: &What) -> Option<String> {
+    const NAMED: usize = 20;
+    let mut paths: Vec<String> = Vec::new();
+    for environment in &snapshot.environments {
+        let has =
+            |it: &crate::snapshot::Distribution| what.names_distribution(Some(&it.name), Some(&it.version));
+        if environment.distributions.iter().any(has) {
+            paths.push(format!("`{}`", human::escape_os(environment.path.as_os_str())));
+        }
+    }
+    let number = human::counted(paths.len() as u64, "environment has", "environments have");
+    if paths.len() > NAMED {
+        let more = paths.len() - NAMED;
+        paths.truncate(NAMED);
+        paths.push(format!("{more} more"));
+    }
+    (!paths.is_empty()).then(|| format!("{number} it installed: {}.", human::list(&paths)))
+}
+
 /// The failure for a WHAT that means nothing here, with the names somebody may have meant.
 fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
     let text = what.text().to_string_lossy();
     let failure = Failure::message(FAILED, format!("No entry is called `{}`.", human::escape(&text)));
+    if let Some(installed) = installed(snapshot, what) {
+        return failure.hint(installed);
+    }
     let name = What::new(text.split("==").next().unwrap_or_default().as_ref());
     let named: Vec<String> = snapshot
         .entries

@@ -268,12 +268,13 @@ impl Finding {
     /// What to do about it, as sentences.
     pub fn advice(&self) -> String {
         match &self.kind {
+            FindingKind::CopiedEntries { .. }
+            | FindingKind::OtherName { .. }
+            | FindingKind::InsideCache
+            | FindingKind::Leftovers { .. } => self.advice_on_kinds().to_owned(),
             FindingKind::DamagedLinks => {
                 "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
             }
-            FindingKind::CopiedEntries { .. } => "`cachetui repair --links` puts links in their place. Copy a cache with `cp -a`, \
-                or with what else keeps symlinks."
-                .to_owned(),
             FindingKind::DanglingPointers { packages } => format!(
                 "`cachetui repair --links` names the command that removes them{} and nothing else; uv then fetches or builds \
                  these packages again.{}",
@@ -310,13 +311,6 @@ impl Finding {
                 "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
                 shell(prefix)
             ),
-            FindingKind::OtherName { .. } => "If the cache was moved, `cachetui repair ENV` links them again. If a container uses \
-                them, leave them as they are."
-                .to_owned(),
-            FindingKind::InsideCache => "Do not run `uv cache prune` on this cache: `cachetui prune` frees its space and keeps them. \
-                To move them, set `UV_PROJECT_ENVIRONMENT` to a path outside of the cache and run `uv sync`."
-                .to_owned(),
-            FindingKind::Leftovers { .. } => "Remove what you do not need.".to_owned(),
             FindingKind::ForeignOwner { owner, expected, top, shared } => {
                 let before = if *shared { "Give the environments that share files their own first. Then give" } else { "Give" };
                 // Only of root's files is it plain where they came from.
@@ -371,6 +365,45 @@ impl Finding {
         }
     }
 
+    /// What to do about a finding on a kind of installation, or of cache.
+    fn advice_on_kinds(&self) -> &'static str {
+        match &self.kind {
+            FindingKind::CopiedEntries { .. } => {
+                "`cachetui repair --links` puts links in their place. Copy a cache with `cp -a`, or with what else keeps \
+                 symlinks."
+            }
+            FindingKind::OtherName { .. } => {
+                "If the cache was moved, `cachetui repair ENV` links them again. If a container uses them, leave them as they \
+                 are."
+            }
+            FindingKind::InsideCache => {
+                "Do not run `uv cache prune` on this cache: `cachetui prune` frees its space and keeps them. To move them, set \
+                 `UV_PROJECT_ENVIRONMENT` to a path outside of the cache and run `uv sync`."
+            }
+            _ => "Remove what you do not need.",
+        }
+    }
+
+    /// A finding on a kind of installation, or of cache, as a sentence.
+    fn about_kinds(&self) -> String {
+        match &self.kind {
+            FindingKind::OtherName { prefix } => format!(
+                "{} entries of this cache by another path, {}.",
+                self.counted("symlink of an environment names", "symlinks of environments name"),
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => {
+                format!("{} in the cache's directory.", self.counted("environment lies", "environments lie"))
+            }
+            FindingKind::Leftovers { first } if self.count == 1 => format!("{first}."),
+            FindingKind::Leftovers { first } => format!("{first} (1 of {}).", human::count(self.count)),
+            _ => format!(
+                "{} in the cache twice: the cache was copied with directories in the place of links.",
+                self.counted("wheel lies", "wheels lie")
+            ),
+        }
+    }
+
     fn counted(&self, one: &str, many: &str) -> String {
         human::counted(self.count, one, many)
     }
@@ -404,11 +437,10 @@ impl fmt::Display for Finding {
             | FindingKind::DanglingPointers { .. }
             | FindingKind::MalformedPointers { .. }
             | FindingKind::ForeignPointers { .. } => formatter.write_str(&self.about_pointers()),
-            FindingKind::CopiedEntries { .. } => write!(
-                formatter,
-                "{} in the cache twice: the cache was copied with directories in the place of links.",
-                self.counted("wheel lies", "wheels lie")
-            ),
+            FindingKind::CopiedEntries { .. }
+            | FindingKind::OtherName { .. }
+            | FindingKind::InsideCache
+            | FindingKind::Leftovers { .. } => formatter.write_str(&self.about_kinds()),
             FindingKind::OldBuckets { names, .. } => {
                 let names: Vec<String> =
                     names.iter().map(|name| format!("`{}`", human::escape(name))).collect();
@@ -431,21 +463,6 @@ impl fmt::Display for Finding {
                 self.counted("symlink of an environment leads", "symlinks of environments lead"),
                 quoted(prefix)
             ),
-            FindingKind::OtherName { prefix } => write!(
-                formatter,
-                "{} entries of this cache by another path, {}.",
-                self.counted("symlink of an environment names", "symlinks of environments name"),
-                quoted(prefix)
-            ),
-            FindingKind::InsideCache => write!(
-                formatter,
-                "{} in the cache's directory.",
-                self.counted("environment lies", "environments lie")
-            ),
-            FindingKind::Leftovers { first } if self.count == 1 => write!(formatter, "{first}."),
-            FindingKind::Leftovers { first } => {
-                write!(formatter, "{first}, as {} in all.", human::count(self.count))
-            }
             FindingKind::SharedWithEnvironment { owner, expected } => write!(
                 formatter,
                 "{} to user {owner}, like the environment {} that shares {}; the cache belongs to user {expected}.",

@@ -27,7 +27,7 @@ fn in_container(sandbox: &Sandbox, script: &str) -> bool {
     for (name, value) in uv.get_envs() {
         command.env(name, value.unwrap_or_default());
     }
-    let script = format!("set -e; mount --bind \"$1\" \"$2\"; {script}");
+    let script = format!("set -e\nmount --bind \"$1\" \"$2\"\n{script}");
     command.env("UV_CACHE_DIR", &place).args(["-m", "sh", "-c", &script, "sh"]);
     ran(command.arg(sandbox.cache()).arg(&place).arg(uv.get_program()).arg(sandbox.path("links")));
     std::fs::remove_dir(&place).unwrap();
@@ -35,10 +35,16 @@ fn in_container(sandbox: &Sandbox, script: &str) -> bool {
 }
 
 /// Makes an environment there by symlinks, and one by hardlinks that hides the use of the first.
-const MAKE: &str = "for it in 'app symlink demo-a demo-b' 'other hardlink demo-a'; do set -- \"$1\" \"$2\" \"$3\" \"$4\" $it; \
-    \"$3\" venv --quiet \"$2/venvs/$5\"; mode=$6; name=$5; cache=$2; uv=$3; links=$4; one=$1; shift 6; \
-    \"$uv\" pip install --quiet --no-index --find-links \"$links\" --link-mode $mode --python \"$cache/venvs/$name/bin/python\" $@; \
-    set -- \"$one\" \"$cache\" \"$uv\" \"$links\"; done";
+const MAKE: &str = r#"
+cache=$2; uv=$3; links=$4
+make() {
+    name=$1; mode=$2; shift 2
+    "$uv" venv --quiet "$cache/venvs/$name"
+    "$uv" pip install --quiet --no-index --find-links "$links" --link-mode "$mode" --python "$cache/venvs/$name/bin/python" "$@"
+}
+make app symlink demo-a demo-b
+make other hardlink demo-a
+"#;
 
 fn entries(sandbox: &Sandbox) -> Vec<String> {
     let listed = json(sandbox, &["list"]);

@@ -107,7 +107,7 @@ fn an_environment_in_the_cache_is_told_with_what_deletes_it_and_its_links_stay()
     }
     let app = sandbox.cache().join("venvs/app");
     let examined = json(&sandbox, &["doctor", "--no-probe"]);
-    let kinds: Vec<&str> = examined["doctor"]["findings"]
+    let kinds: Vec<&str> = examined["doctor"]["cache"]["findings"]
         .as_array()
         .unwrap()
         .iter()

@@ -152,12 +152,12 @@ fn pythons_of_pyenv_of_uv_and_of_a_user_are_known_without_a_record() {
         .arg(&debian));
     expected.extend([of_user, debian]);
     forget(&sandbox);
-    expected.sort_unstable();
     // From elsewhere than the home, which would be searched as the current directory.
     let mut command = sandbox.cachetui(&["envs", "--json"]);
     let answer: serde_json::Value =
         serde_json::from_slice(&ran(command.current_dir(sandbox.roots())).stdout).unwrap();
-    let expected: Vec<&str> = expected.iter().map(|path| path.to_str().unwrap()).collect();
+    let mut expected: Vec<&str> = expected.iter().map(|path| path.to_str().unwrap()).collect();
+    expected.sort_unstable();
     assert_eq!(paths(&answer), expected);
 }
 

@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 use crate::control::Cancel;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, read};
+use crate::snapshot::{EntryIndex, Snapshot};
+use crate::uv::bucket::BucketKind;
+use crate::uv::distribution::{WheelFilename, normalize, same_version};
+use crate::uv::shard::{self, Place};
 
 /// What such a directory takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +39,54 @@ pub fn copied(directory: &Path, entry: &Path, compare: Compare) -> Option<Copied
     let mut visitor = Comparison { entry, compare, copied: Copied::default(), differs: false };
     walk::walk(directory, &Cancel::default(), &mut visitor);
     (!visitor.differs && visitor.copied.files > 0).then_some(visitor.copied)
+}
+
+/// A built wheel that lies in the cache twice.
+#[derive(Clone, Debug)]
+pub struct CopiedBuild {
+    /// The directory where a link should be, relative to the cache's root.
+    pub path: PathBuf,
+    /// The only entry with the same files.
+    pub entry: EntryIndex,
+    /// What it takes.
+    pub copied: Copied,
+}
+
+/// Built wheels that lie in the cache twice. No pointer file names their entries; the same files under the same name do.
+pub fn builds(snapshot: &Snapshot) -> Vec<CopiedBuild> {
+    let root = &snapshot.cache.path;
+    let buckets = snapshot.cache.buckets.iter().filter(|bucket| bucket.odd.is_none());
+    let sdists = buckets.filter(|it| it.parsed().is_some_and(|bucket| bucket.kind == BucketKind::Sdists));
+    let mut next: Vec<PathBuf> = sdists.map(|bucket| PathBuf::from(&bucket.name)).collect();
+    let mut found = Vec::new();
+    while let Some(directory) = next.pop() {
+        let items = std::fs::read_dir(root.join(&directory)).into_iter().flatten().flatten();
+        for item in items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir())) {
+            let (name, path) = (item.file_name(), directory.join(item.file_name()));
+            match (shard::place(&path), name.to_str().and_then(WheelFilename::parse_stem)) {
+                (Place::BuiltWheel { .. }, Some(wheel)) => found.extend(build(snapshot, path, &wheel)),
+                // What was unpacked to be built has no links.
+                _ if name == "src" => {}
+                _ => next.push(path),
+            }
+        }
+    }
+    found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+fn build(snapshot: &Snapshot, path: PathBuf, wheel: &WheelFilename) -> Option<CopiedBuild> {
+    let root = &snapshot.cache.path;
+    let of_name = snapshot.entries().filter(|(_, entry)| {
+        entry.name.as_deref() == Some(normalize(&wheel.name).as_str())
+            && entry.version.as_deref().is_some_and(|version| same_version(version, &wheel.version))
+    });
+    let mut same = of_name.filter_map(|(index, entry)| {
+        let entry = root.join(&*entry.key.bucket).join(&entry.key.id);
+        Some((index, copied(&root.join(&path), &entry, Compare::Sizes)?))
+    });
+    let (entry, copied) = same.next().filter(|_| same.next().is_none())?;
+    Some(CopiedBuild { path, entry, copied })
 }
 
 struct Comparison<'a> {

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::control::Cancel;
 use crate::disk::{FileKind, FileStat, volume, walk};
-use crate::scan::copied::{Compare, copied};
+use crate::scan::copied::{self, Compare, copied};
 use crate::snapshot::{
     DamagedLink, EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot,
 };
@@ -132,6 +132,10 @@ fn copies(snapshot: &Snapshot, damaged: &mut Vec<DamagedLink>) -> Option<Finding
         }
         copied.is_none()
     });
+    for build in copied::builds(snapshot) {
+        disk += build.copied.disk;
+        found.push(snapshot.cache.path.join(build.path));
+    }
     let path = found.first()?.clone();
     Some(Finding { kind: FindingKind::CopiedEntries { disk }, path, count: found.len() as u64 })
 }

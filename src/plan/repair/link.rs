@@ -117,6 +117,7 @@ fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> LinkStep {
     };
     let (name, version) = target.distribution.clone().unzip();
     let names = match &target.named_by {
+        None if matches!(link.lies, LinkLies::Copy { .. }) => "one entry has the same files",
         Some(_) => "the pointer beside it names this entry",
         None => "its own text still names this entry",
     };

@@ -59,8 +59,11 @@ fn installation(root: &Path) -> (Option<PathBuf>, bool) {
     let versioned = library.and_then(Path::file_name).map(|name| Path::new("bin").join(name));
     let names = versioned.into_iter().chain(INTERPRETERS.iter().map(PathBuf::from));
     let programs =
-        names.flat_map(|name| prefixes.iter().flatten().map(|it| it.join(&name)).collect::<Vec<_>>());
-    let found = programs.into_iter().find(|path| path.is_file());
+        names.flat_map(|name| prefixes.iter().flatten().map(|it| (*it, it.join(&name))).collect::<Vec<_>>());
+    // A link to the interpreter of another installation, as uv makes them in `~/.local/bin`, is none of this one.
+    let is_own =
+        |(prefix, path): &(&Path, PathBuf)| path.is_file() && resolved(path.clone()).starts_with(prefix);
+    let found = programs.into_iter().find(is_own).map(|(_, path)| path);
     let managed = found.as_ref().is_some_and(|program| {
         let real = resolved(program.clone());
         let name = real.file_name().unwrap_or_default();

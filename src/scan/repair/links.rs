@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::error::words;
 use crate::disk::{FileKind, FileStat, read};
-use crate::scan::copied::{Compare, Copied, copied};
+use crate::scan::copied::{self, Compare, Copied, copied};
 use crate::scan::print;
 use crate::snapshot::{
     Damage, DamagedLink, Entry, EntryIndex, EntryKind, EntryState, FilePrint, Pointer, PointerForm,
@@ -165,6 +165,19 @@ pub(super) fn gather(snapshot: &Snapshot) -> LinkFacts {
             package: package(&link.path),
             target,
             writing: of_bucket(&link.path).unwrap_or_else(|| looked.own_writing()),
+        });
+    }
+    for build in copied::builds(snapshot) {
+        let entry = snapshot.entry(build.entry);
+        let distribution = entry.name.clone().zip(entry.version.clone());
+        let Ok(target) = target(entry, distribution) else { continue };
+        facts.damaged.push(DamagedFacts {
+            damage: Damage::Lost,
+            lies: LinkLies::Copy { copied: build.copied },
+            package: package(&build.path),
+            target: Ok(target),
+            writing: of_bucket(&build.path).unwrap_or(Writing::Relative),
+            path: build.path,
         });
     }
     let is_odd = |path: &Path| snapshot.cache.bucket_of(path).is_some_and(|bucket| bucket.odd.is_some());

@@ -25,12 +25,14 @@ fn taken(tree: &Path) -> u64 {
 fn a_cache_that_was_copied_with_its_links_followed_is_told_and_repaired() {
     let base = tempfile::tempdir().unwrap();
     let Some(sandbox) = sandbox(base.path()) else { return };
-    environment(&sandbox, &sandbox.roots().join("app/.venv"), "copy", &["demo-a", "demo-b"]);
+    // One of them is built, for which no pointer file names an entry.
+    crate::support::wheel::sdist(&sandbox.path("links"), "demo-s", "1.0");
+    environment(&sandbox, &sandbox.roots().join("app/.venv"), "copy", &["demo-a", "demo-b", "demo-s"]);
     let copy = sandbox.path("copy");
     ran(Command::new("cp").arg("-rL").arg(sandbox.cache()).arg(&copy));
     let before = taken(&copy);
     let examined = with_cache(&sandbox, &copy, &["doctor", "--no-probe"]);
-    assert!(examined.contains("2 wheels lie in the cache twice"), "{examined}");
+    assert!(examined.contains("3 wheels lie in the cache twice"), "{examined}");
     let plan = with_cache(&sandbox, &copy, &["repair", "--links", "--dry-run"]);
     assert!(plan.contains("the wheel lies there a second time"), "{plan}");
     assert_eq!(taken(&copy), before, "a dry run changes nothing");
@@ -38,6 +40,8 @@ fn a_cache_that_was_copied_with_its_links_followed_is_told_and_repaired() {
     assert!(taken(&copy) <= before - 2 * 16_384, "{done}");
     let examined = with_cache(&sandbox, &copy, &["doctor", "--no-probe"]);
     assert!(!examined.contains("twice") && !examined.contains("trash"), "{examined}");
+    let links = walkdir::WalkDir::new(&copy).into_iter().map(|item| item.unwrap());
+    assert_eq!(links.filter(|item| item.file_type().is_symlink()).count(), 3, "{done}");
     works(&sandbox, &copy);
 }
 

@@ -161,6 +161,27 @@ fn pythons_of_pyenv_of_uv_and_of_a_user_are_known_without_a_record() {
     assert_eq!(paths(&answer), expected);
 }
 
+#[test]
+fn what_a_user_installed_is_not_named_by_another_python_that_has_a_link_there() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(base.path()) else { return };
+    let user = sandbox.path("home/.local");
+    install(&sandbox, "copy", &["--prefix", user.to_str().unwrap()], &["demo-a"]);
+    let (site, bin) = (site(&user), user.join("bin"));
+    // As `uv python install` makes it, of the same version.
+    let version = site.parent().unwrap().file_name().unwrap();
+    std::os::unix::fs::symlink(sandbox.python(), bin.join(version)).unwrap();
+    let core = site.join("demo_a/core.py");
+    std::fs::remove_file(&core).unwrap();
+    std::fs::write(&core, "EDITED = True\n").unwrap();
+    let verified = said(&sandbox, &["verify", user.to_str().unwrap()]);
+    let named = commands(&verified, "uv ");
+    let [command] = named.as_slice() else { panic!("{verified}") };
+    assert!(command.contains(&format!(" --prefix {} ", user.display())), "{command}");
+    run(&sandbox, command);
+    assert_eq!(std::fs::read_to_string(&core).unwrap(), super::core("demo-a"), "{command}");
+}
+
 /// A conda prefix made by hand: a Python, and what conda writes of it.
 fn conda(sandbox: &Sandbox, prefix: &Path) -> Option<PathBuf> {
     let program = python(sandbox, prefix)?;

@@ -329,6 +329,13 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if plan.steps.iter().any(|step| step.way == Some(Way::Moved) && step.link_mode == Mode::Symlink) {
+        warnings.push(
+            "Links that name another path of the cache lead to this one afterwards. If a container has the cache at that \
+             path, its environments break there."
+                .to_owned(),
+        );
+    }
     warnings.extend(facts.environments.iter().filter_map(|it| of_other_owners(it, plan)));
     warnings
 }

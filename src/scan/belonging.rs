@@ -9,8 +9,8 @@ use crate::disk;
 use crate::snapshot::FoundBy;
 use crate::uv::distribution::parse_dist_info;
 
-/// Directories of a project that hold environments: tox's, nox's and pixi's.
-const HOLDERS: [&str; 3] = [".tox", ".nox", ".pixi/envs"];
+/// Directories of a project that hold environments: tox's, nox's, pixi's, Hatch's and direnv's.
+const HOLDERS: [&str; 6] = [".tox", ".nox", ".pixi/envs", ".pixi/solve-group-envs", ".hatch", ".direnv"];
 
 /// What belongs to a directory, every symlink resolved, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,7 +94,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = crate::disk::canonical(directory.path()).unwrap();
         let project = root.join("project");
-        let names = [".venv-3.12", "venv", ".tox/py312", ".nox/tests-3-12", ".pixi/envs/default"];
+        let names = [
+            ".venv-3.12",
+            "venv",
+            ".tox/py312",
+            ".nox/tests-3-12",
+            ".pixi/envs/default",
+            ".hatch/demo",
+            ".direnv/python-3.12",
+        ];
         let mut expected: Vec<PathBuf> = names.map(|name| environment(&project.join(name))).into();
         let elsewhere = environment(&root.join("elsewhere/env"));
         std::fs::write(project.join(".venv"), b"../elsewhere/env\nmore that is not read\n").unwrap();

@@ -136,6 +136,10 @@ pub struct EnvironmentFacts {
     pub installation: Option<PathBuf>,
     /// Whether that is marked as managed by something else (PEP 668).
     pub externally_managed: bool,
+    /// The prefix that it is the directory of distributions of.
+    pub prefix: Option<PathBuf>,
+    /// Whether it lies in the cache's directory outside of uv's buckets.
+    pub inside: bool,
     /// Where its interpreter is, or was.
     pub interpreter: Option<PathBuf>,
     /// Whether that is there.
@@ -199,6 +203,8 @@ pub struct DistributionFacts {
     pub unclear: u64,
     /// What its `direct_url.json` says.
     pub direct_url: Option<DirectUrl>,
+    /// Whether conda has installed it.
+    pub of_conda: bool,
     /// Where it came from.
     pub came: CameFrom,
     /// Whether uv built it here, so that no index may have a wheel with its content.
@@ -389,6 +395,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
                 (None, None) => CameFrom::Unknown,
             };
             facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
+            facts.of_conda = found.is_some_and(Distribution::is_of_conda);
             facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
         }
         environment(of, seen, distributions, &origins)
@@ -459,6 +466,8 @@ fn environment(
             .find(|path| environment.interpreter_alive && path.is_file()),
         installation: environment.installation.clone(),
         externally_managed: environment.externally_managed,
+        prefix: environment.prefix.clone(),
+        inside: environment.inside,
         interpreter: environment.interpreter.clone(),
         interpreter_alive: environment.interpreter_alive,
         stored: environment.entry.is_some(),

@@ -34,7 +34,7 @@ pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
-pub use unread::Unread;
+pub use unread::{Unread, away};
 pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};

@@ -47,6 +47,19 @@ impl Lead {
         Ok(Self { path: parent.path().join(name), form: UserLinkForm::Symlink, text, target })
     }
 
+    /// Reads a link of which it is known where it lies. An error that nothing is there says that it is no such link now.
+    pub(super) fn at(path: &Path, form: UserLinkForm) -> io::Result<Vec<Self>> {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+        let held = walk::Held::open(disk::canonical(above)?)?;
+        let directory = held.directory();
+        let kind = directory.stat(name)?.kind;
+        match form {
+            UserLinkForm::PathFile => Self::path_file(&directory, name),
+            _ if kind == FileKind::Symlink => Self::symlink(&directory, name).map(|lead| vec![lead]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Reads a path file, which may be a symlink to one; what else it leads to names nothing.
     pub(super) fn path_file(parent: &Directory<'_>, name: &OsStr) -> io::Result<Vec<Self>> {
         let directory = parent.path();
@@ -75,7 +88,7 @@ impl Lead {
     pub(super) fn directory(&self) -> io::Result<Option<PathBuf>> {
         let is_one = self.target.is_some_and(|target| target.kind == FileKind::Directory);
         let place = match self.form {
-            UserLinkForm::Symlink => &self.path,
+            UserLinkForm::Symlink | UserLinkForm::Mount => &self.path,
             UserLinkForm::PathFile => &self.text,
         };
         if is_one { disk::canonical(place).map(Some) } else { Ok(None) }

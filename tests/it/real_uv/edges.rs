@@ -1,6 +1,12 @@
 //! Users that are no environments, places that cannot be read, and things that are away and not gone: what real uv has in
 //! its cache stays for each of them.
 
+mod buckets;
+mod links;
+mod memory;
+mod mounted;
+mod moved;
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

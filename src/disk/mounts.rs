@@ -41,10 +41,12 @@ impl Mount {
         if self.filesystem != "overlay" {
             return Vec::new();
         }
-        let named = |option: &&[u8]| NAMES.iter().any(|name| option.starts_with(&[name, &b"="[..]].concat()));
-        let options = self.options.split(|byte| *byte == b',').filter(named);
-        let values = options.filter_map(|option| option.splitn(2, |byte| *byte == b'=').nth(1));
-        let layers = values.flat_map(|value| value.split(|byte| *byte == b':'));
+        let value = |option: &'_ [u8]| {
+            let rest = NAMES.iter().find_map(|name| option.strip_prefix(*name)?.strip_prefix(b"="))?;
+            Some(rest.to_vec())
+        };
+        let values: Vec<Vec<u8>> = self.options.split(|byte| *byte == b',').filter_map(value).collect();
+        let layers = values.iter().flat_map(|value| value.split(|byte| *byte == b':'));
         layers.filter(|layer| layer.starts_with(b"/")).map(path).collect()
     }
 }

@@ -92,14 +92,15 @@ fn places(away: &[PathBuf]) -> Vec<&Path> {
     let mut places: BTreeSet<&Path> =
         away.iter().filter_map(|path| path.ancestors().find(|above| nameable(above))).collect();
     while places.len() > PLACES {
-        let deepest = places.iter().map(|path| depth(path)).max().unwrap_or(0);
+        let deepest = places.iter().map(|&path| depth(path)).max().unwrap_or(0);
         // A root and one name: `/home`.
         if deepest <= 2 {
             break;
         }
-        let up = |path: &'_ Path| depth(path) == deepest;
-        places =
-            places.iter().map(|path| if up(path) { path.parent().unwrap_or(path) } else { path }).collect();
+        let raised = places
+            .iter()
+            .map(|&path| if depth(path) == deepest { path.parent().unwrap_or(path) } else { path });
+        places = raised.collect();
     }
     let all = places.clone();
     let covered = |path: &Path| path.ancestors().skip(1).any(|above| all.contains(above));

@@ -10,8 +10,8 @@ use super::cache::Layout;
 use super::discover::{self, Search};
 use super::environments::{Candidate, EntryFacts};
 use super::failed::Failed;
-use super::moved::{self, Missing};
-use super::presence::{self, Presence};
+use super::moved;
+use super::presence::{self, Missing, Presence};
 use super::{Gathered, Request, registry};
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{EnvironmentKind, FoundBy};
@@ -86,12 +86,15 @@ pub(super) fn candidates(
     for (record, written) in &harvest.recorded {
         recorded(record, *written, request, by_name, search);
     }
+    let mut targets = Vec::new();
     for item in request.remembered.iter().filter(|item| item.is_environment()) {
         let today = registry::today(item, &layout.canonical);
         if today.gone() {
             search.absent.push(item.path.clone());
         }
-        if today.found.is_none() && today.error.is_none() {
+        if today.found.is_none() && today.error.is_none() && item.target {
+            targets.push(item.path.as_path());
+        } else if today.found.is_none() && today.error.is_none() {
             search.missing.push(Missing { path: item.path.clone(), with_project: false });
         }
         search.found.extend(today.found);
@@ -103,10 +106,7 @@ pub(super) fn candidates(
         }
     }
     links(request, layout, search);
-    let nearby = moved::nearby(search.missing.iter().map(|missing| missing.path.as_path()));
-    let nearby = nearby.into_iter().filter(|path| !path.starts_with(&layout.canonical));
-    let found_by = FoundBy::InterpreterRecord;
-    search.found.extend(nearby.map(|path| discover::Found { path, found_by, target: false }));
+    nearby(&targets, layout, search);
     search.unreached.extend(request.problems.iter().map(|problem| problem.path.clone()));
     search.absent.sort_unstable();
     search.absent.dedup();
@@ -173,6 +173,18 @@ pub(super) fn candidates(
         }
     };
     found.into_iter().enumerate().map(candidate).collect()
+}
+
+/// Looks nearby for what is missing. What lies in the cache is met there.
+fn nearby(targets: &[&Path], layout: &Layout, search: &mut Search) {
+    let outside = |path: &PathBuf| !path.starts_with(&layout.canonical);
+    let environments = moved::nearby(search.missing.iter().map(|missing| missing.path.as_path()));
+    let found_by = FoundBy::InterpreterRecord;
+    let one = |path| discover::Found { path, found_by, target: false };
+    search.found.extend(environments.into_iter().filter(outside).map(one));
+    let targets = moved::targets_nearby(targets.iter().copied());
+    let one = |path| discover::Found { path, found_by: FoundBy::Remembered, target: true };
+    search.found.extend(targets.into_iter().filter(outside).map(one));
 }
 
 /// Takes the remembered links outside of environments.

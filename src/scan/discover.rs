@@ -13,8 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failed::Failed;
-use super::moved::Missing;
 use super::outside::Lead;
+use super::presence::Missing;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{self, FileKind, FileStat, volume};

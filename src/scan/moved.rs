@@ -8,7 +8,7 @@
 //! gone: hardlinks show on the cache's own files, copies need nothing, and uv's records name hundreds of deleted projects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::Request;
@@ -17,22 +17,23 @@ use super::environments::Reading;
 use super::presence;
 use crate::disk::{self, FileKind, FileStat, volume};
 use crate::snapshot::Snapshot;
+use crate::uv::distribution::parse_dist_info;
 
 /// How many names of one directory are looked at.
 const NAMES: usize = 1_000;
 
-/// An environment that is not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Missing {
-    /// Where it was.
-    pub(super) path: PathBuf,
-    /// Whether only uv's record names it, and the directory it was in is missing too.
-    pub(super) with_project: bool,
-}
-
 /// Where environments are that may be the missing ones, every symlink resolved. Each directory is listed once, however much
 /// is missing from it; nothing is listed where nothing is missing.
 pub(super) fn nearby<'a>(missing: impl Iterator<Item = &'a Path>) -> BTreeSet<PathBuf> {
+    look(missing, |path| FileStat::of(&path.join("pyvenv.cfg")).is_ok_and(|stat| stat.kind == FileKind::File))
+}
+
+/// The same for `--target` and `--prefix` directories, which nothing marks but the distributions in them.
+pub(super) fn targets_nearby<'a>(missing: impl Iterator<Item = &'a Path>) -> BTreeSet<PathBuf> {
+    look(missing, |path| names(path).iter().any(|name| parse_dist_info(name).is_some()))
+}
+
+fn look<'a>(missing: impl Iterator<Item = &'a Path>, is_one: fn(&Path) -> bool) -> BTreeSet<PathBuf> {
     let mut places: BTreeMap<PathBuf, Wanted> = BTreeMap::new();
     for path in missing.filter(|path| !presence::comes_and_goes(path)) {
         let Some(above) = presence::what_is_left(path) else { continue };
@@ -47,15 +48,15 @@ pub(super) fn nearby<'a>(missing: impl Iterator<Item = &'a Path>) -> BTreeSet<Pa
     }
     let mut found = BTreeSet::new();
     for (above, wanted) in &places {
-        let Some(ground) = Ground::of(above) else { continue };
+        let Some(ground) = Ground::of(above, is_one) else { continue };
         for directory in ground.directories(above) {
             found.extend(wanted.rests.iter().filter_map(|rest| ground.environment(&directory, rest)));
             found.extend(wanted.within(&directory, &ground));
         }
         let Some(parent) = above.parent().filter(|parent| ground.holds(parent)) else { continue };
         found.extend(wanted.within(parent, &ground));
-        for directory in ground.directories(parent).filter(|directory| directory != above) {
-            found.extend(wanted.within(&directory, &ground));
+        for directory in ground.directories(parent).iter().filter(|directory| *directory != above) {
+            found.extend(wanted.within(directory, &ground));
         }
     }
     found
@@ -71,19 +72,19 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The environments at the same path in another directory.
+    /// The environments at the same paths in another directory.
     fn within(&self, directory: &Path, ground: &Ground) -> Vec<PathBuf> {
-        let at = |name: &OsStr| {
-            let path = directory.join(name);
-            self.by_name.get(name).into_iter().flatten().filter_map(move |rest| {
-                if ground.has(&path) { ground.environment(&path, rest) } else { None }
-            })
-        };
         // A few names are asked for one by one; of many the directory tells which it has.
-        if self.by_name.len() <= 8 {
-            return self.by_name.keys().flat_map(|name| at(name)).collect();
+        let few = self.by_name.len() <= 8;
+        let names = if few { self.by_name.keys().cloned().collect() } else { names(directory) };
+        let mut found = Vec::new();
+        for (name, rests) in names.iter().filter_map(|name| self.by_name.get_key_value(name)) {
+            let path = directory.join(name);
+            if ground.has(&path) {
+                found.extend(rests.iter().filter_map(|rest| ground.environment(&path, rest)));
+            }
         }
-        names(directory).iter().flat_map(|name| at(name)).collect()
+        found
     }
 }
 
@@ -92,11 +93,13 @@ impl Wanted {
 struct Ground {
     device: u64,
     mount: Option<u64>,
+    /// Whether a directory is what is looked for.
+    is_one: fn(&Path) -> bool,
 }
 
 impl Ground {
-    fn of(path: &Path) -> Option<Self> {
-        Some(Self { device: FileStat::of(path).ok()?.device, mount: volume::mount(path) })
+    fn of(path: &Path, is_one: fn(&Path) -> bool) -> Option<Self> {
+        Some(Self { device: FileStat::of(path).ok()?.device, mount: volume::mount(path), is_one })
     }
 
     /// Whether a path is a directory, and no symlink to one, of the same filesystem.
@@ -110,8 +113,9 @@ impl Ground {
     }
 
     /// The directories in a directory.
-    fn directories(&self, path: &Path) -> impl Iterator<Item = PathBuf> {
-        names(path).into_iter().map(|name| path.join(name)).filter(|path| self.has(path))
+    fn directories(&self, path: &Path) -> Vec<PathBuf> {
+        let paths = names(path).into_iter().map(|name| path.join(name));
+        paths.filter(|path| self.has(path)).collect()
     }
 
     /// The environment at a path below a directory, if there is one that no symlink and no other mount leads to.
@@ -123,8 +127,7 @@ impl Ground {
                 return None;
             }
         }
-        let marked = FileStat::of(&path.join("pyvenv.cfg")).is_ok_and(|stat| stat.kind == FileKind::File);
-        (marked && self.holds(&path)).then_some(path)
+        ((self.is_one)(&path) && self.holds(&path)).then_some(path)
     }
 }
 

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::candidates::ById;
-use super::discover::KERNEL;
+use super::discover::{KERNEL, is_path_file};
 use super::failed::is_fault;
 use super::index::FileTable;
 use crate::control::Cancel;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{self, FileKind, FileStat};
 use crate::snapshot::{EntryIndex, UserLink, UserLinkForm};
+use crate::uv::distribution::parse_dist_info;
 use crate::uv::link;
 use crate::uv::path_file;
 
@@ -159,6 +160,38 @@ impl Entries<'_> {
         links.dedup();
         links
     }
+}
+
+/// The most names of one directory that are looked at where it is not walked.
+const NAMES: usize = 1_000;
+
+/// The symlinks and path files in a directory, but not below it. What cannot be read is none.
+pub(super) fn beside(directory: &Path) -> Vec<Lead> {
+    let items = std::fs::read_dir(directory).into_iter().flatten().flatten().take(NAMES);
+    let lead = |item: std::fs::DirEntry| {
+        let kind = item.file_type().ok()?;
+        let form = if is_path_file(&item.file_name()) {
+            UserLinkForm::PathFile
+        } else if kind.is_symlink() {
+            UserLinkForm::Symlink
+        } else {
+            return None;
+        };
+        Lead::at(&item.path(), form).ok()
+    };
+    items.filter_map(lead).flatten().collect()
+}
+
+/// What lies in a directory on Python's search path that leads into entries: symlinks and path files in it, and below it
+/// where distributions were linked into it, as `--target` does. A project's own sources are not walked.
+pub(super) fn on_path(directory: PathBuf, entries: Entries<'_>, cancel: &Cancel) -> Followed {
+    let items = std::fs::read_dir(&directory).into_iter().flatten().flatten().take(NAMES);
+    let holds = items.into_iter().any(|item| parse_dist_info(&item.file_name()).is_some());
+    if holds {
+        return follow(directory, entries, cancel);
+    }
+    let found = beside(&directory).iter().flat_map(|lead| entries.behind(lead)).collect();
+    Followed { entries: found, unread: Vec::new() }
 }
 
 /// What lies behind a symlink to a directory that is neither the cache's nor the environment's own.

@@ -10,7 +10,7 @@
 //! strict rule, that the own parent directory has to be there, would keep every unused entry on each machine on which a
 //! project was ever deleted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::discover::is_absence;
 use crate::disk::{FileStat, Time, mounts, volume};
@@ -27,6 +27,15 @@ pub(super) enum Presence {
     Gone,
     /// Nobody can tell.
     Unknown,
+}
+
+/// An environment that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// Where it was.
+    pub(super) path: PathBuf,
+    /// Whether only uv's record names it, and the directory it was in is missing too.
+    pub(super) with_project: bool,
 }
 
 /// Looks for a path, symlinks followed.

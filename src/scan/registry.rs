@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::discover::Found;
 use super::discover::{self, is_absence};
-use super::outside::Lead;
+use super::outside::{self, Lead};
 use super::presence::{self, Presence};
 use crate::disk;
 use crate::disk::located::{Compared, Located, located};
@@ -232,7 +232,7 @@ fn links<'a>(snapshot: &'a Snapshot, before: &'a [Remembered]) -> impl Iterator<
     let of_entries = snapshot.user_links.chunk_by(|a, b| a.entry == b.entry);
     let kept = of_entries.flat_map(move |links| links.iter().filter(|it| it.form.is_kept()).take(each));
     let mut seen = std::collections::BTreeSet::new();
-    kept.filter(move |link| seen.insert(link.path.as_path())).map(|link| linked(link, snapshot, before))
+    kept.filter(move |link| seen.insert(link.path.as_path())).map(move |link| linked(link, snapshot, before))
 }
 
 fn linked(link: &UserLink, snapshot: &Snapshot, before: &[Remembered]) -> Remembered {
@@ -475,11 +475,92 @@ pub(super) fn link_today(item: &Remembered, form: UserLinkForm, cache: &Path) ->
             LinkToday { leads, away: concerns && compared == Compared::Different, ..LinkToday::default() }
         }
         Err(error) if is_absence(&error) => {
-            let moved = compared == Compared::Same && !directory.is_dir();
+            let there = directory.is_dir();
+            let moved = compared == Compared::Same && !there;
             let away = concerns && (moved || compared == Compared::Different);
-            LinkToday { away, ..LinkToday::default() }
+            // It may have another name now.
+            let leads = if there && concerns { outside::beside(directory) } else { Vec::new() };
+            LinkToday { leads, away, ..LinkToday::default() }
         }
         Err(error) if concerns => LinkToday { error: Some(error), ..LinkToday::default() },
         Err(_) => LinkToday::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests make the files they need")]
+
+    use super::*;
+
+    fn some() -> Vec<Remembered> {
+        let item = |path: &str, link| Remembered {
+            path: PathBuf::from(path),
+            link,
+            target: false,
+            located: Some(Located { point: PathBuf::from("/"), identity: "1-2".to_owned() }),
+            symlinks: vec![PathBuf::from("/cache")],
+            forgotten: None,
+            project: None,
+        };
+        vec![
+            item("/home/me/app/.venv", None),
+            item("/home/me/link", Some(UserLinkForm::Symlink)),
+            item("/home/me/names.pth", Some(UserLinkForm::PathFile)),
+            gone(PathBuf::from("/home/me/old"), 7),
+        ]
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_that_was_cut_or_altered_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("environments.json");
+        let mut all = some();
+        all.sort_unstable();
+        let bytes = written(all.clone());
+        let read_back = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read(&path).ok()
+        };
+        assert_eq!(read_back(&bytes).as_ref(), Some(&all));
+        for end in 0..bytes.len() {
+            assert_eq!(read_back(&bytes[..end]), None, "cut at {end}");
+        }
+        for position in 0..bytes.len() {
+            for bit in [0x01, 0x02, 0x08, 0x20] {
+                let mut altered = bytes.clone();
+                altered[position] ^= bit;
+                // Only what means the same may be read: a key that is passed over, or other spaces.
+                let read = read_back(&altered);
+                assert!(read.is_none() || read.as_ref() == Some(&all), "bit {bit} at {position}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_an_earlier_cachetui_has_no_digest_and_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("environments.json");
+        let text = r#"{"schema_version": 1, "environments": [{"path": "/home/me/app/.venv"}]}"#;
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(read(&path).unwrap()[0].path, Path::new("/home/me/app/.venv"));
+        std::fs::write(&path, r#"{"schema_version": 2, "places": {}}"#).unwrap();
+        assert!(matches!(read(&path), Err(Error::Version(2))));
+    }
+
+    #[test]
+    fn what_is_there_is_not_forgotten_with_a_directory_above_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = disk::canonical(directory.path()).unwrap();
+        let there = root.join("there");
+        std::fs::create_dir(&there).unwrap();
+        let item = |path: &Path| Remembered { path: path.to_owned(), ..some()[0].clone() };
+        let before = vec![item(&there), item(&root.join("missing"))];
+        let path = root.join("environments.json");
+        std::fs::write(&path, forget(before, vec![root.clone()], jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        let after = read(&path).unwrap();
+        let left: Vec<_> = after.iter().filter(|it| it.is_environment()).map(|it| it.path.clone()).collect();
+        assert_eq!(left, [there]);
+        assert!(is_forgotten(&after, &root.join("missing"), disk::Time(0)));
     }
 }

@@ -228,6 +228,36 @@ const WAYS: &[Way] = &[
         },
     },
     Way {
+        package: "target-on-a-path",
+        make: |sandbox, _| {
+            let target = sandbox.path("libraries");
+            install_by(sandbox, "symlink", &["--target", target.to_str().unwrap()], &["target-on-a-path"]);
+            let line = format!("{}\n", target.display());
+            std::fs::write(site(&sandbox.path("roots/keep")).join("libraries.pth"), line).unwrap();
+            target.join(module("target-on-a-path"))
+        },
+    },
+    Way {
+        package: "package-on-a-path",
+        make: |sandbox, entry| {
+            let sources = folder(sandbox.path("sources"));
+            symlink(entry.join("package_on_a_path"), sources.join("package_on_a_path")).unwrap();
+            let line = format!("{}\n", sources.display());
+            std::fs::write(site(&sandbox.path("roots/keep")).join("sources.pth"), line).unwrap();
+            sources.join(module("package-on-a-path"))
+        },
+    },
+    Way {
+        package: "path-file-on-a-path",
+        make: |sandbox, entry| {
+            let more = folder(sandbox.path("more"));
+            std::fs::write(more.join("further.pth"), format!("{}\n", entry.display())).unwrap();
+            let line = format!("import site; site.addsitedir('{}')\n", more.display());
+            std::fs::write(site(&sandbox.path("roots/keep")).join("more.pth"), line).unwrap();
+            entry.join(module("path-file-on-a-path"))
+        },
+    },
+    Way {
         package: "folder-of-links",
         make: |sandbox, entry| {
             let kept = folder(sandbox.path("patched/folder_of_links"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cachetui::apply::{Freed, Outcome, Report, State};
 use cachetui::plan::{Action, At};
+use cachetui::snapshot::{Doubt, EntryState};
 use cachetui::tui::{Effect, Event, Glyphs};
 use cachetui::worker::Around;
 use cachetui::worker::task::{Done, Task, TaskEvent};
@@ -189,4 +190,34 @@ fn links_of_the_cache_are_planned_from_their_view_and_written_anew_after_a_quest
         _ => None,
     });
     assert_eq!(*begun.expect("the answer was yes"), plan);
+}
+
+#[test]
+fn what_is_away_is_named_with_the_command_that_forgets_it() {
+    let mut snapshot = sample::presentable();
+    snapshot.scope.away = ["/srv/gone/.venv", "/srv/moved/.venv"].map(Into::into).into();
+    let doubtful = snapshot.entries.iter_mut().filter(|entry| entry.state == EntryState::Unused).skip(1);
+    for entry in doubtful {
+        entry.state = EntryState::HeldElsewhere;
+        entry.doubt = Some(Doubt::Environment);
+    }
+    let command = "cachetui envs --forget /srv/gone/.venv --forget /srv/moved/.venv";
+    let says = |screen: &Screen| {
+        let plain = |it: char| if it.is_ascii() && it != '|' { it } else { ' ' };
+        let text: String = screen.text().chars().map(plain).collect();
+        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(command)
+    };
+    let mut screen = Screen::showing(snapshot, 200, 60);
+    screen.press("5");
+    let rows = (0..10).filter(|_| says(screen.press("j"))).count();
+    assert!(rows > 0, "the view names it: {}", screen.text());
+    screen.press("gg");
+    let mut reviewed = false;
+    for _ in 0..10 {
+        screen.press("<enter>");
+        screen.press("D");
+        reviewed |= screen.text().contains("Removes") && says(&screen);
+        screen.press("n<esc>j");
+    }
+    assert!(reviewed, "the review names it: {}", screen.text());
 }

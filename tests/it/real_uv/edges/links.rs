@@ -116,3 +116,22 @@ fn a_link_on_a_filesystem_that_is_not_mounted_is_away() {
         assert!(listed(&sandbox, "demo-a").is_object(), "{what}");
     }
 }
+
+#[test]
+fn a_link_that_was_renamed_beside_where_it_was_keeps_its_entry() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+    folder(sandbox.path("keep-root"));
+    let place = folder(sandbox.path("elsewhere/tools"));
+    symlink(entry(&sandbox, "demo-a"), place.join("link")).unwrap();
+    forget(&sandbox);
+    look(&sandbox, &sandbox.path("elsewhere"));
+    std::fs::rename(place.join("link"), place.join("renamed")).unwrap();
+    for _ in 0..2 {
+        let done = remembering(&sandbox, &PRUNE);
+        assert!(listed(&sandbox, "demo-a").is_object(), "{}", text(&done));
+    }
+    std::fs::remove_file(place.join("renamed")).unwrap();
+    let done = remembering(&sandbox, &PRUNE);
+    assert!(listed(&sandbox, "demo-a").is_null(), "{}", text(&done));
+}

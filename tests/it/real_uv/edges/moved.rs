@@ -176,3 +176,22 @@ fn one_command_forgets_everything_that_is_away() {
     assert!(listed(&sandbox, "demo-a").is_object(), "{}", text(&done));
     works(&alive);
 }
+
+#[test]
+fn a_target_that_was_renamed_is_found() {
+    for (from, to) in [("libraries/one", "libraries/two"), ("libraries", "shelf"), ("libraries/one", "one")] {
+        let base = tempfile::tempdir().unwrap();
+        let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+        folder(sandbox.path("keep-root"));
+        let target = sandbox.path("libraries/one");
+        let python = sandbox.path("roots/keep/bin/python");
+        let whereto = ["--python", python.to_str().unwrap(), "--target", target.to_str().unwrap()];
+        super::install_by(&sandbox, "symlink", &whereto, &["demo-a"]);
+        let seen = remembering(&sandbox, &["list", "--target", target.to_str().unwrap()]);
+        assert!(text(&seen).contains("protected"), "{}", text(&seen));
+        forget(&sandbox);
+        std::fs::rename(sandbox.path(from), sandbox.path(to)).unwrap();
+        let done = remembering(&sandbox, &PRUNE);
+        assert!(listed(&sandbox, "demo-a").is_object(), "{to}: {}", text(&done));
+    }
+}

@@ -185,9 +185,8 @@ pub(super) fn beside(directory: &Path) -> Vec<Lead> {
 /// What lies in a directory on Python's search path that leads into entries: symlinks and path files in it, and below it
 /// where distributions were linked into it, as `--target` does. A project's own sources are not walked.
 pub(super) fn on_path(directory: PathBuf, entries: Entries<'_>, cancel: &Cancel) -> Followed {
-    let items = std::fs::read_dir(&directory).into_iter().flatten().flatten().take(NAMES);
-    let holds = items.into_iter().any(|item| parse_dist_info(&item.file_name()).is_some());
-    if holds {
+    let mut items = std::fs::read_dir(&directory).into_iter().flatten().flatten().take(NAMES);
+    if items.any(|item| parse_dist_info(&item.file_name()).is_some()) {
         return follow(directory, entries, cancel);
     }
     let found = beside(&directory).iter().flat_map(|lead| entries.behind(lead)).collect();

@@ -202,7 +202,7 @@ fn what_is_away_is_named_with_the_command_that_forgets_it() {
         entry.doubt = Some(Doubt::Environment);
     }
     let command = "cachetui envs --forget /srv/gone/.venv --forget /srv/moved/.venv";
-    let says = |screen: &Screen| {
+    let says = |screen: &mut Screen| {
         let plain = |it: char| if it.is_ascii() && it != '|' { it } else { ' ' };
         let text: String = screen.text().chars().map(plain).collect();
         text.split_whitespace().collect::<Vec<_>>().join(" ").contains(command)
@@ -216,7 +216,7 @@ fn what_is_away_is_named_with_the_command_that_forgets_it() {
     for _ in 0..10 {
         screen.press("<enter>");
         screen.press("D");
-        reviewed |= screen.text().contains("Removes") && says(&screen);
+        reviewed |= screen.text().contains("Removes") && says(&mut screen);
         screen.press("n<esc>j");
     }
     assert!(reviewed, "the review names it: {}", screen.text());

@@ -55,7 +55,8 @@ fn look<'a>(missing: impl Iterator<Item = &'a Path>, is_one: fn(&Path) -> bool) 
         }
         let Some(parent) = above.parent().filter(|parent| ground.holds(parent)) else { continue };
         found.extend(wanted.within(parent, &ground));
-        for directory in ground.directories(parent).iter().filter(|directory| *directory != above) {
+        let beside = ground.directories(parent);
+        for directory in beside.iter().filter(|directory| *directory != above && !is_hidden(directory)) {
             found.extend(wanted.within(directory, &ground));
         }
     }
@@ -131,6 +132,11 @@ impl Ground {
     }
 }
 
+/// Whether a directory is one that programs keep for themselves, as the temporary ones beside which another is missing.
+fn is_hidden(directory: &Path) -> bool {
+    directory.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// Names in a directory, as many as are looked at. What cannot be listed shows nothing.
 fn names(directory: &Path) -> Vec<OsString> {
     let items = std::fs::read_dir(directory).into_iter().flatten().take(NAMES);
@@ -197,6 +203,7 @@ mod tests {
         environment(root.join("code/archive/other/.venv"));
         environment(root.join("code/work/deep/er/app/.venv"));
         environment(root.join("app/.venv"));
+        environment(root.join("code/.tmpAbC123/app/.venv"));
         std::fs::create_dir_all(root.join("code/work/bare/.venv")).unwrap();
         there.sort_unstable();
         assert_eq!(look(), there);

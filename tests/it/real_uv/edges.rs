@@ -356,8 +356,9 @@ fn whatever_leads_into_an_entry_keeps_it() {
     assert_eq!(listed(&sandbox, UNUSED), Value::Null, "what has no user goes: {}", text(&done));
     // Neither by name.
     for way in WAYS {
-        let kept = sandbox.cachetui(&["prune", "--yes", "--", way.package]).output().unwrap();
+        let kept = sandbox.cachetui(&["prune", "--package", way.package, "--yes"]).output().unwrap();
         assert!(read.iter().all(|path| path.is_file()), "{}: {}", way.package, text(&kept));
+        assert!(text(&kept).contains("would break"), "{}: {}", way.package, text(&kept));
     }
     let why = sandbox.cachetui(&["why", "link-to-a-file"]).output().unwrap();
     let said = text(&why);
@@ -631,7 +632,9 @@ fn what_is_said_to_be_gone_keeps_nothing_any_more() {
     folder(sandbox.path("keep-root"));
     install(&sandbox, "projects/app/.venv", "symlink", &["demo-a"]);
     assert!(remembering(&sandbox, &["list"]).status.success());
-    std::fs::rename(sandbox.path("projects/app"), sandbox.path("projects/moved")).unwrap();
+    // Further away than is looked.
+    let away = folder(sandbox.path("far/away/from/here")).join("moved");
+    std::fs::rename(sandbox.path("projects/app"), away).unwrap();
     let kept = remembering(&sandbox, &PRUNE);
     assert!(listed(&sandbox, "demo-a").is_object(), "{}", text(&kept));
     let environment = sandbox.path("projects/app/.venv");
@@ -740,7 +743,9 @@ fn an_environment_that_one_cache_knew_is_no_concern_of_another() {
             std::fs::remove_dir_all(record.path()).unwrap();
         }
     }
-    std::fs::rename(sandbox.path("projects/app"), sandbox.path("projects/moved")).unwrap();
+    // Further away than is looked.
+    let away = folder(sandbox.path("far/away/from/here")).join("moved");
+    std::fs::rename(sandbox.path("projects/app"), away).unwrap();
     let prune = |cache: &Path| {
         let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
         command.args(PRUNE).arg("--cache-dir").arg(cache).arg("--root").arg(sandbox.path("keep-root"));

@@ -52,7 +52,7 @@ fn mounted(below: &str) {
         let done = prune(&sandbox, &[]);
         assert!(listed(&sandbox, UNUSED).is_null(), "{what}: {}", text(&done));
         // Neither by name.
-        let named = sandbox.cachetui(&["prune", "--yes", "--", "demo-a"]).output().unwrap();
+        let named = sandbox.cachetui(&["prune", "--package", "demo-a", "--yes"]).output().unwrap();
         assert_eq!(std::fs::read(&file).unwrap_or_default(), content, "{what}: {}", text(&named));
         assert!(text(&named).contains("would break"), "{what}: {}", text(&named));
     }

@@ -23,7 +23,7 @@ fn works(environment: &Path) {
 /// Runs the command that an answer names to forget something.
 pub(super) fn to_the_letter(sandbox: &Sandbox, said: &str) -> Output {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let start = said.find("`cachetui envs --forget /").unwrap_or_else(|| panic!("no way out: {said}"));
+    let start = said.find("`cachetui envs --forget ").unwrap_or_else(|| panic!("no way out: {said}"));
     let command = said[start + 1..].split('`').next().unwrap().to_owned();
     let programs = Path::new(env!("CARGO_BIN_EXE_cachetui")).parent().unwrap();
     let mut shell = sandbox.command("sh");

@@ -32,6 +32,8 @@ mod installed;
 pub mod known;
 pub mod linkable;
 pub mod losses;
+mod mounted;
+mod moved;
 pub mod near;
 pub mod newcomers;
 mod objects;
@@ -88,6 +90,8 @@ pub struct Request {
     pub remembered: Vec<registry::Remembered>,
     /// What could not be read while the request was put together: it may name environments that nobody else knows.
     pub problems: Vec<Problem>,
+    /// Whether uv's settings or variables say that environments are linked by symlinks.
+    pub symlinks: bool,
     /// Where packages are taken from, as settings and variables say.
     pub sources: Vec<crate::uv::sources::Place>,
     /// Whether the search goes into other mounts.
@@ -236,10 +240,14 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let mut readings = second_round(&candidates, request.threads, &against);
     let environments = candidates.iter().map(|candidate| candidate.found.path.as_path()).collect();
     snapshot.user_links = against.entries().links(&search.leads, &environments);
+    snapshot.user_links.extend(mounted::links(&against.entries(), &layout));
+    snapshot.user_links.sort_unstable();
+    snapshot.user_links.dedup();
     let bystanders = leave_out_bystanders(&mut readings);
     find_running(&layout, &mut readings);
     snapshot.scope.processes_hidden = !disk::processes::visible();
     central::projects(&mut readings, &search.led, &request.remembered);
+    moved::judge(&mut search, request, &readings, &snapshot);
 
     progress.enter(Phase::Evidence);
     searched(&mut snapshot.scope, request, &mut search, bystanders);
@@ -415,6 +423,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
     // Of one place the deepest search tells most.
     search.roots.sort_unstable_by(|a, b| (&a.path, b.depth, b.named).cmp(&(&b.path, a.depth, a.named)));
     search.roots.dedup_by(|a, b| a.path == b.path);
+    search.settle_mounts();
     (gathered, search)
 }
 

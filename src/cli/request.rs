@@ -216,6 +216,7 @@ pub(super) fn prepare(
     search.extend(configured(settings::read(surroundings)?, surroundings));
     search.extend(discover::known_places(&variable, home));
     let targets = places.targets.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>();
+    let (sources, symlinks) = sources(surroundings);
     let request = scan::Request {
         cache,
         absent,
@@ -223,7 +224,8 @@ pub(super) fn prepare(
         targets: targets.map_err(|error| Failure::new(USAGE, error))?,
         remembered: Vec::new(),
         problems: Vec::new(),
-        sources: sources(surroundings),
+        symlinks,
+        sources,
         cross_mounts: places.cross_mounts,
         threads: walk::threads(),
         started: surroundings.now,
@@ -257,8 +259,9 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("Failed to make `{}` absolute", crate::human::escape_os(path.as_os_str())))
 }
 
-/// Where packages are taken from, by the variables and settings that uv obeys here.
-fn sources(surroundings: &Surroundings) -> Vec<Place> {
+/// Where packages are taken from, by the variables and settings that uv obeys here, and whether these say that environments
+/// are linked by symlinks.
+fn sources(surroundings: &Surroundings) -> (Vec<Place>, bool) {
     let variable = |name: &str| surroundings.variable(name)?.to_str().map(str::to_owned);
     let mut found = sources::of_variables(&variable, &surroundings.current_dir);
     let files = root::settings_files(&RootInputs {
@@ -269,13 +272,16 @@ fn sources(surroundings: &Surroundings) -> Vec<Place> {
         current_dir: &surroundings.current_dir,
         home: surroundings.home.as_deref(),
     });
+    let mut symlinks = variable("UV_LINK_MODE").is_some_and(|mode| mode == "symlink");
     for file in files {
         // What is not there, or not read, names nothing.
         let bytes = disk::read::followed(&file, disk::read::SMALL).unwrap_or_default();
         let directory = file.parent().unwrap_or(&surroundings.current_dir);
-        found.extend(String::from_utf8(bytes).iter().flat_map(|text| sources::of_settings(text, directory)));
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        symlinks |= sources::links_by_symlinks(&text);
+        found.extend(sources::of_settings(&text, directory));
     }
-    found
+    (found, symlinks)
 }
 
 fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {

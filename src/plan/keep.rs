@@ -148,7 +148,7 @@ pub enum KeptBecause {
     Unread,
     /// It lies on another filesystem than the cache.
     OtherFilesystem,
-    /// Its bucket is a symlink to another filesystem, or into another cache.
+    /// Its bucket, or that of a pointer to it, is a symlink to another filesystem or into another cache, or a mount.
     MovedBucket,
     /// It is an environment of the cache's own.
     InCache,
@@ -214,7 +214,7 @@ impl KeptBecause {
             }
             Self::Linked { links } => match links.as_slice() {
                 [] => "something outside of environments leads into it".to_owned(),
-                [one] => format!("`{}` leads into it and would break; remove that link first", one.text()),
+                [one] => format!("`{}` leads into it and would break; remove that link or mount first", one.text()),
                 [one, rest @ ..] => {
                     let more = human::counted(rest.len() as u64, "more link leads", "more links lead");
                     format!("`{}` and {more} into it and would break; remove them first", one.text())
@@ -251,11 +251,13 @@ impl KeptBecause {
             },
             Self::Project { project } => format!("its project `{}` is there", project.text()),
             Self::ProjectMissing { project } => format!(
-                "its project is no longer at `{}`: it may have been moved, with a .venv that leads here",
+                "its project is no longer at `{}`: it may have been moved, with a .venv that leads here; `--allow gone` \
+                 removes it",
                 project.text()
             ),
             Self::ProjectUnknown { project: Some(project) } => format!(
-                "its project `{}` was not found, and may lie on a disk that is not mounted",
+                "its project `{}` was not found, and may lie on a disk that is not mounted; `cachetui envs --forget` with \
+                 that path says that it is gone",
                 project.text()
             ),
             Self::ProjectUnknown { project: None } => {
@@ -287,8 +289,8 @@ impl KeptBecause {
             Self::OtherFilesystem => {
                 "the cache is on another filesystem or mount, to which no hard link can lead".to_owned()
             }
-            Self::MovedBucket => "its bucket is a symlink to another filesystem, to another name or into another cache; `uv cache \
-                 prune` works there"
+            Self::MovedBucket => "a bucket that it needs is a symlink or a mount, and what lies there cannot be moved to the trash; \
+                 `uv cache prune` works there"
                 .to_owned(),
             Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
         }

@@ -232,9 +232,11 @@ impl<'a> Chooser<'a> {
         if !known && entry.pointers.is_empty() {
             return Some(KeptBecause::Untested { old: false });
         }
-        let moved = |bucket: &&crate::snapshot::Bucket| bucket.moved && *bucket.name == *entry.key.bucket;
-        if self.snapshot.cache.buckets.iter().any(|bucket| moved(&bucket)) {
-            return Some(KeptBecause::MovedBucket);
+        // Its pointers go with it.
+        let pointers = entry.pointers.iter().map(|pointer| &*self.snapshot.pointer(*pointer).path);
+        let mut parts = pointers.chain([Path::new(entry.key.bucket.as_ref())]);
+        if let Some(because) = parts.find_map(|path| self.moved(path)) {
+            return Some(because);
         }
         if let Some(because) = unread::against(self.snapshot, entry) {
             return Some(because);

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use super::failed::Failed;
 use super::other_caches::is_cache;
 use super::outside::Lead;
+use super::presence::Missing;
 use crate::control::{Cancel, Progress};
 use crate::disk::{self, FileStat, volume, walk};
 use crate::snapshot::{FilePrint, FoundBy, Problem, ScopeRoot};
@@ -67,6 +68,10 @@ pub(super) struct Search {
     pub(super) absent: Vec<PathBuf>,
     /// Of those that are not there, the ones that are not known to be gone.
     pub(super) away: Vec<PathBuf>,
+    /// Those that are looked for nearby, and judged when it is known how the cache is used.
+    pub(super) missing: Vec<Missing>,
+    /// Mounts that were not entered, and whether that was below a directory that was named.
+    pub(super) mounts: Vec<(PathBuf, bool)>,
     /// Directories of distributions that have nothing of the cache.
     pub(super) bystanders: Vec<(PathBuf, FilePrint)>,
 }
@@ -215,6 +220,7 @@ impl Search {
         self.dead.extend(other.dead);
         self.led.extend(other.led);
         self.problems.extend(other.problems);
+        self.mounts.extend(other.mounts);
     }
 
     /// Takes over where a `.venv` leads that is no directory.
@@ -235,29 +241,49 @@ impl Search {
         }
     }
 
-    /// Takes note of a mount that was not entered. Below a directory that was named anything may be in use there.
-    fn not_entered(&mut self, path: PathBuf, place: &Place) {
-        if place.named && !volume::is_of_kernel(&path) {
-            self.unreached.push(path.clone());
-            self.problems.push(Problem {
-                path: path.clone(),
-                message: "Another filesystem is mounted here and was not searched, so entries without a known user are kept; \
-                          `--cross-mounts` searches it"
-                    .to_owned(),
-            });
+    /// Tells of the mounts that were not entered, when all searches are done. One that was named as well was searched as a
+    /// place of its own. Below a directory that was named anything may be in use in one that was not.
+    pub(super) fn settle_mounts(&mut self) {
+        let mut mounts = std::mem::take(&mut self.mounts);
+        // Of one place the search from a named directory tells most.
+        mounts.sort_unstable_by(|a, b| (&a.0, b.1).cmp(&(&b.0, a.1)));
+        mounts.dedup_by(|a, b| a.0 == b.0);
+        for (path, named) in mounts {
+            if self.roots.iter().any(|root| root.named && root.readable && root.path == path) {
+                continue;
+            }
+            if named && !volume::is_of_kernel(&path) {
+                self.unreached.push(path.clone());
+                self.problems.push(Problem {
+                    path: path.clone(),
+                    message: "Another filesystem is mounted here and was not searched, so entries without a known user are \
+                              kept; `--cross-mounts` searches it"
+                        .to_owned(),
+                });
+            }
+            self.unread.push(path);
         }
-        self.unread.push(path);
     }
 
     /// Takes note of an environment that is not there and not known to be gone.
     pub(super) fn away(&mut self, path: &Path) {
+        self.is_away(path, "An environment was");
+    }
+
+    /// The same for a link into an entry that lay outside of environments.
+    pub(super) fn link_away(&mut self, path: &Path) {
+        self.is_away(path, "A link into the cache was");
+    }
+
+    fn is_away(&mut self, path: &Path, what: &str) {
         self.unreached.push(path.to_owned());
         self.away.push(path.to_owned());
         self.problems.push(Problem {
             path: path.to_owned(),
-            message: "An environment was here. It may be on a filesystem that is not mounted now, or may have been moved, so \
-                      entries without a known user are kept. If it is gone, run `cachetui envs --forget` with this path"
-                .to_owned(),
+            message: format!(
+                "{what} here. It may be on a filesystem that is not mounted now, or may have been moved, so entries without \
+                 a known user are kept. If it is gone, run `cachetui envs --forget` with this path"
+            ),
         });
     }
 

@@ -74,7 +74,8 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
             search.add(found);
         }
     }
-    for item in request.remembered.iter().filter(|item| item.project.is_none() && item.forgotten.is_none()) {
+    search.settle_mounts();
+    for item in request.remembered.iter().filter(|item| item.is_environment()) {
         let today = registry::today(item, &layout.canonical);
         if today.away || today.error.is_some() {
             search.unreached.push(item.path.clone());

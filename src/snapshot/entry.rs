@@ -83,8 +83,10 @@ pub struct Bucket {
     pub disk: u64,
     /// The part of `disk` that has no other name. Not known of archive buckets.
     pub single: u64,
-    /// Whether it is a symlink to where the bucket was moved: nothing is changed there.
+    /// Whether it lies where nothing can be moved to the trash from: it is a symlink to elsewhere, or a mount.
     pub moved: bool,
+    /// Whether it is a symlink, wherever that leads: it does not go as a whole.
+    pub linked: bool,
     /// What identifies it; of archive buckets, whose entries are looked at one by one, nothing.
     pub print: TreePrint,
 }

@@ -135,8 +135,11 @@ pub enum Project {
     Unlinked(PathBuf),
     /// It is there, and has a `.venv` of its own. Its directory.
     There(PathBuf),
-    /// It is not where it was: it was deleted, or moved with a `.venv` that still leads here. Its directory.
+    /// It is not where it was, which its own parent directory shows: it was deleted, or moved with a `.venv` that still leads
+    /// here. Its directory.
     Missing(PathBuf),
+    /// It is not where it was, and a person has said that it is gone. Its directory.
+    Gone(PathBuf),
     /// It is not there, but may lie on a disk that is not mounted, or where nobody may look. Its directory.
     OutOfReach(PathBuf),
 }
@@ -410,6 +413,7 @@ impl Project {
             Self::Unlinked(_) => "unlinked",
             Self::There(_) => "there",
             Self::Missing(_) => "missing",
+            Self::Gone(_) => "gone",
             Self::OutOfReach(_) => "out-of-reach",
         }
     }
@@ -422,6 +426,7 @@ impl Project {
             | Self::Unlinked(path)
             | Self::There(path)
             | Self::Missing(path)
+            | Self::Gone(path)
             | Self::OutOfReach(path) => Some(path),
         }
     }

@@ -16,6 +16,7 @@ fn scanned(fixture: &Fixture) -> Snapshot {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        symlinks: false,
         sources: Vec::new(),
         cross_mounts: false,
         threads: 2,

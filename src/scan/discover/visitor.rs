@@ -127,7 +127,7 @@ impl Visitor for SearchVisitor<'_> {
         if device != stat.device && !self.cross_mounts {
             let path = directory.path();
             if self.mount.is_none() || volume::mount(&path) != self.mount {
-                self.search.not_entered(path, self.place);
+                self.search.mounts.push((path, self.place.named));
                 // Its subdirectories are not asked for: nothing was listed.
                 return Descend::No;
             }

@@ -95,6 +95,7 @@ fn project(model: &Model, document: &mut Document, project: &Project, width: usi
         Project::Unlinked(_) => ("", "it has no .venv any more", Role::Warning),
         Project::There(_) => ("", "its .venv is another environment", Role::Text),
         Project::Missing(_) => ("", "not there: deleted, or moved", Role::Warning),
+        Project::Gone(_) => ("", "gone, as you said", Role::Warning),
         Project::OutOfReach(_) => ("", "not found; its disk may not be mounted", Role::Warning),
     };
     fact(document, label, words, role, width);

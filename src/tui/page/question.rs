@@ -236,6 +236,10 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         gap(document);
         paragraph(document, &human::escape(&caution.text), Role::Warning, width);
     }
+    for warning in &plan.warnings {
+        gap(document);
+        paragraph(document, &human::escape(warning), Role::Warning, width);
+    }
     gap(document);
     for step in &plan.steps {
         push(

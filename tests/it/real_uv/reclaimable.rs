@@ -20,6 +20,7 @@ fn scanned(sandbox: &Sandbox) -> Snapshot {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        symlinks: false,
         sources: Vec::new(),
         cross_mounts: false,
         threads: 2,

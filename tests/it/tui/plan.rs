@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cachetui::apply::{Freed, Outcome, Report, State};
 use cachetui::plan::{Action, At};
+use cachetui::snapshot::{Doubt, EntryState};
 use cachetui::tui::{Effect, Event, Glyphs};
 use cachetui::worker::Around;
 use cachetui::worker::task::{Done, Task, TaskEvent};
@@ -190,4 +191,25 @@ fn links_of_the_cache_are_planned_from_their_view_and_written_anew_after_a_quest
         _ => None,
     });
     assert_eq!(*begun.expect("the answer was yes"), plan);
+}
+
+#[test]
+fn what_is_away_is_named_with_the_command_that_forgets_it() {
+    let mut snapshot = sample::presentable();
+    snapshot.scope.away = ["/srv/gone/.venv", "/srv/moved/.venv"].map(Into::into).into();
+    let doubtful = snapshot.entries.iter_mut().filter(|entry| entry.state == EntryState::Unused).skip(1);
+    for entry in doubtful {
+        entry.state = EntryState::HeldElsewhere;
+        entry.doubt = Some(Doubt::Environment);
+    }
+    let command = "cachetui envs --forget /srv/gone/.venv --forget /srv/moved/.venv";
+    let says = |screen: &mut Screen| {
+        // Lines are broken between words, within the box that they stand in.
+        let columns = |line: &str| line.split('│').rev().nth(1).unwrap_or(line).trim().to_owned();
+        let text = screen.text().lines().map(columns).collect::<Vec<_>>().join(" ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(command)
+    };
+    let mut screen = Screen::showing(snapshot, 200, 60);
+    assert!(says(screen.press("5j")), "the view names it: {}", screen.text());
+    assert!(says(screen.press("<enter>D")), "the review names it: {}", screen.text());
 }

@@ -94,12 +94,23 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
         paragraph(document, &format!("Everything is kept: {}.", human::escape(&why)), Role::Held, width);
         gap(document);
     }
+    if !sums.kept.is_empty() {
+        away(model, document, width);
+    }
     if sums.is_empty() {
         paragraph(document, "There is nothing of the kind to be removed.", Role::Dim, width);
     } else {
         opens(model, document, "make the plan", Target::Plan(class));
     }
     scope(model, document, width);
+}
+
+/// What keeps entries because it is missing, with the command that says it is gone.
+fn away(model: &Model, document: &mut Document, width: usize) {
+    if let Some(words) = crate::plan::away(model.snapshot()) {
+        paragraph(document, &human::escape(&words), Role::Warning, width);
+        gap(document);
+    }
 }
 
 fn of_step(model: &Model, document: &mut Document, step: &Step, width: usize) {
@@ -152,6 +163,10 @@ fn of_kept(model: &Model, document: &mut Document, kept: &Kept, width: usize) {
         KeptBecause::Broken => {
             gap(document);
             opens(model, document, "repair it first", Target::Menu(Menu::Repair(vec![kept.at.path()])));
+        }
+        KeptBecause::Doubt | KeptBecause::ReadFailed => {
+            gap(document);
+            away(model, document, width);
         }
         _ => {}
     }

@@ -310,6 +310,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        symlinks: false,
         sources: Vec::new(),
         cross_mounts: false,
         threads: 1,

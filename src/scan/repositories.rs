@@ -1,6 +1,6 @@
 //! What uv keeps of git repositories: databases and checkouts, by repository. Only asked for where somebody wants to know it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,16 +41,18 @@ pub fn repositories(snapshot: &Snapshot) -> Vec<Repository> {
             checkouts: 0,
             number: 0,
         };
+        // git links a checkout's objects to its database's: they count once.
+        let mut seen = HashSet::new();
         for (digest, path) in directories(&root.join("db")) {
             let repository = found.entry(digest.clone()).or_insert_with(|| empty(&digest));
-            repository.database = disk(&path);
+            repository.database = disk(&path, &mut seen);
             if let Some(url) = url(&path) {
                 repository.name = url;
             }
         }
         for (digest, path) in directories(&root.join("checkouts")) {
             let repository = found.entry(digest.clone()).or_insert_with(|| empty(&digest));
-            repository.checkouts = disk(&path);
+            repository.checkouts = disk(&path, &mut seen);
             repository.number = directories(&path).len() as u64;
         }
         all.extend(found.into_values());
@@ -85,27 +87,33 @@ fn without_credentials(url: &str) -> String {
     path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
 }
 
-/// Allocated bytes of a tree.
-fn disk(path: &Path) -> u64 {
-    let mut sum = Sum(0);
+/// Allocated bytes of a tree, less what was seen before.
+fn disk(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
+    let mut sum = Sum { bytes: 0, seen };
     walk::walk(path, &Cancel::default(), &mut sum);
-    sum.0
+    sum.bytes
 }
 
-struct Sum(u64);
+struct Sum<'a> {
+    bytes: u64,
+    /// Files with several names, by filesystem and number.
+    seen: &'a mut HashSet<(u64, u64)>,
+}
 
-impl Visitor for Sum {
+impl Visitor for Sum<'_> {
     fn directory(&mut self, _parent: &Directory<'_>, _name: &OsStr) -> Descend {
         Descend::Yes
     }
 
     fn entered(&mut self, _directory: &Directory<'_>, stat: &FileStat) -> Descend {
-        self.0 += stat.disk;
+        self.bytes += stat.disk;
         Descend::Yes
     }
 
     fn file(&mut self, _parent: &Directory<'_>, _name: &OsStr, stat: &FileStat) {
-        self.0 += stat.disk;
+        if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
+            self.bytes += stat.disk;
+        }
     }
 
     fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {}

@@ -40,23 +40,23 @@ fn look<'a>(missing: impl Iterator<Item = &'a Path>, is_one: fn(&Path) -> bool) 
         let Ok(rest) = path.strip_prefix(above) else { continue };
         let mut parts = rest.components();
         let Some(first) = parts.next() else { continue };
-        let Ok(above) = disk::canonical(above) else { continue };
         let rest = parts.as_path();
-        let wanted = places.entry(above).or_default();
+        let wanted = places.entry(above.to_owned()).or_default();
         wanted.rests.insert(rest.to_owned());
         wanted.by_name.entry(first.as_os_str().to_owned()).or_default().insert(rest.to_owned());
     }
     let mut found = BTreeSet::new();
     for (above, wanted) in &places {
-        let Some(ground) = Ground::of(above, is_one) else { continue };
-        for directory in ground.directories(above) {
+        let Ok(above) = disk::canonical(above) else { continue };
+        let Some(ground) = Ground::of(&above, is_one) else { continue };
+        for directory in ground.directories(&above) {
             found.extend(wanted.rests.iter().filter_map(|rest| ground.environment(&directory, rest)));
             found.extend(wanted.within(&directory, &ground));
         }
         let Some(parent) = above.parent().filter(|parent| ground.holds(parent)) else { continue };
         found.extend(wanted.within(parent, &ground));
         let beside = ground.directories(parent);
-        for directory in beside.iter().filter(|directory| *directory != above && !is_hidden(directory)) {
+        for directory in beside.iter().filter(|directory| **directory != above && !is_hidden(directory)) {
             found.extend(wanted.within(directory, &ground));
         }
     }

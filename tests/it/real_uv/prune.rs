@@ -58,7 +58,8 @@ impl Old {
                 ran(self.lab.sandbox.command(&python).args(["-c", &import]));
             }
         }
-        std::fs::remove_dir_all(environment.parent().unwrap()).unwrap();
+        // Its project stays: without that it would be away while others are linked by symlinks.
+        std::fs::remove_dir_all(&environment).unwrap();
         output
     }
 

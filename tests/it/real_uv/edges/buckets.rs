@@ -130,7 +130,7 @@ fn what_is_promised_of_a_bucket_that_lies_elsewhere_is_done() {
             // What tells of users or leads to entries and cannot be read fails, and keeps all that depends on it.
             let lost = ["nowhere", "in a circle"].contains(&place);
             let tells = !["builds-v0", "simple-v27"].contains(&bucket);
-            let code = if lost && tells { 1 } else { 0 };
+            let code = i32::from(lost && tells);
             assert_eq!(output.status.code(), Some(code), "{bucket} {place}: {}", text(&output));
             let entries = outcomes.iter().filter(|it| it["action"] == "remove-entry").count();
             if lost && tells {

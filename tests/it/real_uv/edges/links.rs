@@ -85,12 +85,15 @@ fn a_link_that_is_away_is_forgotten_when_a_person_says_so() {
     assert!(listed(&sandbox, "demo-a").is_null(), "{}", text(&done));
 }
 
+/// Mounts one directory, or something else, at another.
+type Mount = fn(&Path, &Path) -> bool;
+
 #[test]
 fn a_link_on_a_filesystem_that_is_not_mounted_is_away() {
     if !rustix::process::geteuid().is_root() {
         return not_run("mounts need root");
     }
-    let ways: [(&str, fn(&Path, &Path) -> bool); 2] =
+    let ways: [(&str, Mount); 2] =
         [("a bind mount", bind), ("a filesystem", |_, place| memory(place, place))];
     for (what, mount) in ways {
         let base = tempfile::tempdir().unwrap();

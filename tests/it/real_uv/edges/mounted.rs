@@ -50,7 +50,9 @@ fn mounted(below: &str) {
         let forms = row["linked_from"].as_array().unwrap();
         assert!(forms.iter().any(|it| it["form"] == "mount"), "{what}: {row}");
         let done = prune(&sandbox, &[]);
-        assert!(listed(&sandbox, UNUSED).is_null(), "{what}: {}", text(&done));
+        // A mount of another filesystem below a root is not searched, which keeps everything without a known user.
+        let all = below == "roots" && what == "a layer of an overlay";
+        assert_eq!(listed(&sandbox, UNUSED).is_null(), !all, "{what}: {}", text(&done));
         // Neither by name.
         let named = sandbox.cachetui(&["prune", "--package", "demo-a", "--yes"]).output().unwrap();
         assert_eq!(std::fs::read(&file).unwrap_or_default(), content, "{what}: {}", text(&named));

@@ -386,10 +386,12 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         Mode::Copy if volume.copies_share => (bytes.symlinks, 0, true),
         Mode::Copy => (bytes.symlinks, bytes.linked, false),
     };
-    // A hardlink to a file in the lower layer of an overlay copies it into the upper one first.
+    // A hardlink to a file in the lower layer of an overlay copies it into the upper one first. Which files lie there is not
+    // known, so that each number is an upper bound, and their difference is no bound at all.
     let lifted = volume.name == Some("overlayfs") && becomes == Mode::Hardlink;
     let needed = if lifted { needed + bytes.copied + joint(distribution) + bytes.linked } else { needed };
     let sure = match (unclear, volume.certainty) {
+        _ if lifted && reclaimable > 0 && needed > 0 => Certainty::Unknown,
         (true, Certainty::Exact) => Certainty::AtLeast,
         (_, certainty) => certainty,
     };

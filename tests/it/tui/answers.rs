@@ -41,6 +41,7 @@ fn with_trash() -> (Snapshot, Around) {
         disk: 991 << 20,
         single: 991 << 20,
         moved: false,
+        linked: false,
         print: TreePrint::default(),
     });
     (snapshot, Around { trash, locks: super::locks::free() })

@@ -126,6 +126,7 @@ pub(super) fn snapshot(ground: &Ground) -> Snapshot {
         absent: scan::Absent::Refused,
         cache: cachetui::uv::root::Root { path: ground.sandbox.cache(), found_by: String::new() },
         places: vec![scan::discover::named(ground.sandbox.roots())],
+        symlinks: false,
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),

@@ -101,7 +101,7 @@ pub(super) fn start(
     let mut prepared = prepare(places, absent, surroundings)?;
     let named = named.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir));
     for path in named.filter(|path| path.exists()) {
-        prepared.look_at(path);
+        prepared.look_at(&path);
     }
     Ok(prepared.start(surroundings.now))
 }
@@ -117,20 +117,19 @@ impl Prepared {
     /// The same, and looks at some environments, or projects that hold them, wherever they are.
     pub(super) fn also(mut self, directories: &[PathBuf]) -> Self {
         for path in directories {
-            self.look_at(path.clone());
+            self.look_at(path);
         }
         self
     }
 
     /// Looks at what a person has named too: an environment, or a project or an installation with all that belongs to it.
-    fn look_at(&mut self, path: PathBuf) {
-        let Belonging { environments, sites } = belonging::belonging(&path);
+    fn look_at(&mut self, path: &Path) {
+        let Belonging { environments, sites } = belonging::belonging(path);
         if path.is_dir() {
-            self.request.places.push(discover::environment(path.clone()));
+            self.request.places.push(discover::environment(path.to_owned()));
         }
         // What lies in the directory itself is found by looking there.
-        let further =
-            environments.into_iter().filter(|it| *it != path && it.parent() != Some(path.as_path()));
+        let further = environments.into_iter().filter(|it| it != path && it.parent() != Some(path));
         self.request.places.extend(further.map(discover::only));
         self.request.targets.extend(sites);
     }

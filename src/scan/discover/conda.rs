@@ -62,7 +62,7 @@ pub(in crate::scan) fn add_below(search: &mut Search) {
         search.found.iter().filter(|it| !it.target && is_one(&it.path)).cloned().collect();
     for Found { path, found_by, .. } in bases {
         let directory = path.join("envs");
-        let items = std::fs::read_dir(&directory).and_then(|items| items.collect::<io::Result<Vec<_>>>());
+        let items = std::fs::read_dir(&directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         match items {
             Ok(items) => {
                 for path in items.into_iter().map(|item| item.path()) {

@@ -7,7 +7,10 @@
 //! was named; of every other symlink it notes where that leads, since what it leads into is in use. A `.venv` may also be a
 //! file that holds a path: that is how a project names its central environment (uv 0.13.8, preview).
 
+mod caches;
+pub(super) mod conda;
 mod places;
+pub(super) mod pythons;
 mod visitor;
 
 use std::collections::BTreeMap;
@@ -16,13 +19,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failed::Failed;
+use super::other_caches::is_cache;
 use super::outside::Lead;
 use crate::control::{Cancel, Progress};
 use crate::disk::{self, FileStat, volume, walk};
 use crate::snapshot::{FilePrint, FoundBy, Problem, ScopeRoot};
 
-pub use places::{Place, again, environment, known_places, named, near_places};
 use places::DEPTH;
+pub use places::{Place, again, environment, known_places, named, near_places, only};
 use visitor::SearchVisitor;
 
 /// Directories of the kernel.
@@ -52,6 +56,8 @@ pub(super) struct Search {
     /// Where an environment is, or may be, that nobody can look at.
     pub(super) unreached: Vec<PathBuf>,
     pub(super) failed: Vec<Failed>,
+    /// Other caches.
+    pub(super) caches: Vec<PathBuf>,
     /// `.venv` that lead to environments which are gone.
     pub(super) dead: Vec<PathBuf>,
     /// `.venv` that lead to environments elsewhere, and those environments.
@@ -92,6 +98,14 @@ pub(super) fn search(
         }
     };
     search.take(&canonical, at(&canonical, place.found_by));
+    if place.depth == 0 && !place.named && is_cache(&canonical) {
+        search.caches.push(canonical);
+        return search;
+    }
+    if place.depth == 0 && is_site(&canonical) {
+        search.installations.push(Found { path: canonical, found_by: place.found_by, target: true });
+        return search;
+    }
     if place.depth == 0 {
         // A `.venv` above the current directory may lead to a central environment, or be a file that holds its path.
         search.follow(&place.path, place.found_by);
@@ -123,6 +137,17 @@ pub(super) fn search(
         search.add(self::search(&further, cache, cross_mounts, cancel, progress));
     }
     search
+}
+
+/// What lies in a directory; nothing where it cannot be read.
+pub(super) fn children(directory: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    items.map(|item| item.path()).collect()
+}
+
+/// Whether a directory is called as one of distributions is.
+pub(super) fn is_site(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
 }
 
 /// The environment at a directory, if it is one. An error means that nobody can tell.
@@ -186,6 +211,7 @@ impl Search {
         self.unread.extend(other.unread);
         self.unreached.extend(other.unreached);
         self.failed.extend(other.failed);
+        self.caches.extend(other.caches);
         self.dead.extend(other.dead);
         self.led.extend(other.led);
         self.problems.extend(other.problems);

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::{caches, conda, pythons};
 use crate::disk::walk;
 use crate::snapshot::{FoundBy, ScopeRoot};
 
@@ -32,9 +33,9 @@ pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&P
     let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let beneath = |rest: &str| home.map(|home| home.join(rest));
     let data = path("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".local/share"));
-    let caches = path("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".cache"));
+    let cached = path("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".cache"));
     let in_data = |rest: &str| data.as_ref().map(|data| data.join(rest));
-    let in_caches = |rest: &str| caches.as_ref().map(|caches| caches.join(rest));
+    let in_caches = |rest: &str| cached.as_ref().map(|cached| cached.join(rest));
     let tools = "uv tools";
     let wanted = [
         (path("UV_TOOL_DIR").or_else(|| in_data("uv/tools")), FoundBy::UvTools, tools, 1),
@@ -50,10 +51,6 @@ pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&P
         (path("HATCH_DATA_DIR").map(|hatch| hatch.join("env")), FoundBy::KnownPlace, "Hatch", 4),
         (in_data("hatch/env"), FoundBy::KnownPlace, "Hatch", 4),
         (beneath(".pyenv/versions"), FoundBy::KnownPlace, "pyenv", 3),
-        (beneath(".conda/envs"), FoundBy::KnownPlace, "conda", 1),
-        (beneath("miniconda3/envs"), FoundBy::KnownPlace, "conda", 1),
-        (beneath("anaconda3/envs"), FoundBy::KnownPlace, "conda", 1),
-        (beneath("miniforge3/envs"), FoundBy::KnownPlace, "conda", 1),
         (path("VIRTUAL_ENV"), FoundBy::Variable, "VIRTUAL_ENV", 0),
         (path("CONDA_PREFIX"), FoundBy::Variable, "CONDA_PREFIX", 0),
         (
@@ -68,6 +65,15 @@ pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&P
         let Some(path) = path else { continue };
         if !places.iter().any(|place| place.path == path) {
             places.push(Place { path, found_by, reason, depth, named: false });
+        }
+    }
+    let more = conda::places(variable, home)
+        .into_iter()
+        .chain(pythons::places(variable, home, data.as_deref()))
+        .chain(caches::places(variable, home, cached.as_deref()));
+    for place in more {
+        if !places.iter().any(|known| known.path == place.path) {
+            places.push(place);
         }
     }
     places
@@ -93,6 +99,11 @@ pub fn named(path: PathBuf) -> Place {
 /// A directory that somebody says is an environment, or a project with one in it.
 pub fn environment(path: PathBuf) -> Place {
     Place { path, found_by: FoundBy::Root, reason: "named", depth: 1, named: true }
+}
+
+/// An environment that belongs to a directory that somebody named; nothing below it is searched.
+pub fn only(path: PathBuf) -> Place {
+    Place { depth: 0, ..environment(path) }
 }
 
 /// The places that follow from where somebody is: the roots they named, the current directory and those above it.

@@ -52,6 +52,15 @@ impl SearchVisitor<'_> {
         path == self.cache || KERNEL.iter().any(|kernel| path == Path::new(kernel))
     }
 
+    /// Whether a directory is a bucket of entries, of which is noted that a cache lies there.
+    fn is_of_cache(&mut self, parent: &Directory<'_>, name: &OsStr) -> bool {
+        let is_one = is_archive(name);
+        if is_one {
+            self.search.caches.push(parent.path());
+        }
+        is_one
+    }
+
     /// Takes note of a `.dist-info`: the directory it lies in is an installation.
     fn listed(&mut self, parent: &Directory<'_>, name: &OsStr) {
         if parse_dist_info(name).is_none() {
@@ -104,7 +113,7 @@ impl Visitor for SearchVisitor<'_> {
         let skipped = inside
             || name == "conda-meta"
             || !self.place.named && SKIPPED.iter().any(|skipped| name == *skipped)
-            || is_archive(name)
+            || self.is_of_cache(parent, name)
             || parent.depth() + 1 > self.place.depth
             || self.is_refused(&parent.path().join(name));
         if skipped { Descend::No } else { Descend::Yes }

@@ -243,6 +243,10 @@ pub struct Linked {
     pub installation: Option<PathBuf>,
     /// Whether that is marked as managed by something else (PEP 668).
     pub externally_managed: bool,
+    /// The prefix that it is the directory of distributions of.
+    pub prefix: Option<PathBuf>,
+    /// Its Python version.
+    pub python: Option<String>,
     /// Whether it is an entry of the cache itself.
     pub stored: bool,
     /// Where the distribution came from; none where the links are no distribution's.
@@ -516,6 +520,8 @@ fn stale(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale
                 manager: environment.manager,
                 installation: environment.installation.clone(),
                 externally_managed: environment.externally_managed,
+                prefix: environment.prefix.clone(),
+                python: environment.python.clone(),
                 stored: environment.entry.is_some(),
                 came: distribution.map(|it| origins.came_from(it)),
             }

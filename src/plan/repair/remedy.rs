@@ -269,12 +269,15 @@ fn clear(
 fn relinked(facts: &Facts, distribution: &DistributionFacts, it: &Linked) -> Option<Command> {
     let came = it.came.as_ref().filter(|_| !it.stored)?;
     let again = again(&distribution.name, &distribution.version, came)?;
-    let (root, program) = (it.path.display().to_string(), it.installation.as_deref());
-    let program = program.map(|path| path.display().to_string());
+    let text = |path: &Path| path.display().to_string();
+    let (root, program) = (text(&it.path), it.installation.as_deref().map(text));
+    let prefix = it.prefix.as_deref().map(text);
     let place = place(Where {
         root: &root,
         manager: it.manager,
         program: program.as_deref(),
+        prefix: prefix.as_deref(),
+        python: it.python.as_deref(),
         managed: it.externally_managed,
     });
     Some(install(facts, place, true, again))

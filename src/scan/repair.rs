@@ -245,7 +245,7 @@ pub struct Linked {
     pub externally_managed: bool,
     /// The prefix that it is the directory of distributions of.
     pub prefix: Option<PathBuf>,
-    /// Its version of Python.
+    /// Its Python version.
     pub python: Option<String>,
     /// Whether it is an entry of the cache itself.
     pub stored: bool,

@@ -84,20 +84,20 @@ fn ask_all(
     let root = installation.root.as_path();
     let name = root.to_str().unwrap();
     let (answer, code) = said::answer(ground, &["verify", name])?;
-    let verified = said::verify(&answer, root);
+    let verified = said::verify(&answer, installation);
     let right = attributed(&truth, &verified);
     found.compare("verify", &verified, &right);
     found.compare("verify's exit code", &code, &(if right.is_empty() { 0 } else { 3 }));
 
     let (answer, code) = said::answer(ground, &["repair", name, "--dry-run"])?;
     let without: Files = right.keys().map(|it| (it.clone(), None)).collect();
-    found.compare("repair", &said::repair(&answer), &without);
+    found.compare("repair", &said::repair(&answer, installation), &without);
     let left = answer["plan"]["kept"].as_array().is_some_and(|it| !it.is_empty());
     found.compare("repair's exit code", &code, &(if left { 3 } else { 0 }));
 
     let counted = counts(&right);
     let (answer, _) = said::answer(ground, &["envs", name])?;
-    let (said, states, health) = said::envs(&answer, root)?;
+    let (said, states, health) = said::envs(&answer, installation)?;
     found.compare("envs", &said, &counted);
     let state = |name: &str| match counted.get(name) {
         None => "ok",
@@ -111,7 +111,7 @@ fn ask_all(
     found.compare("envs' health", &health.as_str(), &(if is_broken { "broken" } else { "ok" }));
 
     let (answer, _) = said::answer(ground, &["doctor", name])?;
-    found.compare("doctor", &said::doctor(&answer, root)?, &counted);
+    found.compare("doctor", &said::doctor(&answer, installation)?, &counted);
 
     let to = if installation.mode == "copy" { "hardlink" } else { "copy" };
     let (answer, _) = said::answer(ground, &["relink", name, "--link-mode", to, "--dry-run"])?;

@@ -30,8 +30,15 @@ pub(super) enum Kind {
     PipTarget,
 }
 
-/// NOT YET: System, Managed and Prefix, which cannot be named by their root.
-pub(super) const KINDS: [Kind; 4] = [Kind::Environment, Kind::Target, Kind::Conda, Kind::PipTarget];
+pub(super) const KINDS: [Kind; 7] = [
+    Kind::Environment,
+    Kind::System,
+    Kind::Target,
+    Kind::Conda,
+    Kind::Prefix,
+    Kind::Managed,
+    Kind::PipTarget,
+];
 
 /// One installation.
 #[derive(Clone, Debug)]
@@ -79,7 +86,7 @@ impl Ground {
         std::fs::create_dir(&base).unwrap();
         let mut sandbox = Sandbox::new(&base)?;
         sandbox.use_release(release)?;
-        wheels(&sandbox.path("links"));
+        wheels(&sandbox.path("links"), release != VERSION);
         let mut ground =
             Self { sandbox, installations: Vec::new(), _mounted: mounted, _directory: directory };
         for (number, (kind, mode)) in what.iter().enumerate() {
@@ -173,9 +180,10 @@ fn interpreter(sandbox: &Sandbox, root: &Path, kind: Kind) {
     }
 }
 
-/// Wheels with everything that is installed in a way of its own.
-fn wheels(links: &Path) {
-    Wheel::new("demo-files", "1.0")
+/// Wheels with everything that is installed in a way of its own; one of them with a row too many, if uv leaves that. Where uv
+/// takes it out of the entry's RECORD, nothing tells that what pip has installed never had the file.
+fn wheels(links: &Path, ghost: bool) {
+    let files = Wheel::new("demo-files", "1.0")
         .entry_point()
         .file("demo_files/module.py", "VALUE = 1\n".repeat(600))
         .file("demo_files/other.py", "OTHER = 2\n".repeat(600))
@@ -190,9 +198,8 @@ fn wheels(links: &Path) {
         .data("scripts/demo-still", &"#!/bin/sh\necho still\n".repeat(300), 0o644)
         .data("data/share/demo/data.txt", &"data\n".repeat(900), 0o644)
         .data("headers/demo.h", &"#define DEMO 1\n".repeat(300), 0o644)
-        .data("purelib/demo_pure.py", &"PURE = True\n".repeat(400), 0o644)
-        .ghost(GHOST)
-        .save(links);
+        .data("purelib/demo_pure.py", &"PURE = True\n".repeat(400), 0o644);
+    (if ghost { files.ghost(GHOST) } else { files }).save(links);
     Wheel::new("demo-plain", "2.0")
         .file("demo_plain/part.py", "PART = 1\n".repeat(600))
         .file("demo_plain/same.py", "VALUE = 1\n".repeat(600))

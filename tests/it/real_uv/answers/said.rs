@@ -1,7 +1,7 @@
 //! What each command says of one installation, in one form.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use cachetui::scan::{self, files};
 use cachetui::snapshot::{FileFate, FilesRequest, Snapshot};
@@ -35,51 +35,64 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 /// A path of an answer, relative to the installation.
-fn relative(path: &str, root: &Path) -> PathBuf {
-    let path = Path::new(path);
-    path.strip_prefix(root).unwrap_or(path).to_owned()
+fn relative(path: &Path, root: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain.strip_prefix(root).map_or(plain.clone(), Path::to_owned)
+}
+
+/// Whether a path is what an installation goes by: its root, or its directory of distributions.
+fn is_of(path: &str, installation: &Installation) -> bool {
+    let Installation { root, site, .. } = installation;
+    Path::new(path) == root || Path::new(path) == root.join(site)
 }
 
 /// Every file that `verify` calls damaged.
-pub(super) fn verify(answer: &Value, root: &Path) -> Files {
+pub(super) fn verify(answer: &Value, installation: &Installation) -> Files {
     let mut files = Files::new();
     for finding in list(answer, "findings").iter().filter(|it| it["verdict"] == "damage") {
         let fault = if finding["fault"] == "missing" { Fault::Missing } else { Fault::Modified };
-        for place in
-            list(finding, "places").iter().filter(|it| text(it, "environment") == root.to_str().unwrap())
-        {
-            let key = (text(finding, "name").to_owned(), relative(text(place, "path"), root));
-            files.insert(key, Some(fault));
+        let places = list(finding, "places").iter();
+        for place in places.filter(|it| is_of(text(it, "environment"), installation)) {
+            let path = relative(Path::new(text(place, "path")), &installation.root);
+            files.insert((text(finding, "name").to_owned(), path), Some(fault));
         }
     }
     files
 }
 
 /// Every file that `repair` would make, or leaves as it is.
-pub(super) fn repair(answer: &Value) -> Files {
+pub(super) fn repair(answer: &Value, installation: &Installation) -> Files {
     let plan = &answer["plan"];
     let mut files = Files::new();
     for row in list(plan, "steps").iter().chain(list(plan, "kept")) {
         for file in list(row, "files") {
-            files.insert((text(row, "name").to_owned(), text(file, "path").into()), None);
+            let path = Path::new(text(row, "path")).join(text(file, "path"));
+            files.insert((text(row, "name").to_owned(), relative(&path, &installation.root)), None);
         }
     }
     files
 }
 
 /// The row of an environment in a list of them.
-fn row<'a>(answer: &'a Value, root: &Path) -> Result<&'a Value, String> {
+fn row<'a>(answer: &'a Value, installation: &Installation) -> Result<&'a Value, String> {
     let rows = list(answer, "environments");
-    let found = rows.iter().find(|it| text(it, "path") == root.to_str().unwrap());
-    found.ok_or_else(|| format!("{} is not listed", root.display()))
+    let found = rows.iter().find(|it| is_of(text(it, "path"), installation));
+    found.ok_or_else(|| format!("{} is not listed", installation.root.display()))
 }
 
 /// What `envs` counts; the states, and the health.
 pub(super) fn envs(
     answer: &Value,
-    root: &Path,
+    installation: &Installation,
 ) -> Result<(Counts, BTreeMap<String, String>, String), String> {
-    let row = row(answer, root)?;
+    let row = row(answer, installation)?;
     let (mut counts, mut states) = (Counts::new(), BTreeMap::new());
     for it in list(row, "distributions") {
         let number = |key: &str| it["files"][key].as_u64().unwrap();
@@ -93,8 +106,8 @@ pub(super) fn envs(
 }
 
 /// What `doctor` says is damaged.
-pub(super) fn doctor(answer: &Value, root: &Path) -> Result<Counts, String> {
-    let row = row(&answer["doctor"], root)?;
+pub(super) fn doctor(answer: &Value, installation: &Installation) -> Result<Counts, String> {
+    let row = row(&answer["doctor"], installation)?;
     let mut counts = Counts::new();
     for it in list(row, "damaged") {
         let number = |key: &str| it[key].as_u64().unwrap();
@@ -166,10 +179,11 @@ pub(super) fn screen(snapshot: &Snapshot, installation: &Installation) -> BTreeM
 /// The files that the screen lists as damaged.
 pub(super) fn listed(ground: &Ground, snapshot: &Snapshot, installation: &Installation) -> Files {
     let mut files = Files::new();
-    let environment = snapshot.environments().find(|(_, it)| it.path == installation.root);
-    for it in environment.into_iter().flat_map(|(_, it)| &it.distributions) {
+    let environment = snapshot.environments().find(|(_, it)| is_of(it.path.to_str().unwrap(), installation));
+    let Some((_, environment)) = environment else { return files };
+    for it in &environment.distributions {
         let request = FilesRequest::Distribution {
-            environment: installation.root.clone(),
+            environment: environment.path.clone(),
             dist_info: it.dist_info.clone(),
             entry: it.entry.map(|entry| snapshot.entry(entry).key.clone()),
         };
@@ -179,7 +193,8 @@ pub(super) fn listed(ground: &Ground, snapshot: &Snapshot, installation: &Instal
                 FileFate::Modified => Fault::Modified,
                 _ => continue,
             };
-            files.insert((it.name.clone(), row.path), Some(fault));
+            let path = relative(&environment.path.join(row.path), &installation.root);
+            files.insert((it.name.clone(), path), Some(fault));
         }
     }
     files

@@ -27,6 +27,13 @@ fn content(root: &Path) -> Content {
     files.filter(|(path, _)| !is_about(path)).collect()
 }
 
+/// Whether a reinstallation keeps a file: uv removes whole directories of bytecode, of what two distributions list the last one
+/// that is installed wins, and a backup of a symlink leads to the entry that had to go.
+fn is_kept(path: &Path) -> bool {
+    let is_backup = ["disabled", "bak", "orig"].iter().any(|it| path.extension() == Some(it.as_ref()));
+    !path.iter().any(|it| it == "__pycache__") && !path.ends_with("demo_ns/contended.py") && !is_backup
+}
+
 fn is_about(path: &Path) -> bool {
     let names = ["RECORD", "INSTALLER", "REQUESTED", "uv_cache.json", "direct_url.json", ".lock"];
     names.iter().any(|name| path.ends_with(name)) || path.extension().is_some_and(|it| it == "pyc")
@@ -135,7 +142,15 @@ fn repaired(seed: u64) -> Option<Vec<String>> {
             wrong.push(format!("{place}: still damaged: {left:?}"));
         }
         let after = content(&installation.root);
-        for (path, (bytes, runs)) in &before.content {
+        for (path, (bytes, runs)) in before.content.iter().filter(|(path, _)| is_kept(path)) {
+            // Scripts have the interpreter in them by the name that uv was told of it.
+            if path.parent() == Some(Path::new("bin")) {
+                let works = after.get(path).is_some_and(|(_, now)| now == runs || *now);
+                if !works && !before.damaged.contains(path) {
+                    wrong.push(format!("{place}: {} does not run", path.display()));
+                }
+                continue;
+            }
             let is_damaged = before.damaged.contains(path);
             let right = if is_damaged { whole.get(path) } else { None };
             match after.get(path) {

@@ -326,12 +326,17 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
         let mut distributions = distribution::settled(readings);
         for facts in &mut distributions {
             let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
+            let namesake = found.is_some_and(|found| is_of_a_namesake(snapshot, found, facts));
             facts.came = match (&facts.direct_url, found) {
                 (Some(direct), _) => CameFrom::Direct(direct.clone()),
+                (None, Some(found)) if namesake => {
+                    origins.came_from(&Distribution { entry: None, ..found.clone() })
+                }
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
             facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
+            let found = found.filter(|_| !namesake);
             facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry));
         }
         environment(of, seen, distributions, &origins)
@@ -389,6 +394,27 @@ fn environment(
         distributions,
         duplicates: duplicates(&environment.distributions, origins),
     }
+}
+
+/// Whether the entry that is attributed to a distribution is another wheel of the same name and version, by what the `RECORD` of
+/// each says of a file that is missing. Then it tells nothing of the source, and stays.
+fn is_of_a_namesake(snapshot: &Snapshot, distribution: &Distribution, facts: &DistributionFacts) -> bool {
+    let differs = |file: &&BrokenFile| matches!(file.source, Err(Why::OtherContent { .. }));
+    let mut files = facts.files.iter().filter(differs).peekable();
+    let (Some(entry), Some(name), Some(_)) =
+        (distribution.entry, distribution.dist_info.file_name(), files.peek())
+    else {
+        return false;
+    };
+    let key = &snapshot.entry(entry).key;
+    let path = snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id);
+    let site = distribution.dist_info.parent().unwrap_or(Path::new(""));
+    let scripts = installed::scripts(&distribution.dist_info);
+    let expected = installed::expected(&path, name, site, scripts, &distribution.name);
+    files.any(|file| {
+        let item = expected.get(&file.path).filter(|item| !item.may_be_rewritten);
+        item.is_some_and(|item| item.digest.is_some() && file.digest.is_some() && item.digest != file.digest)
+    })
 }
 
 fn stale(snapshot: &Snapshot, index: EntryIndex) -> Stale {

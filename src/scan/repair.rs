@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::installed;
 use crate::control::Cancel;
 use crate::disk::FileStat;
 use crate::disk::{Time, walk};

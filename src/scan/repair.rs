@@ -408,7 +408,7 @@ fn is_of_a_namesake(snapshot: &Snapshot, distribution: &Distribution, facts: &Di
         return false;
     };
     let key = &snapshot.entry(entry).key;
-    let path = snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id);
+    let path = snapshot.cache.path.join(&*key.bucket).join(&key.id);
     let site = distribution.dist_info.parent().unwrap_or(Path::new(""));
     let scripts = installed::scripts(&distribution.dist_info);
     let expected = installed::expected(&path, name, site, scripts, &distribution.name);

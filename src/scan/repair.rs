@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::installed::{self, Layout};
 use crate::control::Cancel;
 use crate::disk::FileStat;
 use crate::disk::{Time, walk};
@@ -393,13 +394,18 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
         }
         for facts in &mut distributions {
             let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
+            let namesake = found.is_some_and(|found| is_of_a_namesake(snapshot, found, facts));
             facts.came = match (&facts.direct_url, found) {
                 (Some(direct), _) => CameFrom::Direct(direct.clone()),
+                (None, Some(found)) if namesake => {
+                    origins.came_from(&Distribution { entry: None, ..found.clone() })
+                }
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
             facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
             facts.of_conda = found.is_some_and(Distribution::is_of_conda);
+            let found = found.filter(|_| !namesake);
             facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
         }
         environment(of, seen, distributions, &origins)
@@ -506,6 +512,26 @@ fn leftovers(environment: &Environment) -> Vec<Leftover> {
         })
     });
     left.collect()
+}
+
+/// Whether the entry that is attributed to a distribution is another wheel of the same name and version, by what the `RECORD` of
+/// each says of a file that is missing. Then it tells nothing of the source, and stays.
+fn is_of_a_namesake(snapshot: &Snapshot, distribution: &Distribution, facts: &DistributionFacts) -> bool {
+    let differs = |file: &&BrokenFile| matches!(file.source, Err(Why::OtherContent { .. }));
+    let mut files = facts.files.iter().filter(differs).peekable();
+    let (Some(entry), Some(name), Some(_)) =
+        (distribution.entry, distribution.dist_info.file_name(), files.peek())
+    else {
+        return false;
+    };
+    let key = &snapshot.entry(entry).key;
+    let path = snapshot.cache.path.join(&*key.bucket).join(&key.id);
+    let layout = Layout::of(&distribution.dist_info);
+    let sources = installed::sources(&path, name, layout, &distribution.name);
+    files.any(|file| {
+        let item = sources.get(&file.path).filter(|item| !item.may_be_rewritten);
+        item.is_some_and(|item| item.digest.is_some() && file.digest.is_some() && item.digest != file.digest)
+    })
 }
 
 fn stale(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale {

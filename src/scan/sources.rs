@@ -146,8 +146,9 @@ fn of_files(snapshot: &mut Snapshot, candidates: &BTreeSet<Place>) {
                 let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 is_file_of(&distribution.name, &distribution.version, name) && written(file) == Some(changed)
             };
-            let found = listed.iter().find(|(_, files)| files.iter().any(is_it));
-            if let Some((place, _)) = found {
+            // Clocks of files are coarse: of two that were written at once nothing tells which it was.
+            let mut found = listed.iter().filter(|(_, files)| files.iter().any(is_it));
+            if let (Some((place, _)), None) = (found.next(), found.next()) {
                 distribution.registry = Some(place.clone());
             }
         }

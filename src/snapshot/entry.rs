@@ -92,6 +92,7 @@ pub struct Bucket {
 }
 
 /// One directory under `archive-v*`: an unpacked wheel, or a whole environment.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
     /// What names it.

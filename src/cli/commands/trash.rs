@@ -191,14 +191,13 @@ pub(super) fn restore(
 ) -> Result<(), Failure> {
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
     let all = runs(&prepared)?;
-    let run = match name {
-        Some(name) => Some(find(&all, name)?),
-        None => {
-            // The same rule as in the list. Of none that can be, the newest says why.
-            let can = all.iter().rposition(|run| restore::is_restorable(prepared.cache(), run));
-            let newest = || all.iter().rposition(|run| !run.is_purging());
-            can.or_else(newest).map(|position| all[position].clone())
-        }
+    let run = if let Some(name) = name {
+        Some(find(&all, name)?)
+    } else {
+        // The same rule as in the list. Of none that can be, the newest says why.
+        let can = all.iter().rposition(|run| restore::is_restorable(prepared.cache(), run));
+        let newest = || all.iter().rposition(|run| !run.is_purging());
+        can.or_else(newest).map(|position| all[position].clone())
     };
     if let Some(run) = run.as_ref().filter(|run| run.is_purging()) {
         let text = format!("`{}` is being deleted, or was: it is not whole.", human::escape_os(run.name()));

@@ -117,15 +117,7 @@ fn the_lower_layer_frees_nothing_and_the_upper_one_what_it_takes_to_the_block() 
 fn room_is_made_by_what_frees_it_and_not_by_what_lies_below() {
     Layers::all(|layers, _| {
         let limits = |arguments: &[&str]| {
-            let mut all = vec![
-                "prune",
-                "--unreferenced",
-                "--unused",
-                "--grace",
-                "0h",
-                "--allow",
-                "no-environments,most,gone",
-            ];
+            let mut all = vec!["prune", "--unreferenced", "--unused", "--allow", "no-environments,most,gone"];
             all.extend(arguments);
             all.push("--dry-run");
             done(&layers.made, &all)

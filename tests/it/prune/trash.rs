@@ -118,8 +118,8 @@ fn undo_leaves_alone_what_uv_has_made_anew() {
     let run = &runs(&ground)[0];
     assert_eq!(
         (&run["entries"], &run["state"]),
-        (&json!(1), &json!("kept")),
-        "the old one stays in the trash"
+        (&json!(1), &json!("stale")),
+        "the old one stays in the trash, and cannot be put back now"
     );
     std::fs::remove_file(pointers.join("1.0-py3-none-any.http")).unwrap();
     ground.no_pointer_dangles();

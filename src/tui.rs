@@ -51,6 +51,7 @@ pub type FilesReply = Receiver<Result<Vec<FileRow>, String>>;
 pub type AroundReply = Receiver<Around>;
 
 /// How the interface is opened, and what it calls.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Options {
     /// Starts a scan on a thread of its own; called once at the start and again for each rescan.
     pub start_scan: Box<dyn FnMut() -> ScanJob>,

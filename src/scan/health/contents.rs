@@ -70,8 +70,8 @@ fn bad_files(entry: &Path, dist_info: &Path, bytes: &[u8]) -> u64 {
             Ok(stat) => row.size.is_some_and(|size| size != stat.size && (stat.size == 0 || later(&stat))),
             Err(error) if read::is_absent(&error) => {
                 // The nearest directory that is there shows whether something was taken out of it.
-                let above = file.ancestors().skip(1).take_while(|above| above.starts_with(entry));
-                let nearest = above.filter_map(|above| FileStat::of(above).ok()).next();
+                let mut above = file.ancestors().skip(1).take_while(|above| above.starts_with(entry));
+                let nearest = above.find_map(|above| FileStat::of(above).ok());
                 nearest.is_none_or(|stat| later(&stat))
             }
             Err(_) => false,

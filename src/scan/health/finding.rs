@@ -329,24 +329,7 @@ impl Finding {
                 human::counted(*protected, "entry", "entries"),
                 if *protected == 1 { "is" } else { "are" },
             ),
-            FindingKind::DamagedEntries { packages, .. } => format!(
-                "`cachetui verify` names the files{}. uv fetches a package again after `uv cache clean NAME`; \
-                 environments that use it by symlink have to be installed again then.",
-                of(packages)
-            ),
-            FindingKind::SameContents { packages, sources, .. } => {
-                let avoid = match sources.as_slice() {
-                    ["index"] => "uv keeps an entry for each URL of an index: write the URL in the same way everywhere \
-                        (settings, projects, `UV_INDEX`, `UV_DEFAULT_INDEX`)."
-                        .to_owned(),
-                    [_] => "uv keeps an entry for each place a package comes from: install it from one place only.".to_owned(),
-                    many => format!(
-                        "They came from {}: uv keeps an entry for each, so install from one of them only.",
-                        human::list(&many.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
-                    ),
-                };
-                format!("{avoid} `cachetui list NAME` shows both{}.", of(packages))
-            }
+            FindingKind::DamagedEntries { .. } | FindingKind::SameContents { .. } => self.advice_about_contents(),
             FindingKind::EntriesElsewhere => "Let the whole cache lie there, with `UV_CACHE_DIR`, instead of a part of it. \
                 Environments that are linked to it by symlink break by the move, and have to be installed anew."
                 .to_owned(),
@@ -451,6 +434,46 @@ impl Finding {
         human::counted(self.count, one, many)
     }
 
+    /// What to do about what entries hold, as sentences.
+    fn advice_about_contents(&self) -> String {
+        match &self.kind {
+            FindingKind::DamagedEntries { packages, .. } => format!(
+                "`cachetui verify` names the files{}. uv fetches a package again after `uv cache clean NAME`; \
+                 environments that use it by symlink have to be installed again then.",
+                of(packages)
+            ),
+            FindingKind::SameContents { packages, sources, .. } => {
+                let avoid = match sources.as_slice() {
+                    ["index"] => "uv keeps an entry for each URL of an index: write the URL in the same way everywhere \
+                        (settings, projects, `UV_INDEX`, `UV_DEFAULT_INDEX`)."
+                        .to_owned(),
+                    [_] => "uv keeps an entry for each place a package comes from: install it from one place only.".to_owned(),
+                    many => format!(
+                        "They came from {}: uv keeps an entry for each, so install from one of them only.",
+                        human::list(&many.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
+                    ),
+                };
+                format!("{avoid} `cachetui list NAME` shows both{}.", of(packages))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// A finding about what entries hold as a sentence.
+    fn about_contents(&self) -> String {
+        let have = self.counted("entry has", "entries have");
+        match &self.kind {
+            FindingKind::DamagedEntries { files, .. } => {
+                let files = human::counted(*files, "file", "files");
+                format!("{have} {files} missing or not of the size that RECORD says.")
+            }
+            FindingKind::SameContents { twice, .. } => {
+                format!("{have} the same files, {} twice.", human::bytes(*twice))
+            }
+            _ => String::new(),
+        }
+    }
+
     /// A finding about pointers as a sentence.
     fn about_pointers(&self) -> String {
         let leads = self.counted("pointer leads", "pointers lead");
@@ -495,18 +518,9 @@ impl fmt::Display for Finding {
                 "{} that nothing in the cache leads to.",
                 self.counted("entry is there", "entries are there")
             ),
-            FindingKind::DamagedEntries { files, .. } => write!(
-                formatter,
-                "{} {} missing or not of the size that RECORD says.",
-                self.counted("entry has", "entries have"),
-                human::counted(*files, "file", "files")
-            ),
-            FindingKind::SameContents { twice, .. } => write!(
-                formatter,
-                "{} the same files, {} twice.",
-                self.counted("entry has", "entries have"),
-                human::bytes(*twice)
-            ),
+            FindingKind::DamagedEntries { .. } | FindingKind::SameContents { .. } => {
+                formatter.write_str(&self.about_contents())
+            }
             FindingKind::EntriesElsewhere => write!(
                 formatter,
                 "The entries in {} lie on another mount than the root of the cache.",

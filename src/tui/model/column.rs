@@ -244,9 +244,11 @@ pub(in crate::tui) fn place(view: View, width: u16, widest: u16, health: u16) ->
     }
     let mut spare = room.saturating_sub(needed(&columns, 0));
     let mut widths: Vec<u16> = columns.iter().map(|(_, shape)| shape.least).collect();
-    // What is wrong, and what could be better, is of no use when it is cut.
+    // What is wrong, and what could be better, is of no use when it is cut; nor is a name of which nothing is left.
     if let Some(at) = columns.iter().position(|(column, _)| *column == Column::Health) {
-        let more = columns[at].1.wanted.saturating_sub(widths[at]).min(spare);
+        let named = columns.iter().filter(|(column, _)| names(*column));
+        let reserved: u16 = named.map(|(_, shape)| shape.wanted.saturating_sub(shape.least)).sum();
+        let more = columns[at].1.wanted.saturating_sub(widths[at]).min(spare.saturating_sub(reserved));
         widths[at] += more;
         spare -= more;
     }

@@ -174,6 +174,9 @@ fn a_setting_that_copies_or_symlinks_everything_is_worth_knowing() {
     assert_eq!(told.doctor["settings"], serde_json::json!([]));
 }
 
+/// What happens to a file.
+type Harm = fn(&Path);
+
 /// Makes everything in an entry an hour old, as it is where something happens to it later.
 fn age(entry: &Path) {
     for item in walkdir::WalkDir::new(entry).contents_first(true) {
@@ -192,7 +195,6 @@ fn files_that_are_gone_from_an_entry_emptied_or_of_another_size_are_told() {
     };
     age(&entry(&clinic));
     assert!(absent(&clinic.doctor(&[])), "nothing is wrong yet");
-    type Harm = fn(&Path);
     let harms: [(&str, Harm); 4] = [
         ("gone", |file| std::fs::remove_file(file).unwrap()),
         ("gone with its directory", |file| std::fs::remove_dir_all(file.parent().unwrap()).unwrap()),

@@ -217,7 +217,7 @@ fn at_eighty_columns_the_footer_has_what_is_done_in_the_view() {
     let footer = |keys: &str| {
         let mut screen = Screen::showing(sample::relinkable(), 80, 24);
         screen.press(keys);
-        screen.text().trim_end().lines().last().unwrap().to_owned()
+        screen.text().trim_end().lines().next_back().unwrap().to_owned()
     };
     for key in ["L relink", "R repair", "V verify", "? help", "q quit"] {
         assert!(footer("2").contains(key), "{key}: {}", footer("2"));
@@ -240,7 +240,7 @@ fn every_key_in_the_footer_does_something() {
             };
             let mut screen = open();
             let before = screen.text();
-            let footer = before.trim_end().lines().last().unwrap().to_owned();
+            let footer = before.trim_end().lines().next_back().unwrap().to_owned();
             for binding in Keymap::default().bindings() {
                 let Some(label) = &binding.footer else { continue };
                 let key = Keymap::default().shown(binding.action).unwrap();

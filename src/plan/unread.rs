@@ -97,10 +97,18 @@ fn places(away: &[PathBuf]) -> Vec<&Path> {
         if deepest <= 2 {
             break;
         }
-        let raised = places
+        // Those that a directory above has in common; else all of them.
+        let is_deepest = |path: &Path| depth(path) == deepest;
+        let shared = |path: &Path| {
+            places.iter().filter(|&&other| is_deepest(other) && other.parent() == path.parent()).count() > 1
+        };
+        let any = places.iter().any(|&path| is_deepest(path) && shared(path));
+        let goes_up = |path: &Path| is_deepest(path) && (!any || shared(path));
+        let raised: BTreeSet<&Path> = places
             .iter()
-            .map(|&path| if depth(path) == deepest { path.parent().unwrap_or(path) } else { path });
-        places = raised.collect();
+            .map(|&path| if goes_up(path) { path.parent().unwrap_or(path) } else { path })
+            .collect();
+        places = raised;
     }
     let all = places.clone();
     let covered = |path: &Path| path.ancestors().skip(1).any(|above| all.contains(above));

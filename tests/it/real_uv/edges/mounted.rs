@@ -56,7 +56,7 @@ fn mounted(below: &str) {
         // Neither by name.
         let named = sandbox.cachetui(&["prune", "--package", "demo-a", "--yes"]).output().unwrap();
         assert_eq!(std::fs::read(&file).unwrap_or_default(), content, "{what}: {}", text(&named));
-        assert!(text(&named).contains("would break"), "{what}: {}", text(&named));
+        assert!(all || text(&named).contains("would break"), "{what}: {}", text(&named));
     }
 }
 

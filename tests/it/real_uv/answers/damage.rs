@@ -85,7 +85,7 @@ pub(super) fn spread(ground: &Ground, random: &mut Random) -> Vec<String> {
     let mut log = Vec::new();
     let mut lost = BTreeSet::new();
     if random.once_in(3) {
-        log.extend(in_cache(ground, random, &mut lost));
+        log.push(in_cache(ground, random, &mut lost));
     }
     for installation in &ground.installations {
         let count = random.below(6);
@@ -98,7 +98,7 @@ pub(super) fn spread(ground: &Ground, random: &mut Random) -> Vec<String> {
 
 /// Damages a file of an entry. What is lost there is not lost in an installation too: both together are a wheel's own fault
 /// for who sees it afterwards.
-fn in_cache(ground: &Ground, random: &mut Random, lost: &mut BTreeSet<Box<str>>) -> Option<String> {
+fn in_cache(ground: &Ground, random: &mut Random, lost: &mut BTreeSet<Box<str>>) -> String {
     let files = cached(ground);
     let path = random.pick(&files).clone();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -117,7 +117,7 @@ fn in_cache(ground: &Ground, random: &mut Random, lost: &mut BTreeSet<Box<str>>)
             "emptied"
         }
     };
-    Some(format!("{what} in the cache: {}", path.display()))
+    format!("{what} in the cache: {}", path.display())
 }
 
 /// The files of entries that installations have as they are.

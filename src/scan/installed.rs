@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::disk::{FileKind, FileStat, read};
 use crate::uv::{installed, link};
 
@@ -31,6 +33,15 @@ pub(super) fn sources(entry: &Path, dist_info: &OsStr, layout: Layout<'_>, name:
 pub(super) fn of_entry(entry: &Path, dist_info: &OsStr) -> io::Result<Vec<EntryFile>> {
     let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
     Ok(installed::entry_files(&bytes).collect())
+}
+
+/// The same, with the SHA-256 of the `RECORD` itself: entries of which that is equal have the same files.
+pub(super) fn of_entry_with_digest(
+    entry: &Path,
+    dist_info: &OsStr,
+) -> io::Result<(Vec<EntryFile>, [u8; 32])> {
+    let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
+    Ok((installed::entry_files(&bytes).collect(), Sha256::digest(&bytes).into()))
 }
 
 /// Of a symlink whose target is gone whether it names a cache, so that an installer made it and it is damage; any other is a

@@ -11,6 +11,9 @@ use crate::disk::read;
 use crate::snapshot::{Environment, Leftover, LeftoverKind, Manager};
 use crate::uv::distribution::installer;
 
+/// The most that is read of what conda notes of a package, in bytes: it lists the package's files.
+const LARGEST: u64 = 64 << 20;
+
 /// Takes what is not installed out of the `.dist-info` directories of an environment, and answers what it is.
 pub(super) fn take(root: &Path, environment: &Environment, dist_infos: &mut Vec<DistInfo>) -> Vec<Leftover> {
     let mut left = BTreeSet::new();
@@ -87,7 +90,7 @@ impl Conda<'_> {
         let row = format!("{name}/");
         items.flatten().map(|item| item.path()).any(|path| {
             path.extension().is_some_and(|it| it == "json")
-                && read::small(&path, read::RECORD)
+                && read::small(&path, LARGEST)
                     .map_or(true, |bytes| bytes.windows(row.len()).any(|part| part == row.as_bytes()))
         })
     }

@@ -44,15 +44,16 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
     let (mut gone, mut given, mut needed) = (0_u64, 0_u64, vec![false; candidates.len()]);
     for position in order {
         let candidate = &candidates[position];
+        // What lies in the lower layer of an overlay makes no room.
+        let below = matches!(candidate.holder, Some(Holder::Entry(index)) if snapshot.entry(index).below);
         let (leaves, back) = match candidate.holder {
-            Some(holder) => {
+            Some(_) => {
                 let answer = answers.next().expect("there is an answer for each holder");
-                let below = matches!(holder, Holder::Entry(index) if snapshot.entry(index).below);
                 (answer.leaves, if below { 0 } else { answer.back })
             }
             None => (candidate.step.bytes.disk, candidate.step.bytes.disk),
         };
-        if gone < smaller || given < freed && back > 0 {
+        if gone < smaller || given < freed && !below {
             needed[position] = true;
             let pointers = || candidate.step.pointers.iter().map(|pointer| pointer.expects);
             let alone =

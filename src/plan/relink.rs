@@ -304,7 +304,9 @@ pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)]) {
         step.keeps += 1;
         if !file.left_out {
             step.bytes.files = step.bytes.files.saturating_sub(1);
-            step.bytes.needed = step.bytes.needed.saturating_sub(file.needed);
+            // Where a symlink takes a block, this one does not.
+            let link = if step.mode == Mode::Symlink { SYMLINK_BLOCK } else { 0 };
+            step.bytes.needed = step.bytes.needed.saturating_sub(file.needed + link);
             step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
         }
         let because = KeptBecause::WouldLose { what: file.loss.to_string() };
@@ -387,11 +389,10 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         Mode::Copy => (bytes.symlinks, bytes.linked, false),
     };
     // A hardlink to a file in the lower layer of an overlay copies it into the upper one first. Which files lie there is not
-    // known, so that each number is an upper bound, and their difference is no bound at all.
+    // known: what comes free and what is taken are bounds, each for itself.
     let lifted = volume.name == Some("overlayfs") && becomes == Mode::Hardlink;
     let needed = if lifted { needed + bytes.copied + joint(distribution) + bytes.linked } else { needed };
     let sure = match (unclear, volume.certainty) {
-        _ if lifted && reclaimable > 0 && needed > 0 => Certainty::Unknown,
         (true, Certainty::Exact) => Certainty::AtLeast,
         (_, certainty) => certainty,
     };

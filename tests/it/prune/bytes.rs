@@ -197,8 +197,11 @@ fn what_a_prune_and_a_purge_did_is_measured_by_their_files_whatever_else_happens
         writer.wait().unwrap();
         let freed = &pruned["report"]["freed"];
         assert_eq!(freed["measured"], before - after, "{pruned:#}");
-        assert_eq!(freed["measured"], freed["predicted"], "{pruned:#}");
-        assert_eq!(freed["why"], Value::Null, "{pruned:#}");
+        // btrfs keeps small files inline, and does not say that nothing else has their bytes.
+        let exact = freed["certainty"] == "exact";
+        let (measured, predicted) = (freed["measured"].as_u64(), freed["predicted"].as_u64());
+        assert!(if exact { measured == predicted } else { measured >= predicted }, "{pruned:#}");
+        assert_eq!(freed["why"].is_null(), exact, "{pruned:#}");
         assert!(freed["volume"].is_u64(), "{pruned:#}");
         assert_eq!(purged["freed"]["measured"], kept - end, "{purged:#}");
     });

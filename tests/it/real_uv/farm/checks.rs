@@ -236,11 +236,13 @@ impl Farm {
         // The directory of the trash stays when it was made by this command.
         let trash = self.cache().join(".cachetui-trash");
         let made = trash.exists() && !before.cache.contains_key(&trash);
+        let needed = answer.json["plan"]["totals"]["bytes"]["needed"].as_i64().unwrap_or(0);
         let least = moved + if made { 4096 } else { 0 } >= predicted;
         let holds = match answer.json["plan"]["totals"]["bytes"]["certainty"].as_str() {
             // What several distributions list may be given up for more than one of them, never promised so.
             Some("exact") => least && (moved <= predicted || arguments[0] == "relink"),
-            Some("at-most") => moved <= predicted,
+            // What is taken is a bound too: it may be less.
+            Some("at-most") => moved <= predicted + needed,
             Some("unknown") => true,
             _ => least,
         };

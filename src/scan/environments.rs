@@ -2,12 +2,13 @@
 //! leads, and only what is left over is compared by name and content.
 //!
 //! In an environment that is wholly linked no `RECORD` is read at all: when as many files were found by inode as the
-//! entry has to give, nothing can be missing or changed.
+//! entry has to give, each under the name that uv gives it, nothing can be missing or changed.
 
 mod attribute;
 mod contended;
 mod distribution;
 mod kind;
+mod tally;
 mod visitor;
 
 use std::path::{Path, PathBuf};
@@ -21,14 +22,16 @@ use super::failed::Failed;
 use super::index::{FileId, FileTable};
 use super::outside::Entries;
 use super::share::{Map, SharedExtent, Sharing};
+use super::spot::Spots;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes,
-    FilePrint, Manager, ModeCounts, Problem, TreePrint,
+    Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint,
+    Manager, ModeCounts, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
+use tally::{Named, Tally, own_bytes};
 
 /// What the environments are compared with.
 pub(super) struct Against<'a> {
@@ -45,6 +48,8 @@ pub(super) struct Against<'a> {
     pub(super) cache_itself: Option<(u64, u64)>,
     /// Entries by device and inode of their directory.
     pub(super) directories: &'a FxHashMap<(u64, u64), u32>,
+    /// The roots of everything that is read as an environment.
+    pub(super) roots: &'a [PathBuf],
     /// Whether files may share extents.
     pub(super) reflinks: bool,
     pub(super) cancel: &'a Cancel,
@@ -58,8 +63,9 @@ pub(super) struct EntryFacts {
     pub(super) dist_info: Option<std::ffi::OsString>,
     /// Files uv links into environments.
     pub(super) linkable: u64,
-    /// Whether `RECORD` has to be read even where every file is linked: uv writes files of its own for the entry.
-    pub(super) generates: bool,
+    /// Whether `RECORD` has to be read even where every file is linked: uv writes files of its own for the entry, or the entry
+    /// may have lost files.
+    pub(super) needs_record: bool,
     /// Files whose content is not what `RECORD` says.
     pub(super) modified: Vec<PathBuf>,
 }
@@ -130,11 +136,6 @@ pub(super) struct Use {
     pub(super) counts: EvidenceCounts,
 }
 
-/// What a symlink gives back when it is replaced: nothing while it has other names, as `cp -al` makes them.
-fn own_bytes(symlink: &FileStat) -> u64 {
-    if symlink.links == 1 { symlink.disk } else { 0 }
-}
-
 /// A regular file that neither inode nor extent explains.
 #[derive(Clone, Debug)]
 struct Loose {
@@ -159,36 +160,10 @@ struct Ambiguous {
     stat: FileStat,
 }
 
-/// Files found by inode in one entry.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    modes: ModeCounts,
-    bytes: FileBytes,
-}
-
 impl<'a> Against<'a> {
     /// What a link may lead to an entry by.
     pub(super) fn entries(&self) -> Entries<'a> {
         Entries { table: self.table, by_id: self.by_id, cache: self.cache, directories: self.directories }
-    }
-}
-
-impl Tally {
-    fn hardlink(&mut self, disk: u64) {
-        self.modes.hardlink += 1;
-        self.bytes.linked += disk;
-    }
-
-    /// Counts a symlink to a file that takes `target` bytes.
-    fn symlink(&mut self, target: u64, own: &FileStat) {
-        self.modes.symlink += 1;
-        self.bytes.linked += target;
-        self.bytes.symlinks += own_bytes(own);
-    }
-
-    fn add(&mut self, other: Self) {
-        self.modes.add(other.modes);
-        self.bytes.add(other.bytes);
     }
 }
 
@@ -252,6 +227,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         device: None,
         target: candidate.found.target,
         outline: None,
+        spots: Spots::default(),
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };
@@ -312,6 +288,7 @@ pub(super) fn outline(
         cache,
         cache_itself: None,
         directories: &FxHashMap::default(),
+        roots: &[],
         reflinks: false,
         cancel,
         progress,
@@ -324,6 +301,7 @@ pub(super) fn outline(
         device,
         target,
         outline: Some(Vec::new()),
+        spots: Spots::default(),
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content;
-use super::installed::{self, Class, Layout};
+use super::installed::{self, Class, Layout, Origin, Sources};
 use crate::control::Cancel;
 use crate::disk::extent::{ExtentState, extents};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
@@ -72,16 +72,23 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
     let failed = |error| Error::new("read", record_path.clone(), error);
     let mut listing = installed::listing(environment, dist_info).map_err(failed)?;
     let installed = FileStat::of(&record_path).map_err(failed)?.modified;
-    let layout = Layout::of(dist_info);
+    let layout = Layout::of(environment, dist_info);
     let parsed = dist_info.file_name().and_then(names::parse_dist_info);
-    if let (Some(entry), Some(parsed), Some(name)) = (entry, parsed, dist_info.file_name()) {
-        listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
-    }
+    let sources = match (entry, parsed, dist_info.file_name()) {
+        (Some(entry), Some(parsed), Some(name)) => installed::sources(entry, name, layout, &parsed.name),
+        _ => Sources::default(),
+    };
+    listing.attach(layout, &sources);
+    let is_wheel = listing.is_of(&sources);
+    let origin = entry.map(|path| Origin { path, sources: &sources, is_wheel });
     let mut rows = Vec::new();
     for file in listing.files {
         let path = file.path.clone();
         let full = environment.join(&path);
         let Ok(stat) = FileStat::of(&full) else {
+            if !file.is_needed() || origin.as_ref().is_some_and(|origin| origin.lacks(&file)) {
+                continue;
+            }
             rows.push(FileRow { path, size: 0, what: FileFate::Missing });
             continue;
         };

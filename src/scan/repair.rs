@@ -169,6 +169,8 @@ pub struct DistributionFacts {
     pub record: Option<FilePrint>,
     /// Why it cannot be read.
     pub unreadable: Option<String>,
+    /// Whether its `.dist-info` holds no file.
+    pub empty: bool,
     /// Lines of it that could not be understood.
     pub unclear: u64,
     /// What its `direct_url.json` says.
@@ -403,7 +405,7 @@ fn stale(snapshot: &Snapshot, index: EntryIndex) -> Stale {
 /// Packages with several `.dist-info` directories in one directory of distributions.
 fn duplicates(distributions: &[Distribution], origins: &Origins<'_>) -> Vec<Duplicate> {
     let mut seen: BTreeMap<(&str, Option<&Path>), Vec<&Distribution>> = BTreeMap::new();
-    for it in distributions {
+    for it in distributions.iter().filter(|it| !it.empty) {
         seen.entry((&it.name, it.dist_info.parent())).or_default().push(it);
     }
     let several = seen.into_iter().filter(|(_, several)| several.len() > 1);

@@ -23,13 +23,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::installed::{self, Class, Layout, Listing, Several, Sources};
+use super::installed::{self, Claim, Class, Layout, Listing, Origin, Several, Sources};
 use super::print;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
-use crate::disk::{FileKind, FileStat, read};
+use crate::disk::{FileKind, FileStat, Time, read};
 use crate::snapshot::{Distribution, EntryIndex, EntryKind, EnvironmentIndex, FilePrint, Problem, Snapshot};
 use crate::uv::installed::Stated;
+use crate::uv::link::archive_target;
 
 use digests::Digests;
 use tree::{Tree, is_generated};
@@ -55,6 +56,10 @@ enum Subject {
 struct Raw {
     finding: Finding,
     inode: Option<(u64, u64)>,
+    /// Of a file in an environment.
+    claim: Option<Claim>,
+    /// Whether the wheel does not have it.
+    absent: bool,
 }
 
 /// What one thread brings.
@@ -205,17 +210,24 @@ impl Verifier<'_> {
     fn distribution(&self, index: EnvironmentIndex, position: usize, state: &mut State) {
         let environment = self.snapshot.environment(index);
         let distribution = &environment.distributions[position];
-        let listing = match installed::listing(&environment.path, &distribution.dist_info) {
-            Ok(listing) => self.attached(index, position, listing),
+        let mut listing = match installed::listing(&environment.path, &distribution.dist_info) {
+            Ok(listing) => listing,
             Err(error) => return state.unread(&environment.path.join(&distribution.dist_info), &error),
         };
-        for file in listing.files.iter().filter(|file| file.is_comparable()) {
+        let sources = self.sources(index, position);
+        listing.attach(Layout::of(&environment.path, &distribution.dist_info), &sources);
+        let is_wheel = listing.is_of(&sources);
+        let entry = distribution.entry.map(|entry| self.entry_path(entry));
+        let origin = entry.as_ref().map(|path| Origin { path, sources: &sources, is_wheel });
+        let mut raws = Vec::new();
+        for file in listing.files.iter().filter(|file| file.is_needed() || file.is_comparable()) {
             if self.cancel.is_cancelled() {
                 return;
             }
             let full = environment.path.join(&file.path);
+            let link = link(&full);
             // Python writes it again where it is missing or old; a broken symlink was made by an installer.
-            if file.class == Class::Compiled && !dangles(&full) {
+            if file.class == Class::Compiled && link.is_none() {
                 continue;
             }
             let Some(compared) = self.compare(&full, true, file.row, state) else { continue };
@@ -240,24 +252,27 @@ impl Verifier<'_> {
                 unexplained: 0,
                 twin: None,
             };
-            state.raw.push(raw(finding, compared));
+            let named = link.as_deref().and_then(archive_target).map(|target| (target.bucket, target.id));
+            let is_missing = compared.fault == Fault::Missing && link.is_none();
+            let absent = is_missing && origin.as_ref().is_some_and(|origin| origin.lacks(file));
+            raws.push((Raw { absent, ..raw(finding, compared) }, named));
         }
-    }
-
-    /// A listing with what is known of the distribution's entry.
-    fn attached(&self, index: EnvironmentIndex, position: usize, mut listing: Listing) -> Listing {
-        let layout = Layout::of(&self.snapshot.environment(index).distributions[position].dist_info);
-        listing.attach(layout, &self.sources(index, position));
-        listing
+        let most = installed::most(raws.iter().filter_map(|(_, named)| named.as_ref())).cloned();
+        let installed = distribution.record.map(|record| Time(record.modified));
+        state.raw.extend(raws.into_iter().map(|(raw, named)| {
+            let is_linked = named.is_some() && named == most;
+            Raw { claim: Some(Claim { position, is_linked, installed }), ..raw }
+        }));
     }
 
     /// What the `RECORD` of a distribution's entry says, by where it is in the environment.
     fn sources(&self, index: EnvironmentIndex, position: usize) -> Sources {
-        let distribution = &self.snapshot.environment(index).distributions[position];
+        let environment = self.snapshot.environment(index);
+        let distribution = &environment.distributions[position];
         let (Some(entry), Some(name)) = (distribution.entry, distribution.dist_info.file_name()) else {
             return Sources::default();
         };
-        let layout = Layout::of(&distribution.dist_info);
+        let layout = Layout::of(&environment.path, &distribution.dist_info);
         installed::sources(&self.entry_path(entry), name, layout, &distribution.name)
     }
 
@@ -287,12 +302,18 @@ impl Verifier<'_> {
         };
         state.files += 1;
         state.bytes = state.bytes.saturating_add(stat.size);
+        if stat.kind != FileKind::File && row.digest.is_none() {
+            return None;
+        }
         if stat.kind != FileKind::File {
             return Some(Compared { fault: Fault::Edited, print: None, found: None });
         }
         // What is larger or smaller is another file already. Of what is not huge the content is known all the same: another
         // distribution may list it, and so may every copy of a wheel that is wrong about itself.
-        let found = if read::is_huge_beside(stat.size, row.size) {
+        let found = if row.digest.is_none() && row.size.is_none_or(|size| size == stat.size) {
+            self.progress.add_files(1, stat.size);
+            return None;
+        } else if read::is_huge_beside(stat.size, row.size) {
             None
         } else {
             match self.digests.of(path, &stat) {
@@ -318,9 +339,10 @@ impl Verifier<'_> {
     }
 }
 
-/// Whether there is a symlink that leads nowhere.
-fn dangles(path: &Path) -> bool {
-    FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink) && FileStat::following(path).is_err()
+/// The text of a broken symlink.
+fn link(path: &Path) -> Option<PathBuf> {
+    let is_link = FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink);
+    (is_link && FileStat::following(path).is_err()).then(|| std::fs::read_link(path).ok())?
 }
 
 fn raw(finding: Finding, compared: Compared) -> Raw {
@@ -328,5 +350,7 @@ fn raw(finding: Finding, compared: Compared) -> Raw {
     Raw {
         finding: Finding { fault, found, print, ..finding },
         inode: print.map(|print| (print.device, print.inode)),
+        claim: None,
+        absent: false,
     }
 }

@@ -181,6 +181,8 @@ pub struct Distribution {
     pub direct_url: Option<DirectUrl>,
     /// The index that the lock file of the environment's project says it is from.
     pub registry: Option<Place>,
+    /// Whether its `.dist-info` holds no file, as an interrupted uninstall leaves it.
+    pub empty: bool,
     /// Whether it is an editable installation.
     pub editable: bool,
     /// The tool that `INSTALLER` names.

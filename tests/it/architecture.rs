@@ -255,7 +255,8 @@ fn what_is_installed_is_read_in_one_place() {
     for (path, code) in files() {
         let of_uv = path.starts_with("uv");
         let reader = path == Path::new("scan/installed.rs");
-        let rows = ["record::rows", "record::{self", "Location::parse("].iter().any(|call| code.contains(call));
+        let rows =
+            ["record::rows", "record::{self", "Location::parse("].iter().any(|call| code.contains(call));
         let readers = ["Listing::read(", "installed::entry_files(", "read::RECORD"];
         let reads =
             readers.iter().any(|call| code.contains(call)) || code.contains("uv::installed::sources(");

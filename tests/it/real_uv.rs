@@ -12,6 +12,7 @@ mod farm;
 mod faults;
 mod gone;
 mod hostile;
+mod installed;
 mod journeys;
 mod lab;
 mod locks;

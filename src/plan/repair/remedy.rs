@@ -195,6 +195,13 @@ pub(super) fn unreadable(
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
 ) -> Left {
+    if distribution.empty {
+        let reason = "its `.dist-info` is empty, as an interrupted uninstall leaves it".to_owned();
+        let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
+        let path = environment.path.join(&distribution.dist_info).display().to_string();
+        left.commands.push(Command::new(["rm", "-rf", "--"], vec![path]));
+        return left;
+    }
     let reason = if let Some(why) = &distribution.unreadable {
         format!("its RECORD cannot be read ({why}), so that nobody knows its files")
     } else {

@@ -1,6 +1,6 @@
 //! One distribution: which of its files are broken, and which entry has each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
 use crate::disk::walk::Directory;
 use crate::disk::{FileKind, FileStat, Time, error::words, read};
-use crate::scan::installed::{self, Class, Layout, Listing, Sources};
+use crate::scan::installed::{self, Claim, Layout, Listing, Origin, Sources};
 use crate::scan::print;
 use crate::snapshot::{Distribution, FilePrint};
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -104,6 +104,7 @@ pub(super) fn read(
         Ok(read) => read,
         Err(error) => {
             facts.unreadable = Some(words(&error));
+            facts.empty = installed::is_empty(&root.join(dist_info));
             return Reading { facts, ..Reading::default() };
         }
     };
@@ -113,19 +114,17 @@ pub(super) fn read(
     generated(root, dist_info, &mut broken);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
         let named: BTreeSet<Named<'_>> = broken.iter().filter_map(Broken::names).collect();
-        let candidates = candidates(&facts, &named, stores);
+        let candidates = candidates(root, &facts, &named, stores);
         let mut caches: Vec<Beneath> = stores.iter().map(|store| Beneath::new(store.root.clone())).collect();
         for it in &mut broken {
             find(it, &candidates, &mut caches, hashing);
         }
+        // The wheel's own fault, whose `RECORD` has a row too many.
+        broken.retain(|it| it.file.lies != Lies::Missing || !is_absent(&it.file, &listing, &candidates));
     }
     broken.sort_by(|one, other| one.file.path.cmp(&other.file.path));
     broken.dedup_by(|one, other| one.file.path == other.file.path);
-    let mut counts: BTreeMap<Named<'_>, usize> = BTreeMap::new();
-    for named in broken.iter().filter_map(Broken::names) {
-        *counts.entry(named).or_default() += 1;
-    }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(named, _)| named);
+    let most = installed::most(broken.iter().filter_map(Broken::names));
     let own = broken.iter().map(|it| most.is_some() && it.names() == most).collect();
     facts.files = broken.into_iter().map(|it| it.file).collect();
     Reading { facts, installed: Some(stat.modified), own, seen }
@@ -134,18 +133,15 @@ pub(super) fn read(
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
 fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, Seen) {
     let mut found = Vec::new();
-    let mut seen = Seen { others: listing.beside, unclear: listing.unclear, ..Seen::default() };
+    let mut seen = Seen { unclear: listing.unclear, ..Seen::default() };
     let mut beneath = Beneath::new(root.to_owned());
     let mut gone = Gone::default();
-    for file in &listing.files {
+    for file in listing.files.iter().filter(|file| !file.is_private()) {
         // What the wheel brings compiled is linked like the rest; what is missing of it Python makes.
-        let compiled = file.class == Class::Compiled;
-        if compiled && file.row.digest.is_none() {
-            continue;
-        }
+        let is_needed = file.is_needed();
         let path = &file.path;
         let mut add = |lies, why, target| {
-            let why = if file.is_private() && why == Why::NoCandidate { Why::Private } else { why };
+            let why = if file.is_beside() && why == Why::NoCandidate { Why::Private } else { why };
             let (digest, size) = (file.row.digest, file.row.size.unwrap_or(0));
             let file = BrokenFile { path: path.clone(), lies, digest, size, source: Err(why) };
             found.push(Broken { file, target });
@@ -158,7 +154,7 @@ fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, See
                 add(Lies::Dangling { print }, Why::NoCandidate, target);
             }
             Ok(Looked::Unclear(print, why)) => add(Lies::Dangling { print }, Why::Unread { why }, None),
-            Err(error) if is_absence(&error) && compiled => {}
+            Err(error) if is_absence(&error) && !is_needed => {}
             Err(error) if is_absence(&error) => {
                 let why = directory_link(root, path, stores).unwrap_or(Why::NoCandidate);
                 add(Lies::Missing, why, None);
@@ -171,7 +167,7 @@ fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, See
 
 /// Says of the scripts of entry points that are missing that an installer writes them: no entry ever has one.
 fn generated(root: &Path, dist_info: &Path, broken: &mut [Broken]) {
-    let scripts = Path::new(Layout::of(dist_info).scripts());
+    let scripts = Path::new(Layout::of(root, dist_info).scripts());
     let is_script = |it: &&mut Broken| {
         it.file.lies == Lies::Missing
             && it.file.source == Err(Why::NoCandidate)
@@ -254,6 +250,7 @@ fn directory_link(root: &Path, path: &Path, stores: &[Store]) -> Option<Why> {
 
 /// The entries that may have the files: those that dead links name, then those of the same name and version.
 fn candidates<'a>(
+    root: &Path,
     facts: &DistributionFacts,
     named: &BTreeSet<Named<'_>>,
     stores: &'a [Store],
@@ -270,7 +267,7 @@ fn candidates<'a>(
             }
         }
     }
-    let layout = Layout::of(&facts.dist_info);
+    let layout = Layout::of(root, &facts.dist_info);
     let name = facts.dist_info.file_name().and_then(names::parse_dist_info).map(|parsed| parsed.name);
     let candidate = |(cache, stored, way): (usize, &'a Stored, Way)| {
         let path = stores[cache].root.join(&stored.path);
@@ -286,6 +283,16 @@ fn candidates<'a>(
         Candidate { cache, stored, path, way, sources, is_it: own.is_some() }
     };
     chosen.into_iter().map(candidate).collect()
+}
+
+/// Whether a file that no entry has was not in the wheel either.
+fn is_absent(broken: &BrokenFile, listing: &Listing, candidates: &[Candidate<'_>]) -> bool {
+    let Some(file) = listing.files.iter().find(|file| file.path == broken.path) else { return false };
+    let lacks = |it: &Candidate<'_>| {
+        let is_wheel = listing.is_of(&it.sources);
+        Origin { path: &it.path, sources: &it.sources, is_wheel }.lacks(file)
+    };
+    broken.source.is_err() && candidates.iter().filter(|it| it.is_it).any(lacks)
 }
 
 /// Looks for the entry that has a file, in the order of the candidates.
@@ -354,9 +361,16 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
 /// The distributions, each file in one of them: where several list it, in the one whose entry its link names, else the one
 /// that was installed last.
 pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
-    let owners = owners(&readings);
+    let mut owners = owners(&readings);
     for (position, reading) in readings.iter_mut().enumerate() {
-        reading.facts.files.retain(|file| owners.get(&file.path).is_none_or(|owner| *owner == position));
+        reading.facts.files.retain_mut(|file| {
+            let Some(owner) = owners.get_mut(&file.path) else { return true };
+            let is_own = owner.position == position;
+            if let Some(source) = owner.source.take_if(|_| is_own) {
+                file.source = source;
+            }
+            is_own
+        });
     }
     readings
         .into_iter()
@@ -365,8 +379,15 @@ pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
         .collect()
 }
 
+/// The distribution that a file belongs to which several list.
+struct Owner {
+    position: usize,
+    /// What another of them has found for it.
+    source: Option<Result<Source, Why>>,
+}
+
 /// Of the files that several distributions list, by the places of the distributions, whose each is.
-fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, usize> {
+fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, Owner> {
     let files = |(position, reading): (usize, &'_ Reading)| -> Vec<(usize, usize)> {
         (0..reading.facts.files.len()).map(|number| (position, number)).collect()
     };
@@ -375,18 +396,19 @@ fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, usize> {
     let mut listed: Vec<(usize, usize)> = readings.iter().enumerate().flat_map(files).collect();
     listed.sort_unstable_by(|one, other| path(one).cmp(path(other)).then(one.cmp(other)));
     let several = listed.chunk_by(|one, other| path(one) == path(other)).filter(|them| them.len() > 1);
-    let rank = |(position, number): (usize, usize)| {
+    let claim = |(position, number): (usize, usize)| {
         let reading = &readings[position];
-        (reading.own[number], reading.installed, file((position, number)).source.is_ok())
+        Claim { position, is_linked: reading.own[number], installed: reading.installed }
     };
     let owner = |them: &[(usize, usize)]| {
-        let same = them.iter().all(|it| file(*it).digest == file(them[0]).digest);
-        let owner = them.iter().copied().max_by_key(|it| {
-            let (is_own, installed, found) = rank(*it);
-            // Who mends it does not matter where all mean the same file.
-            (same && found, is_own, installed, found, std::cmp::Reverse(it.0))
-        })?;
-        Some((file(owner).path.clone(), owner.0))
+        let owner = installed::owner(them.iter().copied().map(claim))?;
+        let owner = *them.iter().find(|(position, _)| *position == owner)?;
+        // What has the content repairs it, whichever of them it belongs to.
+        let found = them.iter().copied().find(|it| {
+            file(*it).source.is_ok() && file(*it).digest == file(owner).digest && file(*it).digest.is_some()
+        });
+        let source = found.filter(|_| file(owner).source.is_err()).map(|it| file(it).source.clone());
+        Some((file(owner).path.clone(), Owner { position: owner.0, source }))
     };
     several.filter_map(owner).collect()
 }

@@ -18,6 +18,8 @@ pub(crate) struct Wheel {
     files: Vec<(String, Vec<u8>, u32)>,
     /// Files for which `RECORD` states the digest of something else.
     wrong: Vec<String>,
+    /// Lines of `RECORD` for files that it does not have.
+    rows: Vec<String>,
 }
 
 impl Wheel {
@@ -32,7 +34,7 @@ impl Wheel {
 
     /// A wheel without any module.
     pub(crate) fn empty(name: &'static str, version: &'static str) -> Self {
-        Self { name, version, files: Vec::new(), wrong: Vec::new() }
+        Self { name, version, files: Vec::new(), wrong: Vec::new(), rows: Vec::new() }
     }
 
     fn module(&self) -> String {
@@ -49,6 +51,12 @@ impl Wheel {
     pub(crate) fn wrong(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.wrong.push(path.to_owned());
         self.file(path, content)
+    }
+
+    /// Adds a line to `RECORD`, for a file that it does not have.
+    pub(crate) fn row(mut self, line: &str) -> Self {
+        self.rows.push(line.to_owned());
+        self
     }
 
     /// Adds a file that may be executed.
@@ -102,6 +110,9 @@ impl Wheel {
                 path.clone()
             };
             writeln!(record, "{quoted},sha256={digest},{}", content.len()).unwrap();
+        }
+        for row in &self.rows {
+            writeln!(record, "{row}").unwrap();
         }
         writeln!(record, "{info}/RECORD,,").unwrap();
         self = self.file(&format!("{info}/RECORD"), record);

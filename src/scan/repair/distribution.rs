@@ -13,7 +13,7 @@ use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
 use crate::disk::walk::Directory;
 use crate::disk::{FileKind, FileStat, Time, error::words, read};
-use crate::scan::installed::{self, Claim, Layout, Listing, Origin, Sources};
+use crate::scan::installed::{self, Claim, Class, Layout, Listing, Origin, Sources};
 use crate::scan::print;
 use crate::snapshot::{Distribution, FilePrint};
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -133,7 +133,9 @@ pub(super) fn read(
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
 fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, Seen) {
     let mut found = Vec::new();
-    let mut seen = Seen { unclear: listing.unclear, ..Seen::default() };
+    // What installers write is there as a rule, and no link.
+    let private = listing.files.iter().filter(|file| file.class == Class::Private).count() as u64;
+    let mut seen = Seen { unclear: listing.unclear, others: private, ..Seen::default() };
     let mut beneath = Beneath::new(root.to_owned());
     let mut gone = Gone::default();
     for file in listing.files.iter().filter(|file| !file.is_private()) {

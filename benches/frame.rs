@@ -43,6 +43,7 @@ fn measure(rows: usize, width: u16, height: u16) -> (Duration, Duration) {
         home: None,
         cache: "/home/ada/.cache/uv".into(),
         grace: cachetui::plan::GRACE,
+        demo: false,
     };
     let mut model = Model::new(settings, width, height, moment);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();

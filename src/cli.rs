@@ -78,6 +78,7 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
     let interface = |places: &Places, surroundings: &Surroundings| match commands::tui::run(
         places,
         &arguments.look,
+        matches!(arguments.command, Some(Command::Demo(_))),
         surroundings,
     )? {
         0 => Ok(()),

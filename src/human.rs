@@ -3,6 +3,8 @@
 //! [`escape`] is the one escaper of the project. Every file name, package name or other text that was read from disk
 //! passes it before it reaches a screen, a log or a window title; JSON output carries such text losslessly instead.
 
+pub mod read;
+
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write as _;

@@ -23,6 +23,7 @@ pub mod repair;
 mod request;
 mod step;
 mod unread;
+mod unused;
 mod watch;
 
 pub use advice::{Advice, advice, relink_first};
@@ -34,7 +35,8 @@ pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
-pub use unread::Unread;
+pub use unread::{Unread, away};
+pub use unused::unused_in_words;
 pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};

@@ -13,10 +13,12 @@
 //! One `stat` per file, some 60 bytes of memory per file of the cache at the peak.
 
 mod away;
+pub mod belonging;
 mod cache;
 mod candidates;
 mod central;
 mod content;
+pub mod copied;
 pub mod discover;
 mod doubts;
 mod entries;
@@ -30,9 +32,12 @@ mod installed;
 pub mod known;
 pub mod linkable;
 pub mod losses;
+mod mounted;
+mod moved;
 pub mod near;
 pub mod newcomers;
 mod objects;
+mod other_caches;
 pub mod outline;
 mod outside;
 mod pointers;
@@ -40,6 +45,7 @@ mod presence;
 pub mod print;
 pub mod registry;
 pub mod repair;
+pub mod repositories;
 mod share;
 mod sources;
 mod spot;
@@ -67,6 +73,7 @@ use cache::{Harvest, Layout};
 use discover::{Place, Search};
 use environments::{Against, Candidate, EntryFacts, Reading};
 use index::FileTable;
+use other_caches::OtherCaches;
 use share::Sharing;
 
 /// What to scan.
@@ -84,6 +91,8 @@ pub struct Request {
     pub remembered: Vec<registry::Remembered>,
     /// What could not be read while the request was put together: it may name environments that nobody else knows.
     pub problems: Vec<Problem>,
+    /// Whether uv's settings or variables say that environments are linked by symlinks.
+    pub symlinks: bool,
     /// Where packages are taken from, as settings and variables say.
     pub sources: Vec<crate::uv::sources::Place>,
     /// Whether the search goes into other mounts.
@@ -215,6 +224,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let candidates = candidates::candidates(request, &layout, &harvest, &by_name, &mut search);
     let directories = candidates::directories(&harvest);
     let roots: Vec<PathBuf> = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
+    let others = OtherCaches::new(std::mem::take(&mut search.caches), &layout.canonical);
     let against = Against {
         table: &table,
         sharing: &sharing,
@@ -225,6 +235,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
         directories: &directories,
         roots: &roots,
+        others: &others,
         reflinks,
         cancel,
         progress,
@@ -232,10 +243,14 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let mut readings = second_round(&candidates, request.threads, &against);
     let environments = candidates.iter().map(|candidate| candidate.found.path.as_path()).collect();
     snapshot.user_links = against.entries().links(&search.leads, &environments);
+    snapshot.user_links.extend(mounted::links(&against.entries(), &layout));
+    snapshot.user_links.sort_unstable();
+    snapshot.user_links.dedup();
     let bystanders = leave_out_bystanders(&mut readings);
     find_running(&layout, &mut readings);
     snapshot.scope.processes_hidden = !disk::processes::visible();
     central::projects(&mut readings, &search.led, &request.remembered);
+    moved::judge(&mut search, request, &readings, &snapshot);
 
     progress.enter(Phase::Evidence);
     searched(&mut snapshot.scope, request, &mut search, bystanders);
@@ -255,6 +270,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
     sources::look(&mut snapshot, &request.sources);
+    below(&layout, &mut snapshot);
     snapshot.cache.buckets = buckets(&layout, &harvest, &odd, &snapshot);
     tidy(&mut snapshot);
     snapshot.scope.completeness =
@@ -262,6 +278,14 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// Notes which entries lie in the lower layer of an overlay: one call for each, and none elsewhere.
+fn below(layout: &Layout, snapshot: &mut Snapshot) {
+    let Some(overlay) = disk::overlay::at(&layout.canonical) else { return };
+    for (key, entry) in layout.keys.iter().zip(&mut snapshot.entries) {
+        entry.below = overlay.lies_below(&layout.entry_path(key));
+    }
 }
 
 /// Fills in where was searched, and what was not read there.
@@ -402,6 +426,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
     // Of one place the deepest search tells most.
     search.roots.sort_unstable_by(|a, b| (&a.path, b.depth, b.named).cmp(&(&b.path, a.depth, a.named)));
     search.roots.dedup_by(|a, b| a.path == b.path);
+    search.settle_mounts();
     (gathered, search)
 }
 
@@ -426,6 +451,7 @@ fn leave_out_bystanders(readings: &mut Vec<Reading>) -> Vec<(PathBuf, FilePrint)
             || !reading.links.is_empty()
             || !reading.named_elsewhere.is_empty()
             || environment.dangling > 0
+            || !environment.other_caches.is_empty()
             || reading.blind;
         reading.installation && !touches
     };

@@ -5,6 +5,7 @@
 //! environment's path. Bytes that can be given back are answered jointly for a whole selection
 //! ([`Snapshot::reclaimable`]) from [`Group`]s: sets of inodes or extents that have the same holders.
 
+pub mod alike;
 pub mod damage;
 pub mod entry;
 pub mod environment;
@@ -29,7 +30,7 @@ pub use entry::{
 };
 pub use environment::{
     Distribution, DistributionState, Environment, EnvironmentKind, FileBytes, FileCounts, FoundBy, Health,
-    JointCopy, LinkMode, Manager, Mode, Project,
+    JointCopy, Leftover, LeftoverKind, LinkMode, Manager, Mode, OtherCache, Project,
 };
 pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Given, Group, Holder, Outside, Reclaimable, Selection};

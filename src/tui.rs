@@ -51,6 +51,7 @@ pub type FilesReply = Receiver<Result<Vec<FileRow>, String>>;
 pub type AroundReply = Receiver<Around>;
 
 /// How the interface is opened, and what it calls.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Options {
     /// Starts a scan on a thread of its own; called once at the start and again for each rescan.
     pub start_scan: Box<dyn FnMut() -> ScanJob>,
@@ -65,6 +66,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// How long something stays after its last change, in seconds, unless it was named.
     pub grace: u64,
+    /// Whether the cache is a sample.
+    pub demo: bool,
     /// Which keys mean what.
     pub keymap: Keymap,
     /// Sentences to show at the start, as conflicts among the keys.

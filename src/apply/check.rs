@@ -63,7 +63,11 @@ pub fn changed(cache: &Path, plan: &Plan) -> Vec<Changed> {
             WatchedAs::Bare => has_site(&path).then(|| place(None, false)),
             WatchedAs::Bucket { print: expects } => {
                 watched.push(path.clone());
-                let same = print::bucket(cache, path.as_os_str()) == Some(expects);
+                // A symlink that leads to no bucket was none when the plan was made, either.
+                let same = match print::bucket(cache, path.as_os_str()) {
+                    Some(now) => now == expects,
+                    None => expects.inode == 0 && !cache.join(&path).is_dir(),
+                };
                 (!same).then(|| Changed::Cache(cache.join(&path)))
             }
         };

@@ -27,7 +27,8 @@ use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree
 use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
 use crate::plan::At;
 use crate::plan::repair::{RepairFile, RepairStep};
-use crate::snapshot::FilePrint;
+use crate::scan::repair::Way;
+use crate::snapshot::{FilePrint, Mode};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::parse_dist_info;
 
@@ -103,9 +104,15 @@ fn prepare(
     let entry = step.entry.as_ref().map(At::path).ok_or_else(refused)?;
     let dist_info = step.dist_info.path();
     let names: Vec<_> = entry.iter().collect();
-    let is_entry = plain(&entry)
-        && names.len() == 2
-        && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind == BucketKind::Archive);
+    // Another environment is read like an entry: what is copied is proven by its digest.
+    let is_entry = match step.way {
+        Some(Way::Environment) => entry.is_absolute() && entry != root && step.link_mode == Mode::Copy,
+        _ => {
+            plain(&entry)
+                && names.len() == 2
+                && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
+        }
+    };
     let is_dist_info = plain(&dist_info) && dist_info.file_name().and_then(parse_dist_info).is_some();
     if !is_entry || !is_dist_info {
         return Err(refused());

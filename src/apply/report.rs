@@ -76,9 +76,11 @@ pub struct Freed {
     /// How sure the plan is of that.
     #[serde(serialize_with = "word")]
     pub certainty: Certainty,
-    /// By how much the free space of the volume grew. None while what was removed is in the trash, or where it could not
-    /// be measured.
+    /// The bytes of what was removed, by its files: those of each inode whose last link the run took, and that nothing holds
+    /// open. None while it is in the trash, or where the filesystem does not tell.
     pub measured: Option<u64>,
+    /// By how much the free space of the volume grew meanwhile, which others change too. None where it was not looked at.
+    pub volume: Option<u64>,
     /// Why the two differ, where they do by more than a hundredth. Not escaped.
     pub why: Option<String>,
 }

@@ -10,12 +10,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::buckets::Buckets;
-use super::ground;
 use super::purge;
 use super::report::State;
 use super::trash::Run;
+use super::{ground, in_place};
 use crate::disk::{FileKind, FileStat, error::words};
-use crate::linker::{Error, Missing, Place};
+use crate::human;
+use crate::linker::{Error, Missing, Place, Root};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::pointer::{self, Payload};
@@ -33,6 +34,27 @@ pub struct Restored {
     pub state: State,
     /// Why, unless it is back. Not escaped.
     pub why: Option<String>,
+}
+
+impl Restored {
+    /// Whether it is an entry, which is what plans count; pointers and other things come back with entries.
+    pub fn is_entry(&self) -> bool {
+        let mut parts = self.path.components();
+        let bucket = parts.next().and_then(|bucket| Bucket::parse(bucket.as_os_str()));
+        bucket.is_some_and(|bucket| bucket.kind == BucketKind::Archive) && parts.count() == 1
+    }
+
+    /// What came back of several things, in words, as `4 entries and 8 pointers and other files`.
+    pub fn in_words(all: &[Self]) -> String {
+        let done = all.iter().filter(|item| item.state == State::Done);
+        let (entries, others): (Vec<&Self>, Vec<&Self>) = done.partition(|item| item.is_entry());
+        let mut parts = vec![human::counted(entries.len() as u64, "entry", "entries")];
+        if !others.is_empty() {
+            let number = others.len() as u64;
+            parts.push(human::counted(number, "pointer or other file", "pointers and other files"));
+        }
+        human::list(&parts)
+    }
 }
 
 /// One thing in the trash.
@@ -82,8 +104,8 @@ impl Item {
 /// When the trash of the run is not there or cannot be read.
 pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error> {
     let path = lock.cache();
-    let cache = Buckets::of(ground::cache(lock)?);
-    let _held = super::trash::hold(cache.root())?;
+    let cache = ground::cache(lock)?;
+    let _held = super::trash::hold(&cache)?;
     if run.is_purging() {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "it is being emptied");
         return Err(Error::new("put back from", path.join(run.path()), error));
@@ -92,11 +114,48 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
         let error = io::Error::new(io::ErrorKind::InvalidInput, "its lock file was replaced");
         return Err(Error::new("put back into", path, error));
     }
+    let restored = go(Buckets::of(cache), run, Acting::Moves)?;
+    let cache = ground::cache(lock)?;
+    purge::tidy(&cache, run);
+    Ok(restored)
+}
+
+/// What [`restore`] would do now. Nothing is changed, and no lock is needed; what uv does meanwhile may change the answer.
+///
+/// # Errors
+/// When the trash of the run is not there or cannot be read.
+pub fn could(cache: &Path, run: &Run) -> Result<Vec<Restored>, Error> {
+    if run.is_purging() {
+        return Ok(Vec::new());
+    }
+    let real = crate::disk::canonical(cache).map_err(|error| Error::new("find the cache", cache, error))?;
+    let cache = Buckets::of(Root::open(&real)?);
+    go(cache, run, Acting::Looks { coming: BTreeSet::new() })
+}
+
+/// Whether anything of a run would come back.
+pub fn is_restorable(cache: &Path, run: &Run) -> bool {
+    could(cache, run).is_ok_and(|items| items.iter().any(|item| item.state == State::Done))
+}
+
+/// What a look at a run does with what it finds.
+enum Acting {
+    /// It moves things back.
+    Moves,
+    /// It only says what would become of them.
+    Looks {
+        /// The ids of the entries that would be there again.
+        coming: BTreeSet<OsString>,
+    },
+}
+
+fn go(cache: Buckets, run: &Run, acting: Acting) -> Result<Vec<Restored>, Error> {
     let top = cache.directory(&run.path(), Missing::Fail)?;
     let mut entries = Vec::new();
     let mut others = Vec::new();
     let mut pointers = Vec::new();
-    for name in names(&top)? {
+    // What was being deleted where it lay is no thing of the trash.
+    for name in names(&top)?.into_iter().filter(|name| name != in_place::MARKS) {
         let bucket = Bucket::parse(&name);
         let whole = || Item { directory: PathBuf::new(), name: name.clone(), leads_to: Ok(None) };
         match bucket.map(|bucket| bucket.kind) {
@@ -116,17 +175,15 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
             Some(_) | None => others.push(whole()),
         }
     }
-    let mut restoring = Restoring { cache, run, restored: Vec::new() };
+    let mut restoring = Restoring { cache, run, acting, restored: Vec::new() };
     restoring.run(entries, &pointers, &others);
-    let Restoring { cache, restored, .. } = restoring;
-    drop(top);
-    purge::tidy(cache.root(), run);
-    Ok(restored)
+    Ok(restoring.restored)
 }
 
 struct Restoring<'a> {
     cache: Buckets,
     run: &'a Run,
+    acting: Acting,
     restored: Vec<Restored>,
 }
 
@@ -182,6 +239,11 @@ impl Restoring<'_> {
     }
 
     fn has_entry(&self, id: &OsStr) -> bool {
+        if let Acting::Looks { coming } = &self.acting
+            && coming.contains(id)
+        {
+            return true;
+        }
         let buckets = self.cache.root().place().names().unwrap_or_default();
         let archives = buckets
             .iter()
@@ -193,6 +255,10 @@ impl Restoring<'_> {
     }
 
     fn item(&mut self, item: &Item) {
+        if let Acting::Looks { .. } = self.acting {
+            self.look(item);
+            return;
+        }
         let place = self.cache.directory(&item.directory, Missing::Create);
         let moved = place
             .and_then(|place| self.run.give_back(self.cache.root(), &place, &item.directory, &item.name));
@@ -206,6 +272,31 @@ impl Restoring<'_> {
         }
     }
 
+    /// Says what moving an item back would come to.
+    fn look(&mut self, item: &Item) {
+        if self.lies(item) {
+            self.stays(item, "something lies there now");
+            return;
+        }
+        let from = self.cache.root().place().path().join(self.run.path()).join(&item.directory);
+        if let Err(error) = writable(&from).and_then(|()| writable(&self.nearest(&item.directory))) {
+            self.failed(item, format!("it cannot be moved: {}", words(&error)));
+            return;
+        }
+        if let Acting::Looks { coming } = &mut self.acting {
+            coming.insert(item.name.clone());
+        }
+        let path = item.directory.join(&item.name);
+        self.restored.push(Restored { path, state: State::Done, why: None });
+    }
+
+    /// The directory of an item in the cache, or the one above it in which it would be made.
+    fn nearest(&self, directory: &Path) -> PathBuf {
+        let root = self.cache.root().place().path();
+        let mut above = directory.ancestors().map(|it| root.join(it));
+        above.find(|path| path.is_dir()).unwrap_or_else(|| root.to_owned())
+    }
+
     fn failed(&mut self, item: &Item, why: String) {
         let path = item.directory.join(&item.name);
         self.restored.push(Restored { path, state: State::Failed, why: Some(why) });
@@ -215,6 +306,21 @@ impl Restoring<'_> {
         let path = item.directory.join(&item.name);
         self.restored.push(Restored { path, state: State::Stale, why: Some(why.to_owned()) });
     }
+}
+
+/// Whether this user may move things into and out of a directory.
+#[cfg(unix)]
+fn writable(directory: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD};
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(rustix::fs::accessat(CWD, directory, access, AtFlags::EACCESS)?)
+}
+
+/// Whether this user may move things into and out of a directory; only trying tells.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn writable(_directory: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn names(place: &Place) -> Result<Vec<OsString>, Error> {

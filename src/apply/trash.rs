@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
 use crate::control::Cancel;
-use crate::disk::FileStat;
 use crate::disk::open_files::{self, Holder, Inode};
 use crate::disk::overlay::{self, Frees, Overlay};
-use crate::disk::volume::{self, Accounting};
+use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
+use crate::disk::{FileKind, FileStat, extent};
 use crate::linker::{Error, Missing, Place, Root};
 use crate::snapshot::Certainty;
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -175,8 +175,8 @@ pub struct Held {
     pub files: u64,
     /// Allocated bytes, each inode once.
     pub disk: u64,
-    /// Those of them that purging gives back: an inode counts when all its links are in the run, and no process has it open.
-    /// Shared extents are not looked at.
+    /// Those of them that purging frees: an inode counts when all its links are in the run, and no process has it open; its
+    /// extents count that no other file shares.
     pub reclaimable: u64,
     /// How sure that is.
     pub certainty: Certainty,
@@ -184,15 +184,19 @@ pub struct Held {
     pub open: u64,
 }
 
-struct Counting {
+struct Counting<'a> {
     held: Held,
+    /// What counts of the directories: those in these; none where all do.
+    trees: Option<&'a [PathBuf]>,
+    /// Whether files may share extents with others, which stay.
+    shares: bool,
     open: BTreeMap<Inode, Holder>,
     overlay: Option<Overlay>,
     /// By device and inode: its links, and how many of them were found.
     linked: FxHashMap<(u64, u64), (u64, u64)>,
 }
 
-impl Visitor for Counting {
+impl Visitor for Counting<'_> {
     fn directory(&mut self, parent: &Directory<'_>, _name: &OsStr) -> Descend {
         let bucket = Bucket::parse(parent.relative().as_os_str());
         self.held.entries += u64::from(bucket.is_some_and(|it| it.kind == BucketKind::Archive));
@@ -201,7 +205,10 @@ impl Visitor for Counting {
 
     fn entered(&mut self, entered: &Directory<'_>, stat: &FileStat) -> Descend {
         self.held.disk += stat.disk;
-        self.free(&entered.path(), stat);
+        let counts = |trees: &&[PathBuf]| trees.iter().any(|tree| entered.relative().starts_with(tree));
+        if self.trees.as_ref().is_none_or(counts) {
+            self.free(&entered.path(), stat);
+        }
         Descend::Yes
     }
 
@@ -221,10 +228,11 @@ impl Visitor for Counting {
     fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {}
 }
 
-impl Counting {
+impl Counting<'_> {
     /// Adds something that purging removes the last name of.
     fn free(&mut self, path: &Path, stat: &FileStat) {
         self.held.reclaimable += match self.overlay.as_ref().map(|overlay| overlay.frees(path, stat)) {
+            None if self.shares && stat.kind == FileKind::File => extent::exclusive(path, stat),
             None => stat.disk,
             Some(Frees::Exactly(bytes)) => bytes,
             Some(Frees::AtMost(bytes)) => {
@@ -235,17 +243,36 @@ impl Counting {
     }
 }
 
+/// What deleting a run frees, by its files, also where that has begun. `trees` are the things that lie in it; without them its
+/// own directories count too. None where the filesystem does not tell.
+pub(super) fn frees(cache: &Path, run: &Run, trees: Option<&[PathBuf]>) -> Option<u64> {
+    let real = crate::disk::canonical(cache).ok()?;
+    if volume::filesystem(&real).accounting == Accounting::Unknown {
+        return None;
+    }
+    let both = [run.clone(), run.doomed()];
+    let there = both.iter().filter(|run| real.join(run.path()).is_dir());
+    Some(there.map(|run| look(cache, run, trees).reclaimable).sum())
+}
+
 /// Looks at what a run keeps; what cannot be read is not counted.
 pub fn held(cache: &Path, run: &Run) -> Held {
+    look(cache, run, None)
+}
+
+fn look(cache: &Path, run: &Run, trees: Option<&[PathBuf]>) -> Held {
     let Ok(real) = crate::disk::canonical(cache) else { return Held::default() };
     let overlay = overlay::at(&real);
-    let unsaid = volume::filesystem(&real).accounting == Accounting::Unknown;
+    let filesystem = volume::filesystem(&real);
+    let unsaid = filesystem.accounting == Accounting::Unknown;
     let certainty = match overlay {
         None if unsaid && !cfg!(target_vendor = "apple") => Certainty::AtMost,
         _ => Certainty::Exact,
     };
     let mut counting = Counting {
         held: Held { certainty, ..Held::default() },
+        trees,
+        shares: filesystem.reflinks == Reflinks::Possible && !unsaid,
         open: open_files::read(&real),
         overlay,
         linked: FxHashMap::default(),

@@ -7,7 +7,7 @@ mod freed;
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use super::print::View;
 use super::progress;
 use super::request::{self, Prepared};
 use super::surroundings::{self, Surroundings};
-use crate::apply::{self, Report, State, Unmovable, journal, measure, purge, trash};
+use crate::apply::{self, Report, Run, State, Unmovable, journal, measure, purge, trash};
 use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
@@ -214,6 +214,20 @@ impl Ground<'_> {
         Ok(free)
     }
 
+    /// Unlinks a run, and measures by its files what that frees.
+    fn measured(
+        &self,
+        run: &Run,
+        trees: &[PathBuf],
+        files: &mut Option<u64>,
+    ) -> Result<Result<Emptied, Refused>, Failure> {
+        let runs = [run.clone()];
+        let before = measure::trash(self.cache, &runs, Some(trees));
+        let emptied = self.purge(runs.to_vec())?;
+        *files = measure::freed(self.cache, &runs, Some(trees), before);
+        Ok(emptied)
+    }
+
     /// Carries out a plan, which somebody has agreed to.
     pub(super) fn carry_out(&self, plan: &Plan, origin: Origin<'_>, keep: bool) -> Result<Done, Failure> {
         if plan.is_empty() {
@@ -283,17 +297,19 @@ impl Ground<'_> {
         });
         let describe =
             |counts: Counts| format!("Removing: {}", human::counted(counts.entries, "entry", "entries"));
+        let trees: Vec<PathBuf> = reviewed.steps.iter().map(|step| step.at.path()).collect();
         let (committed, interrupted) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
         let committed = committed.map_err(|error| Failure::new(FAILED, error))?;
         notes.extend(committed.notes);
         let mut done = Done { interrupted, ..Done::default() };
+        let mut files = None;
         let predicted = freed::predicted(reviewed, &committed.outcomes);
         done.report.outcomes = committed.outcomes;
         match committed.trash {
             Some(run) if keep || interrupted || committed.stuck => {
                 done.report.trash = Some(At::new(&run.path()));
             }
-            Some(run) => match self.purge(vec![run.clone()])? {
+            Some(run) => match self.measured(&run, &trees, &mut files)? {
                 Ok(emptied) => {
                     done.left_over = !emptied.left.is_empty();
                     done.interrupted |= emptied.stopped;
@@ -312,8 +328,10 @@ impl Ground<'_> {
         }
         let is_there = done.report.trash.is_none() && done.report.count(State::Done) > 0;
         let after = if is_there { self.settled()? } else { None };
-        let measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        let volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        let measured = if is_there { files.or(volume) } else { None };
         done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, !done.left_over);
+        done.report.freed.volume = volume;
         done.report.notes = notes;
         Ok(done)
     }

@@ -15,6 +15,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
 use crate::plan;
+use crate::scan::belonging::{self, Belonging};
 use crate::scan::known::{self, Known};
 use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
@@ -99,16 +100,38 @@ pub(super) fn start(
 ) -> Result<ScanJob, Failure> {
     let mut prepared = prepare(places, absent, surroundings)?;
     let named = named.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir));
-    prepared.request.places.extend(named.filter(|path| path.is_dir()).map(discover::environment));
+    for path in named.filter(|path| path.exists()) {
+        prepared.look_at(&path);
+    }
     Ok(prepared.start(surroundings.now))
 }
 
 impl Prepared {
     /// The same for some environments, or projects that hold them: nothing else is searched, and nothing of it is remembered.
     pub(super) fn only(mut self, directories: &[PathBuf]) -> Self {
-        self.request.places = directories.iter().cloned().map(discover::environment).collect();
+        self.request.places.clear();
         self.remember = None;
+        self.also(directories)
+    }
+
+    /// The same, and looks at some environments, or projects that hold them, wherever they are.
+    pub(super) fn also(mut self, directories: &[PathBuf]) -> Self {
+        for path in directories {
+            self.look_at(path);
+        }
         self
+    }
+
+    /// Looks at what a person has named too: an environment, or a project or an installation with all that belongs to it.
+    fn look_at(&mut self, path: &Path) {
+        let Belonging { environments, sites } = belonging::belonging(path);
+        if path.is_dir() {
+            self.request.places.push(discover::environment(path.to_owned()));
+        }
+        // What lies in the directory itself is found by looking there.
+        let further = environments.into_iter().filter(|it| it != path && it.parent() != Some(path));
+        self.request.places.extend(further.map(discover::only));
+        self.request.targets.extend(sites);
     }
 
     /// The same, and looks where a plan had looked too. What somebody had named has to be there still; else it comes back.
@@ -192,6 +215,7 @@ pub(super) fn prepare(
     search.extend(configured(settings::read(surroundings)?, surroundings));
     search.extend(discover::known_places(&variable, home));
     let targets = places.targets.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>();
+    let (sources, symlinks) = sources(surroundings);
     let request = scan::Request {
         cache,
         absent,
@@ -199,7 +223,8 @@ pub(super) fn prepare(
         targets: targets.map_err(|error| Failure::new(USAGE, error))?,
         remembered: Vec::new(),
         problems: Vec::new(),
-        sources: sources(surroundings),
+        symlinks,
+        sources,
         cross_mounts: places.cross_mounts,
         threads: walk::threads(),
         started: surroundings.now,
@@ -233,8 +258,9 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("Failed to make `{}` absolute", crate::human::escape_os(path.as_os_str())))
 }
 
-/// Where packages are taken from, by the variables and settings that uv obeys here.
-fn sources(surroundings: &Surroundings) -> Vec<Place> {
+/// Where packages are taken from, by the variables and settings that uv obeys here, and whether these say that environments
+/// are linked by symlinks.
+fn sources(surroundings: &Surroundings) -> (Vec<Place>, bool) {
     let variable = |name: &str| surroundings.variable(name)?.to_str().map(str::to_owned);
     let mut found = sources::of_variables(&variable, &surroundings.current_dir);
     let files = root::settings_files(&RootInputs {
@@ -245,13 +271,16 @@ fn sources(surroundings: &Surroundings) -> Vec<Place> {
         current_dir: &surroundings.current_dir,
         home: surroundings.home.as_deref(),
     });
+    let mut symlinks = variable("UV_LINK_MODE").is_some_and(|mode| mode == "symlink");
     for file in files {
         // What is not there, or not read, names nothing.
         let bytes = disk::read::followed(&file, disk::read::SMALL).unwrap_or_default();
         let directory = file.parent().unwrap_or(&surroundings.current_dir);
-        found.extend(String::from_utf8(bytes).iter().flat_map(|text| sources::of_settings(text, directory)));
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        symlinks |= sources::links_by_symlinks(&text);
+        found.extend(sources::of_settings(&text, directory));
     }
-    found
+    (found, symlinks)
 }
 
 fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::failure::{FAILED, Failure, USAGE};
@@ -62,7 +61,11 @@ pub(super) fn read(surroundings: &Surroundings) -> Result<Settings, Failure> {
     let text = String::from_utf8(bytes).map_err(|_| {
         Failure::message(USAGE, format!("Failed to understand the settings in `{shown}`: not UTF-8."))
     })?;
-    toml::from_str(&text)
-        .with_context(|| format!("Failed to understand the settings in `{shown}`"))
-        .map_err(|error| Failure::new(USAGE, error))
+    toml::from_str(&text).map_err(|error| {
+        // Whole it shows the line, which may be as long as the file.
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|before| format!("line {}: ", before.split('\n').count())).unwrap_or_default();
+        let why = human::escape(error.message()).into_owned();
+        Failure::message(USAGE, format!("Failed to understand the settings in `{shown}`: {line}{why}."))
+    })
 }

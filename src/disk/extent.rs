@@ -6,6 +6,9 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
+
+use super::FileStat;
 
 /// One extent of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,13 @@ pub fn extents(file: &File) -> io::Result<Vec<Extent>> {
 #[cfg(not(target_os = "linux"))]
 pub fn extents(_file: &File) -> io::Result<Vec<Extent>> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// The allocated bytes of a file that no other file shares; all of them where the filesystem does not say.
+pub fn exclusive(path: &Path, stat: &FileStat) -> u64 {
+    let Ok(extents) = super::read::open(path).and_then(|file| extents(&file)) else { return stat.disk };
+    let shared = extents.iter().filter(|extent| extent.state == ExtentState::Shared);
+    stat.disk.saturating_sub(shared.map(|extent| extent.length).sum())
 }
 
 /// The bytes that only this file has, so that removing it gives them back, where the system tells (macOS).

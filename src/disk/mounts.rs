@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Mount {
     /// Identifies it among the mounts of this moment.
     pub id: u64,
+    /// The device number of its filesystem as the table writes it, the same for all mounts and subvolumes of one.
+    pub device: Vec<u8>,
     /// Where it is.
     pub point: PathBuf,
     /// The directory of its filesystem that it shows: `/` for all of it, another for a bind mount or a btrfs subvolume.
@@ -32,6 +34,21 @@ impl Mount {
         let value = values.find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
         (!value.ends_with(b"\\")).then(|| path(value))
     }
+
+    /// The directories that an overlay has as its layers, as they were named when it was mounted.
+    pub fn layers(&self) -> Vec<PathBuf> {
+        const NAMES: [&[u8]; 5] = [b"lowerdir", b"lowerdir+", b"datadir", b"datadir+", b"upperdir"];
+        if self.filesystem != "overlay" {
+            return Vec::new();
+        }
+        let value = |option: &'_ [u8]| {
+            let rest = NAMES.iter().find_map(|name| option.strip_prefix(*name)?.strip_prefix(b"="))?;
+            Some(rest.to_vec())
+        };
+        let values: Vec<Vec<u8>> = self.options.split(|byte| *byte == b',').filter_map(value).collect();
+        let layers = values.iter().flat_map(|value| value.split(|byte| *byte == b':'));
+        layers.filter(|layer| layer.starts_with(b"/")).map(path).collect()
+    }
 }
 
 /// All mounts, in the order the kernel lists them; none where it does not say, as on systems other than Linux.
@@ -40,6 +57,31 @@ pub fn read() -> Vec<Mount> {
     if let Ok(bytes) = super::read::small(Path::new("/proc/self/mountinfo"), 16 << 20) {
         return parse(&bytes);
     }
+    Vec::new()
+}
+
+/// The table of the namespace of mounts that a process sees, as `read` gives that of this one. Where it may not be read, as
+/// of a process of another user, it has no mounts.
+#[cfg(target_os = "linux")]
+fn of_process(process: u32) -> Vec<Mount> {
+    let path = PathBuf::from(format!("/proc/{process}/mountinfo"));
+    super::read::small(&path, 16 << 20).map(|bytes| parse(&bytes)).unwrap_or_default()
+}
+
+/// All mounts of the other namespaces of this machine, as containers have them: one process of each is asked.
+pub fn of_others() -> Vec<Mount> {
+    #[cfg(target_os = "linux")]
+    {
+        let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+        let mut seen = std::collections::BTreeSet::from_iter(namespace("self"));
+        let items = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let processes = items.filter_map(|item| item.file_name().to_str()?.parse::<u32>().ok());
+        let others = processes.filter(|process| {
+            namespace(&process.to_string()).is_some_and(|namespace| seen.insert(namespace))
+        });
+        others.flat_map(of_process).collect()
+    }
+    #[cfg(not(target_os = "linux"))]
     Vec::new()
 }
 
@@ -90,6 +132,7 @@ fn line(line: &[u8]) -> Option<Mount> {
     let read_only = options.iter().any(|list| list.split(|byte| *byte == b',').any(|word| word == b"ro"));
     Some(Mount {
         id: std::str::from_utf8(fields[0]).ok()?.parse().ok()?,
+        device: fields[2].to_vec(),
         point: path(fields[4]),
         root: path(fields[3]),
         filesystem: String::from_utf8_lossy(kind).into_owned(),
@@ -168,6 +211,17 @@ mod tests {
         assert_eq!(mounts[0].option("upperdir"), Some(PathBuf::from("/with space")));
         assert_eq!(mounts[0].option("redirect_dir"), Some(PathBuf::from("on")));
         assert_eq!((mounts[0].option("workdir"), mounts[0].option("rw")), (None, None));
+    }
+
+    #[test]
+    fn the_layers_of_an_overlay_are_the_directories_it_names() {
+        let line = b"45 27 0:40 / /m rw - overlay o rw,lowerdir=/a\\040b:/c,lowerdir+=/d,upperdir=/u,workdir=/w,index=off\n\
+            46 27 0:41 / /n rw - tmpfs o rw,lowerdir=/a\n";
+        let mounts = parse(line);
+        let layers = ["/a b", "/c", "/d", "/u"].map(PathBuf::from);
+        assert_eq!(mounts[0].layers(), layers);
+        assert_eq!(mounts[1].layers(), [] as [PathBuf; 0]);
+        assert_eq!(mounts[0].device, b"0:40");
     }
 
     #[test]

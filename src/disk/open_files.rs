@@ -27,8 +27,8 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The regular files that processes hold and that may be files of a cache: they have several names, or their name lies in the
-/// cache or is gone. This process is left out. Nothing is known elsewhere than on Linux, nor of processes of other users without
+/// The regular files that processes hold and that may be files of a cache: they have several names, or their name lies or lay in
+/// the cache. This process is left out. Nothing is known elsewhere than on Linux, nor of processes of other users without
 /// their rights: those can hardly have opened what only this user may enter. `cache` has no symlinks.
 #[cfg(target_os = "linux")]
 pub fn read(cache: &Path) -> BTreeMap<Inode, Holder> {
@@ -86,11 +86,11 @@ mod linux {
         let directory = Path::new("/proc").join(pid.to_string());
         let mut found = BTreeSet::new();
         let mut add = |path: &Path, name: &Path| {
-            let gone = name.as_os_str().as_bytes().ends_with(b" (deleted)");
-            // The link of a descriptor leads to the file even if its name is gone.
+            // The link of a descriptor leads to the file even if its name is gone; that name counts all the same. One that was
+            // gone elsewhere may have the inode of what was removed here a moment ago.
             if let Ok(stat) = FileStat::following(path)
                 && stat.kind == FileKind::File
-                && (stat.links > 1 || gone || name.starts_with(cache))
+                && (stat.links > 1 || name.starts_with(cache))
             {
                 found.insert((stat.device, stat.inode));
             }

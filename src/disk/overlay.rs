@@ -90,6 +90,15 @@ impl Overlay {
         if is_pure_upper(path) { Frees::Exactly(stat.disk) } else { Frees::AtMost(stat.disk) }
     }
 
+    /// Whether a directory is one of the lower layer, which nothing was made in since: removing it frees next to nothing. Not known:
+    /// no.
+    pub fn lies_below(&self, path: &Path) -> bool {
+        match self.in_upper(path) {
+            Some(found) => found.is_none(),
+            None => is_from_below(path),
+        }
+    }
+
     /// Whether a directory lies in the upper layer alone, so that it can be renamed on every overlay. Not known: no.
     pub fn is_movable(&self, path: &Path) -> bool {
         is_pure_upper(path)
@@ -117,6 +126,18 @@ fn is_pure_upper(path: &Path) -> bool {
 /// Whether a file or directory of an overlay has never been in a lower layer; not known here.
 #[cfg(not(target_os = "linux"))]
 fn is_pure_upper(_path: &Path) -> bool {
+    false
+}
+
+/// Whether a file or directory of an overlay is or was one of the lower layer, as far as its handle tells.
+#[cfg(target_os = "linux")]
+fn is_from_below(path: &Path) -> bool {
+    handle::flags(path).is_some_and(|flags| flags & handle::UPPER == 0)
+}
+
+/// Whether a file or directory of an overlay is or was one of the lower layer; not known here.
+#[cfg(not(target_os = "linux"))]
+fn is_from_below(_path: &Path) -> bool {
     false
 }
 

@@ -206,11 +206,12 @@ fn names(path: &Path) -> std::io::Result<Vec<OsString>> {
     std::fs::read_dir(path)?.map(|item| item.map(|item| item.file_name())).collect()
 }
 
-/// A cache, or one that uv has emptied: its marks, and nothing else.
+/// A cache, or one that uv has emptied: its marks, and nothing else, or its lock alone (uv 0.13.8).
 fn looks_like_cache(names: &[OsString]) -> bool {
     let is_left = |name: &OsString| LEFT.iter().any(|left| name == left);
     bucket::looks_like_cache(names.iter().map(OsString::as_os_str))
         || (names.iter().any(|name| name == "CACHEDIR.TAG") && names.iter().all(is_left))
+        || matches!(names, [only] if only == ".lock")
 }
 
 impl Both {

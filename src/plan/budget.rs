@@ -45,13 +45,14 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
     for position in order {
         let candidate = &candidates[position];
         let (leaves, back) = match candidate.holder {
-            Some(_) => {
+            Some(holder) => {
                 let answer = answers.next().expect("there is an answer for each holder");
-                (answer.leaves, answer.back)
+                let below = matches!(holder, Holder::Entry(index) if snapshot.entry(index).below);
+                (answer.leaves, if below { 0 } else { answer.back })
             }
             None => (candidate.step.bytes.disk, candidate.step.bytes.disk),
         };
-        if gone < smaller || given < freed {
+        if gone < smaller || given < freed && back > 0 {
             needed[position] = true;
             let pointers = || candidate.step.pointers.iter().map(|pointer| pointer.expects);
             let alone =

@@ -21,10 +21,18 @@ pub struct Kept {
     pub version: Option<String>,
     /// Its allocated bytes.
     pub disk: u64,
+    /// Files of the distribution whose content is known not to be what `RECORD` says.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub modified: u64,
     /// Why it is kept.
     pub because: KeptBecause,
     /// The same as a sentence. Not escaped.
     pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Why something is kept.
@@ -122,6 +130,8 @@ pub enum KeptBecause {
     },
     /// No entry of the cache is known to have its content.
     NoEntry,
+    /// conda has installed it, and links its files itself.
+    OfConda,
     /// Its files were given other permissions than the entry's have.
     OtherPermissions,
     /// A file has what its replacement would lack: an owner, permissions, an access control list, capabilities or other
@@ -138,7 +148,7 @@ pub enum KeptBecause {
     Unread,
     /// It lies on another filesystem than the cache.
     OtherFilesystem,
-    /// Its bucket is a symlink to another filesystem, or into another cache.
+    /// Its bucket, or that of a pointer to it, is a symlink to another filesystem or into another cache, or a mount.
     MovedBucket,
     /// It is an environment of the cache's own.
     InCache,
@@ -178,6 +188,7 @@ impl KeptBecause {
             Self::WithinBudget => (10, "within the limit"),
             Self::AlreadySo { .. } => (11, "already so"),
             Self::NoEntry => (12, "not from here"),
+            Self::OfConda => (12, "installed by conda"),
             Self::OtherPermissions => (12, "of other permissions"),
             Self::WouldLose { .. } => (12, "with attributes of their own"),
             Self::Editable => (13, "editable"),
@@ -203,7 +214,7 @@ impl KeptBecause {
             }
             Self::Linked { links } => match links.as_slice() {
                 [] => "something outside of environments leads into it".to_owned(),
-                [one] => format!("`{}` leads into it and would break; remove that link first", one.text()),
+                [one] => format!("`{}` leads into it and would break; remove that link or mount first", one.text()),
                 [one, rest @ ..] => {
                     let more = human::counted(rest.len() as u64, "more link leads", "more links lead");
                     format!("`{}` and {more} into it and would break; remove them first", one.text())
@@ -240,11 +251,13 @@ impl KeptBecause {
             },
             Self::Project { project } => format!("its project `{}` is there", project.text()),
             Self::ProjectMissing { project } => format!(
-                "its project is no longer at `{}`: it may have been moved, with a .venv that leads here",
+                "its project is no longer at `{}`: it may have been moved, with a .venv that leads here; `--allow gone` \
+                 removes it",
                 project.text()
             ),
             Self::ProjectUnknown { project: Some(project) } => format!(
-                "its project `{}` was not found, and may lie on a disk that is not mounted",
+                "its project `{}` was not found, and may lie on a disk that is not mounted; `cachetui envs --forget` with \
+                 that path says that it is gone",
                 project.text()
             ),
             Self::ProjectUnknown { project: None } => {
@@ -265,6 +278,7 @@ impl KeptBecause {
                 mode => format!("linked by {mode} already"),
             },
             Self::NoEntry => "no entry of the cache is known to have the content".to_owned(),
+            Self::OfConda => "conda installed it, and links its files itself".to_owned(),
             Self::OtherPermissions => {
                 "its files were given other permissions than the entry's have, and keep them".to_owned()
             }
@@ -275,8 +289,8 @@ impl KeptBecause {
             Self::OtherFilesystem => {
                 "the cache is on another filesystem or mount, to which no hard link can lead".to_owned()
             }
-            Self::MovedBucket => "its bucket is a symlink to another filesystem, to another name or into another cache; `uv cache \
-                 prune` works there"
+            Self::MovedBucket => "a bucket that it needs is a symlink or a mount, and what lies there cannot be moved to the trash; \
+                 `uv cache prune` works there"
                 .to_owned(),
             Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
         }

@@ -25,8 +25,8 @@ pub(super) fn add(chooser: &Chooser<'_>, candidates: &mut Vec<Candidate>) {
         return;
     }
     let goes = |object: &&StoreObject| {
-        let odd = chooser.snapshot.cache.bucket_of(&object.path).is_some_and(|bucket| bucket.odd.is_some());
-        if object.held || odd {
+        let bucket = chooser.snapshot.cache.bucket_of(&object.path);
+        if object.held || bucket.is_some_and(|bucket| bucket.odd.is_some() || bucket.moved) {
             return false;
         }
         if object.entries.is_empty() {

@@ -116,6 +116,7 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
         name: entry.name.clone(),
         version: entry.version.clone(),
         disk: entry.disk,
+        modified: 0,
         reason: because.sentence(),
         because,
     }
@@ -134,6 +135,7 @@ fn stays(step: Step, because: KeptBecause) -> Kept {
         name: step.name,
         version: step.version,
         disk: step.bytes.disk,
+        modified: 0,
         reason: because.sentence(),
         because,
     }
@@ -230,9 +232,11 @@ impl<'a> Chooser<'a> {
         if !known && entry.pointers.is_empty() {
             return Some(KeptBecause::Untested { old: false });
         }
-        let moved = |bucket: &&crate::snapshot::Bucket| bucket.moved && *bucket.name == *entry.key.bucket;
-        if self.snapshot.cache.buckets.iter().any(|bucket| moved(&bucket)) {
-            return Some(KeptBecause::MovedBucket);
+        // Its pointers go with it.
+        let pointers = entry.pointers.iter().map(|pointer| &*self.snapshot.pointer(*pointer).path);
+        let mut parts = pointers.chain([Path::new(entry.key.bucket.as_ref())]);
+        if let Some(because) = parts.find_map(|path| self.moved(path)) {
+            return Some(because);
         }
         if let Some(because) = unread::against(self.snapshot, entry) {
             return Some(because);

@@ -114,8 +114,14 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
                 edited.push((distribution.name.clone(), distribution.files.modified));
             }
             match step(snapshot, index, position, request.mode) {
-                Ok(step) => {
-                    joint.add(plan.relinks.len(), index, &distribution.joint);
+                Ok(mut step) => {
+                    let again = joint.add(plan.relinks.len(), index, &distribution.joint);
+                    let less = match becomes(snapshot, request.mode) {
+                        Mode::Hardlink => again.bytes,
+                        Mode::Symlink => again.paths * SYMLINK_BLOCK,
+                        Mode::Clone | Mode::Copy => 0,
+                    };
+                    step.bytes.needed = step.bytes.needed.saturating_sub(less);
                     plan.relinks.push(step);
                 }
                 Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
@@ -140,6 +146,15 @@ struct Joint<'a> {
     inodes: BTreeMap<(u64, u64), Names>,
 }
 
+/// What was counted with an earlier step.
+#[derive(Clone, Copy, Default)]
+struct Again {
+    /// Copies at paths that an earlier distribution lists too.
+    paths: u64,
+    /// The bytes of copies that are the same file as an earlier one.
+    bytes: u64,
+}
+
 struct Names {
     links: u64,
     disk: u64,
@@ -148,14 +163,19 @@ struct Names {
 }
 
 impl<'a> Joint<'a> {
-    /// Adds the copies of a step.
-    fn add(&mut self, step: usize, environment: EnvironmentIndex, copies: &'a [JointCopy]) {
-        for copy in copies.iter().filter(|copy| self.paths.insert((environment, &copy.path))) {
+    /// Adds the copies of a step; answers what of them was counted before.
+    fn add(&mut self, step: usize, environment: EnvironmentIndex, copies: &'a [JointCopy]) -> Again {
+        let mut again = Again::default();
+        for copy in copies {
             let names = Names { links: copy.links, disk: copy.disk, gone: 0, last: step };
+            let is_new = self.paths.insert((environment, &copy.path));
             let names = self.inodes.entry((copy.device, copy.inode)).or_insert(names);
-            names.gone += 1;
+            again.paths += u64::from(!is_new);
+            again.bytes += if names.gone > 0 { copy.disk } else { 0 };
+            names.gone += u64::from(is_new);
             names.last = step;
         }
+        again
     }
 
     /// Gives the bytes to the steps that take the last names.
@@ -189,6 +209,7 @@ fn kept(at: &At, distribution: Option<&Distribution>, because: KeptBecause) -> K
         name: distribution.map(|it| it.name.clone()),
         version: distribution.map(|it| it.version.clone()),
         disk: 0,
+        modified: distribution.map_or(0, |it| it.files.modified),
         reason: because.sentence(),
         because,
     }
@@ -221,6 +242,9 @@ fn step(
     let distribution = &environment.distributions[position];
     if distribution.editable {
         return Err(KeptBecause::Editable);
+    }
+    if distribution.is_of_conda() {
+        return Err(KeptBecause::OfConda);
     }
     let record = match (distribution.state, distribution.record) {
         (DistributionState::Broken, _) => return Err(KeptBecause::Broken),
@@ -289,6 +313,7 @@ pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)]) {
             name: Some(step.name.clone()),
             version: Some(step.version.clone()),
             disk: 0,
+            modified: 0,
             reason: because.sentence(),
             because,
         });
@@ -361,10 +386,12 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         Mode::Copy if volume.copies_share => (bytes.symlinks, 0, true),
         Mode::Copy => (bytes.symlinks, bytes.linked, false),
     };
-    // A hardlink to a file in the lower layer of an overlay copies it into the upper one first.
+    // A hardlink to a file in the lower layer of an overlay copies it into the upper one first. Which files lie there is not
+    // known, so that each number is an upper bound, and their difference is no bound at all.
     let lifted = volume.name == Some("overlayfs") && becomes == Mode::Hardlink;
     let needed = if lifted { needed + bytes.copied + joint(distribution) + bytes.linked } else { needed };
     let sure = match (unclear, volume.certainty) {
+        _ if lifted && reclaimable > 0 && needed > 0 => Certainty::Unknown,
         (true, Certainty::Exact) => Certainty::AtLeast,
         (_, certainty) => certainty,
     };

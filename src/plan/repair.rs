@@ -20,7 +20,7 @@ use crate::scan::repair::{BrokenFile, DistributionFacts, EnvironmentFacts, Facts
 use crate::snapshot::{FilePrint, Mode};
 
 pub use command::Command;
-pub use link::{LinkForm, LinkStep, NamedBy};
+pub use link::{LinkForm, LinkStep, NamedBy, Twice};
 pub use remedy::{Cause, Left};
 pub use step::{DeadLink, DeadPointer, Fetch, RepairAction, RepairBytes, RepairFile, RepairStep};
 
@@ -140,6 +140,7 @@ pub fn repair(facts: &Facts, request: &RepairRequest) -> RepairPlan {
         }
         plan.kept.extend(remedy::of_environment(facts, environment));
     }
+    remedy::in_order(&mut plan.kept);
     plan.kept.extend(facts.dead_links.iter().map(|(path, target)| remedy::dead_link(path, target)));
     plan.warnings = warnings(facts, &plan);
     plan.totals = totals(&plan);
@@ -157,6 +158,10 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     fn distribution(&self, distribution: &DistributionFacts, plan: &mut RepairPlan) {
+        if distribution.of_conda && !(distribution.files.is_empty() && distribution.record.is_some()) {
+            plan.kept.push(remedy::of_conda_itself(self.environment, distribution));
+            return;
+        }
         let Some(record) = distribution.record else {
             plan.kept.push(remedy::unreadable(self.facts, self.environment, distribution));
             return;
@@ -164,9 +169,10 @@ impl Planning<'_> {
         if distribution.unclear > 0 {
             plan.kept.push(remedy::unreadable(self.facts, self.environment, distribution));
         }
+        let first = plan.kept.len();
         let mut sources: BTreeMap<From<'_>, Vec<(&BrokenFile, &Source)>> = BTreeMap::new();
         let mut without: BTreeMap<&Why, Vec<&BrokenFile>> = BTreeMap::new();
-        let mut wanted = Vec::new();
+        let (mut wanted, mut elsewhere) = (Vec::new(), Vec::new());
         let fetch = self.fetch(distribution);
         for file in &distribution.files {
             match &file.source {
@@ -174,6 +180,8 @@ impl Planning<'_> {
                 _ if self.environment.stored => {
                     without.entry(&Why::NoCandidate).or_default().push(file);
                 }
+                // It works where the cache has the path that its links name, and no longer once they name another one.
+                Ok(source) if self.environment.inside && source.way == Way::Moved => elsewhere.push(file),
                 Ok(source) => {
                     let key = (source.cache, source.entry.as_path(), source.way);
                     sources.entry(key).or_default().push((file, source));
@@ -198,6 +206,14 @@ impl Planning<'_> {
                 reason: match way {
                     Way::Moved => "its links name this entry, which lies here now".to_owned(),
                     Way::Digest => "this entry has what its RECORD states".to_owned(),
+                    Way::Environment => {
+                        "no cache has it; this environment has what its RECORD states".to_owned()
+                    }
+                },
+                // Files of two environments are never one: who edits one would change the other.
+                link_mode: match way {
+                    Way::Environment => Mode::Copy,
+                    Way::Moved | Way::Digest => self.mode(),
                 },
                 ..self.step(distribution, record, made, sizes)
             });
@@ -207,15 +223,22 @@ impl Planning<'_> {
             let sizes = wanted.iter().map(|file| file.size).sum();
             plan.steps.push(RepairStep {
                 action: RepairAction::Fetch,
-                reason: format!("no cache here has it; uv can fetch `{}`", fetch.requirement),
+                reason: fetched(&fetch),
                 fetch: Some(fetch),
                 ..self.step(distribution, record, made, sizes)
             });
+        }
+        if !elsewhere.is_empty() {
+            plan.kept.push(remedy::of_other_name(self.environment, distribution, &elsewhere));
         }
         for (why, files) in without {
             let left = remedy::of_files(self.facts, self.environment, distribution, why, &files);
             plan.kept.push(left);
         }
+        if !distribution.modified.is_empty() {
+            plan.kept.push(remedy::modified(self.facts, self.environment, distribution));
+        }
+        remedy::once(&mut plan.kept[first..]);
     }
 
     fn step(
@@ -235,13 +258,18 @@ impl Planning<'_> {
             cache: At::new(&self.facts.cache),
             entry: None,
             entry_is: None,
-            link_mode: self.request.link_mode.unwrap_or_else(|| own_mode(self.environment)),
+            link_mode: self.mode(),
             reason: String::new(),
             bytes: RepairBytes { files: files.len() as u64, logical },
             files,
             fetch: None,
             expects: record,
         }
+    }
+
+    /// How files of entries are linked.
+    fn mode(&self) -> Mode {
+        self.request.link_mode.unwrap_or_else(|| own_mode(self.environment))
     }
 
     /// What uv would fetch, if it may be called for this distribution.
@@ -270,6 +298,19 @@ impl Planning<'_> {
             directory: At::new(environment.project.as_deref().unwrap_or(beside)),
             pointers: pointers.collect(),
         })
+    }
+}
+
+/// Why uv is to fetch a distribution, and from where.
+fn fetched(fetch: &Fetch) -> String {
+    let it = &fetch.requirement;
+    if fetch.options.iter().any(|option| option == remedy::ONLY_WHEELS) {
+        format!(
+            "no cache here has it and its source is unknown; uv can fetch a wheel of `{it}` from the indexes of its \
+             settings, and only the content that RECORD states is linked"
+        )
+    } else {
+        format!("no cache here has it; uv can fetch `{it}`")
     }
 }
 
@@ -317,6 +358,13 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
     if plan.request.link_mode == Some(Mode::Symlink) && linked().next().is_some() && warnings.is_empty() {
         warnings.push(
             "Symlinks lead into the cache: `uv cache clean` and `uv cache prune` break them again."
+                .to_owned(),
+        );
+    }
+    if plan.steps.iter().any(|step| step.way == Some(Way::Moved) && step.link_mode == Mode::Symlink) {
+        warnings.push(
+            "Links that name another path of the cache lead to this one afterwards. If a container has the cache at that \
+             path, its environments break there."
                 .to_owned(),
         );
     }

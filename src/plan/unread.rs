@@ -1,7 +1,8 @@
 //! What is kept because an error kept something from being read: not a doubt that stays, but one that goes with the error.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,23 +58,61 @@ pub(super) fn against(snapshot: &Snapshot, entry: &Entry) -> Option<KeptBecause>
     }
 }
 
-/// What is said of environments that are away, with the way out; nothing where none is.
-pub(super) fn away(snapshot: &Snapshot) -> Option<String> {
+/// What is said of environments and links that are away, with the way out; nothing where none is.
+pub fn away(snapshot: &Snapshot) -> Option<String> {
     let (first, rest) = snapshot.scope.away.split_first()?;
-    let command = Command::new(["cachetui", "envs", "--forget"], vec![first.display().to_string()]);
-    let (others, they) = match rest.len() {
-        0 => (String::new(), "it is"),
-        more => (
-            format!(" and {}", human::counted(more as u64, "more environment", "more environments")),
-            "they are",
-        ),
+    let mut words = Vec::new();
+    for place in places(&snapshot.scope.away) {
+        words.extend(["--forget".to_owned(), place.display().to_string()]);
+    }
+    let command = Command::new(["cachetui", "envs"], words);
+    let (others, are, they) = match rest.len() {
+        0 => (String::new(), "is not where it was: it", "it is"),
+        more => {
+            (format!(" and {} more", human::count(more as u64)), "are not where they were: they", "they are")
+        }
     };
     Some(format!(
-        "`{}`{others} may have been moved, or the filesystem is not mounted: what no known environment uses is kept. If {they} \
-         gone, say so with the path or a directory above: `{}`",
+        "`{}`{others} {are} may have been moved, or the filesystem is not mounted. What has no known user is kept. If {they} \
+         gone, run `{}`",
         first.display(),
         command.text()
     ))
+}
+
+/// The most places that one command names.
+const PLACES: usize = 6;
+
+/// The places to forget for everything that is away: themselves, or, where they are many, directories above them. Only what
+/// is missing there is forgotten.
+fn places(away: &[PathBuf]) -> Vec<&Path> {
+    let depth = |path: &Path| path.components().count();
+    // What a command cannot name is named by a directory above.
+    let nameable = |path: &Path| path.to_str().is_some();
+    let mut places: BTreeSet<&Path> =
+        away.iter().filter_map(|path| path.ancestors().find(|above| nameable(above))).collect();
+    while places.len() > PLACES {
+        let deepest = places.iter().map(|&path| depth(path)).max().unwrap_or(0);
+        // A root and one name: `/home`.
+        if deepest <= 2 {
+            break;
+        }
+        // Those that a directory above has in common; else all of them.
+        let is_deepest = |path: &Path| depth(path) == deepest;
+        let shared = |path: &Path| {
+            places.iter().filter(|&&other| is_deepest(other) && other.parent() == path.parent()).count() > 1
+        };
+        let any = places.iter().any(|&path| is_deepest(path) && shared(path));
+        let goes_up = |path: &Path| is_deepest(path) && (!any || shared(path));
+        let raised: BTreeSet<&Path> = places
+            .iter()
+            .map(|&path| if goes_up(path) { path.parent().unwrap_or(path) } else { path })
+            .collect();
+        places = raised;
+    }
+    let all = places.clone();
+    let covered = |path: &Path| path.ancestors().skip(1).any(|above| all.contains(above));
+    places.into_iter().filter(|path| !covered(path)).collect()
 }
 
 /// Archive buckets that could not be listed, and entries of which not even the kind could be told: nobody knows whether
@@ -95,7 +134,36 @@ pub(super) fn unlisted(snapshot: &Snapshot) -> impl Iterator<Item = Kept> + '_ {
         name: None,
         version: None,
         disk: 0,
+        modified: 0,
         because: KeptBecause::ReadFailed,
         reason: KeptBecause::ReadFailed.sentence(),
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn said(away: &[PathBuf]) -> Vec<String> {
+        places(away).into_iter().map(|path| path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn a_few_that_are_away_are_named_and_many_by_the_directories_above() {
+        let few = ["/home/me/a/.venv", "/home/me/b/.venv"].map(PathBuf::from);
+        assert_eq!(said(&few), ["/home/me/a/.venv", "/home/me/b/.venv"]);
+        let many = |place: &str| {
+            (0..200).map(|it| PathBuf::from(format!("{place}/app{it}/.venv"))).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&[many("/home/me/code"), many("/srv/x")].concat()), ["/home/me/code", "/srv/x"]);
+        let wide: Vec<PathBuf> = (0..50).map(|it| PathBuf::from(format!("/d{it}"))).collect();
+        assert_eq!(said(&wide).len(), 50, "never the root");
+    }
+
+    #[test]
+    fn what_a_command_cannot_name_is_named_by_the_directory_above() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let odd = PathBuf::from("/home/me").join(OsStr::from_bytes(b"caf\xe9/.venv"));
+        assert_eq!(said(&[odd]), ["/home/me"]);
+    }
 }

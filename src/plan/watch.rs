@@ -64,7 +64,7 @@ pub(super) fn watched(snapshot: &Snapshot) -> Vec<Watched> {
     }
     // A project may go on with the environment it had.
     for project in snapshot.environments.iter().filter_map(|it| match &it.project {
-        Project::Unlinked(project) => Some(project),
+        Project::Unlinked(project) | Project::Missing(project) | Project::Gone(project) => Some(project),
         _ => None,
     }) {
         watched.push(Watched { at: At::new(&project.join(".venv")), expects: WatchedAs::Absent });

@@ -46,8 +46,10 @@ pub(super) struct Part {
     pub(super) name: OsString,
     pub(super) bucket: Option<Bucket>,
     pub(super) kind: FileKind,
-    /// Whether it is a symlink to where the bucket was moved, and nothing can be removed there.
+    /// Whether it is a symlink to where the bucket was moved, or a mount, and nothing can be removed there.
     pub(super) moved: bool,
+    /// Whether it is a symlink.
+    pub(super) linked: bool,
 }
 
 /// What one thread brought from the cache.
@@ -102,9 +104,13 @@ impl Layout {
                 .then(|| Bucket::parse(&item.file_name()))
                 .flatten();
             let kind = if moved && bucket.is_some() { FileKind::Directory } else { stat.kind };
+            if stat.kind == FileKind::Symlink && !moved {
+                layout.missing_bucket(&item.path());
+            }
             layout.parts.push(Part {
                 name: item.file_name(),
-                moved: moved && bucket.is_some() && !super::near::is_near(root, &item.file_name()),
+                moved: bucket.is_some() && !super::near::is_near(root, &item.file_name()),
+                linked: stat.kind == FileKind::Symlink,
                 bucket,
                 kind,
             });
@@ -127,6 +133,19 @@ impl Layout {
         keys.sort_unstable();
         layout.keys = keys;
         Ok(layout)
+    }
+
+    /// Takes note of a symlink in the place of a bucket that leads to no directory, as when a disk is not mounted: what lies in
+    /// that bucket may lead to any entry, or name any environment.
+    fn missing_bucket(&mut self, path: &Path) {
+        let tells = Bucket::parse(path.file_name().unwrap_or_default()).is_some_and(|bucket| {
+            bucket.kind.holds_pointers()
+                || matches!(bucket.kind, BucketKind::Archive | BucketKind::Interpreter)
+        });
+        if tells && let Err(error) = std::fs::metadata(path) {
+            self.unread = true;
+            self.failed.push(Failed::named(path, "find the bucket that this symlink leads to", &error));
+        }
     }
 
     /// The directory of an entry.

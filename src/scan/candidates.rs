@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cache::Layout;
-use super::discover::{self, Search};
+use super::discover::{self, Search, conda};
 use super::environments::{Candidate, EntryFacts};
 use super::failed::Failed;
-use super::presence::{self, Presence};
+use super::moved;
+use super::presence::{self, Missing, Presence};
 use super::{Gathered, Request, registry};
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{EnvironmentKind, FoundBy};
@@ -85,10 +86,16 @@ pub(super) fn candidates(
     for (record, written) in &harvest.recorded {
         recorded(record, *written, request, by_name, search);
     }
-    for item in request.remembered.iter().filter(|item| item.project.is_none() && item.forgotten.is_none()) {
+    let mut targets = Vec::new();
+    for item in request.remembered.iter().filter(|item| item.is_environment()) {
         let today = registry::today(item, &layout.canonical);
         if today.gone() {
             search.absent.push(item.path.clone());
+        }
+        if today.found.is_none() && today.error.is_none() && item.target {
+            targets.push(item.path.as_path());
+        } else if today.found.is_none() && today.error.is_none() {
+            search.missing.push(Missing { path: item.path.clone(), with_project: false });
         }
         search.found.extend(today.found);
         if today.away {
@@ -98,6 +105,8 @@ pub(super) fn candidates(
             search.out_of_reach(&item.path, "look for an environment", &error);
         }
     }
+    links(request, layout, search);
+    nearby(&targets, layout, search);
     search.unreached.extend(request.problems.iter().map(|problem| problem.path.clone()));
     search.absent.sort_unstable();
     search.absent.dedup();
@@ -141,6 +150,7 @@ pub(super) fn candidates(
             Err(error) => search.take(&path, Err(error)),
         }
     }
+    conda::add_below(search);
     installations(by_name, search);
     search.away.sort_unstable();
     search.away.dedup();
@@ -151,19 +161,48 @@ pub(super) fn candidates(
         let inside = found.path.starts_with(&layout.canonical);
         // Ordered by path, what lies within follows at once.
         let within = paths[position + 1..].iter().map_while(|path| path.strip_prefix(&found.path).ok());
-        // A cache in an environment is none of its files.
+        // A cache in an environment is none of its files; nor is what conda has unpacked for other environments.
         let cache = layout.canonical.strip_prefix(&found.path).ok();
+        let unpacked = conda::is_one(&found.path).then_some(Path::new(conda::PACKAGES));
         Candidate {
             kind: kind.flatten(),
             entry,
             // What lies elsewhere in the cache, as an overlay of a running `uv run --with`, was counted with its bucket.
             counted: entry.is_some() || inside && kind.is_none(),
-            nested: within.chain(cache).map(Path::to_owned).collect(),
+            nested: within.chain(cache).chain(unpacked).map(Path::to_owned).collect(),
             named: named.contains(&found.path),
+            inside: kind == Some(None) && entry.is_none(),
             found,
         }
     };
     found.into_iter().enumerate().map(candidate).collect()
+}
+
+/// Looks nearby for what is missing. What lies in the cache is met there.
+fn nearby(targets: &[&Path], layout: &Layout, search: &mut Search) {
+    let outside = |path: &PathBuf| !path.starts_with(&layout.canonical);
+    let environments = moved::nearby(search.missing.iter().map(|missing| missing.path.as_path()));
+    let found_by = FoundBy::InterpreterRecord;
+    let one = |path| discover::Found { path, found_by, target: false };
+    search.found.extend(environments.into_iter().filter(outside).map(one));
+    let targets = moved::targets_nearby(targets.iter().copied());
+    let one = |path| discover::Found { path, found_by: FoundBy::Remembered, target: true };
+    search.found.extend(targets.into_iter().filter(outside).map(one));
+}
+
+/// Takes the remembered links outside of environments.
+fn links(request: &Request, layout: &Layout, search: &mut Search) {
+    for item in request.remembered.iter().filter(|item| item.forgotten.is_none()) {
+        let Some(form) = item.link else { continue };
+        let today = registry::link_today(item, form, &layout.canonical);
+        search.leads.extend(today.leads);
+        if today.away {
+            search.link_away(&item.path);
+        }
+        if let Some(error) = today.error {
+            search.out_of_reach(&item.path, "look for a link", &error);
+        }
+    }
 }
 
 /// Takes the installations that a search has met outside of environments, where they have a distribution that may have come
@@ -231,8 +270,15 @@ fn recorded(
         };
         // A path of another system is nothing that this one can have.
         let ours = record.prefix.is_absolute() && !in_bucket(&record.prefix);
-        if ours && presence::since(&record.prefix, written) == Presence::Unknown && !known() {
-            search.away(&record.prefix);
+        let presence = if ours { presence::since(&record.prefix, written) } else { Presence::There };
+        if presence != Presence::There {
+            let known = known();
+            let project = record.prefix.parent().is_some_and(Path::is_dir);
+            let with_project = presence == Presence::Gone && !project && !known;
+            search.missing.push(Missing { path: record.prefix.clone(), with_project });
+            if presence == Presence::Unknown && !known {
+                search.away(&record.prefix);
+            }
         }
         for site in &record.sites {
             match crate::disk::canonical(site) {

@@ -4,14 +4,17 @@
 //! digest also depends on numbers inside uv that change between releases (uv 0.13.8 hashes its own types), so that no
 //! path is tested by it. A project is known by its `.venv` that leads here, by one that an earlier scan saw, or because it
 //! is itself installed in the environment as editable. A project that is not where it was may have been moved, and its
-//! `.venv` with it: only a directory that is there and has no `.venv` shows that the environment is no longer used.
+//! `.venv` with it: only a directory that is there and has no `.venv` shows that the environment is no longer used. That a
+//! project is gone is for a person to say, by `envs --forget`, or by `--allow gone` where its own parent directory lacks it.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::discover::is_absence;
 use super::environments::Reading;
 use super::presence::{self, Presence};
 use super::registry::{self, Remembered};
+use crate::disk::Time;
 use crate::snapshot::{Environment, EnvironmentKind, Project};
 use crate::uv::distribution::{file_path, normalize};
 
@@ -28,10 +31,18 @@ pub(super) fn projects(readings: &mut [Reading], led: &[(PathBuf, PathBuf)], rem
         } else {
             own(environment).map_or(Project::Unknown, |path| match presence::of(&path) {
                 Presence::There => registry::project_there(path, &environment.path),
-                Presence::Gone => Project::Missing(path),
+                Presence::Gone => registry::missing(path),
                 Presence::Unknown => Project::OutOfReach(path),
             })
         };
+        // What was made later than somebody said so is not meant.
+        let made = Time(environment.print.newest);
+        if let Project::Missing(path) | Project::OutOfReach(path) = &environment.project
+            && registry::is_forgotten(remembered, path, made)
+            && std::fs::symlink_metadata(path).is_err_and(|error| is_absence(&error))
+        {
+            environment.project = Project::Gone(path.clone());
+        }
     }
 }
 

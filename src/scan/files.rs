@@ -1,15 +1,16 @@
 //! Lists the files of one entry or one distribution, read from disk at the moment somebody asks.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content;
-use super::installed::{self, Class, Layout, Origin, Sources};
+use super::installed::{self, Class, InstalledFile, Layout, Listing, Origin, Several, Sources};
 use crate::control::Cancel;
 use crate::disk::extent::{ExtentState, extents};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{Error, FileKind, FileStat, read};
+use crate::disk::{Error, FileKind, FileStat, Time, read};
 use crate::snapshot::{EntryKey, FileFate, FileRow, FilesRequest, Mode};
 use crate::uv::distribution as names;
 use crate::uv::installed::Stated;
@@ -81,38 +82,101 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
     listing.attach(layout, &sources);
     let is_wheel = listing.is_of(&sources);
     let origin = entry.map(|path| Origin { path, sources: &sources, is_wheel });
-    let mut rows = Vec::new();
-    for file in listing.files {
+    let fate = Fate { environment, dist_info, origin, installed, several: OnceCell::new() };
+    Ok(listing.files.iter().filter_map(|file| fate.of(file)).collect())
+}
+
+/// What tells what became of a file.
+struct Fate<'a> {
+    environment: &'a Path,
+    dist_info: &'a Path,
+    /// The entry that it came from.
+    origin: Option<Origin<'a>>,
+    /// When the distribution was installed: what is younger may have been changed.
+    installed: Time,
+    /// The files that other distributions list too, where it had to be known.
+    several: OnceCell<Several>,
+}
+
+impl Fate<'_> {
+    /// The row of a file; none of one that is not there and need not be.
+    fn of(&self, file: &InstalledFile) -> Option<FileRow> {
         let path = file.path.clone();
-        let full = environment.join(&path);
+        let full = self.environment.join(&path);
+        let row = |what, size| Some(FileRow { path: path.clone(), size, what });
         let Ok(stat) = FileStat::of(&full) else {
-            if !file.is_needed() || origin.as_ref().is_some_and(|origin| origin.lacks(&file)) {
-                continue;
-            }
-            rows.push(FileRow { path, size: 0, what: FileFate::Missing });
-            continue;
+            let lacked = self.origin.as_ref().is_some_and(|origin| origin.lacks(file));
+            return if file.is_needed() && !lacked { row(FileFate::Missing, 0) } else { None };
         };
-        let private = file.is_private() || file.row.digest.is_none();
-        let young = stat.modified > installed;
-        let row = Stated { digest: file.row.digest.filter(|_| young), ..file.row };
-        let differs = || content::differs(&full, &stat, row);
-        let (what, size) = match stat.kind {
-            FileKind::Symlink => match FileStat::following(&full) {
-                Ok(target) => (FileFate::Linked(Mode::Symlink), target.size),
-                Err(_) => (FileFate::Dangling, 0),
+        let is_symlink = stat.kind == FileKind::Symlink;
+        let stat = if is_symlink { FileStat::following(&full).ok() } else { Some(stat) };
+        let Some(stat) = stat else {
+            let is_damage = installed::broken_link(&full).is_none_or(|link| link.names_cache());
+            let what = if is_damage && !file.is_private() { FileFate::Dangling } else { FileFate::Own };
+            return row(what, 0);
+        };
+        let size = stat.size;
+        if file.is_private() || content::agrees_without_digest(&stat, file.row) {
+            return row(FileFate::Private, size);
+        }
+        if stat.kind != FileKind::File {
+            return row(FileFate::Modified, 0);
+        }
+        let own = || row(if is_symlink { FileFate::Linked(Mode::Symlink) } else { FileFate::Own }, size);
+        match self.differs(file, &full, &stat, is_symlink) {
+            true if file.class == Class::Compiled => row(FileFate::Private, size),
+            true if self.is_of_another(file, &full) => own(),
+            true => row(FileFate::Modified, size),
+            false if is_symlink => own(),
+            false if file.class == Class::Generated => row(FileFate::Private, size),
+            false => match file.same_source().zip(self.origin.as_ref()) {
+                Some((source, origin)) => row(linked(&full, &stat, &origin.path.join(&source.path)), size),
+                None => own(),
             },
-            _ if private => (FileFate::Private, stat.size),
-            _ if differs() && file.class == Class::Compiled => (FileFate::Private, stat.size),
-            _ if differs() => (FileFate::Modified, stat.size),
-            _ if file.class == Class::Generated => (FileFate::Private, stat.size),
-            _ => {
-                let twin = file.same_source().zip(entry).map(|(source, entry)| entry.join(&source.path));
-                (twin.map_or(FileFate::Own, |twin| linked(&full, &stat, &twin)), stat.size)
-            }
-        };
-        rows.push(FileRow { path, size, what });
+        }
     }
-    Ok(rows)
+
+    /// Whether the content is not what the row says. What is as long as that is hashed only where it is younger than the
+    /// installation, or is not the entry's file although it is a link.
+    fn differs(&self, file: &InstalledFile, full: &Path, stat: &FileStat, is_symlink: bool) -> bool {
+        let is_young = stat.modified > self.installed;
+        let is_known = || {
+            let source = file.same_source().zip(self.origin.as_ref());
+            source.is_some_and(|(source, origin)| {
+                let twin = FileStat::of(&origin.path.join(&source.path));
+                twin.is_ok_and(|twin| (twin.device, twin.inode) == (stat.device, stat.inode))
+            })
+        };
+        let is_doubtful = is_young || (is_symlink || stat.links > 1) && !is_known();
+        let row = Stated { digest: file.row.digest.filter(|_| is_doubtful), ..file.row };
+        let path = if is_symlink { crate::disk::canonical(full).ok() } else { None };
+        content::differs(path.as_deref().unwrap_or(full), stat, row)
+    }
+
+    /// Whether another distribution lists a file with the digest that it has.
+    fn is_of_another(&self, file: &InstalledFile, full: &Path) -> bool {
+        let several = self.several.get_or_init(|| self.several());
+        if !several.has(&file.path) {
+            return false;
+        }
+        let path = crate::disk::canonical(full).unwrap_or_else(|_| full.to_owned());
+        let digest = FileStat::of(&path).and_then(|stat| read::sha256(&read::open(&path)?, stat.size));
+        digest.is_ok_and(|digest| several.another_states(&file.path, 0, &digest))
+    }
+
+    /// What this distribution, the first of them, and those beside it list.
+    fn several(&self) -> Several {
+        let site = Layout::of(self.environment, self.dist_info).site();
+        let items = std::fs::read_dir(self.environment.join(site)).into_iter().flatten().flatten();
+        let names = items.map(|item| item.file_name());
+        let others = names.filter(|name| {
+            names::parse_dist_info(name).is_some() && Some(name.as_os_str()) != self.dist_info.file_name()
+        });
+        let paths = std::iter::once(self.dist_info.to_owned()).chain(others.map(|name| site.join(name)));
+        let listings: Vec<Listing> =
+            paths.map(|path| installed::listing(self.environment, &path).unwrap_or_default()).collect();
+        Several::of(listings.iter().enumerate(), |_| true)
+    }
 }
 
 /// How a file that equals an entry's is linked to it.

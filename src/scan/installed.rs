@@ -1,12 +1,12 @@
 //! Reads from disk what is installed: the one place that opens a `RECORD`, of an environment's distribution or an entry.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::disk::{FileStat, Time, read};
-use crate::uv::installed;
+use crate::disk::{FileKind, FileStat, Time, read};
+use crate::uv::{installed, link};
 
 pub(super) use crate::uv::installed::{
     Class, EntryFile, InstalledFile, Layout, Listing, Several, Source, Sources,
@@ -113,6 +113,29 @@ pub(super) struct Claim {
     pub(super) is_linked: bool,
     /// When the distribution was installed.
     pub(super) installed: Option<Time>,
+}
+
+/// A symlink whose target is gone, with its text where that can be read.
+pub(super) struct BrokenLink(Option<PathBuf>);
+
+impl BrokenLink {
+    /// Whether it names a cache, so that an installer made it and it is damage; any other is a person's own.
+    pub(super) fn names_cache(&self) -> bool {
+        self.0.as_deref().is_none_or(link::names_cache)
+    }
+
+    /// The bucket and the id of the entry that it names.
+    pub(super) fn entry(&self) -> Option<(OsString, OsString)> {
+        let target = link::archive_target(self.0.as_deref()?)?;
+        Some((target.bucket, target.id))
+    }
+}
+
+/// The symlink at a path, where there is one and its target is gone.
+pub(super) fn broken_link(path: &Path) -> Option<BrokenLink> {
+    let is_broken = FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink)
+        && FileStat::following(path).is_err();
+    is_broken.then(|| BrokenLink(std::fs::read_link(path).ok()))
 }
 
 /// Whether any user may execute a file.

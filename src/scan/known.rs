@@ -74,7 +74,8 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
             search.add(found);
         }
     }
-    for item in request.remembered.iter().filter(|item| item.project.is_none() && item.forgotten.is_none()) {
+    search.settle_mounts();
+    for item in request.remembered.iter().filter(|item| item.is_environment()) {
         let today = registry::today(item, &layout.canonical);
         if today.away || today.error.is_some() {
             search.unreached.push(item.path.clone());
@@ -83,6 +84,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     }
     let targets = request.targets.iter().filter_map(|path| crate::disk::canonical(path).ok());
     search.found.extend(targets.map(|path| discover::Found { path, found_by: FoundBy::Root, target: true }));
+    discover::conda::add_below(&mut search);
     let roots = discover::unique(search.found).into_iter().map(|found| found.path);
     known.environments = roots.filter(|root| !root.starts_with(&layout.canonical)).collect();
     known.problems.extend(search.problems);

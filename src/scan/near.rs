@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::disk::{FileStat, canonical, volume};
+use crate::uv::bucket::{Bucket, BucketKind};
 
-/// Whether what a bucket's symlink leads to can be treated as if it lay in the cache: it is on the cache's own mount, so that
-/// rename(2) reaches the trash, has the bucket's name, by which symlinks of environments are understood, and is no part of
-/// another cache, whose lock is another one.
+/// Whether what a bucket is, or its symlink leads to, can be treated as if it lay in the cache: it is on the cache's own
+/// mount, so that rename(2) reaches the trash, and is no part of another cache, whose lock is another one. A bucket of entries
+/// also has the bucket's name, by which symlinks of environments are understood.
 pub fn is_near(cache: &Path, name: &OsStr) -> bool {
     let (Ok(cache), Ok(real)) = (canonical(cache), canonical(&cache.join(name))) else { return false };
     let device = |path: &Path| FileStat::of(path).ok().map(|stat| stat.device);
@@ -15,7 +16,8 @@ pub fn is_near(cache: &Path, name: &OsStr) -> bool {
         above != cache
             && [".lock", "CACHEDIR.TAG"].iter().any(|name| above.join(name).symlink_metadata().is_ok())
     };
-    real.file_name() == Some(name)
+    let is_archive = Bucket::parse(name).is_some_and(|bucket| bucket.kind == BucketKind::Archive);
+    (!is_archive || real.file_name() == Some(name))
         && device(&real).is_some()
         && device(&real) == device(&cache)
         && volume::mount(&real) == volume::mount(&cache)

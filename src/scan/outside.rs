@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::candidates::ById;
-use super::discover::KERNEL;
+use super::discover::{KERNEL, is_path_file};
 use super::failed::is_fault;
 use super::index::FileTable;
 use crate::control::Cancel;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{self, FileKind, FileStat};
 use crate::snapshot::{EntryIndex, UserLink, UserLinkForm};
+use crate::uv::distribution::parse_dist_info;
 use crate::uv::link;
 use crate::uv::path_file;
 
@@ -47,6 +48,19 @@ impl Lead {
         Ok(Self { path: parent.path().join(name), form: UserLinkForm::Symlink, text, target })
     }
 
+    /// Reads a link of which it is known where it lies. An error that nothing is there says that it is no such link now.
+    pub(super) fn at(path: &Path, form: UserLinkForm) -> io::Result<Vec<Self>> {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+        let held = walk::Held::open(disk::canonical(above)?)?;
+        let directory = held.directory();
+        let kind = directory.stat(name)?.kind;
+        match form {
+            UserLinkForm::PathFile => Self::path_file(&directory, name),
+            _ if kind == FileKind::Symlink => Self::symlink(&directory, name).map(|lead| vec![lead]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Reads a path file, which may be a symlink to one; what else it leads to names nothing.
     pub(super) fn path_file(parent: &Directory<'_>, name: &OsStr) -> io::Result<Vec<Self>> {
         let directory = parent.path();
@@ -75,7 +89,7 @@ impl Lead {
     pub(super) fn directory(&self) -> io::Result<Option<PathBuf>> {
         let is_one = self.target.is_some_and(|target| target.kind == FileKind::Directory);
         let place = match self.form {
-            UserLinkForm::Symlink => &self.path,
+            UserLinkForm::Symlink | UserLinkForm::Mount => &self.path,
             UserLinkForm::PathFile => &self.text,
         };
         if is_one { disk::canonical(place).map(Some) } else { Ok(None) }
@@ -146,6 +160,37 @@ impl Entries<'_> {
         links.dedup();
         links
     }
+}
+
+/// The most names of one directory that are looked at where it is not walked.
+const NAMES: usize = 1_000;
+
+/// The symlinks and path files in a directory, but not below it. What cannot be read is none.
+pub(super) fn beside(directory: &Path) -> Vec<Lead> {
+    let items = std::fs::read_dir(directory).into_iter().flatten().flatten().take(NAMES);
+    let lead = |item: std::fs::DirEntry| {
+        let kind = item.file_type().ok()?;
+        let form = if is_path_file(&item.file_name()) {
+            UserLinkForm::PathFile
+        } else if kind.is_symlink() {
+            UserLinkForm::Symlink
+        } else {
+            return None;
+        };
+        Lead::at(&item.path(), form).ok()
+    };
+    items.filter_map(lead).flatten().collect()
+}
+
+/// What lies in a directory on Python's search path that leads into entries: symlinks and path files in it, and below it
+/// where distributions were linked into it, as `--target` does. A project's own sources are not walked.
+pub(super) fn on_path(directory: PathBuf, entries: Entries<'_>, cancel: &Cancel) -> Followed {
+    let mut items = std::fs::read_dir(&directory).into_iter().flatten().flatten().take(NAMES);
+    if items.any(|item| parse_dist_info(&item.file_name()).is_some()) {
+        return follow(directory, entries, cancel);
+    }
+    let found = beside(&directory).iter().flat_map(|lead| entries.behind(lead)).collect();
+    Followed { entries: found, unread: Vec::new() }
 }
 
 /// What lies behind a symlink to a directory that is neither the cache's nor the environment's own.

@@ -52,6 +52,11 @@ pub(super) fn resolve(
             entry.pointers.push(PointerIndex::new(position));
             learn(layout, entry, raw);
         }
+        if let (PointerState::Foreign, Target::Path(path, _)) = (pointer.state, &raw.target)
+            && let Some(twin) = by_id.at(path)
+        {
+            snapshot.entries[twin as usize].foreign.push(PointerIndex::new(position));
+        }
         // What could not be read is a problem of its own.
         if pointer.state == PointerState::Malformed && !matches!(raw.target, Target::Unread(_)) {
             snapshot.problems.push(Problem {

@@ -2,8 +2,15 @@
 //!
 //! A disk that is not mounted, a share that is offline and a directory of a container look like something that was deleted.
 //! Only what is missing from a directory that is there, and holds other things, counts as gone.
+//!
+//! An environment whose own parent directory is there, and lacks it, is gone. One that is missing with its whole project
+//! may also have been moved with it. What a scan has seen counts as away then, if it reached the cache by symlinks
+//! ([`super::registry`]). Of what only uv has recorded not even that is known: it counts as gone where the directory that
+//! the project is missing from has changed since, unless the cache is known to be used by symlinks ([`super::moved`]). The
+//! strict rule, that the own parent directory has to be there, would keep every unused entry on each machine on which a
+//! project was ever deleted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::discover::is_absence;
 use crate::disk::{FileStat, Time, mounts, volume};
@@ -20,6 +27,15 @@ pub(super) enum Presence {
     Gone,
     /// Nobody can tell.
     Unknown,
+}
+
+/// An environment that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// Where it was.
+    pub(super) path: PathBuf,
+    /// Whether only uv's record names it, and the directory it was in is missing too.
+    pub(super) with_project: bool,
 }
 
 /// Looks for a path, symlinks followed.
@@ -46,13 +62,13 @@ fn look(path: &Path, is_gone: impl Fn(&Path) -> bool) -> Presence {
 }
 
 /// Whether a path lies where things are mounted that come and go, or on a filesystem that is not mounted now and should be.
-fn comes_and_goes(path: &Path) -> bool {
+pub(super) fn comes_and_goes(path: &Path) -> bool {
     COME_AND_GO.iter().any(|place| path.starts_with(place))
         || mounts::expected().iter().any(|point| path.starts_with(point))
 }
 
 /// The deepest directory of a path that is there; none where that cannot be told.
-fn what_is_left(path: &Path) -> Option<&Path> {
+pub(super) fn what_is_left(path: &Path) -> Option<&Path> {
     for above in path.ancestors().skip(1) {
         match std::fs::metadata(above) {
             Ok(_) => return Some(above),

@@ -8,12 +8,15 @@ mod distribution;
 mod hashing;
 pub mod links;
 mod look;
+mod modified;
+mod others;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::installed::{self, Layout};
 use crate::control::Cancel;
 use crate::disk::FileStat;
 use crate::disk::{Time, walk};
@@ -28,6 +31,7 @@ use distribution::{Reading, Seen};
 pub use hashing::Hashed;
 use hashing::Hashing;
 use links::LinkFacts;
+pub use modified::ModifiedFile;
 use store::Store;
 
 /// What to look at.
@@ -71,6 +75,13 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether other environments matter: some may have what no cache has, or use an entry that has to go.
+    pub fn concern_others(&self) -> bool {
+        let mut distributions = self.environments.iter().flat_map(|it| &it.distributions);
+        distributions
+            .any(|it| it.files.iter().any(others::lacks) || it.modified.iter().any(|file| file.in_cache))
+    }
+
     /// Whether facts from an [`outline`](super::outline) lead to the very plan that those from a whole scan lead to: all that
     /// is broken can be mended at once, nothing else is wrong with the environments, and how files are to be linked is said
     /// or beyond doubt.
@@ -85,6 +96,7 @@ impl Facts {
                 && !it.stored
                 && !it.unread
                 && it.duplicates.is_empty()
+                && it.leftovers.is_empty()
                 && it.distributions.iter().all(mends)
                 && (is_whole || link_mode.is_some() || symlink + it.dangling > copy)
         };
@@ -125,6 +137,10 @@ pub struct EnvironmentFacts {
     pub installation: Option<PathBuf>,
     /// Whether that is marked as managed by something else (PEP 668).
     pub externally_managed: bool,
+    /// The prefix that it is the directory of distributions of.
+    pub prefix: Option<PathBuf>,
+    /// Whether it lies in the cache's directory outside of uv's buckets.
+    pub inside: bool,
     /// Where its interpreter is, or was.
     pub interpreter: Option<PathBuf>,
     /// Whether that is there.
@@ -141,6 +157,23 @@ pub struct EnvironmentFacts {
     pub distributions: Vec<DistributionFacts>,
     /// Packages that have several `.dist-info` directories: the name, and the versions.
     pub duplicates: Vec<Duplicate>,
+    /// `.dist-info` directories of nothing that is installed.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// A `.dist-info` directory that an uninstall has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The name that it states.
+    pub name: String,
+    /// The version that it states.
+    pub version: String,
+    /// Where it is, relative to the environment's root.
+    pub dist_info: PathBuf,
+    /// Whether it has nothing in it, and no directory either.
+    pub bare: bool,
+    /// The version that is installed, where it lies beside that; else it holds no file.
+    pub beside: Option<String>,
 }
 
 /// A package with several `.dist-info` directories.
@@ -169,18 +202,22 @@ pub struct DistributionFacts {
     pub record: Option<FilePrint>,
     /// Why it cannot be read.
     pub unreadable: Option<String>,
-    /// Whether its `.dist-info` holds no file.
-    pub empty: bool,
     /// Lines of it that could not be understood.
     pub unclear: u64,
     /// What its `direct_url.json` says.
     pub direct_url: Option<DirectUrl>,
+    /// Whether conda has installed it.
+    pub of_conda: bool,
     /// Where it came from.
     pub came: CameFrom,
+    /// Whether uv built it here, so that no index may have a wheel with its content.
+    pub built: bool,
     /// The entry of this cache that it was installed from: where that lacks what is broken, it goes before uv installs again.
     pub stale: Option<Stale>,
     /// The files that are missing or lead nowhere, ordered by path.
     pub files: Vec<BrokenFile>,
+    /// The files whose content is not what `RECORD` says, ordered by path. They are never replaced.
+    pub modified: Vec<ModifiedFile>,
 }
 
 /// An entry that a distribution was installed from.
@@ -190,12 +227,33 @@ pub struct Stale {
     pub entry: PathBuf,
     /// What leads to it, relative to the cache's root.
     pub pointers: Vec<PathBuf>,
-    /// The environments that reach it by symlinks.
-    pub linked: BTreeSet<PathBuf>,
+    /// The environments that reach it by symlinks, ordered by path.
+    pub linked: Vec<Linked>,
     /// Whether what it came from is gone.
     pub gone: bool,
     /// Whether it came from this machine and nothing tells from where.
     pub unlocated: bool,
+}
+
+/// An environment that reaches an entry by symlinks, with what it takes to install the distribution there again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// Its root.
+    pub path: PathBuf,
+    /// What made it.
+    pub manager: Manager,
+    /// The interpreter of an installation of Python, which is no environment of its own.
+    pub installation: Option<PathBuf>,
+    /// Whether that is marked as managed by something else (PEP 668).
+    pub externally_managed: bool,
+    /// The prefix that it is the directory of distributions of.
+    pub prefix: Option<PathBuf>,
+    /// Its Python version.
+    pub python: Option<String>,
+    /// Whether it is an entry of the cache itself.
+    pub stored: bool,
+    /// Where the distribution came from; none where the links are no distribution's.
+    pub came: Option<CameFrom>,
 }
 
 /// One file that is missing or leads nowhere.
@@ -251,6 +309,8 @@ pub enum Way {
     Moved,
     /// It has the same name and version, and the content.
     Digest,
+    /// No entry has it: another environment does, and the entry is that environment's root as a whole path.
+    Environment,
 }
 
 impl Way {
@@ -259,6 +319,7 @@ impl Way {
         match self {
             Self::Moved => "moved",
             Self::Digest => "digest",
+            Self::Environment => "environment",
         }
     }
 }
@@ -318,20 +379,36 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     for ((index, _), reading) in tasks.iter().zip(readings) {
         by_environment.entry(*index).or_default().extend(reading);
     }
+    let mut modified = if request.outline { BTreeMap::new() } else { modified::find(request, cancel) };
     let origins = Origins::of(snapshot);
     let environments = request.environments.iter().map(|index| {
         let readings = by_environment.remove(index).unwrap_or_default();
         let seen = request.outline.then(|| Seen::sum(&readings));
         let of = snapshot.environment(*index);
         let mut distributions = distribution::settled(readings);
+        others::find(snapshot, *index, &mut distributions);
+        for it in &of.distributions {
+            let Some(files) = modified.remove(&(*index, it.dist_info.clone())) else { continue };
+            match distributions.iter_mut().find(|facts| facts.dist_info == it.dist_info) {
+                Some(facts) => facts.modified = files,
+                None => distributions.push(whole(of, it, files)),
+            }
+        }
         for facts in &mut distributions {
             let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
+            let namesake = found.is_some_and(|found| is_of_a_namesake(snapshot, &of.path, found, facts));
             facts.came = match (&facts.direct_url, found) {
                 (Some(direct), _) => CameFrom::Direct(direct.clone()),
+                (None, Some(found)) if namesake => {
+                    origins.came_from(&Distribution { entry: None, ..found.clone() })
+                }
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
-            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry));
+            facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
+            facts.of_conda = found.is_some_and(Distribution::is_of_conda);
+            let found = found.filter(|_| !namesake);
+            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
         }
         environment(of, seen, distributions, &origins)
     });
@@ -349,12 +426,34 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     }
 }
 
+/// A distribution of which nothing is missing.
+fn whole(
+    environment: &Environment,
+    distribution: &Distribution,
+    modified: Vec<ModifiedFile>,
+) -> DistributionFacts {
+    let record = environment.path.join(&distribution.dist_info).join("RECORD");
+    DistributionFacts {
+        name: distribution.name.clone(),
+        version: distribution.version.clone(),
+        dist_info: distribution.dist_info.clone(),
+        record: FileStat::of(&record).ok().map(|stat| super::print::of(&stat)),
+        direct_url: distribution.direct_url.clone(),
+        modified,
+        ..DistributionFacts::default()
+    }
+}
+
 fn environment(
     environment: &Environment,
     seen: Option<Seen>,
-    distributions: Vec<DistributionFacts>,
+    mut distributions: Vec<DistributionFacts>,
     origins: &Origins<'_>,
 ) -> EnvironmentFacts {
+    let leftovers = leftovers(environment);
+    let is_left = |dist_info: &Path| leftovers.iter().any(|it| it.dist_info == dist_info);
+    distributions.retain(|it| !is_left(&it.dist_info));
+    let installed = || environment.distributions.iter().filter(|it| !is_left(&it.dist_info));
     let (modes, dangling) = match seen {
         // Whether the rest are copies or something else nobody has looked for.
         Some(seen) => {
@@ -379,6 +478,8 @@ fn environment(
             .find(|path| environment.interpreter_alive && path.is_file()),
         installation: environment.installation.clone(),
         externally_managed: environment.externally_managed,
+        prefix: environment.prefix.clone(),
+        inside: environment.inside,
         interpreter: environment.interpreter.clone(),
         interpreter_alive: environment.interpreter_alive,
         stored: environment.entry.is_some(),
@@ -386,26 +487,97 @@ fn environment(
         modes,
         dangling,
         distributions,
-        duplicates: duplicates(&environment.distributions, origins),
+        duplicates: duplicates(installed(), origins),
+        leftovers,
     }
 }
 
-fn stale(snapshot: &Snapshot, index: EntryIndex) -> Stale {
+/// The `.dist-info` directories that an interrupted uninstall has left: without RECORD, and empty or beside that of another
+/// installation of the package. uv can uninstall neither (0.13.8).
+fn leftovers(environment: &Environment) -> Vec<Leftover> {
+    let lacks_record = |it: &&Distribution| {
+        let record = environment.path.join(&it.dist_info).join("RECORD");
+        it.record.is_none() && FileStat::of(&record).is_err_and(|error| look::is_absence(&error))
+    };
+    let left = environment.distributions.iter().filter(lacks_record).filter_map(|it| {
+        let is_beside = |other: &&Distribution| {
+            other.name == it.name && other.dist_info.parent() == it.dist_info.parent() && !lacks_record(other)
+        };
+        let beside = environment.distributions.iter().find(is_beside).map(|other| other.version.clone());
+        let path = environment.path.join(&it.dist_info);
+        (beside.is_some() || installed::is_empty(&path)).then(|| Leftover {
+            name: it.name.clone(),
+            version: it.version.clone(),
+            dist_info: it.dist_info.clone(),
+            bare: std::fs::read_dir(&path).is_ok_and(|mut items| items.next().is_none()),
+            beside,
+        })
+    });
+    left.collect()
+}
+
+/// Whether the entry that is attributed to a distribution is another wheel of the same name and version, by what the `RECORD` of
+/// each says of a file that is missing. Then it tells nothing of the source, and stays.
+fn is_of_a_namesake(
+    snapshot: &Snapshot,
+    root: &Path,
+    distribution: &Distribution,
+    facts: &DistributionFacts,
+) -> bool {
+    let differs = |file: &&BrokenFile| matches!(file.source, Err(Why::OtherContent { .. }));
+    let mut files = facts.files.iter().filter(differs).peekable();
+    let (Some(entry), Some(name), Some(_)) =
+        (distribution.entry, distribution.dist_info.file_name(), files.peek())
+    else {
+        return false;
+    };
+    let key = &snapshot.entry(entry).key;
+    let path = snapshot.cache.path.join(&*key.bucket).join(&key.id);
+    let layout = Layout::of(root, &distribution.dist_info);
+    let sources = installed::sources(&path, name, layout, &distribution.name);
+    files.any(|file| {
+        let item = sources.get(&file.path).filter(|item| !item.may_be_rewritten);
+        item.is_some_and(|item| item.digest.is_some() && file.digest.is_some() && item.digest != file.digest)
+    })
+}
+
+fn stale(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale {
     let entry = snapshot.entry(index);
     let links = snapshot.references_to(index).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
+    let mut linked: Vec<Linked> = links
+        .map(|it| {
+            let environment = snapshot.environment(it.environment);
+            let distribution = it.distribution.and_then(|at| environment.distributions.get(at as usize));
+            Linked {
+                path: environment.path.clone(),
+                manager: environment.manager,
+                installation: environment.installation.clone(),
+                prefix: environment.prefix.clone(),
+                python: environment.python.clone(),
+                externally_managed: environment.externally_managed,
+                stored: environment.entry.is_some(),
+                came: distribution.map(|it| origins.came_from(it)),
+            }
+        })
+        .collect();
+    linked.sort_by(|one, other| one.path.cmp(&other.path));
+    linked.dedup_by(|one, other| one.path == other.path);
     Stale {
         entry: Path::new(entry.key.bucket.as_ref()).join(&entry.key.id),
         pointers: entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect(),
-        linked: links.map(|it| snapshot.environment(it.environment).path.clone()).collect(),
+        linked,
         gone: entry.source.gone.is_some(),
         unlocated: entry.source.unlocated,
     }
 }
 
 /// Packages with several `.dist-info` directories in one directory of distributions.
-fn duplicates(distributions: &[Distribution], origins: &Origins<'_>) -> Vec<Duplicate> {
+fn duplicates<'a>(
+    distributions: impl Iterator<Item = &'a Distribution>,
+    origins: &Origins<'_>,
+) -> Vec<Duplicate> {
     let mut seen: BTreeMap<(&str, Option<&Path>), Vec<&Distribution>> = BTreeMap::new();
-    for it in distributions.iter().filter(|it| !it.empty) {
+    for it in distributions {
         seen.entry((&it.name, it.dist_info.parent())).or_default().push(it);
     }
     let several = seen.into_iter().filter(|(_, several)| several.len() > 1);

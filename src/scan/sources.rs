@@ -27,13 +27,14 @@ pub(super) fn look(snapshot: &mut Snapshot, named: &[Place]) {
     of_projects(snapshot, wanted.is_empty(), &mut candidates);
     let lists = lists(&snapshot.cache.path);
     let mut found: BTreeMap<String, Place> = BTreeMap::new();
-    for place in candidates {
+    for place in &candidates {
         for digest in url::digests(&place.url).filter(|digest| wanted.contains(digest)) {
-            let flat = place.flat || lists.contains(&digest) || is_list(&place);
+            let flat = place.flat || lists.contains(&digest) || is_list(place);
             found.insert(digest, Place { flat, ..place.clone() });
         }
     }
     snapshot.places = found;
+    of_files(snapshot, &candidates);
     for number in 0..snapshot.entries.len() {
         let (gone, unlocated) = source(snapshot, EntryIndex::new(number));
         let source = &mut snapshot.entries[number].source;
@@ -86,8 +87,7 @@ fn lists(cache: &Path) -> BTreeSet<String> {
 fn is_list(place: &Place) -> bool {
     let Some(path) = file_path(&place.url) else { return false };
     let names = std::fs::read_dir(path).into_iter().flatten().flatten().map(|item| item.file_name());
-    let is_file = |name: &str| [".whl", ".tar.gz", ".zip"].iter().any(|ending| name.ends_with(ending));
-    names.into_iter().any(|name| name.to_str().is_some_and(is_file))
+    names.into_iter().any(|name| name.to_str().is_some_and(is_package))
 }
 
 /// Takes what the projects of environments name, and notes which index their packages are from. Nothing is read where nothing
@@ -95,7 +95,10 @@ fn is_list(place: &Place) -> bool {
 fn of_projects(snapshot: &mut Snapshot, nothing: bool, candidates: &mut BTreeSet<Place>) {
     let mut known: BTreeMap<PathBuf, Vec<Locked>> = BTreeMap::new();
     for environment in &mut snapshot.environments {
-        let lacks = environment.distributions.iter().any(|it| it.entry.is_none() && it.direct_url.is_none());
+        let lacks = environment
+            .distributions
+            .iter()
+            .any(|it| it.direct_url.is_none() && (it.entry.is_none() || it.local.is_some()));
         if nothing && !lacks {
             continue;
         }
@@ -129,6 +132,44 @@ fn of_projects(snapshot: &mut Snapshot, nothing: bool, candidates: &mut BTreeSet
             }
         }
     }
+}
+
+/// Finds the files that distributions were installed from, in the directories that settings, variables and lock files name: by
+/// name, version and the time that uv noted. Looks only where a pointer does not tell more.
+fn of_files(snapshot: &mut Snapshot, candidates: &BTreeSet<Place>) {
+    let mut listed: Option<Vec<(Place, Vec<PathBuf>)>> = None;
+    for environment in &mut snapshot.environments {
+        for distribution in &mut environment.distributions {
+            let Some(changed) = distribution.local.and_then(|local| local.changed) else { continue };
+            let listed = listed.get_or_insert_with(|| candidates.iter().filter_map(list).collect());
+            let is_it = |file: &PathBuf| {
+                let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                is_file_of(&distribution.name, &distribution.version, name) && written(file) == Some(changed)
+            };
+            // Clocks of files are coarse: of two that were written at once nothing tells which it was.
+            let mut found = listed.iter().filter(|(_, files)| files.iter().any(is_it));
+            if let (Some((place, _)), None) = (found.next(), found.next()) {
+                distribution.registry = Some(place.clone());
+            }
+        }
+    }
+}
+
+/// The wheels and source distributions in a directory.
+fn list(place: &Place) -> Option<(Place, Vec<PathBuf>)> {
+    let items = std::fs::read_dir(file_path(&place.url)?).ok()?.flatten();
+    let packages = items.filter(|item| item.file_name().to_str().is_some_and(is_package));
+    Some((Place { flat: true, ..place.clone() }, packages.map(|item| item.path()).collect()))
+}
+
+/// When a file was changed last, as uv notes it.
+fn written(path: &Path) -> Option<i64> {
+    let stat = FileStat::following(path).ok()?;
+    Some(if cfg!(windows) { stat.modified.0 } else { stat.changed.0 })
+}
+
+fn is_package(name: &str) -> bool {
+    [".whl", ".tar.gz", ".zip"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn small(path: &Path) -> Option<String> {
@@ -189,10 +230,15 @@ fn living(snapshot: &Snapshot, index: EntryIndex, path: &Path) -> Presence {
 /// Whether a file is the wheel or source distribution of an entry, by its name.
 fn is_of(entry: &crate::snapshot::Entry, file: &str) -> bool {
     let (Some(name), Some(version)) = (&entry.name, &entry.version) else { return false };
+    is_file_of(name, version, file)
+}
+
+/// Whether a file is a wheel or source distribution of a name and version, by its name.
+fn is_file_of(name: &str, version: &str, file: &str) -> bool {
     if let Some(wheel) = WheelFilename::parse(file) {
-        return normalize(&wheel.name) == *name && same_version(&wheel.version, version);
+        return normalize(&wheel.name) == name && same_version(&wheel.version, version);
     }
     let stem = [".tar.gz", ".zip"].iter().find_map(|ending| file.strip_suffix(ending));
     stem.and_then(|stem| stem.rsplit_once('-'))
-        .is_some_and(|(of, it)| normalize(of) == *name && same_version(it, version))
+        .is_some_and(|(of, it)| normalize(of) == name && same_version(it, version))
 }

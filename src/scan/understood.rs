@@ -63,6 +63,7 @@ pub(super) fn bucket(layout: &Layout, number: usize, odd: Option<&Odd>) -> Bucke
         disk: 0,
         single: 0,
         moved: part.moved,
+        linked: part.linked,
         print: TreePrint::default(),
     }
 }

@@ -23,14 +23,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::installed::{self, Claim, Class, Layout, Listing, Origin, Several, Sources};
+use super::content;
+use super::installed::{self, BrokenLink, Claim, Class, Layout, Listing, Origin, Several, Sources};
 use super::print;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::snapshot::{Distribution, EntryIndex, EntryKind, EnvironmentIndex, FilePrint, Problem, Snapshot};
 use crate::uv::installed::Stated;
-use crate::uv::link::archive_target;
 
 use digests::Digests;
 use tree::{Tree, is_generated};
@@ -44,6 +44,8 @@ pub struct Wanted {
     pub entries: Vec<EntryIndex>,
     /// Environments.
     pub environments: Vec<EnvironmentIndex>,
+    /// Single distributions, by their environments and their places in them.
+    pub distributions: Vec<(EnvironmentIndex, usize)>,
 }
 
 /// One piece of work.
@@ -125,6 +127,9 @@ fn subjects(snapshot: &Snapshot, wanted: &Wanted) -> Vec<Subject> {
         let verifiable = distributions.iter().enumerate().filter(|(_, it)| !it.name.is_empty());
         subjects.extend(verifiable.map(|(position, _)| Subject::Distribution(index, position)));
     }
+    let single =
+        wanted.distributions.iter().map(|(index, position)| Subject::Distribution(*index, *position));
+    subjects.extend(single);
     subjects
 }
 
@@ -225,12 +230,17 @@ impl Verifier<'_> {
                 return;
             }
             let full = environment.path.join(&file.path);
-            let link = link(&full);
-            // Python writes it again where it is missing or old; a broken symlink was made by an installer.
-            if file.class == Class::Compiled && link.is_none() {
+            let link = installed::broken_link(&full);
+            let is_of_cache = link.as_ref().map(BrokenLink::names_cache);
+            // Python writes it again where it is missing or old; a broken symlink into a cache was made by an installer.
+            if file.class == Class::Compiled && is_of_cache != Some(true) {
                 continue;
             }
             let Some(compared) = self.compare(&full, true, file.row, state) else { continue };
+            // A person's own symlink, to a disk that is not there.
+            if compared.fault == Fault::Missing && is_of_cache == Some(false) {
+                continue;
+            }
             let another = |found| self.several(index).another_states(&file.path, position, found);
             if compared.found.as_ref().is_some_and(another) {
                 continue;
@@ -252,7 +262,7 @@ impl Verifier<'_> {
                 unexplained: 0,
                 twin: None,
             };
-            let named = link.as_deref().and_then(archive_target).map(|target| (target.bucket, target.id));
+            let named = link.as_ref().and_then(BrokenLink::entry);
             let is_missing = compared.fault == Fault::Missing && link.is_none();
             let absent = is_missing && origin.as_ref().is_some_and(|origin| origin.lacks(file));
             raws.push((Raw { absent, ..raw(finding, compared) }, named));
@@ -301,8 +311,8 @@ impl Verifier<'_> {
             }
         };
         state.files += 1;
-        state.bytes = state.bytes.saturating_add(stat.size);
-        if stat.kind != FileKind::File && row.digest.is_none() {
+        if content::agrees_without_digest(&stat, row) {
+            self.progress.add_files(1, 0);
             return None;
         }
         if stat.kind != FileKind::File {
@@ -310,10 +320,7 @@ impl Verifier<'_> {
         }
         // What is larger or smaller is another file already. Of what is not huge the content is known all the same: another
         // distribution may list it, and so may every copy of a wheel that is wrong about itself.
-        let found = if row.digest.is_none() && row.size.is_none_or(|size| size == stat.size) {
-            self.progress.add_files(1, stat.size);
-            return None;
-        } else if read::is_huge_beside(stat.size, row.size) {
+        let found = if read::is_huge_beside(stat.size, row.size) {
             None
         } else {
             match self.digests.of(path, &stat) {
@@ -325,7 +332,10 @@ impl Verifier<'_> {
                 }
             }
         };
-        self.progress.add_files(1, stat.size);
+        // What was not read counts as looked at, and its bytes for nothing: a sparse file may claim any size.
+        let read = found.map_or(0, |_| stat.size);
+        state.bytes = state.bytes.saturating_add(read);
+        self.progress.add_files(1, read);
         if found.is_some() && row.digest == found {
             return None;
         }
@@ -337,12 +347,6 @@ impl Verifier<'_> {
         };
         Some(Compared { fault, print: Some(print::of(&stat)), found })
     }
-}
-
-/// The text of a broken symlink.
-fn link(path: &Path) -> Option<PathBuf> {
-    let is_link = FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink);
-    (is_link && FileStat::following(path).is_err()).then(|| std::fs::read_link(path).ok())?
 }
 
 fn raw(finding: Finding, compared: Compared) -> Raw {

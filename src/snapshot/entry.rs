@@ -83,13 +83,16 @@ pub struct Bucket {
     pub disk: u64,
     /// The part of `disk` that has no other name. Not known of archive buckets.
     pub single: u64,
-    /// Whether it is a symlink to where the bucket was moved: nothing is changed there.
+    /// Whether it lies where nothing can be moved to the trash from: it is a symlink to elsewhere, or a mount.
     pub moved: bool,
+    /// Whether it is a symlink, wherever that leads: it does not go as a whole.
+    pub linked: bool,
     /// What identifies it; of archive buckets, whose entries are looked at one by one, nothing.
     pub print: TreePrint,
 }
 
 /// One directory under `archive-v*`: an unpacked wheel, or a whole environment.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
     /// What names it.
@@ -105,6 +108,8 @@ pub struct Entry {
     pub tags: Vec<String>,
     /// Where it came from.
     pub source: Source,
+    /// Whether it lies in the lower layer of an overlay, so that removing it frees next to nothing.
+    pub below: bool,
     /// Files and symlinks in it.
     pub files: u64,
     /// Their sizes added up, in bytes.
@@ -129,6 +134,8 @@ pub struct Entry {
     pub state: EntryState,
     /// What leads to it.
     pub pointers: Vec<PointerIndex>,
+    /// Pointers that name it, by its id, in another cache: this one was moved, copied, or is used under another name.
+    pub foreign: Vec<PointerIndex>,
     /// What keeps it from counting as unused although no user was found.
     pub doubt: Option<Doubt>,
     /// Whether files in it belong to another user than the cache.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Distribution, Origin, Snapshot};
-use crate::uv::distribution::{DirectUrl, normalize};
+use super::{Distribution, Origin, PointerState, Snapshot};
+use crate::uv::distribution::{DirectUrl, file_path, normalize};
 use crate::uv::shard::{self, SdistSource, WheelSource, key_version};
 use crate::uv::sources::Place;
 
@@ -34,7 +34,10 @@ enum Kind {
     FindLinks,
 }
 
-/// What the pointers of a cache tell of what they were for, whether or not they still lead anywhere.
+/// What the pointers of a cache tell of what they were for.
+///
+/// One that leads to an entry tells only of what was installed from that entry: another distribution of the same name and
+/// version, whose content the entry does not have, may be from another place.
 pub struct Origins<'a> {
     snapshot: &'a Snapshot,
     /// By name and version.
@@ -45,7 +48,7 @@ impl<'a> Origins<'a> {
     /// Reads the pointers.
     pub fn of(snapshot: &'a Snapshot) -> Self {
         let mut told: BTreeMap<(String, String), BTreeSet<Told>> = BTreeMap::new();
-        for pointer in &snapshot.pointers {
+        for pointer in snapshot.pointers.iter().filter(|pointer| pointer.state != PointerState::Live) {
             if let Some((name, version, found)) = of_pointer(&pointer.path) {
                 told.entry((name, version)).or_default().insert(found);
             }
@@ -64,7 +67,10 @@ impl<'a> Origins<'a> {
         if let Some(direct) = &distribution.direct_url {
             return CameFrom::Direct(direct.clone());
         }
-        if let Some(entry) = distribution.entry {
+        // What uv took from this machine came from no index on the network, whatever a lock file or a pointer says.
+        let is_local = distribution.local.is_some();
+        let fits = |place: &&Place| !is_local || file_path(&place.url).is_some();
+        if let Some(entry) = distribution.entry.filter(|_| is_proven(distribution)) {
             let source = &self.snapshot.entry(entry).source;
             let kind = match source.origin {
                 Origin::Pypi => Some(Kind::Pypi),
@@ -73,17 +79,24 @@ impl<'a> Origins<'a> {
                 _ => None,
             };
             if let Some(kind) = kind {
-                return self.at((kind, source.detail.clone()));
+                let came = self.at((kind, source.detail.clone()));
+                let found = distribution.registry.as_ref().filter(|place| is_local && fits(place));
+                return match (&came, found) {
+                    (CameFrom::FindLinks(None), Some(place)) => of_place(place),
+                    _ => came,
+                };
             }
         }
         // The lock file of the project says where its packages are from.
-        if let Some(registry) = &distribution.registry {
+        if let Some(registry) = distribution.registry.as_ref().filter(fits) {
             return of_place(registry);
         }
         let key = (distribution.name.clone(), distribution.version.clone());
         let told = self.told.get(&key).into_iter().flatten();
+        let told = told.filter(|(kind, _)| !is_local || *kind == Kind::FindLinks);
         match told.collect::<Vec<_>>().as_slice() {
             [only] => self.at((*only).clone()),
+            _ if is_local => CameFrom::FindLinks(None),
             _ => CameFrom::Unknown,
         }
     }
@@ -97,6 +110,15 @@ impl<'a> Origins<'a> {
             (Kind::FindLinks, None) => CameFrom::FindLinks(None),
         }
     }
+}
+
+/// Whether a distribution was installed from the entry that is attributed to it, and not from a namesake that has a few equal
+/// files, as `WHEEL`: it has links to it, or hardly a file of its own.
+fn is_proven(distribution: &Distribution) -> bool {
+    let files = distribution.files;
+    let linked = files.modes.hardlink + files.modes.symlink + files.modes.clone;
+    let copies = files.modes.copy + files.unprovable;
+    linked > 0 || copies > 0 && files.own * 4 <= copies
 }
 
 fn of_place(place: &Place) -> CameFrom {

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use super::id::EntryIndex;
 
-/// A symlink, or a line of a path file, that lies outside every environment and leads into an entry: what reads it breaks
+/// A symlink, a line of a path file, or a mount, outside every environment, that leads into an entry: what reads it breaks
 /// when the entry goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserLink {
     /// The entry.
     pub entry: EntryIndex,
-    /// The symlink or the path file, absolute.
+    /// The symlink, the path file or the mount point, absolute.
     pub path: PathBuf,
-    /// Which of the two it is.
+    /// Which of them it is.
     pub form: UserLinkForm,
 }
 
@@ -23,6 +23,8 @@ pub enum UserLinkForm {
     Symlink,
     /// A line of a path file (`*.pth`).
     PathFile,
+    /// A mount that shows a part of the entry, or has it as a layer.
+    Mount,
 }
 
 impl UserLinkForm {
@@ -31,6 +33,12 @@ impl UserLinkForm {
         match self {
             Self::Symlink => "symlink",
             Self::PathFile => "path-file",
+            Self::Mount => "mount",
         }
+    }
+
+    /// Whether it stays when the machine is started again. The kernel's table tells of all mounts, each time.
+    pub fn is_kept(self) -> bool {
+        self != Self::Mount
     }
 }

@@ -8,7 +8,8 @@
 //! │ rows                                ││                       │
 //! ╰─────────────────────────────────────╯╰───────────────────────╯
 //!  note     in the view of the plan, where no detail is beside it: the row's reason, whole
-//!  status   marks and their bytes, or what just happened
+//!  sums     where there are some: the running task, what the plan comes to, or the marks
+//!  status   the answer to the last key, else the filter and where the cursor is
 //!  footer   the keys that are valid now
 //! ```
 //! Below 100 columns (150 for all but entries) the detail takes the list's place when it is opened; below 60 columns or 14 rows there are no
@@ -23,6 +24,8 @@ use super::model::{Model, Pane, View};
 pub(super) const LEAST_WIDTH: u16 = 20;
 /// The least height in which anything is shown, in cells.
 pub(super) const LEAST_HEIGHT: u16 = 5;
+/// From this height on, in cells, sums have a line of their own; below it they share the status line, and come first.
+pub(super) const WITH_SUMS: u16 = 9;
 /// The height of the note below the list, in cells.
 const NOTE: u16 = 3;
 /// From this width on the detail stands beside the list. Environments have long paths and many columns.
@@ -59,6 +62,8 @@ pub(super) struct Layout {
     pub detail: Option<Area>,
     /// Where the list is when the detail has taken its place.
     behind: Option<Area>,
+    /// What the task, the plan or the marks come to, where there are any: no answer lies over it.
+    pub sums: Option<Rect>,
     /// The status line.
     pub status: Option<Rect>,
     /// The last line.
@@ -90,6 +95,10 @@ impl Layout {
         }
         bottom -= 1;
         layout.status = line(bottom);
+        if height >= WITH_SUMS && model.has_sums() {
+            bottom -= 1;
+            layout.sums = line(bottom);
+        }
         layout.body = Rect::new(0, top, width, bottom - top);
         if width >= wide(model.view) {
             let beside = (width * 3 / 8).clamp(42, 84);
@@ -137,7 +146,8 @@ impl Layout {
         let wide = match page.kind {
             PageKind::Sort => 34,
             PageKind::Menu(_) => 60,
-            PageKind::Confirm(..) | PageKind::Report(..) => 76,
+            // Paths are long: they are broken only where there is no room.
+            PageKind::Confirm(..) | PageKind::Report(..) => (body.width * 3 / 4).clamp(76, 120),
             _ => return self.area(body),
         };
         if body.width < 30 {

@@ -6,19 +6,22 @@
 
 pub(super) mod column;
 pub(super) mod facts;
+pub(super) mod filter;
 pub(super) mod list;
 pub(super) mod marks;
 pub(super) mod page;
 pub(super) mod planning;
 pub(super) mod task;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Counts;
+use crate::plan::At;
 use crate::scan::verify::Verified;
-use crate::snapshot::{Completeness, EntryIndex, EnvironmentIndex, Snapshot};
+use crate::snapshot::{Completeness, EntryIndex, EntryKey, EnvironmentIndex, Snapshot};
 
 use crate::worker::Around;
 
@@ -32,7 +35,7 @@ use super::theme::{Role, Theme};
 use column::{Placed, place};
 use facts::{Facts, Measure};
 use list::List;
-use marks::{Joint, Marks};
+use marks::{Joint, Marks, Unseen};
 use page::{Page, PageKind, Subject};
 use task::Running;
 
@@ -51,6 +54,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// How long something stays after its last change, in seconds, unless it was named.
     pub grace: u64,
+    /// Whether the cache is a sample, which the header then says.
+    pub demo: bool,
 }
 
 /// A list with its detail.
@@ -117,15 +122,13 @@ impl Doubt {
     }
 }
 
-/// A sentence on the status line.
+/// An answer on the status line: it stays until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Notice {
     /// The sentence. Escaped.
     pub text: String,
     /// How it looks.
     pub role: Role,
-    /// When it goes away.
-    pub until: Duration,
 }
 
 /// Everything the screen shows.
@@ -141,6 +144,10 @@ pub struct Model {
     /// What was compared last, and what with.
     pub(super) verified: Option<(Arc<Snapshot>, Arc<Verified>)>,
     pub(super) view: View,
+    /// The view from which the plan was made: leaving the plan goes back there.
+    pub(super) came: View,
+    /// Environments that were marked out of sight when a plan to repair them was asked for.
+    pub(super) asked: BTreeMap<At, &'static str>,
     pub(super) pane: Pane,
     pub(super) lists: [List; 5],
     pub(super) detail: Page,
@@ -150,6 +157,8 @@ pub struct Model {
     pub(super) measure: Measure,
     /// Whether keys are written into a filter.
     pub(super) typing: bool,
+    /// Whether all of that filter is selected, so that typing replaces it.
+    pub(super) selected: bool,
     pub(super) pending: Vec<Key>,
     pub(super) notice: Option<Notice>,
     pub(super) window: Focus,
@@ -169,7 +178,7 @@ impl View {
             Self::Environments => "Environments",
             Self::Links => "Links",
             Self::Locks => "Locks",
-            Self::Plan => "Plan",
+            Self::Plan => "Clean up",
         }
     }
 
@@ -199,6 +208,8 @@ impl Model {
             task: None,
             verified: None,
             view: View::Entries,
+            came: View::Plan,
+            asked: BTreeMap::new(),
             pane: Pane::List,
             lists: View::ALL.map(List::new),
             detail: Page::new(PageKind::Detail(Subject::Nothing)),
@@ -207,6 +218,7 @@ impl Model {
             joint: None,
             measure: Measure::default(),
             typing: false,
+            selected: false,
             pending: Vec::new(),
             notice: None,
             window: Focus::Gained,
@@ -254,16 +266,24 @@ impl Model {
         }
     }
 
+    /// Whether a task, a plan or marks have sums to show.
+    pub(super) fn has_sums(&self) -> bool {
+        self.task.is_some() || self.facts.planning.made().is_some() || !self.marks.is_empty()
+    }
+
+    /// The filter of what keys go to.
+    pub(super) fn filter(&self) -> &tui_input::Input {
+        self.layers.last().map_or(&self.list().filter, |page| &page.filter)
+    }
+
     /// Whether a scan is running.
     pub(super) fn scanning(&self) -> bool {
         matches!(self.scan, Scan::Running { .. })
     }
 
-    /// Whether the passing of time alone changes the screen: a scan's clock runs, or a notice is over.
-    pub fn is_due(&self, at: Moment) -> bool {
-        self.scanning()
-            || self.task.is_some()
-            || self.notice.as_ref().is_some_and(|notice| notice.until <= at.elapsed)
+    /// Whether the passing of time alone changes the screen: the clock of a scan or a task runs.
+    pub fn is_due(&self) -> bool {
+        self.scanning() || self.task.is_some()
     }
 
     /// Whether a screen of this size, in cells, is the one it was made for.
@@ -301,10 +321,10 @@ impl Model {
         self.doubt().filter(|doubt| *doubt != Doubt::Cancelled)
     }
 
-    /// Shows a sentence for some seconds. The sentence is escaped here.
+    /// Shows a sentence until the next key. The sentence is escaped here.
     pub(super) fn say(&mut self, text: &str, role: Role) {
         let text = crate::human::escape(text).into_owned();
-        self.notice = Some(Notice { text, role, until: self.moment.elapsed + Duration::from_secs(6) });
+        self.notice = Some(Notice { text, role });
     }
 
     /// What the cursor of the shown list is on.
@@ -421,6 +441,53 @@ impl Model {
     pub(super) fn arrange(&mut self) {
         let list = &mut self.lists[self.view as usize];
         list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), None);
+    }
+
+    /// Why a marked entry is not in sight, if it is not.
+    pub(super) fn entry_hidden(&self, key: &EntryKey) -> Option<&'static str> {
+        let row = self.snapshot().find_entry(key)?;
+        self.out_of_sight(View::Entries, row.position())
+    }
+
+    /// Why a marked environment is not in sight, if it is not.
+    pub(super) fn environment_hidden(&self, path: &Path) -> Option<&'static str> {
+        let row = self.snapshot().find_environment(path)?;
+        self.out_of_sight(View::Environments, row.position())
+    }
+
+    fn out_of_sight(&self, view: View, row: usize) -> Option<&'static str> {
+        if self.view != view {
+            return Some(match view {
+                View::Entries => "marked in Entries",
+                _ => "marked in Environments",
+            });
+        }
+        let list = &self.lists[view as usize];
+        let shown = list.filter.value().trim().is_empty()
+            || u32::try_from(row).is_ok_and(|row| list.order.contains(&row));
+        (!shown).then_some("hidden by the filter")
+    }
+
+    /// The marks that the shown list does not show.
+    pub(super) fn unseen(&self) -> Unseen {
+        let (entries, environments) = (self.marks.entries.len(), self.marks.environments.len());
+        let snapshot = self.snapshot();
+        let list = self.list();
+        let filtered = !list.filter.value().trim().is_empty();
+        let shown = |is: &dyn Fn(usize) -> bool| {
+            if filtered { list.order.iter().filter(|row| is(**row as usize)).count() } else { usize::MAX }
+        };
+        match self.view {
+            View::Entries => {
+                let shown = shown(&|row| self.marks.entries.contains(&snapshot.entries[row].key));
+                Unseen { hidden: entries.saturating_sub(shown), environments, ..Unseen::default() }
+            }
+            View::Environments => {
+                let shown = shown(&|row| self.marks.environments.contains(&snapshot.environments[row].path));
+                Unseen { hidden: environments.saturating_sub(shown), entries, ..Unseen::default() }
+            }
+            View::Links | View::Locks | View::Plan => Unseen { hidden: 0, entries, environments },
+        }
     }
 
     /// Sums the marks up anew.

@@ -19,9 +19,9 @@ pub(super) use environment::health;
 pub(super) use lock::{holder, lock_role, resource, since, state_word};
 pub(super) use picture::{HOLDERS, Shade};
 pub(super) use plan::{
-    class_of, planned_bytes, planned_name, planned_sign, planned_text, planned_title, planned_why,
+    class_of, planned_bytes, planned_name, planned_package, planned_sign, planned_title, planned_why,
 };
-pub(super) use question::SURE;
+pub(super) use question::{SURE, verb};
 pub(super) use report::{ReportLine, report, said};
 
 use super::model::page::{Document, PageKind, PageLine, Subject, Target};
@@ -58,17 +58,25 @@ fn detail(model: &Model, subject: &Subject, width: usize) -> Document {
         (Subject::Planned(_), Some(row)) => plan::detail(model, row, width),
         _ => {
             let mut document = Document { title: "nothing".to_owned(), ..Document::default() };
-            paragraph(&mut document, empty(model), Role::Dim, width);
+            paragraph(&mut document, &empty(model), Role::Dim, width);
             document
         }
     }
 }
 
-/// Why the shown list is empty.
-pub(super) fn empty(model: &Model) -> &'static str {
-    if !model.list().filter.value().trim().is_empty() {
-        return "No row matches the filter.";
+/// Why the shown list is empty. Escaped.
+pub(super) fn empty(model: &Model) -> String {
+    if let Some(trouble) = &model.list().trouble {
+        return format!("The filter matches nothing: {}.", crate::human::escape(trouble));
     }
+    if !model.list().filter.value().trim().is_empty() {
+        return "No row matches the filter. Esc clears it.".to_owned();
+    }
+    without_rows(model).to_owned()
+}
+
+/// Why there is no row at all.
+fn without_rows(model: &Model) -> &'static str {
     if model.view == View::Locks {
         return if model.facts.asked_locks { "There is no lock file." } else { "Not known yet." };
     }

@@ -62,6 +62,7 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
         home: options.home.clone(),
         cache: options.cache.clone(),
         grace: options.grace,
+        demo: options.demo,
     };
     let (width, height) = screen.size();
     let model = Model::new(settings, width, height, moment(&options));
@@ -129,7 +130,7 @@ impl Shell {
             for message in self.screen.panics() {
                 self.event(Event::Notice(format!("A part of the program failed: {message}")))?;
             }
-            if self.model.is_due(moment(&self.options)) {
+            if self.model.is_due() {
                 self.event(Event::Tick)?;
             }
             if self.dirty && drawn.elapsed() >= FRAME {

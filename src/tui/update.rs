@@ -19,7 +19,7 @@ use crate::snapshot::Completeness;
 use crate::worker::ScanEvent;
 
 use super::effect::Effect;
-use super::event::{Event, Focus, Moment};
+use super::event::{Event, Focus, Moment, Mouse, MouseKind};
 use super::key::{Code, Key};
 use super::keymap::Meaning;
 use super::model::page::{Files, PageKind};
@@ -33,7 +33,8 @@ const LONG: Duration = Duration::from_secs(10);
 /// Lets an event happen.
 pub fn update(model: &mut Model, event: Event, at: Moment) -> Vec<Effect> {
     model.moment = at;
-    if model.notice.as_ref().is_some_and(|notice| notice.until <= at.elapsed) {
+    // An answer is the answer to the last key or click: what follows it is not answered by it.
+    if matches!(event, Event::Key(_) | Event::Mouse(Mouse { kind: MouseKind::Click, .. })) {
         model.notice = None;
     }
     let effects = match event {
@@ -159,6 +160,7 @@ fn press(model: &mut Model, key: Key) -> Vec<Effect> {
 
 /// Writes a key into the filter. Gives back whether the key is to be taken as an action instead.
 fn type_key(model: &mut Model, key: Key) -> bool {
+    let selected = std::mem::take(&mut model.selected);
     let request = match (key.code, key.ctrl, key.alt) {
         (Code::Char(character), false, false) => InputRequest::InsertChar(character),
         (Code::Backspace, false, false) => InputRequest::DeletePrevChar,
@@ -184,6 +186,16 @@ fn type_key(model: &mut Model, key: Key) -> bool {
         }
         _ => return false,
     };
+    let replaces = matches!(
+        request,
+        InputRequest::InsertChar(_)
+            | InputRequest::DeletePrevChar
+            | InputRequest::DeleteNextChar
+            | InputRequest::DeletePrevWord
+    );
+    if selected && replaces {
+        edit(model, InputRequest::DeleteLine);
+    }
     edit(model, request);
     false
 }
@@ -205,6 +217,9 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     if !model.typing {
         model.say("Pasted text is taken only while a filter is written.", Role::Warning);
         return Vec::new();
+    }
+    if std::mem::take(&mut model.selected) {
+        edit(model, InputRequest::DeleteLine);
     }
     for character in text.chars().filter(|character| !character.is_control()).take(200) {
         edit(model, InputRequest::InsertChar(character));

@@ -46,7 +46,10 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
         header::tab_line(model, buffer, area);
     }
     let covered = model.layers.last().is_some_and(|layer| {
-        !matches!(layer.kind, PageKind::Sort | PageKind::Confirm(..) | PageKind::Report(..))
+        !matches!(
+            layer.kind,
+            PageKind::Sort | PageKind::Menu(_) | PageKind::Confirm(..) | PageKind::Report(..)
+        )
     });
     if !covered {
         if let Some(area) = layout.list {
@@ -65,8 +68,11 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
         Clear.render(area.outer, buffer);
         page::page(model, layer, buffer, area, &layout, true);
     }
+    if let Some(area) = layout.sums {
+        status::sums(model, buffer, area);
+    }
     if let Some(area) = layout.status {
-        status::status(model, buffer, area);
+        status::status(model, buffer, area, layout.sums.is_none());
     }
     if let Some(area) = layout.footer {
         status::footer(model, buffer, area);

@@ -5,11 +5,13 @@
 use std::ffi::OsStr;
 
 mod direct_url;
+mod local;
 mod metadata;
 mod version;
 mod wheel;
 
 pub use direct_url::{DirectUrl, file_path, is_plain, requirement};
+pub use local::LocalSource;
 pub use metadata::{installer, metadata_name_version, wheel_tags};
 pub use version::{compare_versions, same_version};
 pub use wheel::WheelFilename;

@@ -23,6 +23,13 @@ pub struct ArchivePath {
     pub rest: PathBuf,
 }
 
+/// Whether a symlink's text names a bucket of entries: then an installer made it. Any other is a person's own, and may lead
+/// to a disk that is not there.
+pub fn names_cache(text: &Path) -> bool {
+    text.iter().filter_map(Bucket::parse).any(|bucket| bucket.kind == BucketKind::Archive)
+        || archive_target(text).is_some()
+}
+
 /// Finds the entry that a symlink's text leads to; `None` when it names none.
 ///
 /// Where several components look like an archive bucket the first one counts: a package may well carry a directory named

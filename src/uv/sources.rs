@@ -84,6 +84,18 @@ pub fn of_settings(text: &str, directory: &Path) -> Vec<Place> {
     places
 }
 
+/// Whether a `uv.toml` or `pyproject.toml` says, wherever in it, that environments are linked by symlinks.
+pub fn links_by_symlinks(text: &str) -> bool {
+    fn says(table: &Table, depth: usize) -> bool {
+        table.iter().any(|(key, value)| match value {
+            Value::String(mode) => key == "link-mode" && mode == "symlink",
+            Value::Table(inner) => depth > 0 && says(inner, depth - 1),
+            _ => false,
+        })
+    }
+    text.parse::<Table>().is_ok_and(|table| says(&table, DEEPEST))
+}
+
 fn collect(table: &Table, directory: &Path, depth: usize, places: &mut Vec<Place>) {
     for (key, value) in table {
         let flat = key == "find-links";
@@ -205,5 +217,19 @@ mod tests {
         assert_eq!(locked[0].registry.as_ref().unwrap().url, "https://e.org/s");
         assert_eq!(locked[1].direct.as_ref().unwrap().url, "file:///here/w/b.whl");
         assert_eq!((locked[1].name.as_str(), &locked[1].version), ("b", &None));
+    }
+
+    #[test]
+    fn settings_may_say_that_environments_are_linked_by_symlinks() {
+        for text in [
+            "link-mode = \"symlink\"",
+            "[pip]\nlink-mode = \"symlink\"",
+            "[tool.uv.pip]\nlink-mode = \"symlink\"",
+        ] {
+            assert!(links_by_symlinks(text), "{text}");
+        }
+        for text in ["link-mode = \"copy\"", "[other]\nmode = \"symlink\"", "link-mode = symlink", ""] {
+            assert!(!links_by_symlinks(text), "{text}");
+        }
     }
 }

@@ -20,9 +20,9 @@ use crate::apply::prune::Committed;
 use crate::apply::relink::RelinkReport;
 use crate::apply::repair::RepairReport;
 use crate::apply::restore::Restored;
-use crate::apply::{self, Freed, Report, Run, State, Unmovable, purge, weigh};
+use crate::apply::{self, Freed, Report, Run, State, Unmovable, measure, purge, weigh};
 use crate::control::{Cancel, Progress};
-use crate::disk::{volume, walk};
+use crate::disk::walk;
 use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
 use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
 use crate::plan::{Allowance, At, DetachPlan, Plan, Step};
@@ -255,10 +255,9 @@ impl Working<'_> {
     }
 
     fn purge(&self, lock: &CacheShared, runs: &[Run]) -> Done {
-        let free = || volume::space(lock.cache()).map(|(_, available)| available);
-        let before = free();
+        let before = measure::trash(lock.cache(), runs, None);
         let errors = purge::purge(lock, runs, self.host.cancel, self.host.progress);
-        let freed = before.zip(free()).map(|(before, after)| after.saturating_sub(before));
+        let freed = measure::freed(lock.cache(), runs, None, before);
         Done::Purged { freed, errors: errors.iter().map(|error| super::chain(error)).collect() }
     }
 
@@ -309,7 +308,7 @@ impl Working<'_> {
         }
         let mut report = Report {
             outcomes,
-            freed: Freed { predicted, certainty, measured: None, why: None },
+            freed: Freed { predicted, certainty, measured: None, volume: None, why: None },
             trash: committed.trash.map(|run| At::new(&run.path())),
             notes,
         };

@@ -3,6 +3,8 @@
 mod ends;
 mod frames;
 #[cfg(target_os = "linux")]
+mod plans;
+#[cfg(target_os = "linux")]
 mod random;
 mod redact;
 

@@ -22,6 +22,7 @@ fn picture(keys: &[Code], height: u16, title: &str) -> String {
         home: Some("/home/ada".into()),
         cache: "/home/ada/.cache/uv".into(),
         grace: cachetui::plan::GRACE,
+        demo: false,
     };
     let mut model = Model::new(settings, width, height, at);
     update(&mut model, Event::ScanStarted, at);

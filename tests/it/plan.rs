@@ -149,18 +149,55 @@ fn the_environment_of_a_project_goes_only_when_that_has_no_link_to_it_any_more()
         (
             Project::Missing(directory.clone()),
             vec![],
-            "its project is no longer at `/home/me/app`: it may have been moved, with a .venv that leads here",
+            "its project is no longer at `/home/me/app`: it may have been moved, with a .venv that leads here; `--allow gone` \
+             removes it",
         ),
         (
             Project::OutOfReach(directory.clone()),
             vec![],
-            "its project `/home/me/app` was not found, and may lie on a disk that is not mounted",
+            "its project `/home/me/app` was not found, and may lie on a disk that is not mounted; `cachetui envs --forget` \
+             with that path says that it is gone",
         ),
         (Project::Unlinked(directory.clone()), vec![7], "process 7 runs in it"),
     ] {
         let plan = central(project, running);
         assert!(plan.steps.is_empty());
         assert_eq!(plan.kept.iter().map(|kept| kept.reason.as_str()).collect::<Vec<_>>(), [reason]);
+    }
+}
+
+#[test]
+fn the_environment_of_a_project_that_is_missing_goes_only_when_a_person_says_that_it_is_gone() {
+    let directory = PathBuf::from("/home/me/app");
+    let central = |project: Project, allow: &[Allowance]| {
+        let mut snapshot = sample::presentable();
+        let path = snapshot.cache.path.join("environments-v2/app-cp3.12.4-0123456789abcdef");
+        let kind = EnvironmentKind::Central;
+        snapshot.environments.push(Environment { path, kind, project, ..Environment::default() });
+        let mut request = only(Class::OrphanedCentral);
+        request.allow.extend(allow);
+        prune(&snapshot, request)
+    };
+    let gone = [Allowance::Gone];
+    let taken = |project: Project, allow: &[Allowance]| {
+        let plan = central(project, allow);
+        for step in &plan.steps {
+            assert_eq!(step.price, Price::Make, "it never costs nothing");
+            assert_eq!(step.reason, "its project `/home/me/app` is gone");
+            let back = At::new(&directory.join(".venv"));
+            assert!(plan.watch.iter().any(|it| it.at == back), "a project that comes back is noticed");
+        }
+        plan.steps.len()
+    };
+    assert_eq!(taken(Project::Missing(directory.clone()), &gone), 1);
+    assert_eq!(taken(Project::Gone(directory.clone()), &[]), 1);
+    for project in [
+        Project::OutOfReach(directory.clone()),
+        Project::Unknown,
+        Project::Linked(directory.clone()),
+        Project::There(directory.clone()),
+    ] {
+        assert_eq!(taken(project.clone(), &gone), 0, "{project:?}");
     }
 }
 
@@ -453,6 +490,7 @@ fn bucket(name: &str, days: i64) -> cachetui::snapshot::Bucket {
         disk: 4096,
         single: 0,
         moved: false,
+        linked: false,
         print,
     }
 }

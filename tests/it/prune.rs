@@ -8,6 +8,7 @@ mod emptying;
 mod hostile;
 mod overlay;
 mod places;
+mod promise;
 mod stale;
 mod terminal;
 mod trash;

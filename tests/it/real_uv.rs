@@ -3,6 +3,7 @@
 //! uv makes the caches and environments; what cachetui says of them is compared with what the tests measure themselves.
 
 mod advice;
+mod answers;
 mod central;
 mod differential;
 mod directories;
@@ -14,6 +15,7 @@ mod gone;
 mod hostile;
 mod installed;
 mod journeys;
+mod kinds;
 mod lab;
 mod locks;
 mod newest;

@@ -223,6 +223,7 @@ impl Ground {
             targets: Vec::new(),
             remembered: Vec::new(),
             problems: Vec::new(),
+            symlinks: false,
             sources: Vec::new(),
             cross_mounts: false,
             threads: 2,

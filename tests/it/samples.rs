@@ -52,6 +52,25 @@ fn every_pointer_of_every_release_leads_to_an_entry_or_says_which_cache_it_means
 }
 
 #[test]
+fn an_entry_tells_of_the_pointers_that_name_it_in_another_cache() {
+    let mut foreign = 0;
+    for name in ALL {
+        let fixture = Fixture::unpack(name);
+        let (links, list) = (run(&fixture, "links"), run(&fixture, "list"));
+        let paths = |rows: &serde_json::Value| {
+            let rows = rows.as_array().unwrap().iter().filter(|row| row["state"] == "foreign");
+            rows.map(|row| row["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let mut told: Vec<String> =
+            list["entries"].as_array().unwrap().iter().flat_map(|entry| paths(&entry["pointers"])).collect();
+        told.sort_unstable();
+        assert_eq!(told, paths(&links["pointers"]), "{name}");
+        foreign += told.len();
+    }
+    assert!(foreign > 0, "a sample of an old release has absolute links");
+}
+
+#[test]
 fn every_distribution_of_the_installed_environment_is_attributed_to_its_entry() {
     for name in ALL {
         let fixture = Fixture::unpack(name);
@@ -172,4 +191,37 @@ fn pointers_are_ordered_as_asked() {
     );
     assert!(forms(&["--sort", "form", "--reverse"]).first().unwrap().contains("rev"));
     assert!(forms(&["--sort", "state"]).first().unwrap().contains("malformed"));
+}
+
+#[test]
+fn bytes_that_are_in_no_entry_are_told_and_repositories_by_name_without_credentials() {
+    let fixture = Fixture::unpack("uv-0.13.8-cache");
+    let git = fixture.cache().join("git-v1");
+    let (database, checkout) =
+        (git.join("db/0123456789abcdef/.git"), git.join("checkouts/0123456789abcdef/abcdef1"));
+    for directory in [&database, &checkout] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    let head = "0123abcd\t\tbranch 'main' of https://me:secret@git.example/demo.git\n";
+    std::fs::write(database.join("FETCH_HEAD"), head).unwrap();
+    std::fs::write(database.join("objects"), vec![7; 3 << 20]).unwrap();
+    std::fs::write(checkout.join("demo.py"), vec![7; 1 << 20]).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
+        .args(["list", "--no-remember", "--cache-dir"])
+        .arg(fixture.cache())
+        .arg("--root")
+        .arg(fixture.root())
+        .env("HOME", fixture.root())
+        .env("XDG_STATE_HOME", fixture.root().join("state"))
+        .current_dir(fixture.root())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains("not in entries")).unwrap_or_else(|| panic!("{said}"));
+    assert!(
+        line.contains("in this cache, ")
+            && line.contains("git-v1 4.0 MiB (https://git.example/demo.git 4.0 MiB with 1 checkout)"),
+        "{line}"
+    );
+    assert!(!said.contains("secret"), "{said}");
 }

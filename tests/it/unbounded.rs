@@ -118,6 +118,54 @@ fn settings_and_files_that_are_named_end_in_a_sentence_whatever_lies_there() {
     }
 }
 
+/// TOML that is nested deeper than any reader goes, and text of one long line that is none.
+fn deep() -> [String; 5] {
+    let many = 100_000;
+    [
+        format!("a = {}{}\n", "[".repeat(many), "]".repeat(many)),
+        format!("a = {}1{}\n", "{b=".repeat(many), "}".repeat(many)),
+        format!("{} = 1\n", vec!["a"; many].join(".")),
+        format!("[{}]\nb = 1\n", vec!["a"; many].join(".")),
+        format!("a = {}\n", "x".repeat(many)),
+    ]
+}
+
+#[test]
+fn files_that_are_nested_deeper_than_any_reader_goes_end_in_a_short_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = made(directory.path());
+    let (cache, code) = (made.cache().to_str().unwrap().to_owned(), made.code());
+    let settings = made.base().join("home/.config/cachetui/config.toml");
+    let uv = made.base().join("home/.config/uv/uv.toml");
+    let named = made.base().join("named");
+    drop(ended(&mut cachetui(&made, &["list", "--cache-dir", &cache])));
+    std::fs::create_dir_all(uv.parent().unwrap()).unwrap();
+    std::fs::create_dir_all(code.join("app")).unwrap();
+    for (number, text) in deep().into_iter().enumerate() {
+        let short = |place: &Path, arguments: &[&str]| {
+            std::fs::write(place, &text).unwrap();
+            let output = ended(cachetui(&made, arguments).current_dir(&code));
+            let said = told(&output);
+            assert_eq!(output.status.code(), Some(2), "{number} {}: {said:.400}", place.display());
+            assert!(said.len() < 1_000, "{number} {}: {} bytes", place.display(), said.len());
+            std::fs::remove_file(place).unwrap();
+        };
+        short(&settings, &["list", "--cache-dir", &cache]);
+        short(&uv, &["list"]);
+        let lock =
+            ["prune", "--unused", "--dry-run", "--cache-dir", &cache, "--keep-lock", named.to_str().unwrap()];
+        short(&named, &lock);
+        short(&named, &["apply", named.to_str().unwrap(), "--dry-run", "--cache-dir", &cache]);
+        // What a project names is passed over where it cannot be understood.
+        for name in ["pyproject.toml", "uv.toml", "uv.lock"] {
+            std::fs::write(code.join("app").join(name), &text).unwrap();
+        }
+        let mut run = cachetui(&made, &["envs", "--cache-dir", &cache, "--root"]);
+        let output = ended(run.arg(&code));
+        assert!(output.status.success(), "{number}: {:.400}", told(&output));
+    }
+}
+
 #[test]
 fn a_configuration_that_cannot_be_read_whole_names_no_other_cache() {
     let directory = tempfile::tempdir().unwrap();
@@ -228,6 +276,7 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
         made.install(&name, &wheel, mode);
     }
     let (cache, code) = (made.cache().to_str().unwrap().to_owned(), made.code());
+    let code_root = code.clone();
     let run = |arguments: &[&str]| {
         let mut run = cachetui(&made, arguments);
         let output = ended(run.args(["--json", "--cache-dir", &cache, "--root"]).arg(&code));
@@ -255,6 +304,13 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
         let finding = &answer["findings"][0];
         assert_eq!(finding["fault"], "edited", "{answer:#}");
         assert_eq!(finding["found"], Value::Null, "{answer:#}");
+        // What was not read is not counted as read.
+        let read = answer["checked"]["bytes"].as_u64().unwrap();
+        assert!(read > 0 && read < 1 << 20, "{answer:#}");
+        let mut shown = cachetui(&made, &["verify", "--all", "--cache-dir", &cache, "--root"]);
+        let output = ended(shown.arg(&code_root));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("sizes differ: 4.0 TiB, and RECORD states"), "{said}");
         run(&["repair", "--all", "--dry-run"]);
         File::options().write(true).open(path).unwrap().set_len(before.len() as u64).unwrap();
     }

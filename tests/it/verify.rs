@@ -16,6 +16,7 @@ fn scanned(fixture: &Fixture) -> Snapshot {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        symlinks: false,
         sources: Vec::new(),
         cross_mounts: false,
         threads: 2,
@@ -27,7 +28,7 @@ fn scanned(fixture: &Fixture) -> Snapshot {
 
 fn compared(snapshot: &Snapshot, threads: usize, cancel: &Cancel) -> Verified {
     let entries = snapshot.entries().map(|(index, _)| index).collect();
-    let wanted = Wanted { entries, environments: Vec::new() };
+    let wanted = Wanted { entries, ..Wanted::default() };
     verify(snapshot, &wanted, threads, cancel, &Progress::default())
 }
 

@@ -18,9 +18,10 @@ pub(super) fn predicted(plan: &Plan, outcomes: &[Outcome]) -> u64 {
 
 /// Puts both beside each other. `whole` tells that everything was unlinked.
 pub(super) fn freed(plan: &Plan, cache: &Path, predicted: u64, measured: Option<u64>, whole: bool) -> Freed {
+    // What the files tell is exact: the plan was not.
     let differs = measured.is_some_and(|measured| measured.abs_diff(predicted) > predicted / 100);
     let why = measured.filter(|_| differs).map(|measured| why(plan, cache, predicted < measured, whole));
-    Freed { predicted, certainty: plan.totals.bytes.certainty, measured, why }
+    Freed { predicted, certainty: plan.totals.bytes.certainty, measured, volume: None, why }
 }
 
 fn why(plan: &Plan, cache: &Path, more: bool, whole: bool) -> String {

@@ -10,10 +10,13 @@ use crate::snapshot::Mode;
 /// What is done in which order, and what is never done.
 pub(super) const HELP: &str = "\
 For each distribution with files that are missing or lead nowhere, in this order:
-  moved    its dead links name an entry that this cache has, or one named by `--from`: the cache was moved
-  digest   another entry, here or there, has the content that the environment's RECORD states
-  uv       with `--with-uv`: uv fetches it into the cache, by way of a directory that is thrown away
+  moved        its dead links name an entry that this cache has, or one named by `--from`: the cache was moved
+  digest       another entry, here or there, has the content that the environment's RECORD states
+  environment  no cache has it, but another environment does: its file is copied
+  uv           with `--with-uv`: uv fetches it into the cache, by way of a directory that is thrown away
   else it is named, with the commands that a person can run
+
+Files that differ from RECORD are named, with the commands that install them again, and never replaced: they may hold edits.
 
 With `--all`, or alone with `--links`: the links inside the cache that keep its entries from uv's prune. A link that is \
 lost, damaged or leads elsewhere is written anew, as uv writes it, from the pointer file beside it. Of what uv built from \

@@ -13,7 +13,11 @@ use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::entries::sort;
 use crate::human;
-use crate::snapshot::{EntryIndex, Reclaimable, Selection, Snapshot};
+use crate::scan::repositories::repositories;
+use crate::snapshot::{Bucket, EntryIndex, Reclaimable, Selection, Snapshot};
+
+/// How many buckets, repositories and packages are named.
+const NAMED: usize = 4;
 
 /// Prints the entries that the arguments ask for. Relative paths in them start at `current_dir`.
 pub fn run(
@@ -35,13 +39,10 @@ pub fn run(
         }
     }
     let totals = snapshot.totals();
-    summary::print(
-        snapshot,
-        &[headline(snapshot, &rows), summary::unused(snapshot, &totals, view)],
-        Unseen::Matters,
-        view,
-        writer,
-    )?;
+    let mut headlines = vec![headline(snapshot, &rows), summary::unused(snapshot, &totals, view)];
+    headlines.extend(beside(snapshot));
+    headlines.extend(edited(snapshot));
+    summary::print(snapshot, &headlines, Unseen::Matters, view, writer)?;
     Ok(())
 }
 
@@ -84,22 +85,31 @@ fn print_json(
 }
 
 fn table(snapshot: &Snapshot, rows: &[EntryIndex], alone: &[Reclaimable], view: &View) -> Table {
-    let mut table = Table::new(&[
+    let distinctions = snapshot.distinctions();
+    let which = if rows.iter().any(|index| distinctions.contains_key(index)) { "WHICH" } else { "" };
+    let mut columns = vec![
         Column::text("NAME").fit(Fit::End(20)),
         Column::text("VERSION").fit(Fit::End(12)),
+        Column::text(which).fit(Fit::Middle(12)),
         Column::number("SIZE"),
         Column::number("FILES").spare(3),
         Column::number("GIVES BACK").spare(1),
         Column::number("LAST USED").spare(2),
         Column::text("USERS").fit(Fit::End(8)),
         Column::text("STATE"),
-    ]);
+    ];
+    // Only rows of one name and version need to be told apart.
+    let which = (!which.is_empty()).then_some(2);
+    if which.is_none() {
+        columns.remove(2);
+    }
+    let mut table = Table::new(&columns);
     for index in rows {
         let entry = snapshot.entry(*index);
         let alone = alone[index.position()];
         let back = words::reclaimable(alone);
         let name_paint = if entry.name.is_none() { Paint::Faint } else { Paint::Plain };
-        table.push([
+        let mut cells = vec![
             Cell::painted(name_paint, words::name(entry)),
             Cell::or_dash(words::version(entry)),
             human::bytes(entry.disk).into(),
@@ -110,9 +120,84 @@ fn table(snapshot: &Snapshot, rows: &[EntryIndex], alone: &[Reclaimable], view: 
             ),
             Cell::or_dash(words::users(snapshot, *index)),
             Cell::painted(words::state_paint(entry.state), entry.state.word()),
-        ]);
+        ];
+        if let Some(place) = which {
+            let label = distinctions.get(index).map(|label| human::escape(label).into_owned());
+            cells.insert(place, Cell::or_dash(label.unwrap_or_default()));
+        }
+        table.push_row(cells);
     }
     table
+}
+
+/// The bytes of the cache that are in no entry, by bucket, where they are a hundredth of it or more.
+fn beside(snapshot: &Snapshot) -> Option<String> {
+    let mut buckets: Vec<&Bucket> = snapshot
+        .cache
+        .buckets
+        .iter()
+        .filter(|bucket| !bucket.name.starts_with("archive-v") && bucket.disk > 0)
+        .collect();
+    let sum: u64 = buckets.iter().map(|bucket| bucket.disk).sum();
+    if sum == 0 || sum < snapshot.cache.disk / 100 {
+        return None;
+    }
+    buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.disk));
+    let repositories = repositories(snapshot);
+    let named = |bucket: &&Bucket| {
+        let text = format!("{} {}", human::escape(&bucket.name), human::bytes(bucket.disk));
+        let names: Vec<String> = repositories
+            .iter()
+            .filter(|it| it.bucket == bucket.name)
+            .map(|it| {
+                let checkouts = human::counted(it.number, "checkout", "checkouts");
+                format!(
+                    "{} {} with {checkouts}",
+                    human::escape(&it.name),
+                    human::bytes(it.database + it.checkouts)
+                )
+            })
+            .collect();
+        if names.is_empty() {
+            return text;
+        }
+        let more = names.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(", {} more", human::count(more as u64)) } else { String::new() };
+        format!("{text} ({}{more})", names[..names.len().min(NAMED)].join(", "))
+    };
+    let mut parts: Vec<String> = buckets.iter().take(NAMED).map(named).collect();
+    let rest: u64 = buckets.iter().skip(NAMED).map(|bucket| bucket.disk).sum();
+    if rest > 0 {
+        parts.push(format!("{} more", human::bytes(rest)));
+    }
+    Some(format!(
+        "Of {} in this cache, {} are not in entries: {}.",
+        human::bytes(snapshot.cache.disk),
+        human::bytes(sum),
+        parts.join(", ")
+    ))
+}
+
+/// Entries of which files were changed after they were unpacked, as far as the scan had cause to look.
+fn edited(snapshot: &Snapshot) -> Option<String> {
+    let mut names: Vec<String> = snapshot
+        .entries
+        .iter()
+        .filter(|entry| entry.modified > 0)
+        .map(|entry| format!("{} {}", words::name(entry), words::version(entry)).trim_end().to_owned())
+        .collect();
+    names.sort_unstable();
+    let number = names.len() as u64;
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let more = if more > 0 { format!(" and {} more", human::count(more as u64)) } else { String::new() };
+    (number > 0).then(|| {
+        let have = human::counted(number, "entry has", "entries have");
+        format!(
+            "{have} files that are not what RECORD says: {}{more}. `cachetui verify` names them.",
+            names.join(", ")
+        )
+    })
 }
 
 fn headline(snapshot: &Snapshot, rows: &[EntryIndex]) -> String {

@@ -16,6 +16,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{act, confirm, locking, progress, request};
 use crate::plan::At;
 use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
+use crate::scan::belonging::belonging;
 use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
 use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
@@ -111,13 +112,25 @@ impl Ground<'_> {
         let named =
             arguments.environments.iter().map(|path| super::absolute(path, &surroundings.current_dir));
         let named: Vec<PathBuf> = named.collect();
+        let mut whole = None;
         // Who else uses the entries does not matter here. The name of a tool is no path: all places are looked through for it.
         if !arguments.all && named.iter().all(|path| path.exists()) {
+            whole = Some(prepared.clone().also(&named));
             prepared = prepared.only(&named);
             if let Some(gathered) = self.outlined(&prepared)? {
                 return Ok(gathered);
             }
         }
+        let gathered = self.scanned(&prepared)?;
+        match whole.filter(|_| gathered.facts.concern_others()) {
+            Some(whole) => self.scanned(&whole),
+            None => Ok(gathered),
+        }
+    }
+
+    /// Scans, and looks at what is broken.
+    fn scanned(&self, prepared: &request::Prepared) -> Result<Gathered, Failure> {
+        let Self { arguments, surroundings, .. } = self;
         let job = prepared.start(surroundings.now);
         let snapshot = progress::wait(&job, surroundings, self.view.quiet)?;
         if snapshot.scope.completeness != Completeness::Complete {
@@ -247,10 +260,11 @@ fn chosen(snapshot: &Snapshot, arguments: &RepairArguments, current_dir: &Path) 
     for argument in &arguments.environments {
         let path = super::absolute(argument, current_dir);
         let dead = [path.join(".venv"), path].into_iter().find(|it| discover::leads_nowhere(it).is_some());
-        match dead {
-            Some(dead) => dead_links.push(dead),
-            None => named.push(argument.clone()),
+        // A project whose `.venv` leads nowhere may have others.
+        if dead.is_none() || !belonging(&super::absolute(argument, current_dir)).environments.is_empty() {
+            named.push(argument.clone());
         }
+        dead_links.extend(dead);
     }
     Ok(Chosen { environments: super::environments(snapshot, &named, current_dir)?, dead_links })
 }

@@ -2,12 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::apply::restore::Restored;
+use crate::apply::restore::{self, Restored};
 use crate::apply::trash::{self, Held};
-use crate::apply::{self, Freed, Run, State};
+use crate::apply::{self, Freed, Run, State, measure};
 use crate::cli::act::{Emptied, Ground};
 use crate::cli::args::Places;
 use crate::cli::args::prune::{TrashArguments, TrashCommand, TrashPurgeArguments};
@@ -64,14 +65,22 @@ fn find(runs: &[Run], name: &OsStr) -> Result<Run, Failure> {
 }
 
 fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
-    let runs: Vec<(Run, Held)> =
-        runs(prepared)?.into_iter().map(|run| (run.clone(), trash::held(prepared.cache(), &run))).collect();
+    let cache = prepared.cache();
+    let runs: Vec<(Run, Held, Back)> = runs(prepared)?
+        .into_iter()
+        .map(|run| {
+            let (held, back) = (trash::held(cache, &run), Back::of(cache, &run));
+            (run, held, back)
+        })
+        .collect();
     if as_json {
         #[derive(Serialize)]
         struct Body<'a> {
             runs: Vec<RunRow<'a>>,
         }
-        let body = Body { runs: runs.iter().map(|(run, held)| RunRow::new(run, held)).collect() };
+        let body = Body {
+            runs: runs.iter().map(|(run, held, back)| RunRow::listed(run, held, back.number())).collect(),
+        };
         json::write(prepared.root(), &json::no_scope(), body, view, writer)?;
         return Ok(());
     }
@@ -83,16 +92,15 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
         Column::number("GIVES BACK"),
         Column::text("STATE"),
     ]);
-    for (run, held) in &runs {
-        let (paint, word) =
-            if run.is_purging() { (Paint::Notice, "half deleted") } else { (Paint::Good, "can be put back") };
+    for (run, held, back) in &runs {
+        let (paint, word) = back.word();
         table.push([
             human::escape_os(run.name()).as_ref().into(),
             Cell::or_dash(run.time().map(|time| human::short_age(time, view.now)).unwrap_or_default()),
             human::count(held.entries).into(),
             human::count(held.files).into(),
             format!("{}{}", held.certainty.sign(), human::bytes(held.reclaimable)).into(),
-            Cell::painted(paint, word),
+            Cell::painted(paint, &word),
         ]);
     }
     if !table.is_empty() {
@@ -100,6 +108,10 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
     }
     if view.quiet {
         return Ok(());
+    }
+    for (run, why) in runs.iter().filter_map(|(run, _, back)| Some((run, back.why()?))) {
+        let text = format!("`{}`: {}.", human::escape_os(run.name()), human::escape(why));
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&text)))?;
     }
     let text = if runs.is_empty() {
         format!("The trash of `{}` is empty.", view.path(prepared.cache()))
@@ -110,6 +122,62 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
     Ok(())
+}
+
+/// What undoing would bring back of a run.
+enum Back {
+    /// It is being purged, or was.
+    Purging,
+    /// So many of so many things, and why the first of the others stays.
+    Some(u64, u64, Option<String>),
+    /// Nothing, because it could not be read.
+    Unread(String),
+}
+
+impl Back {
+    fn of(cache: &Path, run: &Run) -> Self {
+        if run.is_purging() {
+            return Self::Purging;
+        }
+        match restore::could(cache, run) {
+            Ok(items) => {
+                let back = items.iter().filter(|item| item.state == State::Done).count();
+                let why = items
+                    .iter()
+                    .find_map(|item| Some(format!("{} stays: {}", item.path.display(), item.why.as_ref()?)));
+                Self::Some(back as u64, items.len() as u64, why)
+            }
+            Err(error) => Self::Unread(format!("{error}: {}", crate::disk::error::words(&error.source))),
+        }
+    }
+
+    /// How many things would come back.
+    fn number(&self) -> u64 {
+        match self {
+            Self::Some(back, ..) => *back,
+            Self::Purging | Self::Unread(_) => 0,
+        }
+    }
+
+    fn word(&self) -> (Paint, String) {
+        match self {
+            Self::Purging => (Paint::Notice, "half deleted".to_owned()),
+            Self::Some(0, ..) | Self::Unread(_) => (Paint::Notice, "cannot be put back".to_owned()),
+            Self::Some(back, all, _) if back < all => {
+                (Paint::Notice, format!("{} of {} can be put back", human::count(*back), human::count(*all)))
+            }
+            Self::Some(..) => (Paint::Good, "can be put back".to_owned()),
+        }
+    }
+
+    /// Why not everything would. Not escaped.
+    fn why(&self) -> Option<&str> {
+        match self {
+            Self::Purging => None,
+            Self::Some(_, _, why) => why.as_deref(),
+            Self::Unread(why) => Some(why),
+        }
+    }
 }
 
 /// Puts back what a run removed, the newest that can be if none is named.
@@ -123,9 +191,13 @@ pub(super) fn restore(
 ) -> Result<(), Failure> {
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
     let all = runs(&prepared)?;
-    let run = match name {
-        Some(name) => Some(find(&all, name)?),
-        None => all.into_iter().rfind(|run| !run.is_purging()),
+    let run = if let Some(name) = name {
+        Some(find(&all, name)?)
+    } else {
+        // The same rule as in the list. Of none that can be, the newest says why.
+        let can = all.iter().rposition(|run| restore::is_restorable(prepared.cache(), run));
+        let newest = || all.iter().rposition(|run| !run.is_purging());
+        can.or_else(newest).map(|position| all[position].clone())
     };
     if let Some(run) = run.as_ref().filter(|run| run.is_purging()) {
         let text = format!("`{}` is being deleted, or was: it is not whole.", human::escape_os(run.name()));
@@ -193,11 +265,11 @@ fn print_restored(
     }
     if !view.quiet {
         let name = human::escape_os(run.name());
-        let total = human::counted(restored.len() as u64, "thing", "things");
-        let mut text = format!("Put back {} of {total} that `{name}` removed.", human::count(back));
-        if back < restored.len() as u64 {
-            text.push_str(" The rest stays in the trash.");
-        }
+        let rest = match restored.len() as u64 - back {
+            0 => String::new(),
+            rest => format!(" {} in the trash.", human::counted(rest, "thing stays", "things stay")),
+        };
+        let text = format!("Put back {} that `{name}` removed.{rest}", Restored::in_words(restored));
         writeln!(writer, "{}", view.wrapped(&text))?;
     }
     for note in notes {
@@ -254,9 +326,12 @@ fn purge(
     let mut end = Purged { freed, certainty, emptied: Emptied::default() };
     if !arguments.dry_run && !chosen.is_empty() {
         let before = ground.settled()?;
-        end.emptied = ground.purge(chosen)?.map_err(locking::failure)?;
+        let files = measure::trash(prepared.cache(), &chosen, None);
+        end.emptied = ground.purge(chosen.clone())?.map_err(locking::failure)?;
+        let files = measure::freed(prepared.cache(), &chosen, None, files);
         let after = ground.settled()?;
-        end.freed.measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        end.freed.volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        end.freed.measured = files.or(end.freed.volume);
     }
     if arguments.json {
         #[derive(Serialize)]
@@ -312,10 +387,7 @@ impl Purged {
             (true, ..) => "The trash is empty.".to_owned(),
             (_, true, _) => format!("{number} would be deleted, which gives back {predicted}."),
             (_, _, Some(measured)) if self.emptied.left.is_empty() => {
-                format!(
-                    "Deleted {number}: {predicted} should come back; the volume has {} more free.",
-                    human::bytes(measured)
-                )
+                format!("Deleted {number}: {} freed.", human::bytes(measured))
             }
             _ if self.emptied.left.is_empty() => format!("Deleted {number}."),
             _ => return Ok(()),

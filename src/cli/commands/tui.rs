@@ -14,8 +14,8 @@ use crate::tui::{Glyphs, Keymap, Options, Theme};
 use crate::worker;
 use crate::worker::task::{Ground, Rescan, start_task};
 
-/// Opens the interface; answers with the program's exit code.
-pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<u8, Failure> {
+/// Opens the interface, on a sample where `demo` says so; answers with the program's exit code.
+pub fn run(places: &Places, look: &Look, demo: bool, surroundings: &Surroundings) -> Result<u8, Failure> {
     check(surroundings)?;
     let settings = settings::read(surroundings)?;
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
@@ -45,6 +45,7 @@ pub fn run(places: &Places, look: &Look, surroundings: &Surroundings) -> Result<
             worker::look_around(SurveyRequest { environments: environments.collect(), ..locks.clone() })
         }),
         cache,
+        demo,
         grace: surroundings.grace,
         keymap,
         notices: conflicts.into_iter().chain(notice).collect(),

@@ -255,6 +255,15 @@ fn kind(finding: &Finding) -> (Vec<Option<EnvironmentIndex>>, &str, &str, Option
     (places, &finding.name, &finding.version, finding.entry, finding.fault)
 }
 
+/// That the contents of a file were not read, because its size tells that they differ.
+fn unread(finding: &Finding) -> Option<String> {
+    let (now, stated) = (finding.print?.size, finding.recorded_size?);
+    let differs = finding.found.is_none() && finding.fault != Fault::Extra && now != stated;
+    differs.then(|| {
+        format!("sizes differ: {}, and RECORD states {}; not read", human::bytes(now), human::bytes(stated))
+    })
+}
+
 fn one(
     snapshot: &Snapshot,
     finding: &Finding,
@@ -265,6 +274,9 @@ fn one(
     let word = view.painted(paint, finding.fault.word());
     let (name, version) = (human::escape(&finding.name), human::escape(&finding.version));
     writeln!(writer, "{word} {}  ({name} {version})", view.path(&finding.path))?;
+    if let Some(text) = unread(finding) {
+        writeln!(writer, "  {text}")?;
+    }
     for place in finding.places.iter().filter(|place| place.path != finding.path) {
         let root = place.environment.map(|index| view.path(&snapshot.environment(index).path));
         writeln!(writer, "  the same file in {}", root.unwrap_or_else(|| view.path(&place.path)))?;

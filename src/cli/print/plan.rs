@@ -142,6 +142,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::AlreadySo { .. } => "linked so already",
         KeptBecause::NoEntry => "not from this cache",
         KeptBecause::WouldLose { .. } => "with attributes that the entry's files lack",
+        KeptBecause::OfConda => "installed by conda",
         KeptBecause::OtherPermissions => "of other permissions than the entry's files",
         KeptBecause::Editable => "installed editable",
         KeptBecause::Broken => "broken; repair them first",
@@ -297,11 +298,12 @@ pub(in crate::cli) fn report(
                 human::escape_os(run.path().as_os_str())
             ),
             (_, Some(measured), None) => {
-                let predicted = human::capitalized(&predicted);
-                format!(
-                    " {predicted} should come back by the plan; the volume has {} more free.",
-                    human::bytes(measured)
-                )
+                let freed = human::bytes(measured);
+                if measured == report.freed.predicted {
+                    format!(" {freed} freed, as planned.")
+                } else {
+                    format!(" {freed} freed; the plan said {predicted}.")
+                }
             }
             (_, None, None) => {
                 let predicted = human::capitalized(&predicted);

@@ -136,6 +136,12 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// Adds a row of a table whose columns are known only when it is made.
+    pub fn push_row(&mut self, cells: Vec<Cell>) {
+        debug_assert_eq!(cells.len(), self.columns.len(), "a row has a cell for each column");
+        self.rows.push(cells);
+    }
+
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

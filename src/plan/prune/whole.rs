@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Candidate, Chooser};
 use crate::plan::step::Bytes;
-use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Price, Step, unread};
+use crate::plan::{Action, Allowance, At, Class, Kept, KeptBecause, Plan, Price, Step, unread};
 use crate::snapshot::{Environment, EnvironmentIndex, EnvironmentKind, Holder, Project};
 use crate::uv::bucket::{Bucket, BucketKind};
 
@@ -28,13 +28,15 @@ impl Chooser<'_> {
                 continue;
             }
             let Some(path) = self.snapshot.cache.relative(&environment.path) else { continue };
-            match self.against_environment(environment) {
+            let against = self.moved(path).or_else(|| self.against_environment(environment));
+            match against {
                 None => candidates.push(stored(index, environment, path, class)),
                 Some(because) => plan.kept.push(Kept {
                     at: At::new(path),
                     name: None,
                     version: None,
                     disk: environment.disk,
+                    modified: 0,
                     reason: because.sentence(),
                     because,
                 }),
@@ -47,7 +49,7 @@ impl Chooser<'_> {
             return Some(unread::in_doubt(self.snapshot));
         }
         if environment.kind == EnvironmentKind::Central
-            && let Some(because) = against_project(&environment.project)
+            && let Some(because) = self.against_project(&environment.project)
         {
             return Some(because);
         }
@@ -55,6 +57,28 @@ impl Chooser<'_> {
             return Some(KeptBecause::Running { processes: environment.running.clone() });
         }
         self.young(environment.print.newest).or_else(|| self.recent(environment.installed))
+    }
+
+    /// Why the environment of a project is kept, unless that has no `.venv` any more, or is gone. Of one that is not where it
+    /// was somebody has to say that: it may have been moved.
+    fn against_project(&self, project: &Project) -> Option<KeptBecause> {
+        match project {
+            Project::Unlinked(_) | Project::Gone(_) => None,
+            Project::Linked(path) | Project::There(path) => {
+                Some(KeptBecause::Project { project: At::new(path) })
+            }
+            Project::Missing(_) if self.request.allow.contains(&Allowance::Gone) => None,
+            Project::Missing(path) => Some(KeptBecause::ProjectMissing { project: At::new(path) }),
+            Project::OutOfReach(_) | Project::Unknown => {
+                Some(KeptBecause::ProjectUnknown { project: project.directory().map(At::new) })
+            }
+        }
+    }
+
+    /// Why nothing is removed from the bucket that a path begins with, where that was moved.
+    pub(super) fn moved(&self, path: &Path) -> Option<KeptBecause> {
+        let bucket = self.snapshot.cache.bucket_of(path)?;
+        bucket.moved.then_some(KeptBecause::MovedBucket)
     }
 
     /// Buckets of older layouts, and what interrupted runs left.
@@ -91,6 +115,10 @@ impl Chooser<'_> {
                 _ => continue,
             };
             if !self.wants(class) {
+                continue;
+            }
+            if part.moved || part.linked {
+                plan.kept.push(whole(part, KeptBecause::MovedBucket));
                 continue;
             }
             let seconds = self.request.grace.max(self.request.older_than.unwrap_or(0));
@@ -169,20 +197,9 @@ fn whole(part: &crate::snapshot::Bucket, because: KeptBecause) -> Kept {
         name: None,
         version: None,
         disk: part.disk,
+        modified: 0,
         reason: because.sentence(),
         because,
-    }
-}
-
-/// Why the environment of a project is kept, unless that has no `.venv` any more.
-fn against_project(project: &Project) -> Option<KeptBecause> {
-    match project {
-        Project::Unlinked(_) => None,
-        Project::Linked(path) | Project::There(path) => Some(KeptBecause::Project { project: At::new(path) }),
-        Project::Missing(path) => Some(KeptBecause::ProjectMissing { project: At::new(path) }),
-        Project::OutOfReach(_) | Project::Unknown => {
-            Some(KeptBecause::ProjectUnknown { project: project.directory().map(At::new) })
-        }
     }
 }
 
@@ -190,8 +207,11 @@ fn against_project(project: &Project) -> Option<KeptBecause> {
 fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class: Class) -> Candidate {
     let (reason, price) = match environment.project.directory() {
         Some(project) => {
-            let text = format!("its project `{}` has no .venv any more", project.display());
-            (text, Price::Make)
+            let state = match environment.project {
+                Project::Missing(_) | Project::Gone(_) => "is gone",
+                _ => "has no .venv any more",
+            };
+            (format!("its project `{}` {state}", project.display()), Price::Make)
         }
         None => ("an environment left by a script".to_owned(), Price::Make),
     };

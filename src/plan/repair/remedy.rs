@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
-use crate::plan::again::{Again, Where, again, place};
-use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
+use crate::plan::again::{Again, Where, again, of_conda, place};
+use crate::scan::repair::{
+    BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Why,
+};
 use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
 use crate::uv::url;
@@ -44,6 +46,8 @@ pub enum Cause {
     NoCandidate,
     /// An entry has the name and version, but another content.
     OtherContent,
+    /// Their content is not what `RECORD` says, and may be an edit: they are never replaced.
+    Modified,
     /// `RECORD` states no digest.
     NoDigest,
     /// Files that an installer writes are missing.
@@ -54,8 +58,14 @@ pub enum Cause {
     Unread,
     /// There is no `RECORD` that could be read.
     NoRecord,
+    /// conda has installed it, and its files are conda's.
+    OfConda,
+    /// Its symlinks name the cache by another path, where it may well work.
+    OtherName,
     /// One package has several `.dist-info` directories.
     Duplicate,
+    /// An uninstall has left a `.dist-info` directory.
+    Leftover,
     /// The interpreter is gone.
     NoInterpreter,
     /// A `.venv` leads to an environment that is gone.
@@ -70,8 +80,14 @@ pub enum Cause {
     Occupied,
 }
 
+/// What keeps uv from building a package that is named.
+pub(super) const ONLY_WHEELS: &str = "--only-binary";
+
 /// What is said where the cache's damage goes first.
 const TOGETHER: &str = "The commands belong together, in this order: what the cache has is damaged as well.";
+
+/// What is said where a row rests on the commands of one before it.
+const FIRST: &str = "The commands that are named above come first: they are about the same entry.";
 
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).
 const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache leads nowhere, uv uninstalls the \
@@ -153,6 +169,55 @@ pub(super) fn of_files(
     left
 }
 
+/// What is said of files whose content is not what `RECORD` says.
+pub(super) fn modified(
+    facts: &Facts,
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+) -> Left {
+    let number = human::counted(distribution.modified.len() as u64, "file differs", "files differ");
+    let reason = format!("{number} from RECORD and may hold edits, which repair never overwrites");
+    let at = At::new(&environment.path);
+    let mut left = left(&at, Some(distribution), Cause::Modified, reason);
+    left.files = distribution.modified.iter().map(|file| At::new(&file.path)).collect();
+    if environment.stored {
+        let id = environment.path.file_name().map(|id| id.to_string_lossy().into_owned());
+        left.commands.push(Command::new(["cachetui", "prune", "--"], id.into_iter().collect()));
+        return left;
+    }
+    // From a changed entry uv would install the change again.
+    let in_cache = distribution.modified.iter().any(|file| file.in_cache);
+    if !in_cache || clear(facts, environment, distribution, &mut left) {
+        reinstall(facts, environment, distribution, &mut left);
+    }
+    if !left.commands.is_empty() {
+        let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+        left.warning = Some(format!("Installing again discards what was edited.{warning}"));
+    }
+    left
+}
+
+/// Names what installs a distribution again once, where several rows of it would: the second time uv has nothing to do, and
+/// an entry that was taken away is not there.
+pub(super) fn once(rows: &mut [Left]) {
+    let installs = |left: &Left| left.commands.iter().any(|it| it.words().any(|word| word == "--reinstall"));
+    let of: Vec<usize> = (0..rows.len()).filter(|row| installs(&rows[*row])).collect();
+    let Some((first, others)) = of.split_first().filter(|(_, others)| !others.is_empty()) else { return };
+    // What takes a damaged entry away first does more.
+    let Some(most) = of.iter().copied().max_by_key(|row| rows[*row].commands.len()) else { return };
+    let commands = rows[most].commands.clone();
+    let mut warnings: Vec<String> = Vec::new();
+    for row in &of {
+        warnings.extend(rows[*row].warning.take().filter(|it| !warnings.contains(it)));
+    }
+    rows[*first].commands = commands;
+    rows[*first].warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    for row in others {
+        rows[*row].commands.clear();
+        rows[*row].reason.push_str("; the same commands fix it");
+    }
+}
+
 /// Adds what takes the entry away that lacks what is broken: uv would install from it again (uv 0.13.8). Answers whether
 /// the distribution is to be installed after that.
 fn clear(
@@ -167,26 +232,70 @@ fn clear(
     if facts.named {
         words.extend(["--cache-dir".to_owned(), facts.cache.display().to_string()]);
     }
-    let (words, about) = if stale.linked.iter().any(|root| *root != environment.path) {
-        // Others would break; this names what belongs together for all of them.
+    let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
+    let removed = || {
+        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
+        Command::new(["rm", "-rf", "--"], paths.collect())
+    };
+    let others: Vec<&Linked> = stale.linked.iter().filter(|it| it.path != environment.path).collect();
+    if !others.is_empty() {
+        // They would break: each is linked to the new entry after the old one is gone.
+        let again: Option<Vec<Command>> = others.iter().map(|it| relinked(facts, distribution, it)).collect();
+        if let Some(again) = again.filter(|_| !stale.unlocated && !cfg!(windows)) {
+            left.commands.push(removed());
+            left.commands.extend(again);
+            return true;
+        }
         words.push("verify".to_owned());
-        (words, vec![format!("{}=={}", distribution.name, distribution.version)])
-    } else if stale.linked.is_empty() || cfg!(windows) {
+        let about = vec![format!("{}=={}", distribution.name, distribution.version)];
+        left.commands.push(Command::new(words.iter().map(String::as_str), about));
+        return false;
+    }
+    if stale.linked.is_empty() || cfg!(windows) {
         words.push("prune".to_owned());
         if stale.unlocated {
             words.extend(["--allow", "gone"].map(str::to_owned));
         }
         words.push("--".to_owned());
         let id = stale.entry.file_name().map(|id| id.to_string_lossy().into_owned());
-        (words, id.into_iter().collect())
+        left.commands.push(Command::new(words.iter().map(String::as_str), id.into_iter().collect()));
     } else {
-        let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
-        let paths = stale.pointers.iter().chain([&stale.entry]).map(whole);
-        (["rm", "-rf", "--"].map(str::to_owned).to_vec(), paths.collect())
-    };
-    let installs = !words.iter().any(|word| word == "verify");
-    left.commands.push(Command::new(words.iter().map(String::as_str), about));
-    installs
+        left.commands.push(removed());
+    }
+    true
+}
+
+/// The command that links another environment to the new entry; none where there is none to name.
+fn relinked(facts: &Facts, distribution: &DistributionFacts, it: &Linked) -> Option<Command> {
+    let came = it.came.as_ref().filter(|_| !it.stored)?;
+    let again = again(&distribution.name, &distribution.version, came)?;
+    let text = |path: &Path| path.display().to_string();
+    let (root, program) = (text(&it.path), it.installation.as_deref().map(text));
+    let prefix = it.prefix.as_deref().map(text);
+    let place = place(Where {
+        root: &root,
+        manager: it.manager,
+        program: program.as_deref(),
+        prefix: prefix.as_deref(),
+        python: it.python.as_deref(),
+        managed: it.externally_managed,
+    });
+    Some(install(facts, place, true, again))
+}
+
+/// What the rows name that an earlier one has named already is left out: an entry goes once, and what is linked to the new one
+/// is not taken from there again.
+pub(super) fn in_order(rows: &mut [Left]) {
+    let mut named: Vec<Command> = Vec::new();
+    for row in rows {
+        let all = row.commands.len();
+        row.commands.retain(|it| !named.contains(it));
+        if row.commands.len() < all {
+            let warning = row.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+            row.warning = Some(format!("{FIRST}{warning}"));
+        }
+        named.extend(row.commands.iter().cloned());
+    }
 }
 
 /// What is said of a distribution without a `RECORD` that could be read.
@@ -195,13 +304,6 @@ pub(super) fn unreadable(
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
 ) -> Left {
-    if distribution.empty {
-        let reason = "its `.dist-info` is empty, as an interrupted uninstall leaves it".to_owned();
-        let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
-        let path = environment.path.join(&distribution.dist_info).display().to_string();
-        left.commands.push(Command::new(["rm", "-rf", "--"], vec![path]));
-        return left;
-    }
     let reason = if let Some(why) = &distribution.unreadable {
         format!("its RECORD cannot be read ({why}), so that nobody knows its files")
     } else {
@@ -210,6 +312,35 @@ pub(super) fn unreadable(
     };
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
     reinstall(facts, environment, distribution, &mut left);
+    left
+}
+
+/// What is said of what conda has installed: no cache of uv has it, whatever has the same name there.
+pub(super) fn of_conda_itself(environment: &EnvironmentFacts, distribution: &DistributionFacts) -> Left {
+    let files = human::counted(distribution.files.len() as u64, "file", "files");
+    let reason = match &distribution.unreadable {
+        Some(why) => format!("conda installed it, and its RECORD cannot be read: {why}"),
+        None => format!("conda installed it, and {files} of it cannot be used"),
+    };
+    let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OfConda, reason);
+    left.files = distribution.files.iter().map(|file| At::new(&file.path)).collect();
+    let root = environment.path.display().to_string();
+    let command = of_conda(&root, &distribution.name, &distribution.version);
+    left.commands.extend(command.map(|(start, about)| Command::new(start, about)));
+    left
+}
+
+/// What is said of an environment in the cache's directory whose symlinks name entries by another path of the cache.
+pub(super) fn of_other_name(
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+    files: &[&BrokenFile],
+) -> Left {
+    let links = human::counted(files.len() as u64, "symlink names", "symlinks name");
+    let text = "another path of the cache, and works only where the cache has that path, as in a container";
+    let reason = format!("{links} {text}; `cachetui repair` leaves it as it is");
+    let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OtherName, reason);
+    left.files = files.iter().map(|file| At::new(&file.path)).collect();
     left
 }
 
@@ -230,6 +361,7 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
         reinstall(facts, environment, &distribution, &mut left);
         all.push(left);
     }
+    all.extend(environment.leftovers.iter().map(|it| leftover(&at, &environment.path, it)));
     if !environment.interpreter_alive {
         let gone = environment.interpreter.as_deref().map_or("its interpreter is gone".to_owned(), |path| {
             format!("its interpreter `{}` is gone", path.display())
@@ -243,6 +375,26 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
         all.push(left(&at, None, Cause::Unread, reason));
     }
     all
+}
+
+/// What is said of a `.dist-info` that an uninstall has left, which goes in one step.
+fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, bare, beside }: &Leftover) -> Left {
+    let directory = dist_info.file_name().unwrap_or_default().display().to_string();
+    let reason = match beside {
+        Some(other) => format!("`{directory}` has no RECORD, and {other} is installed: it is a leftover"),
+        None => format!("`{directory}` is empty: an interrupted uninstall has left it"),
+    };
+    let facts = DistributionFacts { name: name.clone(), version: version.clone(), ..Default::default() };
+    let mut left = left(at, Some(&facts), Cause::Leftover, reason);
+    left.files.push(At::new(dist_info));
+    let words = match (cfg!(windows), bare) {
+        (true, false) => vec!["cmd", "/c", "rmdir", "/s", "/q"],
+        (true, true) => vec!["cmd", "/c", "rmdir"],
+        (false, false) => vec!["rm", "-rf", "--"],
+        (false, true) => vec!["rmdir", "--"],
+    };
+    left.commands.push(Command::new(words, vec![root.join(dist_info).display().to_string()]));
+    left
 }
 
 /// The command that brings an interpreter back, or an environment with another one.
@@ -288,12 +440,8 @@ fn reinstall(
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
-    let Some(Again { options, about, note }) =
-        again(&distribution.name, &distribution.version, &distribution.came)
-    else {
-        return;
-    };
-    let mut warnings: Vec<String> = note.into_iter().collect();
+    let Some(again) = again(&distribution.name, &distribution.version, &distribution.came) else { return };
+    let mut warnings: Vec<String> = again.note.clone().into_iter().collect();
     if let Some(poison) = facts.poison.get(&distribution.name) {
         let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
         left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
@@ -305,22 +453,30 @@ fn reinstall(
     left.warning = (!warnings.is_empty()).then(|| warnings.join(" "));
     let text = |path: &Path| path.display().to_string();
     let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));
+    let prefix = environment.prefix.as_deref().map(text);
     let place = place(Where {
         root: &root,
         manager: environment.manager,
         program: program.as_deref(),
+        prefix: prefix.as_deref(),
+        python: environment.python.as_deref(),
         managed: environment.externally_managed,
     });
+    // What was linked otherwise than uv does by itself stays so.
+    left.commands.push(install(facts, place, own_mode(environment) == Mode::Symlink, again));
+}
+
+/// The command that installs again what came from somewhere.
+fn install(facts: &Facts, place: Vec<String>, symlink: bool, Again { options, about, .. }: Again) -> Command {
     let mut words = uv(facts);
     words.extend(["pip", "install"].map(str::to_owned));
     words.extend(place);
     words.extend(["--reinstall", "--no-deps"].map(str::to_owned));
-    // What was linked otherwise than uv does by itself stays so.
-    if own_mode(environment) == Mode::Symlink {
+    if symlink {
         words.extend(["--link-mode", "symlink"].map(str::to_owned));
     }
     words.extend(options);
-    left.commands.push(Command::new(words.iter().map(String::as_str), about));
+    Command::new(words.iter().map(String::as_str), about)
 }
 
 /// uv, told of the cache where it would take another one.
@@ -348,6 +504,9 @@ pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBu
 /// Where uv is to look for a distribution, and the requirement by which it can fetch it; none for what it would build from a
 /// directory, for what came from an index or a directory that is not known, and for what is not plainly a requirement: names,
 /// versions and URLs in an environment are anybody's.
+///
+/// Where nothing tells the source, uv may look where its settings say, but for a wheel only: an index that has another package
+/// of that name must not have its code run, as a build would. What was built here is not fetched then.
 pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<(Vec<String>, String)> {
     if let Some(direct) = &distribution.direct_url {
         // What is hidden is not known here, and would not be passed as an argument, which every user of a machine can see.
@@ -359,16 +518,14 @@ pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<(Vec<String>
         let others = [&direct.vcs, &direct.commit, &direct.subdirectory];
         let fits = schemes.iter().any(|scheme| direct.url.starts_with(scheme))
             && plain(&direct.url)
-            && others.into_iter().flatten().all(|text| plain(text))
-            // uv would take a fragment for its own.
-            && !direct.url.contains('#');
+            && others.into_iter().flatten().all(|text| plain(text));
         if !fits {
             return None;
         }
     }
     let options = match &distribution.came {
-        // The settings of the project say where uv looks; what it fetches is linked only where its content is the same.
-        CameFrom::Unknown => Vec::new(),
+        CameFrom::Unknown if distribution.built => return None,
+        CameFrom::Unknown => vec![ONLY_WHEELS.to_owned(), ":all:".to_owned()],
         came => {
             let again = again(&distribution.name, &distribution.version, came)?;
             if again.note.is_some() {

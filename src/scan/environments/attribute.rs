@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::contended;
 use super::distribution::{self, Examined};
+use super::leftovers;
 use super::{Against, Collected, DistInfo, Tally, Use};
 use crate::disk::volume;
 use crate::scan::installed::{self, Listing, Several};
@@ -27,6 +28,7 @@ pub(super) fn attribute(
     itself: Option<u32>,
 ) -> Vec<Use> {
     let mut dist_infos = std::mem::take(&mut collected.dist_infos);
+    environment.leftovers = leftovers::take(root, environment, &mut dist_infos);
     order(&mut dist_infos);
     let private = private_files(collected);
     let mut uses = Vec::new();
@@ -202,6 +204,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
     };
     let direct_url = read("direct_url.json").and_then(|bytes| names::DirectUrl::parse(&bytes));
     let (files, note) = (examined.files, examined.note());
+    let local = if direct_url.is_none() { read("uv_cache.json") } else { None };
     let installer = read("INSTALLER").and_then(|bytes| names::installer(&bytes));
     // Others leave `RECORD` out on purpose, as Debian does. Without it uv cannot uninstall what it has installed.
     let gone = || {
@@ -233,15 +236,16 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         } else {
             DistributionState::Ok
         },
-        empty,
         editable: direct_url.as_ref().is_some_and(|direct| direct.editable),
         direct_url,
+        local: local.map(|bytes| names::LocalSource::parse(&bytes)),
         registry: None,
         installer,
         installed: super::newest(
             ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),
         ),
         dist_info: dist_info.path.clone(),
+        other_cache: None,
         note,
     }
 }

@@ -216,11 +216,28 @@ impl EnvironmentVisitor<'_> {
             return;
         }
         match Lead::path_file(parent, name) {
-            Ok(leads) => {
-                let entries = self.against.entries();
-                self.collected.indirect.extend(leads.iter().flat_map(|lead| entries.behind(lead)));
-            }
+            Ok(leads) => leads.iter().for_each(|lead| self.on_path(parent, lead)),
             Err(error) => self.failed(parent.path().join(name), "read the file", error),
+        }
+    }
+
+    /// Takes note of what a line of a path file names: an entry, or a directory that may have links into entries.
+    fn on_path(&mut self, parent: &Directory<'_>, lead: &Lead) {
+        let entries = self.against.entries();
+        let found = entries.behind(lead);
+        if !found.is_empty() {
+            return self.collected.indirect.extend(found);
+        }
+        let Ok(Some(real)) = lead.directory() else { return };
+        let above = crate::disk::canonical(&parent.path()).ok();
+        let root = above.as_ref().and_then(|above| above.ancestors().nth(parent.depth()));
+        if real.starts_with(self.against.cache) || root.is_none_or(|root| real.starts_with(root)) {
+            return;
+        }
+        let followed = outside::on_path(real, entries, self.against.cancel);
+        self.collected.indirect.extend(followed.entries);
+        for (path, operation, error) in followed.unread {
+            self.failed(path, operation, error);
         }
     }
 

@@ -21,6 +21,11 @@ pub struct Finding {
 pub enum FindingKind {
     /// Links are lost or lead elsewhere, while the pointer files beside them name entries.
     DamagedLinks,
+    /// Directories with the files of entries lie where links should be.
+    CopiedEntries {
+        /// What they take on disk, in bytes.
+        disk: u64,
+    },
     /// Pointers lead to entries that are not there.
     DanglingPointers {
         /// The packages they belong to, the first few.
@@ -43,12 +48,40 @@ pub enum FindingKind {
         /// How many entries, of the whole cache, an environment reaches by symlink.
         protected: u64,
     },
+    /// Files of entries are gone, or of another size than `RECORD` says.
+    DamagedEntries {
+        /// The packages, the first few.
+        packages: Vec<String>,
+        /// How many files.
+        files: u64,
+    },
+    /// Entries have the same files, and each has bytes of its own.
+    SameContents {
+        /// The packages, the first few.
+        packages: Vec<String>,
+        /// Bytes that are there more than once.
+        twice: u64,
+        /// The kinds of places they came from.
+        sources: Vec<&'static str>,
+    },
     /// A bucket of entries lies on another mount than the cache's root.
     EntriesElsewhere,
     /// Symlinks of environments lead into another cache.
     ForeignSymlinks {
         /// That cache's root.
         prefix: PathBuf,
+    },
+    /// Symlinks of environments name entries of this cache by another path of it.
+    OtherName {
+        /// That path.
+        prefix: PathBuf,
+    },
+    /// Environments lie in the cache's directory outside of uv's buckets.
+    InsideCache,
+    /// Something lies in environments as if it were installed, and is not.
+    Leftovers {
+        /// What the first one is, as a sentence without its end. Escaped.
+        first: String,
     },
     /// Files that belong to somebody else than the cache.
     ForeignOwner {
@@ -120,12 +153,18 @@ impl FindingKind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::DamagedLinks => "damaged-links",
+            Self::CopiedEntries { .. } => "copied-entries",
             Self::DanglingPointers { .. } => "dangling-pointers",
             Self::MalformedPointers { .. } => "malformed-pointers",
             Self::ForeignPointers { .. } => "foreign-pointers",
             Self::EntriesWithoutPointers { .. } => "entries-without-pointers",
+            Self::DamagedEntries { .. } => "damaged-entries",
+            Self::SameContents { .. } => "same-contents",
             Self::EntriesElsewhere => "entries-elsewhere",
             Self::ForeignSymlinks { .. } => "foreign-symlinks",
+            Self::OtherName { .. } => "other-name",
+            Self::InsideCache => "inside-cache",
+            Self::Leftovers { .. } => "leftovers",
             Self::ForeignOwner { .. } => "foreign-owner",
             Self::SharedWithEnvironment { .. } => "shared-with-environment",
             Self::ClosedDirectories => "closed-directories",
@@ -146,7 +185,11 @@ impl FindingKind {
     pub fn is_fault(&self) -> bool {
         match self {
             Self::EntriesWithoutPointers { .. }
+            | Self::SameContents { .. }
             | Self::ForeignSymlinks { .. }
+            | Self::OtherName { .. }
+            | Self::InsideCache
+            | Self::Leftovers { .. }
             | Self::Temporary
             | Self::Strays
             | Self::OldBuckets { .. }
@@ -176,6 +219,10 @@ impl Finding {
             FindingKind::DamagedLinks => "The next `uv cache prune` takes their entries, and leaves pointers on which uv then \
                 fails."
                 .to_owned(),
+            FindingKind::CopiedEntries { disk } => format!(
+                "They take {} a second time, and the next `uv cache prune` takes the entries.",
+                human::bytes(*disk)
+            ),
             FindingKind::DanglingPointers { .. } => "uv fails to install these from a local path, a URL or `--find-links` \
                 (`failed to read directory`); with `--reinstall` it first removes what is installed."
                 .to_owned(),
@@ -189,12 +236,26 @@ impl Finding {
                 let (they, them) = if self.count == 1 { ("It takes", "it") } else { ("They take", "them") };
                 format!("{they} {}, and uv will not use {them} again.", human::bytes(*disk))
             }
+            FindingKind::DamagedEntries { .. } => {
+                "uv does not check what it links: the next environment gets these packages without the files.".to_owned()
+            }
+            FindingKind::SameContents { twice, .. } => {
+                format!("{} are on disk more than once.", human::bytes(*twice))
+            }
             FindingKind::EntriesElsewhere => "uv can add no entry: it unpacks wheels in the root and renames them into place, \
                 which no filesystem does across mounts (uv 0.13.8: `Invalid cross-device link`)."
                 .to_owned(),
             FindingKind::ForeignSymlinks { .. } => {
                 "Those environments depend on a cache that is not looked at here; pruning it breaks them.".to_owned()
             }
+            FindingKind::OtherName { prefix } => format!(
+                "They work only where the cache lies at {}, as in a container. cachetui keeps the entries.",
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => "`uv cache prune` and `uv cache clean` delete everything in the cache's directory that \
+                uv does not know, these environments too. cachetui keeps them."
+                .to_owned(),
+            FindingKind::Leftovers { .. } => "Python imports nothing from there; it only takes space.".to_owned(),
             FindingKind::ForeignOwner { .. } => "The other can neither replace nor remove them, so that uv fails, or \
                 copies instead of linking."
                 .to_owned(),
@@ -232,6 +293,10 @@ impl Finding {
     /// What to do about it, as sentences.
     pub fn advice(&self) -> String {
         match &self.kind {
+            FindingKind::CopiedEntries { .. }
+            | FindingKind::OtherName { .. }
+            | FindingKind::InsideCache
+            | FindingKind::Leftovers { .. } => self.advice_on_kinds().to_owned(),
             FindingKind::DamagedLinks => {
                 "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
             }
@@ -264,6 +329,7 @@ impl Finding {
                 human::counted(*protected, "entry", "entries"),
                 if *protected == 1 { "is" } else { "are" },
             ),
+            FindingKind::DamagedEntries { .. } | FindingKind::SameContents { .. } => self.advice_about_contents(),
             FindingKind::EntriesElsewhere => "Let the whole cache lie there, with `UV_CACHE_DIR`, instead of a part of it. \
                 Environments that are linked to it by symlink break by the move, and have to be installed anew."
                 .to_owned(),
@@ -275,7 +341,8 @@ impl Finding {
                 let before = if *shared { "Give the environments that share files their own first. Then give" } else { "Give" };
                 // Only of root's files is it plain where they came from.
                 let then = if *owner == 0 {
-                    "Then do not run uv with `sudo`: root made them.".to_owned()
+                    "root made them: run uv as the cache's own user, without `sudo` and not as root of a container."
+                        .to_owned()
                 } else {
                     format!("If user {owner} made them, give that user a cache of its own with `UV_CACHE_DIR`.")
                 };
@@ -324,8 +391,87 @@ impl Finding {
         }
     }
 
+    /// What to do about a finding on a kind of installation, or of cache.
+    fn advice_on_kinds(&self) -> &'static str {
+        match &self.kind {
+            FindingKind::CopiedEntries { .. } => {
+                "`cachetui repair --links` puts links in their place. Copy a cache with `cp -a`, or with what else keeps \
+                 symlinks."
+            }
+            FindingKind::OtherName { .. } => {
+                "If the cache was moved, `cachetui repair ENV` links them again. If a container uses them, leave them as they \
+                 are."
+            }
+            FindingKind::InsideCache => {
+                "Do not run `uv cache prune` on this cache: `cachetui prune` frees its space and keeps them. To move them, set \
+                 `UV_PROJECT_ENVIRONMENT` to a path outside of the cache and run `uv sync`."
+            }
+            _ => "Remove what you do not need.",
+        }
+    }
+
+    /// A finding on a kind of installation, or of cache, as a sentence.
+    fn about_kinds(&self) -> String {
+        match &self.kind {
+            FindingKind::OtherName { prefix } => format!(
+                "{} entries of this cache by another path, {}.",
+                self.counted("symlink of an environment names", "symlinks of environments name"),
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => {
+                format!("{} in the cache's directory.", self.counted("environment lies", "environments lie"))
+            }
+            FindingKind::Leftovers { first } if self.count == 1 => format!("{first}."),
+            FindingKind::Leftovers { first } => format!("{first} (1 of {}).", human::count(self.count)),
+            _ => format!(
+                "{} in the cache twice: the cache was copied with directories in the place of links.",
+                self.counted("wheel lies", "wheels lie")
+            ),
+        }
+    }
+
     fn counted(&self, one: &str, many: &str) -> String {
         human::counted(self.count, one, many)
+    }
+
+    /// What to do about what entries hold, as sentences.
+    fn advice_about_contents(&self) -> String {
+        match &self.kind {
+            FindingKind::DamagedEntries { packages, .. } => format!(
+                "`cachetui verify` names the files{}. uv fetches a package again after `uv cache clean NAME`; \
+                 environments that use it by symlink have to be installed again then.",
+                of(packages)
+            ),
+            FindingKind::SameContents { packages, sources, .. } => {
+                let avoid = match sources.as_slice() {
+                    ["index"] => "uv keeps an entry for each URL of an index: write the URL in the same way everywhere \
+                        (settings, projects, `UV_INDEX`, `UV_DEFAULT_INDEX`)."
+                        .to_owned(),
+                    [_] => "uv keeps an entry for each place a package comes from: install it from one place only.".to_owned(),
+                    many => format!(
+                        "They came from {}: uv keeps an entry for each, so install from one of them only.",
+                        human::list(&many.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
+                    ),
+                };
+                format!("{avoid} `cachetui list NAME` shows both{}.", of(packages))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// A finding about what entries hold as a sentence.
+    fn about_contents(&self) -> String {
+        let have = self.counted("entry has", "entries have");
+        match &self.kind {
+            FindingKind::DamagedEntries { files, .. } => {
+                let files = human::counted(*files, "file", "files");
+                format!("{have} {files} missing or not of the size that RECORD says.")
+            }
+            FindingKind::SameContents { twice, .. } => {
+                format!("{have} the same files, {} twice.", human::bytes(*twice))
+            }
+            _ => String::new(),
+        }
     }
 
     /// A finding about pointers as a sentence.
@@ -357,6 +503,10 @@ impl fmt::Display for Finding {
             | FindingKind::DanglingPointers { .. }
             | FindingKind::MalformedPointers { .. }
             | FindingKind::ForeignPointers { .. } => formatter.write_str(&self.about_pointers()),
+            FindingKind::CopiedEntries { .. }
+            | FindingKind::OtherName { .. }
+            | FindingKind::InsideCache
+            | FindingKind::Leftovers { .. } => formatter.write_str(&self.about_kinds()),
             FindingKind::OldBuckets { names, .. } => {
                 let names: Vec<String> =
                     names.iter().map(|name| format!("`{}`", human::escape(name))).collect();
@@ -368,6 +518,9 @@ impl fmt::Display for Finding {
                 "{} that nothing in the cache leads to.",
                 self.counted("entry is there", "entries are there")
             ),
+            FindingKind::DamagedEntries { .. } | FindingKind::SameContents { .. } => {
+                formatter.write_str(&self.about_contents())
+            }
             FindingKind::EntriesElsewhere => write!(
                 formatter,
                 "The entries in {} lie on another mount than the root of the cache.",

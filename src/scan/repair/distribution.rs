@@ -16,9 +16,8 @@ use crate::disk::{FileKind, FileStat, Time, error::words, read};
 use crate::scan::installed::{self, Claim, Class, Layout, Listing, Origin, Sources};
 use crate::scan::print;
 use crate::snapshot::{Distribution, FilePrint};
-use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::{self as names, DirectUrl};
-use crate::uv::link::{ArchivePath, archive_target};
+use crate::uv::link::{self, ArchivePath, archive_target};
 
 /// A distribution, and what decides who a file belongs to that several list.
 #[derive(Debug, Default)]
@@ -104,7 +103,6 @@ pub(super) fn read(
         Ok(read) => read,
         Err(error) => {
             facts.unreadable = Some(words(&error));
-            facts.empty = installed::is_empty(&root.join(dist_info));
             return Reading { facts, ..Reading::default() };
         }
     };
@@ -209,9 +207,7 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
     }
     let text = directory.read_link(name).ok();
     let target = text.as_deref().and_then(archive_target);
-    let names_cache = text.as_deref().is_none_or(|text| {
-        text.iter().filter_map(Bucket::parse).any(|bucket| bucket.kind == BucketKind::Archive)
-    });
+    let names_cache = text.as_deref().is_none_or(link::names_cache);
     if text.zip(target.as_ref()).is_some_and(|(text, target)| gone.has(&text, target)) {
         return Ok(Looked::Dangling(print::of(&stat), target));
     }
@@ -219,7 +215,7 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
         Ok(_) if target.is_some() => Looked::Linked,
         Ok(_) => Looked::There,
         // A person's own symlink, to a disk that is not there, is nothing that uv made or would put back.
-        Err(error) if is_absence(&error) && target.is_none() && !names_cache => Looked::There,
+        Err(error) if is_absence(&error) && !names_cache => Looked::There,
         Err(error) if is_absence(&error) => Looked::Dangling(print::of(&stat), target),
         Err(error) => Looked::Unclear(print::of(&stat), words(&error)),
     })

@@ -127,7 +127,7 @@ impl Column {
             Self::Version => "VERSION",
             Self::Size => "SIZE",
             Self::Bar => "",
-            Self::Order => "DOES",
+            Self::Order => "ACTION",
             Self::Files => "FILES",
             Self::Users => "USERS",
             Self::Age => "AGE",
@@ -136,16 +136,16 @@ impl Column {
             Self::Python => "PYTHON",
             Self::Distributions => "DISTS",
             Self::Modes => "LINK MODES",
-            Self::Exclusive | Self::Back => "GIVES BACK",
+            Self::Exclusive | Self::Back => "FREES",
             Self::Health => "HEALTH",
             Self::Form => "FORM",
-            Self::Target => "LEADS TO",
+            Self::Target => "POINTS TO",
             Self::Resource => "GUARDS",
             Self::Holder => "HELD BY",
             Self::Since => "SINCE",
             Self::LockFile => "FILE",
             Self::Thing => "WHAT",
-            Self::Reason => "WHY",
+            Self::Reason => "REASON",
         }
     }
 
@@ -165,19 +165,19 @@ impl Column {
     fn shape(self) -> Shape {
         let shape = |least, wanted, most, rank, right| Shape { least, wanted, most, rank, right };
         match self {
-            Self::Name => shape(6, 20, 48, 0, false),
-            Self::Version => shape(10, 10, 20, 3, false),
-            Self::Size | Self::Exclusive => shape(10, 10, 10, if self == Self::Size { 0 } else { 4 }, true),
+            Self::Name => shape(6, 14, 48, 0, false),
+            Self::Version => shape(8, 10, 20, 3, false),
+            Self::Size | Self::Exclusive => shape(10, 10, 10, if self == Self::Size { 0 } else { 2 }, true),
             Self::Bar => shape(6, 6, 24, 5, false),
             Self::Files => shape(7, 7, 9, 7, true),
-            Self::Users => shape(9, 9, 15, 4, false),
+            Self::Users => shape(7, 7, 15, 1, false),
             Self::Age => shape(4, 4, 4, 6, true),
-            Self::State => shape(9, 9, 14, 1, false),
-            Self::Environment => shape(6, 26, 70, 0, false),
+            Self::State => shape(9, 9, 14, 2, false),
+            Self::Environment => shape(6, 22, 70, 0, false),
             Self::Python => shape(8, 8, 10, 5, false),
             Self::Distributions => shape(5, 5, 6, 6, true),
             Self::Modes => shape(10, 10, 24, 3, false),
-            Self::Health => shape(9, 9, 40, 1, false),
+            Self::Health => shape(9, 26, 40, 1, false),
             Self::LinkState | Self::Held => shape(9, 9, 9, 0, false),
             Self::Form => shape(longest_form(), longest_form(), 9, 2, false),
             Self::Path => shape(6, 30, 90, 0, false),
@@ -185,7 +185,7 @@ impl Column {
             Self::Resource => shape(8, 26, 60, 0, false),
             Self::Holder => shape(12, 36, 60, 1, false),
             Self::Since => shape(5, 5, 5, 4, true),
-            Self::Order => shape(6, 6, 6, 0, false),
+            Self::Order => shape(7, 7, 7, 0, false),
             Self::Thing => shape(8, 22, 40, 0, false),
             Self::Back => shape(10, 10, 10, 1, true),
             Self::Reason => shape(12, 22, 90, 2, false),
@@ -228,6 +228,7 @@ pub(in crate::tui) fn place(view: View, width: u16, widest: u16, health: u16) ->
             shape.wanted = shape.wanted.min(shape.most);
         } else if *column == Column::Health {
             shape.most = shape.most.min(health).max(shape.least);
+            shape.wanted = shape.wanted.min(shape.most);
         }
     }
     let needed = |columns: &[(Column, Shape)], rank: u8| -> u16 {
@@ -243,6 +244,14 @@ pub(in crate::tui) fn place(view: View, width: u16, widest: u16, health: u16) ->
     }
     let mut spare = room.saturating_sub(needed(&columns, 0));
     let mut widths: Vec<u16> = columns.iter().map(|(_, shape)| shape.least).collect();
+    // What is wrong, and what could be better, is of no use when it is cut; nor is a name of which nothing is left.
+    if let Some(at) = columns.iter().position(|(column, _)| *column == Column::Health) {
+        let named = columns.iter().filter(|(column, _)| names(*column));
+        let reserved: u16 = named.map(|(_, shape)| shape.wanted.saturating_sub(shape.least)).sum();
+        let more = columns[at].1.wanted.saturating_sub(widths[at]).min(spare.saturating_sub(reserved));
+        widths[at] += more;
+        spare -= more;
+    }
     // What names the rows comes first, but leaves room for the others; bars come last.
     let turns = |column: Column| match column {
         Column::Bar | Column::Modes => [3, 3],

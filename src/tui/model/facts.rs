@@ -1,5 +1,6 @@
 //! A snapshot with what the lists need to know about every row, computed once per snapshot.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl Measure {
             Self::Logical => "LOGICAL",
             Self::Shared => "SHARED",
             Self::Exclusive => "EXCLUSIVE",
-            Self::Reclaimable => "GIVES BACK",
+            Self::Reclaimable => "FREES",
         }
     }
 
@@ -58,9 +59,9 @@ impl Measure {
         match self {
             Self::Disk => "bytes on disk, each inode once",
             Self::Logical => "sizes of all files added up",
-            Self::Shared => "bytes on disk that somebody else holds too",
-            Self::Exclusive => "bytes on disk that nobody else holds",
-            Self::Reclaimable => "bytes that deleting the row alone gives back",
+            Self::Shared => "bytes on disk that something else uses too",
+            Self::Exclusive => "bytes on disk that nothing else uses",
+            Self::Reclaimable => "bytes that deleting the row alone frees",
         }
     }
 }
@@ -83,6 +84,8 @@ pub(in crate::tui) struct Facts {
     pub snapshot: Arc<Snapshot>,
     /// Its sums.
     pub totals: Totals,
+    /// What tells entries of one name and version apart. Escaped.
+    pub distinctions: BTreeMap<EntryIndex, String>,
     /// What deleting each entry alone gives back.
     pub entries_alone: Vec<Reclaimable>,
     /// What deleting each entry alone does not give back.
@@ -107,11 +110,17 @@ pub(in crate::tui) struct Facts {
 impl Facts {
     /// Computes what follows from a snapshot.
     pub(in crate::tui) fn new(snapshot: Arc<Snapshot>, generation: u64, home: Option<&Path>) -> Self {
+        let distinctions: BTreeMap<EntryIndex, String> = snapshot
+            .distinctions()
+            .into_iter()
+            .map(|(index, label)| (index, human::escape(&label).into_owned()))
+            .collect();
         Self {
             locks: Arc::default(),
             asked_locks: false,
             planning: Planning::default(),
-            widest: widest(&snapshot, home),
+            widest: widest(&snapshot, home, &distinctions),
+            distinctions,
             widest_health: widest_health(&snapshot),
             totals: totals(&snapshot),
             entries_alone: snapshot.reclaimable_per_entry(),
@@ -197,8 +206,10 @@ fn keeper(group: &Group) -> Option<fn(&mut Kept) -> &mut u64> {
 }
 
 /// The widest names, so that a column takes no more room than it needs.
-fn widest(snapshot: &Snapshot, home: Option<&Path>) -> [u16; 5] {
-    let entries = snapshot.entries.iter().map(|entry| text::width(&entry_name(entry))).max();
+fn widest(snapshot: &Snapshot, home: Option<&Path>, distinctions: &BTreeMap<EntryIndex, String>) -> [u16; 5] {
+    let label = |index: EntryIndex| distinctions.get(&index).map_or(0, |label| text::width(label) + 1);
+    let entries =
+        snapshot.entries().map(|(index, entry)| text::width(&entry_name(entry)) + label(index)).max();
     let environments =
         snapshot.environments().map(|(index, _)| text::width(&environment_name(snapshot, index, home))).max();
     let pointers = snapshot.pointers.iter().map(|pointer| pointer.path.as_os_str().len()).max();

@@ -7,19 +7,18 @@ use std::cmp::Ordering;
 use std::path::Path;
 use std::str::FromStr;
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use pep440_rs::Version;
 use tui_input::Input;
 
-use crate::human;
 use crate::lock::State;
-use crate::snapshot::{EntryIndex, EntryState, EnvironmentIndex};
+use crate::snapshot::{EntryIndex, EnvironmentIndex};
 use crate::tui::page;
 
 use super::View;
 use super::column::Column;
-use super::facts::{Facts, Measure, entry_name, environment_name};
+use super::facts::{Facts, Measure, entry_name};
+use super::filter::Filter;
+use super::filter::rows::{Fields, rows};
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +38,8 @@ pub(in crate::tui) struct List {
     pub sort: Sort,
     /// Its filter, as it was typed.
     pub filter: Input,
+    /// Why the filter matches nothing, where it could not be read. Not escaped.
+    pub trouble: Option<String>,
     /// The rows that pass the filter, ordered.
     pub order: Vec<u32>,
     /// The place of the cursor in `order`.
@@ -53,14 +54,7 @@ pub(in crate::tui) struct List {
     pub anchor: Option<u32>,
     /// The largest value of the shown byte number, for the bars.
     pub largest: u64,
-    haystacks: Haystacks,
-}
-
-/// What the filter looks at, kept while it is in use.
-#[derive(Debug, Default)]
-struct Haystacks {
-    generation: Option<u64>,
-    texts: Vec<String>,
+    fields: Fields,
 }
 
 impl List {
@@ -83,7 +77,8 @@ impl List {
             chosen: false,
             anchor: None,
             largest: 0,
-            haystacks: Haystacks::default(),
+            trouble: None,
+            fields: Fields::default(),
         }
     }
 
@@ -163,68 +158,13 @@ impl List {
     }
 
     fn matching(&mut self, facts: &Facts, home: Option<&Path>) -> Vec<u32> {
-        let query = self.filter.value().trim();
-        if query.is_empty() {
-            self.haystacks = Haystacks::default();
+        let filter = Filter::read(self.filter.value());
+        self.trouble.clone_from(&filter.trouble);
+        if filter.is_empty() {
+            self.fields = Fields::default();
             return (0..rows(facts, self.view)).collect();
         }
-        if self.haystacks.generation != Some(facts.generation) {
-            self.haystacks.texts =
-                (0..rows(facts, self.view)).map(|row| haystack(facts, self.view, row, home)).collect();
-            self.haystacks.generation = Some(facts.generation);
-        }
-        let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
-        let mut matcher = Matcher::new(Config::DEFAULT);
-        let mut buffer = Vec::new();
-        let mut matches =
-            |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).is_some();
-        (0..).zip(&self.haystacks.texts).filter(|(_, text)| matches(text)).map(|(row, _)| row).collect()
-    }
-}
-
-fn rows(facts: &Facts, view: View) -> u32 {
-    let rows = match view {
-        View::Entries => facts.snapshot.entries.len(),
-        View::Environments => facts.snapshot.environments.len(),
-        View::Links => facts.snapshot.pointers.len(),
-        View::Locks => facts.locks.files.len(),
-        View::Plan => facts.planning.rows.len(),
-    };
-    u32::try_from(rows).expect("a snapshot has fewer than 2^32 rows of a kind")
-}
-
-/// What the filter looks at: what the row shows.
-fn haystack(facts: &Facts, view: View, row: u32, home: Option<&Path>) -> String {
-    let (snapshot, row) = (&facts.snapshot, row as usize);
-    match view {
-        View::Entries => {
-            let entry = &snapshot.entries[row];
-            let version = entry.version.as_deref().unwrap_or_default();
-            // What is not known cannot be asked for.
-            let state = facts.state(row).map_or("", EntryState::word);
-            format!("{} {version} {state}", entry_name(entry))
-        }
-        View::Environments => {
-            let environment = &snapshot.environments[row];
-            let name = environment_name(snapshot, EnvironmentIndex::new(row), home);
-            format!(
-                "{name} {} {}",
-                environment.python.as_deref().unwrap_or_default(),
-                environment.health.word()
-            )
-        }
-        View::Links => {
-            let pointer = &snapshot.pointers[row];
-            let path = human::escape_os(pointer.path.as_os_str());
-            format!("{path} {} {}", pointer.form.word(), pointer.state.word())
-        }
-        View::Locks => {
-            let file = &facts.locks.files[row];
-            let guards = page::resource(&facts.snapshot, &file.resource, home);
-            let holders: Vec<String> = file.holders.iter().map(page::holder).collect();
-            format!("{guards} {} {}", page::state_word(&file.state), holders.join(" "))
-        }
-        View::Plan => page::planned_text(&facts.planning, row),
+        filter.rows(facts, self.view, home, &mut self.fields)
     }
 }
 

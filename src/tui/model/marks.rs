@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::human;
 use crate::snapshot::{EntryKey, EnvironmentIndex, Holder, Outside, Reclaimable, Selection, Snapshot};
 
 use super::facts::environment_name;
@@ -27,6 +28,34 @@ pub(in crate::tui) struct Joint {
     pub later: u64,
     /// Those environments. Escaped.
     pub holders: Vec<String>,
+}
+
+/// Marks that the shown list does not show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::tui) struct Unseen {
+    /// Marked rows of the shown view that its filter leaves out.
+    pub hidden: usize,
+    /// Marked entries, where another view is shown.
+    pub entries: usize,
+    /// Marked environments, where another view is shown.
+    pub environments: usize,
+}
+
+impl Unseen {
+    /// Which they are, as `2 hidden by the filter, 1 in Environments`; nothing where there are none.
+    pub(in crate::tui) fn words(self) -> Option<String> {
+        let parts = [
+            (self.hidden, "hidden by the filter"),
+            (self.entries, "in Entries"),
+            (self.environments, "in Environments"),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, where_)| format!("{} {where_}", human::count(number as u64)))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
 }
 
 impl Marks {

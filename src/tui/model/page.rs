@@ -214,14 +214,14 @@ impl Page {
         self.line(place).is_some_and(|line| line.target.is_some())
     }
 
-    /// Filters the lines anew. With a filter, only lines that can be opened or that contain it are left.
+    /// Filters the lines. With a filter, only lines with all of its words are left, each within one piece of the line.
     pub(in crate::tui) fn arrange(&mut self) {
-        let query = self.filter.value().trim().to_lowercase();
+        let query = self.filter.value().to_lowercase();
         let lines = self.document.lines.iter().enumerate();
         self.shown = lines
             .filter(|(_, line)| {
-                let text: String = line.line.iter().map(|piece| piece.text.as_str()).collect();
-                query.is_empty() || text.to_lowercase().contains(&query)
+                let pieces: Vec<String> = line.line.iter().map(|piece| piece.text.to_lowercase()).collect();
+                query.split_whitespace().all(|word| pieces.iter().any(|piece| piece.contains(word)))
             })
             .map(|(at, _)| at)
             .collect();

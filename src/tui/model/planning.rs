@@ -4,12 +4,14 @@
 //! its own request whenever a new snapshot comes; steps that were taken out stay out. One to repair rests on files that
 //! were hashed for it: it stays as it is, and whoever carries it out leaves alone what has changed since.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use crate::apply::Run;
+use crate::human;
 use crate::plan::repair::RepairPlan;
 use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals};
-use crate::snapshot::{Completeness, Snapshot};
+use crate::snapshot::{Completeness, EntryIndex, Snapshot};
 
 /// One row of the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(in crate::tui) enum Row {
     Left(usize),
     /// A run in the trash, by its place.
     Run(usize),
+    /// The plan that was left and is kept.
+    Return,
 }
 
 /// What names a row across plans.
@@ -45,6 +49,8 @@ pub(in crate::tui) enum Planned {
     Left(At, usize),
     /// A run in the trash.
     Run(Run),
+    /// The plan that was left and is kept.
+    Return,
 }
 
 /// A plan that was made.
@@ -62,6 +68,14 @@ impl Made {
         match self {
             Self::Changes(plan) => plan.is_empty(),
             Self::Repair(plan) => plan.is_empty(),
+        }
+    }
+
+    /// How many steps it has.
+    pub(in crate::tui) fn steps(&self) -> u64 {
+        match self {
+            Self::Changes(plan) => plan.totals.steps,
+            Self::Repair(plan) => plan.totals.steps,
         }
     }
 
@@ -95,6 +109,8 @@ pub(in crate::tui) struct ClassSums {
     pub(in crate::tui) totals: Totals,
     /// What of it is kept, by reason; empty where nothing is.
     pub(in crate::tui) kept: String,
+    /// Of the class of unused entries: how many there are at all, and what of them can go; empty where nothing is unused.
+    pub(in crate::tui) unused: String,
 }
 
 impl ClassSums {
@@ -111,8 +127,14 @@ pub(in crate::tui) struct Planning {
     pub(in crate::tui) grace: u64,
     /// The plan, when one was made.
     made: Option<Made>,
+    /// Whether that was left, so that the view shows what could be done besides.
+    left: bool,
     /// Steps that were taken out of it.
     excluded: HashSet<Planned>,
+    /// What was marked out of sight when the plan was made, and where.
+    unseen: BTreeMap<At, &'static str>,
+    /// What tells steps of one name and version apart, by their places in the cache. Escaped.
+    labels: BTreeMap<At, String>,
     /// What each class would take, while there is no plan.
     pub classes: Vec<ClassSums>,
     state: Classes,
@@ -127,20 +149,76 @@ pub(in crate::tui) struct Planning {
 impl Planning {
     /// Makes a plan.
     pub(in crate::tui) fn make(&mut self, snapshot: &Snapshot, request: &Request) {
+        self.label(snapshot);
         self.show(Made::Changes(Box::new(plan::plan(snapshot, request))));
     }
 
     /// Takes a plan that was made elsewhere.
     pub(in crate::tui) fn show(&mut self, made: Made) {
         self.excluded.clear();
+        self.unseen.clear();
         self.made = Some(made);
+        self.left = false;
         self.arrange();
+    }
+
+    /// Remembers what was marked out of sight when the plan was made: entries by their place in the cache, environments by
+    /// their roots.
+    pub(in crate::tui) fn note_unseen(&mut self, unseen: BTreeMap<At, &'static str>) {
+        self.unseen = unseen;
+    }
+
+    /// Where something was marked that was out of sight when the plan was made.
+    pub(in crate::tui) fn unseen(&self, at: &At) -> Option<&'static str> {
+        self.unseen.get(at).copied()
+    }
+
+    /// How many of its steps were.
+    pub(in crate::tui) fn unseen_steps(&self) -> u64 {
+        let is = |at: &At| self.unseen.contains_key(at);
+        let steps = match self.chosen() {
+            Some(Made::Changes(plan)) => {
+                plan.steps.iter().filter(|step| is(&step.at)).count()
+                    + plan.relinks.iter().filter(|step| is(&step.at)).count()
+            }
+            Some(Made::Repair(plan)) => plan.steps.iter().filter(|step| is(&step.at)).count(),
+            None => 0,
+        };
+        steps as u64
+    }
+
+    fn label(&mut self, snapshot: &Snapshot) {
+        let place = |index: EntryIndex| {
+            let key = &snapshot.entry(index).key;
+            At::new(&Path::new(&*key.bucket).join(&key.id))
+        };
+        let labels = snapshot.distinctions().into_iter();
+        self.labels =
+            labels.map(|(index, label)| (place(index), human::escape(&label).into_owned())).collect();
+    }
+
+    /// What tells something from another of its name and version.
+    pub(in crate::tui) fn label_of(&self, at: &At) -> Option<&str> {
+        self.labels.get(at).map(String::as_str)
+    }
+
+    /// Leaves the plan, or returns to it; it is kept meanwhile.
+    pub(in crate::tui) fn leave(&mut self, left: bool) {
+        self.left = left;
+        self.arrange();
+    }
+
+    /// Whether the view shows a plan.
+    pub(in crate::tui) fn is_open(&self) -> bool {
+        self.made.is_some() && !self.left
     }
 
     /// Drops the plan.
     pub(in crate::tui) fn drop(&mut self, snapshot: &Snapshot) {
         self.made = None;
+        self.left = false;
         self.excluded.clear();
+        self.unseen.clear();
         self.renew(snapshot);
     }
 
@@ -151,6 +229,7 @@ impl Planning {
             let request = old.request.clone();
             self.made = complete.then(|| Made::Changes(Box::new(plan::plan(snapshot, &request))));
         }
+        self.label(snapshot);
         self.classes = Vec::new();
         self.state = if complete { Classes::Stale } else { Classes::Unknown };
         self.arrange();
@@ -158,12 +237,14 @@ impl Planning {
 
     /// Works out what each class would take, if somebody can see it and nobody has yet. Tells whether it did.
     pub(in crate::tui) fn look(&mut self, snapshot: &Snapshot) -> bool {
-        if self.state != Classes::Stale || self.made.is_some() {
+        if self.state != Classes::Stale || self.is_open() {
             return false;
         }
         let totals = |class| {
             let plan = plan::plan(snapshot, &Request::Prune(self.of_class(class)));
-            ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept) }
+            let unused =
+                if class == Class::Unused { plan::unused_in_words(snapshot, &plan) } else { String::new() };
+            ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept), unused }
         };
         self.classes = Class::ALL.into_iter().map(totals).collect();
         self.state = Classes::Known;
@@ -178,7 +259,8 @@ impl Planning {
     }
 
     fn arrange(&mut self) {
-        let about: BTreeSet<&At> = match &self.made {
+        let open = self.made.as_ref().filter(|_| !self.left);
+        let about: BTreeSet<&At> = match open {
             Some(Made::Changes(plan)) => plan.relinks.iter().map(|step| &step.at).collect(),
             Some(Made::Repair(plan)) => {
                 plan.steps.iter().map(|step| &step.at).chain(plan.kept.iter().map(|left| &left.at)).collect()
@@ -186,7 +268,7 @@ impl Planning {
             None => BTreeSet::new(),
         };
         self.environment = if about.len() == 1 { about.first().copied().cloned() } else { None };
-        self.rows = match &self.made {
+        self.rows = match open {
             Some(Made::Changes(plan)) => {
                 let steps = (0..plan.steps.len()).map(Row::Step);
                 let relinks = (0..plan.relinks.len()).map(Row::Relink);
@@ -198,7 +280,8 @@ impl Planning {
                 steps.chain((0..plan.kept.len()).map(Row::Left)).collect()
             }
             None => {
-                let classes = (0..self.classes.len()).map(Row::Class);
+                let kept = self.made.iter().map(|_| Row::Return);
+                let classes = kept.chain((0..self.classes.len()).map(Row::Class));
                 classes.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
             }
         };
@@ -229,6 +312,7 @@ impl Planning {
     pub(in crate::tui) fn name(&self, row: usize) -> Option<Planned> {
         Some(match self.rows.get(row)? {
             Row::Class(class) => Planned::Class(Class::ALL[*class]),
+            Row::Return => Planned::Return,
             Row::Run(run) => Planned::Run(self.trash.get(*run)?.clone()),
             Row::Step(step) => Planned::Thing(self.changes()?.steps.get(*step)?.at.clone()),
             Row::Relink(step) => {

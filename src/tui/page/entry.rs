@@ -32,7 +32,7 @@ pub(super) fn document(model: &Model, row: usize, width: usize) -> Document {
         fact(&mut document, "links", &links(entry), links_role(entry), width);
     }
     gap(&mut document);
-    heading(model, &mut document, "led to by", width);
+    heading(model, &mut document, "referenced by", width);
     pointers(model, &mut document, index, width);
     document
 }
@@ -145,7 +145,7 @@ fn bytes(model: &Model, document: &mut Document, index: EntryIndex, width: usize
     let size = format!("{}{dot}logical {}", human::bytes(entry.disk), human::bytes(entry.logical));
     fact(document, "size", &size, Role::Strong, width);
     if model.blank().is_some() {
-        fact(document, "gives back", unknown(model), Role::Unknown, width);
+        fact(document, "frees", unknown(model), Role::Unknown, width);
     } else {
         let shares =
             format!("{}{dot}its own {}", human::bytes(entry.shared), human::bytes(entry.exclusive()));
@@ -176,7 +176,7 @@ pub(super) fn back(model: &Model, document: &mut Document, index: EntryIndex, wi
     let alone = model.facts.entries_alone[index.position()];
     let kept = model.facts.entries_kept[index.position()];
     let now = format!("{}{} when removed alone", at_least(alone.certainty), human::bytes(alone.bytes));
-    fact(document, "gives back", &now, Role::Strong, width);
+    fact(document, "frees", &now, Role::Strong, width);
     let rest = [
         (kept.environments, "more once its environments go too", Role::Text),
         (kept.cache, "stay: other parts of the cache share them", Role::Text),
@@ -240,7 +240,10 @@ fn user(
     let environment = snapshot.environment(reference.environment);
     let distribution =
         reference.distribution.and_then(|position| environment.distributions.get(position as usize));
+    let elsewhere = distribution.is_some_and(|it| it.other_cache.is_some());
     let proof = match reference.evidence {
+        _ if elsewhere && width < 60 => "other cache".to_owned(),
+        _ if elsewhere => "linked to another cache".to_owned(),
         Evidence::Name => "name only".to_owned(),
         // Where room is short the letter of the link mode has to do.
         evidence => {

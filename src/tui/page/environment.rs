@@ -58,8 +58,29 @@ fn identity(model: &Model, document: &mut Document, environment: &Environment, w
     }
     let role = if environment.health == Health::Ok { Role::Good } else { Role::Error };
     fact(document, "health", &health(model.settings.glyphs, environment, usize::MAX), role, width);
+    special(model, document, environment, width);
     if environment.unread {
         fact(document, "unread", "a part could not be read: numbers are lower bounds", Role::Warning, width);
+    }
+}
+
+/// What is special about where an environment lies and what it is linked to.
+fn special(model: &Model, document: &mut Document, environment: &Environment, width: usize) {
+    let home = model.settings.home.as_deref();
+    if let Some(prefix) = &environment.prefix {
+        fact_path(model, document, "prefix", &human::path(prefix, home), width);
+    }
+    if environment.inside {
+        fact(document, "lies", "in the cache's directory: `uv cache prune` deletes it", Role::Warning, width);
+    }
+    for other in &environment.other_caches {
+        let files = human::counted(other.files, "file is", "files are");
+        let text = format!("{files} linked to another cache, {}", human::path(&other.path, home));
+        fact(document, "linked", &text, Role::Text, width);
+    }
+    for left in &environment.leftovers {
+        let text = left.sentence(&human::escape_os(left.path.as_os_str()));
+        fact(document, "left", &text, Role::Warning, width);
     }
 }
 
@@ -74,6 +95,7 @@ fn project(model: &Model, document: &mut Document, project: &Project, width: usi
         Project::Unlinked(_) => ("", "it has no .venv any more", Role::Warning),
         Project::There(_) => ("", "its .venv is another environment", Role::Text),
         Project::Missing(_) => ("", "not there: deleted, or moved", Role::Warning),
+        Project::Gone(_) => ("", "gone, as you said", Role::Warning),
         Project::OutOfReach(_) => ("", "not found; its disk may not be mounted", Role::Warning),
     };
     fact(document, label, words, role, width);
@@ -113,7 +135,7 @@ fn bytes(model: &Model, document: &mut Document, index: EnvironmentIndex, width:
     fact(document, "size", &size, Role::Strong, width);
     let certainty = super::entry::at_least(alone.certainty);
     let back = format!("{certainty}{} when removed alone", human::bytes(alone.bytes));
-    fact(document, "gives back", &back, Role::Strong, width);
+    fact(document, "frees", &back, Role::Strong, width);
     if alone.held > 0 {
         let stay = format!("{} stay: the cache or others share them", human::bytes(alone.held));
         fact(document, "", &stay, Role::Text, width);

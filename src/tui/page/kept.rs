@@ -70,17 +70,15 @@ pub(super) fn sentence(model: &Model, index: EntryIndex) -> String {
                 users(model, index, ["uses it", "use it"], |reference| reference.evidence > Evidence::Name);
             let how = match shared_how(snapshot, index) {
                 LinkMode::Only(Mode::Hardlink) => {
-                    "Its files are hardlinked, so that removing it would give back only what nobody links to"
+                    "Its files are hardlinked, so that removing it frees only what nothing else links to"
                 }
                 LinkMode::Only(Mode::Clone) => {
-                    "Its files are reflinked, so that removing it would give back only blocks that nobody shares"
+                    "Its files are reflinked, so that removing it frees only blocks that nothing else shares"
                 }
                 LinkMode::Only(Mode::Copy) => {
                     "Its files were copied, so that removing it would break nothing, but the next install would have to fetch it again"
                 }
-                _ => {
-                    "Its files were linked in several ways, so that removing it would give back a part of it"
-                }
+                _ => "Its files were linked in several ways, so that removing it frees a part of it",
             };
             format!("Kept: {names}. {how}.")
         }
@@ -177,7 +175,7 @@ pub(super) fn document(model: &Model, key: &EntryKey, width: usize) -> Document 
     heading(model, &mut document, "who uses it", width);
     super::entry::users(model, &mut document, index, width);
     gap(&mut document);
-    heading(model, &mut document, "what leads to it", width);
+    heading(model, &mut document, "referenced by", width);
     super::entry::pointers(model, &mut document, index, width);
     gap(&mut document);
     heading(model, &mut document, "what the answer rests on", width);
@@ -190,7 +188,7 @@ fn storage(model: &Model, document: &mut Document, index: EntryIndex, width: usi
     let entry = model.snapshot().entry(index);
     fact(document, "on disk", &human::bytes(entry.disk), Role::Text, width);
     match model.blank() {
-        Some(doubt) => fact(document, "gives back", doubt.sentence(), Role::Dim, width),
+        Some(doubt) => fact(document, "frees", doubt.sentence(), Role::Dim, width),
         None => super::entry::back(model, document, index, width),
     }
 }

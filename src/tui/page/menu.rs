@@ -23,6 +23,7 @@ pub(super) fn document(model: &Model, menu: &Menu, width: usize) -> Document {
         Menu::Relink(paths) => {
             "relink".clone_into(&mut document.title);
             paragraph(&mut document, &format!("Link modes for {}:", of(paths)), Role::Text, width);
+            marked(model, &mut document, paths, width);
             gap(&mut document);
             let clones = model.snapshot().cache.reflinks;
             for mode in Mode::ALL {
@@ -32,14 +33,14 @@ pub(super) fn document(model: &Model, menu: &Menu, width: usize) -> Document {
         }
         Menu::Repair(paths) => {
             "repair".clone_into(&mut document.title);
-            let words = format!("What is missing or leads nowhere in {} comes", of(paths));
-            paragraph(&mut document, &words, Role::Text, width);
+            paragraph(&mut document, &format!("Repair {} from:", of(paths)), Role::Text, width);
+            marked(model, &mut document, paths, width);
             gap(&mut document);
             let choices = [
-                ("from the cache", "Only what this cache has; nothing is fetched.", false),
+                ("this cache only", "Nothing is downloaded.", false),
                 (
-                    "from the cache, else by uv",
-                    "uv fetches what the cache has not, as its settings say; it may use the network.",
+                    "this cache, then download with uv",
+                    "uv fetches what the cache does not have, by its own settings; it may use the network.",
                     true,
                 ),
             ];
@@ -52,13 +53,44 @@ pub(super) fn document(model: &Model, menu: &Menu, width: usize) -> Document {
     document
 }
 
+/// The most environments that a menu names one by one.
+const NAMED: usize = 6;
+
+/// Names the environments where there are several, and says which of them are not in sight.
+fn marked(model: &Model, document: &mut Document, paths: &[PathBuf], width: usize) {
+    let hidden =
+        |path: &PathBuf| model.environment_hidden(path).filter(|_| model.marks.environments.contains(path));
+    let home = model.settings.home.as_deref();
+    let single = paths.len() == 1;
+    // What is not in sight is named before the rest.
+    let mut ordered: Vec<&PathBuf> = paths.iter().filter(|path| !single || hidden(path).is_some()).collect();
+    ordered.sort_by_key(|path| hidden(path).is_none());
+    for path in ordered.iter().take(NAMED) {
+        let ellipsis = model.settings.glyphs.ellipsis();
+        let why = hidden(path).map_or(String::new(), |why| format!("  ({why})"));
+        let room = width.saturating_sub(text::width(&why) + 4);
+        let shown = text::clip_middle(&human::path(path, home), room, ellipsis);
+        document.lines.push(PageLine {
+            line: vec![piece(format!("   {shown}"), Role::Dim), piece(why, Role::Warning)],
+            ..PageLine::default()
+        });
+    }
+    let rest = &ordered[ordered.len().min(NAMED)..];
+    if !rest.is_empty() {
+        let out = rest.iter().filter(|path| hidden(path).is_some()).count() as u64;
+        let out = if out > 0 { format!(", {} of them not shown", human::count(out)) } else { String::new() };
+        let words = format!("and {} more{out}", human::count(rest.len() as u64));
+        paragraph(document, &words, Role::Dim, width);
+    }
+}
+
 fn about(mode: Mode, clones: bool) -> &'static str {
     match mode {
         Mode::Clone if clones => "Shares bytes with the cache until one of the two is changed.",
-        Mode::Clone => "This filesystem knows no clones: these will be hardlinks, as with uv.",
-        Mode::Hardlink => "Is the cache's own file: who edits it edits the cache.",
-        Mode::Symlink => "Leads into the cache: breaks when that is cleaned or pruned.",
-        Mode::Copy => "Independent of the cache; takes its own room.",
+        Mode::Clone => "This filesystem has no clones: these will be hardlinks, as with uv.",
+        Mode::Hardlink => "Is the cache's own file: an edit changes the cache too.",
+        Mode::Symlink => "Points into the cache: breaks when that is cleaned or pruned.",
+        Mode::Copy => "Independent of the cache; takes its own space.",
     }
 }
 

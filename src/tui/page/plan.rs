@@ -3,7 +3,7 @@
 mod detail;
 
 use crate::human;
-use crate::plan::{At, Class, Kept, Step};
+use crate::plan::{Action, At, Class, Kept, Plan, Step};
 use crate::tui::model::planning::{Made, Planned, Planning, Row};
 use crate::tui::theme::Role;
 
@@ -18,6 +18,7 @@ pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static
         Some(Row::Kept(_)) => return ("kept", Role::Held),
         Some(Row::Left(_)) => return ("stays", Role::Error),
         Some(Row::Run(_)) => return ("trash", Role::Unused),
+        Some(Row::Return) => return ("plan", Role::Strong),
         Some(Row::Class(_)) | None => return ("", Role::Dim),
     };
     if planning.is_in(row) { (sign, Role::Strong) } else { (stays, Role::Dim) }
@@ -27,6 +28,7 @@ pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static
 pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
     let name = match planning.rows.get(row) {
         Some(Row::Class(class)) => Some(Class::ALL[*class].word().replace('-', " ")),
+        Some(Row::Return) => planning.made().map(|made| format!("the plan to {}", made.verb())),
         Some(Row::Run(run)) => {
             let run = &planning.trash[*run];
             Some(match run.time() {
@@ -34,7 +36,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
                 None => human::escape_os(run.name()).into_owned(),
             })
         }
-        Some(Row::Step(step)) => planning.changes().map(|plan| step_title(&plan.steps[*step])),
+        Some(Row::Step(step)) => planning.changes().map(|plan| step_title(planning, &plan.steps[*step])),
         Some(Row::Relink(step)) => planning.changes().map(|plan| {
             let step = &plan.relinks[*step];
             title(Some(&step.name), Some(&step.version), step.at.text())
@@ -49,7 +51,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
         }),
         Some(Row::Kept(kept)) => planning.changes().map(|plan| {
             let Kept { name, version, at, .. } = &plan.kept[*kept];
-            title(name.as_deref(), version.as_deref(), at.text())
+            labelled(planning, title(name.as_deref(), version.as_deref(), at.text()), at)
         }),
         Some(Row::Left(left)) => planning.repair().map(|plan| {
             let left = &plan.kept[*left];
@@ -66,6 +68,10 @@ pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u
         Row::Class(class) => Some(planning.classes[*class].totals.bytes.reclaimable),
         Row::Step(step) => Some(planning.changes()?.steps[*step].bytes.reclaimable),
         Row::Relink(step) => Some(planning.changes()?.relinks[*step].bytes.reclaimable),
+        Row::Return => match planning.chosen()? {
+            Made::Changes(plan) => Some(plan.totals.bytes.reclaimable),
+            Made::Repair(_) => None,
+        },
         Row::Mend(_) | Row::Link(_) | Row::Kept(_) | Row::Left(_) | Row::Run(_) => None,
     }
 }
@@ -75,6 +81,10 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
     let why = match planning.rows.get(row) {
         Some(Row::Class(class)) => {
             let sums = &planning.classes[*class];
+            if !sums.unused.is_empty() {
+                return human::escape(&format!("{}. {}", sums.unused, Class::ALL[*class].sentence()))
+                    .into_owned();
+            }
             let number = match sums.totals.steps {
                 0 => "none".to_owned(),
                 steps => human::count(steps),
@@ -82,10 +92,14 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
             let kept = if sums.kept.is_empty() { String::new() } else { format!("; kept: {}", sums.kept) };
             Some(format!("{number}{kept}. {}", Class::ALL[*class].sentence()))
         }
+        Some(Row::Return) => planning.chosen().map(|made| {
+            let steps = human::counted(made.steps(), "step", "steps");
+            format!("{steps}, kept as you left it. Enter returns to it.")
+        }),
         Some(Row::Run(run)) => {
             let purging = planning.trash[*run].is_purging();
             let words = if purging {
-                "being emptied, or left so by a crash"
+                "being emptied, or left like this by a crash"
             } else {
                 "can be put back, or emptied for good"
             };
@@ -93,26 +107,39 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         }
         Some(Row::Step(step)) => planning.changes().map(|plan| {
             let step = &plan.steps[*step];
-            format!("{}; {}", step.reason, step.price.words())
+            // On the screen nothing is named: it is marked.
+            let reason = step.reason.replacen("you named it", "you marked it", 1);
+            format!("{}{reason}; {}", unseen(planning, &step.at), step.price.words())
         }),
         Some(Row::Relink(step)) => planning.changes().map(|plan| {
             let step = &plan.relinks[*step];
-            format!("{}{}", step.reason, inside(planning, &step.at))
+            format!("{}{}{}", unseen(planning, &step.at), step.reason, inside(planning, &step.at))
         }),
         Some(Row::Mend(step)) => planning.repair().map(|plan| {
             let step = &plan.steps[*step];
             let files = human::counted(step.bytes.files, "file", "files");
-            format!("{}: {files}{}", step.reason, inside(planning, &step.at))
+            format!("{}{}: {files}{}", unseen(planning, &step.at), step.reason, inside(planning, &step.at))
         }),
         Some(Row::Link(link)) => planning.repair().map(|plan| {
             let link = &plan.links[*link];
             format!("{}: link {}", link.reason, link.at.text())
         }),
-        Some(Row::Kept(kept)) => planning.changes().map(|plan| plan.kept[*kept].reason.clone()),
-        Some(Row::Left(left)) => planning.repair().map(|plan| plan.kept[*left].reason.clone()),
+        Some(Row::Kept(kept)) => planning.changes().map(|plan| {
+            let kept = &plan.kept[*kept];
+            format!("{}{}", unseen(planning, &kept.at), kept.reason)
+        }),
+        Some(Row::Left(left)) => planning.repair().map(|plan| {
+            let left = &plan.kept[*left];
+            format!("{}{}", unseen(planning, &left.at), left.reason)
+        }),
         None => None,
     };
     human::escape(&why.unwrap_or_default()).into_owned()
+}
+
+/// Where a row was marked that was out of sight when the plan was made.
+fn unseen(planning: &Planning, at: &At) -> String {
+    planning.unseen(at).map_or(String::new(), |words| format!("{words}; "))
 }
 
 /// Which environment a row is about, where the title does not say so for all of them.
@@ -120,25 +147,73 @@ fn inside(planning: &Planning, root: &At) -> String {
     if planning.environment.is_some() { String::new() } else { format!(", in {}", root.text()) }
 }
 
-/// What the filter looks at.
-pub(in crate::tui) fn planned_text(planning: &Planning, row: usize) -> String {
-    let sign = planned_sign(planning, row).0;
-    format!("{} {sign} {}", planned_name(planning, row), planned_why(planning, row))
+/// The package that a row is about and its version, where it is about one. Escaped.
+pub(in crate::tui) fn planned_package(planning: &Planning, row: usize) -> (Option<String>, Option<String>) {
+    let (name, version) = match planning.rows.get(row) {
+        Some(Row::Step(step)) => planning.changes().map_or((None, None), |plan| {
+            let step = &plan.steps[*step];
+            (step.name.as_deref(), step.version.as_deref())
+        }),
+        Some(Row::Kept(kept)) => planning.changes().map_or((None, None), |plan| {
+            let kept = &plan.kept[*kept];
+            (kept.name.as_deref(), kept.version.as_deref())
+        }),
+        Some(Row::Relink(step)) => planning.changes().map_or((None, None), |plan| {
+            let step = &plan.relinks[*step];
+            (Some(&*step.name), Some(&*step.version))
+        }),
+        Some(Row::Mend(step)) => planning.repair().map_or((None, None), |plan| {
+            let step = &plan.steps[*step];
+            (Some(&*step.name), Some(&*step.version))
+        }),
+        Some(Row::Left(left)) => planning.repair().map_or((None, None), |plan| {
+            let left = &plan.kept[*left];
+            (left.name.as_deref(), left.version.as_deref())
+        }),
+        _ => (None, None),
+    };
+    let shown = |text: Option<&str>| text.map(|text| human::escape(text).into_owned());
+    (shown(name), shown(version))
 }
 
 /// What the rows are called.
 pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
-    match planning.made() {
+    match planning.made().filter(|_| planning.is_open()) {
         Some(Made::Repair(_)) => "plan to repair",
         Some(made) if made.verb() == "relink" => "plan to relink",
         Some(_) => "plan to prune",
-        None => "what could go",
+        None => "clean up",
     }
 }
 
+/// What a plan removes, in a few words, as `3 entries and 1 bucket`.
+pub(super) fn things(plan: &Plan) -> String {
+    let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
+    let parts: Vec<String> = [
+        (Action::RemoveEntry, "entry", "entries"),
+        (Action::RemoveEnvironment, "environment", "environments"),
+        (Action::RemoveBucket, "bucket", "buckets"),
+        (Action::RemoveObjects, "store of files", "stores of files"),
+        (Action::RemoveLeftover, "leftover", "leftovers"),
+    ]
+    .into_iter()
+    .filter(|(action, ..)| number(*action) > 0)
+    .map(|(action, one, many)| human::counted(number(action), one, many))
+    .collect();
+    human::list(&parts)
+}
+
 /// What a step to remove something is about. Escaped.
-pub(super) fn step_title(step: &Step) -> String {
-    title(step.name.as_deref(), step.version.as_deref(), step.at.text())
+pub(super) fn step_title(planning: &Planning, step: &Step) -> String {
+    labelled(planning, title(step.name.as_deref(), step.version.as_deref(), step.at.text()), &step.at)
+}
+
+/// A title with what tells it from another of its name and version.
+fn labelled(planning: &Planning, title: String, at: &At) -> String {
+    match planning.label_of(at) {
+        Some(label) => format!("{title} ({label})"),
+        None => title,
+    }
 }
 
 fn title(name: Option<&str>, version: Option<&str>, path: &str) -> String {

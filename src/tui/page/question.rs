@@ -1,7 +1,8 @@
 //! What is said before something is done, with the two answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::apply::Run;
 use crate::human;
 use crate::lock::{Maker, Resource, State as LockState};
 use crate::plan::repair::RepairPlan;
@@ -14,7 +15,7 @@ use crate::tui::model::task::{Answer, Question};
 use crate::tui::text::piece;
 use crate::tui::theme::Role;
 
-use super::plan::{certain, step_title};
+use super::plan::{certain, step_title, things};
 use super::{fact, fact_path, gap, paragraph, push};
 
 /// What has to be typed to carry out a plan that calls for a second look.
@@ -23,24 +24,21 @@ pub(in crate::tui) const SURE: &str = "prune";
 /// What a question says, and its answers.
 pub(super) fn question(model: &Model, question: &Question, answer: Answer, width: usize) -> Document {
     let mut document = Document::default();
+    let deed = deed(model, question);
+    document.title = format!("{}?", human::capitalized(&deed));
     match question {
-        Question::Apply => {
-            "carry out the plan?".clone_into(&mut document.title);
-            match model.facts.planning.chosen() {
-                Some(Made::Changes(plan)) if !plan.relinks.is_empty() => {
-                    relink(model, &mut document, &plan, width);
-                }
-                Some(Made::Changes(plan)) => prune(model, &mut document, &plan, width),
-                Some(Made::Repair(plan)) => repair(model, &mut document, &plan, width),
-                None => {}
+        Question::Apply => match model.facts.planning.chosen() {
+            Some(Made::Changes(plan)) if !plan.relinks.is_empty() => {
+                relink(model, &mut document, &plan, width);
             }
-        }
+            Some(Made::Changes(plan)) => prune(model, &mut document, &plan, width),
+            Some(Made::Repair(plan)) => repair(model, &mut document, &plan, width),
+            None => {}
+        },
         Question::Detach(plan) => {
-            "keep it there alone?".clone_into(&mut document.title);
             detach(model, &mut document, plan, width);
         }
         Question::Sure(typed) => {
-            "are you sure?".clone_into(&mut document.title);
             if let Some(plan) = model.facts.planning.changes() {
                 for caution in plan.refused() {
                     paragraph(&mut document, &human::escape(&caution.text), Role::Warning, width);
@@ -57,26 +55,29 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
             return document;
         }
         Question::Undo(run) => {
-            "put it back?".clone_into(&mut document.title);
-            let when = run.time().map_or_else(
-                || human::escape_os(run.name()).into_owned(),
-                |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-            );
             let words = format!(
-                "What was removed at {when} goes back to its place, as far as uv has not made it anew."
+                "What was removed at {} goes back to its place, except what uv has made again since.",
+                when(run)
             );
             paragraph(&mut document, &words, Role::Text, width);
             lock(model, &mut document, width);
         }
         Question::Purge(runs) => {
-            "empty the trash?".clone_into(&mut document.title);
             let runs = human::counted(runs.len() as u64, "run", "runs");
-            let words =
-                format!("What {runs} removed is gone for good then, and the room it takes is given back.");
+            let words = format!("What {runs} moved to the trash cannot be put back afterwards.");
             paragraph(&mut document, &words, Role::Warning, width);
+            if let Some(trash) = model.snapshot().cache.trash() {
+                gap(&mut document);
+                let files = human::counted(trash.files, "file", "files");
+                let size = format!("{}, {files}", human::bytes(trash.disk));
+                fact(&mut document, "in it", &size, Role::Text, width);
+                let frees = model.snapshot().cache.trash_gives();
+                let sure = if frees == trash.disk { "" } else { "at least " };
+                fact(&mut document, "frees", &format!("{sure}{}", human::bytes(frees)), Role::Strong, width);
+            }
+            lock(model, &mut document, width);
         }
         Question::Quit => {
-            "leave?".clone_into(&mut document.title);
             let words =
                 "A task is running. It is stopped after the step it is at, and nothing is left half done.";
             paragraph(&mut document, words, Role::Text, width);
@@ -84,8 +85,8 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
     }
     let head = document.lines.len();
     gap(&mut document);
-    for (this, key, words) in [(Answer::No, "n", "no, leave everything as it is"), (Answer::Yes, "y", "yes")]
-    {
+    let answers = [(Answer::No, "n", "cancel: nothing is changed".to_owned()), (Answer::Yes, "y", deed)];
+    for (this, key, words) in answers {
         let focused = this == answer;
         let sign = if focused { model.settings.glyphs.opens() } else { " " };
         document.lines.push(PageLine {
@@ -103,19 +104,114 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
     document
 }
 
+/// What a question asks to do, as its button says it: the act, its object, its bytes. Escaped.
+pub(in crate::tui) fn deed(model: &Model, question: &Question) -> String {
+    match question {
+        Question::Apply | Question::Sure(_) => {
+            model.facts.planning.chosen().map_or(String::new(), |made| of_plan(&made))
+        }
+        Question::Detach(plan) => {
+            let files = human::counted(plan.steps.len() as u64, "file", "files");
+            format!("keep {files} in this environment alone")
+        }
+        Question::Undo(run) => format!("put back what was removed at {}", when(run)),
+        Question::Purge(runs) => {
+            let runs = human::counted(runs.len() as u64, "run", "runs");
+            let trash = model.snapshot().cache.trash();
+            let bytes = trash.map_or(String::new(), |trash| format!(" ({})", human::bytes(trash.disk)));
+            format!("delete {runs} in the trash{bytes} for good")
+        }
+        Question::Quit => "stop the task and quit".to_owned(),
+    }
+}
+
+/// What carrying out a plan does.
+fn of_plan(made: &Made) -> String {
+    match made {
+        Made::Changes(plan) if plan.relinks.is_empty() => {
+            let frees = certain(plan.totals.bytes.reclaimable, plan.totals.bytes.certainty);
+            format!("move {} ({frees}) to the trash", things(plan))
+        }
+        Made::Changes(plan) => {
+            let files = human::counted(plan.totals.bytes.files, "file", "files");
+            let distributions = human::counted(plan.relinks.len() as u64, "distribution", "distributions");
+            let bytes = plan.totals.bytes;
+            let change = if bytes.needed > bytes.reclaimable {
+                format!("takes {}", human::bytes(bytes.needed))
+            } else {
+                format!("frees {}", certain(bytes.reclaimable, bytes.certainty))
+            };
+            format!("relink {files} of {distributions} ({change})")
+        }
+        Made::Repair(plan) => {
+            let files = human::counted(plan.totals.bytes.files, "file", "files");
+            let links = human::counted(plan.totals.links, "link", "links");
+            let bytes = human::bytes(plan.totals.bytes.logical);
+            match (plan.links.is_empty(), plan.steps.is_empty()) {
+                (true, _) => format!("repair {files} ({bytes})"),
+                (false, true) => format!("write {links} of the cache again"),
+                (false, false) => format!("write {links} of the cache and repair {files} ({bytes})"),
+            }
+        }
+    }
+}
+
+/// The act alone, for where room is short.
+pub(in crate::tui) fn verb(model: &Model, question: &Question) -> &'static str {
+    match question {
+        Question::Apply | Question::Sure(_) => match model.facts.planning.made() {
+            Some(made) if made.verb() == "prune" => "move to the trash",
+            Some(made) => made.verb(),
+            None => "yes",
+        },
+        Question::Detach(_) => "keep",
+        Question::Undo(_) => "put back",
+        Question::Purge(_) => "delete for good",
+        Question::Quit => "quit",
+    }
+}
+
+/// When a run was.
+fn when(run: &Run) -> String {
+    run.time().map_or_else(
+        || human::escape_os(run.name()).into_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+/// Names what was marked out of sight when the plan was made, if anything was.
+fn out_of_sight<'a>(
+    model: &Model,
+    document: &mut Document,
+    named: impl Iterator<Item = (&'a At, String)>,
+    width: usize,
+) {
+    let planning = &model.facts.planning;
+    let mut by_place: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (at, name) in named {
+        if let Some(place) = planning.unseen(at) {
+            by_place.entry(place).or_default().insert(name);
+        }
+    }
+    for (place, names) in by_place {
+        let number = human::count(names.len() as u64);
+        let names: Vec<String> = names.into_iter().collect();
+        let words = format!("{number} {place}: {}", names.join(", "));
+        fact(document, "not shown", &words, Role::Warning, width);
+    }
+}
+
 fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     let totals = &plan.totals;
-    let steps = human::counted(totals.steps, "thing", "things");
-    let pointers = human::counted(totals.pointers, "pointer", "pointers");
-    paragraph(
-        document,
-        &format!("Removes {steps} and {pointers} from the cache into its trash."),
-        Role::Text,
-        width,
-    );
+    let pointers = match totals.pointers {
+        0 => String::new(),
+        number => format!(" and {} to them", human::counted(number, "pointer", "pointers")),
+    };
+    let words = format!("Moves {}{pointers} to the cache's trash.", things(plan));
+    paragraph(document, &words, Role::Text, width);
     gap(document);
-    let back = certain(totals.bytes.reclaimable, totals.bytes.certainty);
-    fact(document, "gives back", &format!("{back}, once the trash is emptied"), Role::Strong, width);
+    let frees = certain(totals.bytes.reclaimable, totals.bytes.certainty);
+    fact(document, "frees", &format!("{frees}, once the trash is emptied"), Role::Strong, width);
     if totals.bytes.held > 0 {
         let words = format!("{} more when what holds them goes too", human::bytes(totals.bytes.held));
         fact(document, "later", &words, Role::Held, width);
@@ -130,9 +226,19 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     if !plan.kept.is_empty() {
         fact(document, "kept", &kept_in_short(&plan.kept), Role::Held, width);
     }
+    out_of_sight(
+        model,
+        document,
+        plan.steps.iter().map(|step| (&step.at, step_title(&model.facts.planning, step))),
+        width,
+    );
     for caution in &plan.cautions {
         gap(document);
         paragraph(document, &human::escape(&caution.text), Role::Warning, width);
+    }
+    for warning in &plan.warnings {
+        gap(document);
+        paragraph(document, &human::escape(warning), Role::Warning, width);
     }
     gap(document);
     for step in &plan.steps {
@@ -140,7 +246,7 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
             document,
             vec![
                 piece(format!(" {:>10}  ", human::bytes(step.bytes.reclaimable)), Role::Text),
-                piece(step_title(step), Role::Strong),
+                piece(step_title(&model.facts.planning, step), Role::Strong),
             ],
         );
     }
@@ -154,15 +260,17 @@ fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         Mode::Clone if !model.snapshot().cache.reflinks => Mode::Hardlink.word(),
         mode => mode.word(),
     });
-    let words = format!("Links {files} of {distributions} anew, by {mode}. Modified files stay as they are.");
+    let words = format!("Links {files} of {distributions} by {mode}. Edited files stay as they are.");
     paragraph(document, &words, Role::Text, width);
     gap(document);
-    fact(document, "gives back", &certain(bytes.reclaimable, bytes.certainty), Role::Strong, width);
+    fact(document, "frees", &certain(bytes.reclaimable, bytes.certainty), Role::Strong, width);
     if bytes.needed > 0 {
         fact(document, "takes", &human::bytes(bytes.needed), Role::Warning, width);
     }
     let roots: BTreeSet<_> = plan.relinks.iter().map(|step| &step.at).collect();
     affected(model, document, &roots, "which goes on working", width);
+    let home = model.settings.home.as_deref();
+    out_of_sight(model, document, roots.iter().map(|root| (*root, human::path(&root.path(), home))), width);
     for warning in &plan.warnings {
         gap(document);
         paragraph(document, &human::escape(warning), Role::Warning, width);
@@ -182,12 +290,12 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
     if totals.links > 0 {
         let links = human::counted(totals.links, "link", "links");
         let words =
-            format!("Writes {links} of the cache anew, so that uv's prune keeps what pointers beside name.");
+            format!("Writes {links} of the cache again, so that uv's prune keeps what pointers beside name.");
         paragraph(document, &words, Role::Text, width);
     }
     if !plan.steps.is_empty() {
         let words =
-            format!("Links {files} of {distributions} that are missing or lead nowhere. Whole files stay.");
+            format!("Repairs {files} of {distributions} that are missing or broken links. Whole files stay.");
         paragraph(document, &words, Role::Text, width);
     }
     if totals.fetched > 0 {
@@ -204,6 +312,13 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
         lock(model, document, width);
     } else {
         affected(model, document, &roots, "which is broken now", width);
+        let home = model.settings.home.as_deref();
+        out_of_sight(
+            model,
+            document,
+            roots.iter().map(|root| (*root, human::path(&root.path(), home))),
+            width,
+        );
     }
     if !plan.kept.is_empty() {
         let words = human::counted(plan.kept.len() as u64, "thing stays broken", "things stay broken");
@@ -232,7 +347,7 @@ fn detach(model: &Model, document: &mut Document, plan: &DetachPlan, width: usiz
     let home = model.settings.home.as_deref();
     let files = human::counted(plan.steps.len() as u64, "file", "files");
     let words = format!(
-        "Keeps {files} as they are in this environment alone; the cache and everybody else get back what RECORD states."
+        "Keeps {files} as they are in this environment alone; the cache and all others get what RECORD states."
     );
     paragraph(document, &words, Role::Text, width);
     gap(document);

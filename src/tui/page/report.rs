@@ -11,7 +11,7 @@ use crate::apply::restore::Restored;
 use crate::apply::{Report, State};
 use crate::human;
 use crate::plan::repair::Command;
-use crate::plan::{self, At, DetachPlan};
+use crate::plan::{self, Action, At, DetachPlan};
 use crate::scan::verify::{Finding, Verdict, Verified};
 use crate::snapshot::{ModeCounts, Snapshot};
 use crate::tui::model::Model;
@@ -56,7 +56,7 @@ pub(in crate::tui) fn report(done: &Done) -> (String, Vec<ReportLine>) {
         }
         Done::Relinked(report) => {
             relinked(report, &mut lines);
-            "what was linked anew"
+            "what was relinked"
         }
         // Its plan is shown instead.
         Done::RepairPlanned(_) => "what could be repaired",
@@ -79,7 +79,7 @@ pub(in crate::tui) fn report(done: &Done) -> (String, Vec<ReportLine>) {
         Done::Purged { freed, errors } => {
             let words = match freed {
                 _ if !errors.is_empty() => "Not all could be removed.".to_owned(),
-                Some(bytes) => format!("The trash is empty. {} more are free now.", human::bytes(*bytes)),
+                Some(bytes) => format!("The trash is empty; {} freed.", human::bytes(*bytes)),
                 None => "The trash is empty.".to_owned(),
             };
             let role = if errors.is_empty() { Role::Good } else { Role::Error };
@@ -96,8 +96,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn restored(items: &[Restored], lines: &mut Vec<ReportLine>) {
-    let back = items.iter().filter(|item| item.state == State::Done).count() as u64;
-    lines.push(said(&format!("{} put back.", human::counted(back, "thing was", "things were")), Role::Good));
+    lines.push(said(&format!("Put back {}.", Restored::in_words(items)), Role::Good));
     for item in items.iter().filter(|item| item.state != State::Done) {
         let why = item.why.as_deref().unwrap_or_default();
         lines.push(escaped(format!("{}: {}", shown(&item.path), human::escape(why)), Role::Warning));
@@ -105,13 +104,17 @@ fn restored(items: &[Restored], lines: &mut Vec<ReportLine>) {
 }
 
 fn pruned(report: &Report, lines: &mut Vec<ReportLine>) {
-    let done = human::counted(report.count(State::Done) as u64, "thing was", "things were");
-    let back = format!("{}{}", report.freed.certainty.before(), human::bytes(report.freed.predicted));
-    let back = human::capitalized(&back);
-    let words = format!("{done} removed into the trash. {back} come back when it is emptied.");
-    lines.push(said(&words, Role::Good));
+    let done = report.outcomes.iter().filter(|outcome| outcome.state == State::Done);
+    let (entries, others): (Vec<_>, Vec<_>) = done.partition(|outcome| outcome.action == Action::RemoveEntry);
+    let mut parts = vec![human::counted(entries.len() as u64, "entry", "entries")];
+    if !others.is_empty() {
+        parts.push(human::counted(others.len() as u64, "other thing", "other things"));
+    }
+    let frees = format!("{}{}", report.freed.certainty.before(), human::bytes(report.freed.predicted));
+    lines.push(said(&format!("Moved {} to the trash.", human::list(&parts)), Role::Good));
     lines.push(said("", Role::Text));
-    lines.push(said("z puts everything back; X empties the trash for good.", Role::Dim));
+    let words = format!("X empties the trash and frees {frees}; z puts everything back.");
+    lines.push(said(&words, Role::Dim));
     lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
     for outcome in report.outcomes.iter().filter(|outcome| outcome.state != State::Done) {
         let why = outcome.why.as_deref().unwrap_or("not reached");
@@ -188,12 +191,16 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
     let written = report.links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
     if written > 0 {
         let links = human::counted(written, "link", "links");
-        lines.push(said(&format!("Wrote {links} of the cache anew."), role));
+        lines.push(said(&format!("Repaired: wrote {links} of the cache again."), role));
     }
     if written == 0 || !report.outcomes.is_empty() {
-        let words = made.in_words().map_or("No file was made".to_owned(), |made| format!("Made {made}"));
         let place = within(report.outcomes.iter().map(|outcome| &outcome.at));
-        lines.push(said(&format!("{words}{place}."), role));
+        let words = match made.in_words() {
+            Some(made) if report.is_complete() => format!("Repaired: made {made}{place}."),
+            Some(made) => format!("Made {made}{place}; not everything could be repaired."),
+            None => format!("Nothing was repaired{place}."),
+        };
+        lines.push(said(&words, role));
     }
     for outcome in report.links.iter().filter(|outcome| outcome.state != State::Done) {
         ended(outcome.state, outcome.at.text(), outcome.why.as_deref().unwrap_or("not reached"), lines);

@@ -19,6 +19,9 @@ use super::{edit, environment, mark, task};
 /// Does an action.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if !enabled(model, action) {
+        if let Some(why) = why_not(model, action) {
+            model.say(why, Role::Text);
+        }
         return Vec::new();
     }
     let height = isize::try_from(height(model)).unwrap_or(isize::MAX).max(1);
@@ -54,6 +57,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 model.pane = Pane::List;
             }
             model.typing = true;
+            // What is there already is edited, or replaced by what is typed first.
+            model.selected = !model.filter().value().is_empty();
+            edit(model, InputRequest::GoToEnd);
         }
         Action::Sort => choose_order(model),
         Action::Bytes => {
@@ -103,12 +109,22 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
                 && row
                 && match model.view {
                     View::Links | View::Locks => false,
-                    View::Plan => model.facts.planning.made().is_some(),
+                    View::Plan => model.facts.planning.is_open(),
                     View::Entries | View::Environments => true,
                 }
         }
         Action::Stop => model.scanning() || model.task.is_some(),
-        Action::Apply => model.facts.planning.made().is_some(),
+        Action::Prune => match model.view {
+            View::Plan => listed && model.facts.planning.made().is_some(),
+            // Why it cannot be done before the scan's end is told when the key is pressed.
+            _ => listed && (model.doubt().is_some() || !task::entries_meant(model).is_empty()),
+        },
+        Action::Apply => {
+            model.facts.planning.is_open()
+                && model.facts.planning.chosen().is_some_and(|made| !made.is_empty())
+        }
+        Action::Undo => model.facts.planning.newest().is_some(),
+        Action::Purge => !model.facts.planning.trash.is_empty(),
         Action::Repair if model.view == View::Links => true,
         Action::Relink | Action::Repair => environment::any(model),
         Action::Verify => environment::any(model) || model.view == View::Entries && row,
@@ -118,7 +134,7 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
             Some(page) => page.target().is_some(),
             None => row,
         },
-        Action::Back => !listed || model.pane == Pane::Detail,
+        Action::Back => !listed || model.pane == Pane::Detail || shows_plan(model),
         Action::Sort => {
             listed && !model.list().order.is_empty()
                 || model.layers.last().is_some_and(|page| page.kind == PageKind::Sort)
@@ -127,9 +143,47 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
             .layers
             .last()
             .is_none_or(|page| !matches!(page.kind, PageKind::Sort | PageKind::Menu(_) | PageKind::Why(_))),
-        Action::Copy => model.page().is_some() || row,
+        Action::Copy => copied(model).is_some(),
         _ => true,
     }
+}
+
+/// Whether the view shows a plan that can be left.
+fn shows_plan(model: &Model) -> bool {
+    model.view == View::Plan && model.facts.planning.is_open()
+}
+
+/// Why an action can do nothing now, where that is worth a sentence.
+fn why_not(model: &Model, action: Action) -> Option<&'static str> {
+    let planning = &model.facts.planning;
+    Some(match action {
+        Action::Apply if planning.is_open() => "The plan has no step to carry out.",
+        Action::Apply if planning.made().is_some() => "A plan is kept: 5 and Enter return to it.",
+        Action::Apply => "There is no plan: mark entries and press p, or choose what to clean up in view 5.",
+        Action::Prune if model.view == View::Plan => {
+            "There is no plan: Enter plans the kind under the cursor."
+        }
+        Action::Prune if model.view == View::Environments => {
+            "p removes entries of the cache, and no marked environment is one: mark entries in view 1."
+        }
+        Action::Prune => "There is no entry to plan for: view 1 lists them.",
+        Action::Relink | Action::Repair => "No environment is marked or under the cursor: view 2 lists them.",
+        Action::Verify => "Nothing to compare is marked or under the cursor: views 1 and 2 list what is.",
+        Action::Undo => "The trash has nothing to put back.",
+        Action::Purge => "The trash is empty.",
+        Action::Stop => "No scan and no task is running.",
+        Action::ClearMarks => "Nothing is marked.",
+        Action::Mark | Action::MarkRange | Action::MarkAll | Action::InvertMarks => match model.view {
+            View::Links | View::Locks => "Nothing is marked in this view: nothing here can be planned for.",
+            View::Plan => "There is no plan whose steps could be marked: Enter makes one.",
+            View::Entries | View::Environments => "There is no row to mark.",
+        },
+        Action::Why => "No entry is under the cursor.",
+        Action::Sort => "There is no row to sort.",
+        Action::Copy => "There is nothing to copy.",
+        Action::Filter => "This page has no filter.",
+        _ => return None,
+    })
 }
 
 fn height(model: &Model) -> usize {
@@ -225,7 +279,10 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         Some(Target::Package(name)) => {
             show(model, View::Entries);
             edit(model, InputRequest::DeleteLine);
-            for character in format!("^{name}").chars() {
+            // A name may have a space, which ends a word.
+            let words: Vec<&str> = name.split_whitespace().collect();
+            let filter = words.join(" name:");
+            for character in format!("name:^{filter}$").chars() {
                 edit(model, InputRequest::InsertChar(character));
             }
             Vec::new()
@@ -257,6 +314,9 @@ fn go(model: &mut Model, subject: &Subject) {
 
 fn back(model: &mut Model) {
     if model.layers.pop().is_none() {
+        if model.pane == Pane::List && shows_plan(model) {
+            task::leave_plan(model);
+        }
         model.pane = Pane::List;
     }
     model.typing = false;
@@ -276,8 +336,8 @@ fn cancel(model: &mut Model) {
         model.pane = Pane::List;
     } else if !model.list().filter.value().is_empty() {
         edit(model, InputRequest::DeleteLine);
-    } else {
-        model.notice = None;
+    } else if shows_plan(model) {
+        task::leave_plan(model);
     }
 }
 
@@ -339,11 +399,18 @@ fn entry_at_cursor(model: &Model) -> Option<crate::snapshot::EntryKey> {
 /// Copies the path of what the cursor is on, as one word for a shell: a name from elsewhere must not be a second command where
 /// it is pasted. A plain path is that word already.
 fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(text) = copied(model) else { return Vec::new() };
+    model.say(&format!("Copied {text}"), Role::Text);
+    vec![Effect::Copy(text)]
+}
+
+/// What would be copied.
+fn copied(model: &Model) -> Option<String> {
     let page = model.page().and_then(|page| page.line(page.cursor?)?.copy.clone());
-    let text = page.or_else(|| {
+    page.or_else(|| {
         let snapshot = model.snapshot();
         let path = match model.subject() {
-            Subject::Nothing | Subject::Planned(Planned::Class(_)) => return None,
+            Subject::Nothing | Subject::Planned(Planned::Class(_) | Planned::Return) => return None,
             Subject::Entry(key) => snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id),
             Subject::Environment(path) | Subject::Lock(path) => path,
             Subject::Planned(Planned::Thing(at)) => snapshot.cache.path.join(at.path()),
@@ -353,10 +420,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Subject::Link(path) => snapshot.cache.path.join(path),
         };
         Some(human::shell_os(path.as_os_str()))
-    });
-    let Some(text) = text else { return Vec::new() };
-    model.say(&format!("Copied {text}"), Role::Text);
-    vec![Effect::Copy(text)]
+    })
 }
 
 /// Brings the layout in line before a page's lines are asked for.

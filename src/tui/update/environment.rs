@@ -1,8 +1,10 @@
 //! What is done to environments: relinking, repairing, comparing, and keeping an edit in one of them alone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::human;
 use crate::plan::repair::RepairRequest;
 use crate::plan::{self, At, Relink, Request};
 use crate::scan::verify::Wanted;
@@ -17,8 +19,18 @@ use crate::worker::task::Task;
 
 use super::task;
 
+/// Why nothing can be planned yet.
+pub(super) const UNFINISHED: &str =
+    "The scan is still running or was stopped: a plan needs its end. r scans again.";
+
+/// Which of some environments are marked out of sight, and where.
+fn unseen(model: &Model, environments: &[PathBuf]) -> BTreeMap<At, &'static str> {
+    let marked = environments.iter().filter(|path| model.marks.environments.contains(*path));
+    marked.filter_map(|path| Some((At::new(path), model.environment_hidden(path)?))).collect()
+}
+
 /// The environments that are meant: those that are marked, else the one the cursor is on.
-fn meant(model: &Model) -> Vec<PathBuf> {
+pub(super) fn meant(model: &Model) -> Vec<PathBuf> {
     let marked = &model.marks.environments;
     if marked.is_empty() {
         let row = model.list().row().filter(|_| model.view == View::Environments);
@@ -37,7 +49,7 @@ pub(super) fn any(model: &Model) -> bool {
 /// Whether something can be done now; says why not.
 fn ready(model: &mut Model) -> bool {
     if model.doubt().is_some() {
-        model.say("That needs a scan that has come to its end.", Role::Warning);
+        model.say(UNFINISHED, Role::Warning);
         return false;
     }
     !task::busy(model)
@@ -54,9 +66,10 @@ pub(super) fn menu(model: &mut Model, of: impl FnOnce(Vec<PathBuf>) -> Menu) {
 
 /// Shows a plan to relink environments.
 pub(super) fn relink(model: &mut Model, environments: &[PathBuf], mode: Mode) {
+    let unseen = unseen(model, environments);
     let environments = environments.iter().map(|path| At::new(path)).collect();
     let request = Request::Relink(Relink { environments, mode, packages: Vec::new() });
-    task::make(model, &request);
+    task::make(model, &request, unseen);
 }
 
 /// Finds out how environments could be repaired; the plan comes when that is done.
@@ -64,6 +77,7 @@ pub(super) fn repair(model: &mut Model, environments: &[PathBuf], with_uv: bool)
     if !ready(model) {
         return Vec::new();
     }
+    model.asked = unseen(model, environments);
     let environments = environments.iter().map(|path| At::new(path)).collect();
     let request = RepairRequest { environments, with_uv, ..RepairRequest::default() };
     task::begin(model, "looking for what is broken", Task::PlanRepair(request))
@@ -74,6 +88,7 @@ pub(super) fn repair_links(model: &mut Model) -> Vec<Effect> {
     if !ready(model) {
         return Vec::new();
     }
+    model.asked.clear();
     let request = RepairRequest { links: true, ..RepairRequest::default() };
     task::begin(model, "looking at the cache's links", Task::PlanRepair(request))
 }
@@ -95,7 +110,17 @@ pub(super) fn verify(model: &mut Model) -> Vec<Effect> {
     if wanted == Wanted::default() {
         return Vec::new();
     }
-    task::begin(model, "verifying", Task::Verify(wanted))
+    let entries = human::counted(wanted.entries.len() as u64, "entry", "entries");
+    let environments = human::counted(wanted.environments.len() as u64, "environment", "environments");
+    let what = match (wanted.entries.is_empty(), wanted.environments.is_empty()) {
+        (false, false) => format!("{entries} and {environments}"),
+        (true, _) => environments,
+        (false, true) => entries,
+    };
+    let unseen = model.unseen().words().map_or(String::new(), |words| format!(" ({words})"));
+    let effects = task::begin(model, "verifying", Task::Verify(wanted));
+    model.say(&format!("Comparing {what}{unseen} with RECORD."), Role::Text);
+    effects
 }
 
 /// Asks whether an environment is to keep its edits alone.

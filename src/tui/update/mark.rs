@@ -1,6 +1,9 @@
 //! Setting and taking marks.
 
+use std::collections::BTreeMap;
+
 use crate::human;
+use crate::snapshot::{EntryIndex, EntryState, EnvironmentIndex, Selection};
 use crate::tui::model::{Model, View};
 use crate::tui::theme::Role;
 
@@ -76,15 +79,57 @@ pub(super) fn all(model: &mut Model) {
     for row in &rows {
         set(model, *row, true);
     }
-    let noun = model.view.noun();
-    let filter = model.list().filter.value().trim().to_owned();
-    let count = human::count(rows.len() as u64);
-    if filter.is_empty() {
-        model.say(&format!("Marked all {count} {noun}."), Role::Text);
-    } else {
-        model.say(&format!("Marked the {count} {noun} that match `{filter}`."), Role::Text);
-    }
+    let words = what(model, &rows);
+    model.say(&words, Role::Text);
     model.count_marks();
+}
+
+/// What was marked, as `Marked 14 unused entries, 991.0 MiB`.
+fn what(model: &Model, rows: &[u32]) -> String {
+    let snapshot = model.snapshot();
+    let (mut states, mut selection) = (BTreeMap::<&str, u64>::new(), Selection::new(snapshot));
+    let mut state = |word: &'static str| *states.entry(word).or_default() += 1;
+    let nouns = match model.view {
+        View::Entries => {
+            for row in rows.iter().map(|row| *row as usize) {
+                selection.add_entry(EntryIndex::new(row));
+                state(model.facts.state(row).map_or("", EntryState::word));
+            }
+            ("entry", "entries")
+        }
+        View::Environments => {
+            for row in rows.iter().map(|row| *row as usize) {
+                selection.add_environment(EnvironmentIndex::new(row));
+                state(snapshot.environments[row].health.word());
+            }
+            ("environment", "environments")
+        }
+        View::Links | View::Locks | View::Plan => {
+            let steps = rows.iter().filter(|row| model.facts.planning.is_in(**row as usize)).count() as u64;
+            return format!("All {} shown are in the plan.", human::counted(steps, "step", "steps"));
+        }
+    };
+    let number = rows.len() as u64;
+    let bytes = if model.blank().is_some() {
+        String::new()
+    } else {
+        format!(", {}", human::bytes(snapshot.reclaimable(&selection).total()))
+    };
+    let noun = if number == 1 { nouns.0 } else { nouns.1 };
+    let mut states: Vec<(&str, u64)> = states.into_iter().collect();
+    states.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    match states.as_slice() {
+        [] | [("", _)] => format!("Marked {} {noun}{bytes}.", human::count(number)),
+        [(one, _)] => format!("Marked {} {one} {noun}{bytes}.", human::count(number)),
+        several => {
+            let part = |(word, number): &(&str, u64)| {
+                let word = if word.is_empty() { "not known" } else { word };
+                format!("{} {word}", human::count(*number))
+            };
+            let parts: Vec<String> = several.iter().map(part).collect();
+            format!("Marked {} {noun} ({}){bytes}.", human::count(number), parts.join(", "))
+        }
+    }
 }
 
 /// Marks what is not marked among the rows shown, and the other way round.

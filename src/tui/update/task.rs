@@ -1,12 +1,16 @@
 //! Plans, the questions before they are carried out, and the tasks that do it.
 
-use crate::plan::{Class, Request};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::human;
+use crate::plan::{At, Class, Request};
 use crate::snapshot::EntryKey;
 use crate::tui::effect::Effect;
 use crate::tui::event::Focus;
 use crate::tui::key::{Code, Key};
 use crate::tui::model::page::{Page, PageKind, Subject, Target};
-use crate::tui::model::planning::{Made, Row};
+use crate::tui::model::planning::{Made, Planned, Row};
 use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
@@ -15,32 +19,84 @@ use crate::worker::task::{Done, Task, TaskEvent};
 
 use super::environment;
 
-/// Shows a plan to prune what is marked; in the view of the plan, drops it.
+/// The entries that are meant: those that are marked, else the one under the cursor. In the view of environments also
+/// those as which the meant environments are stored.
+pub(super) fn entries_meant(model: &Model) -> Vec<EntryKey> {
+    let snapshot = model.snapshot();
+    let mut keys: Vec<EntryKey> = model.marks.entries.iter().cloned().collect();
+    match model.view {
+        View::Entries if keys.is_empty() => {
+            keys.extend(model.list().row().map(|row| snapshot.entries[row as usize].key.clone()));
+        }
+        View::Environments => {
+            let environments = environment::meant(model);
+            let stored = environments.iter().filter_map(|path| snapshot.find_environment(path));
+            let stored = stored.filter_map(|index| snapshot.environment(index).entry);
+            keys.extend(stored.map(|entry| snapshot.entry(entry).key.clone()));
+        }
+        _ => {}
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// Shows a plan to prune what is marked, or what the cursor is on; in the view of the plan, drops it or returns to it.
 pub(super) fn prune(model: &mut Model) {
     if model.doubt().is_some() {
-        model.say("A plan needs a scan that has come to its end.", Role::Warning);
+        model.say(environment::UNFINISHED, Role::Warning);
         return;
     }
     if model.view == View::Plan {
-        drop_plan(model);
         model.pane = Pane::List;
-        return;
-    }
-    if model.marks.entries.is_empty() {
-        let text = if model.marks.environments.is_empty() {
-            "Nothing is marked: here is what could be pruned."
+        if model.facts.planning.is_open() {
+            let steps = model.facts.planning.chosen().map_or(0, |made| made.steps());
+            drop_plan(model);
+            let steps = human::counted(steps, "step", "steps");
+            model.say(&format!("Dropped the plan ({steps}). Nothing was changed."), Role::Text);
         } else {
-            "Environments are not pruned but for those in the cache: mark their entries. Here is what could be pruned."
-        };
-        model.say(text, Role::Text);
-        drop_plan(model);
-        super::act::show(model, View::Plan);
+            return_to_plan(model);
+        }
         return;
     }
-    let mut what: Vec<String> = model.marks.entries.iter().filter_map(what).collect();
-    what.sort_unstable();
+    let keys = entries_meant(model);
+    let unseen = keys
+        .iter()
+        .filter(|key| model.marks.entries.contains(*key))
+        .filter_map(|key| Some((At::new(&Path::new(&*key.bucket).join(&key.id)), model.entry_hidden(key)?)))
+        .collect();
+    let what: Vec<String> = keys.iter().filter_map(what).collect();
+    let lost = (keys.len() - what.len()) as u64;
     let request = Request::Prune(model.facts.planning.of_marks(what));
-    make(model, &request);
+    make(model, &request, unseen);
+    if lost > 0 {
+        let entries = human::counted(lost, "marked entry is", "marked entries are");
+        model.say(&format!("{entries} not in the plan: the id is no text."), Role::Warning);
+    }
+}
+
+/// Leaves the plan for the view it was made from. It is kept.
+pub(super) fn leave_plan(model: &mut Model) {
+    let Some(steps) = model.facts.planning.chosen().map(|made| made.steps()) else { return };
+    model.facts.planning.leave(true);
+    model.replan();
+    let came = model.came;
+    super::act::show(model, came);
+    model.lists[View::Plan as usize].chosen = false;
+    model.replan();
+    let steps = human::counted(steps, "step", "steps");
+    let how = if came == View::Plan { "Enter" } else { "5 and Enter" };
+    let verb = if how == "Enter" { "returns" } else { "return" };
+    model.say(&format!("The plan is kept ({steps}): {how} {verb} to it."), Role::Text);
+}
+
+/// Shows the plan that was left.
+fn return_to_plan(model: &mut Model) {
+    model.facts.planning.leave(false);
+    model.came = View::Plan;
+    model.replan();
+    model.lists[View::Plan as usize].chosen = false;
+    model.arrange();
 }
 
 /// How an entry is named in a request; one whose name is no text cannot be.
@@ -51,18 +107,20 @@ fn what(key: &EntryKey) -> Option<String> {
 /// Shows a plan to prune everything of a class.
 pub(super) fn plan_class(model: &mut Model, class: Class) {
     let request = Request::Prune(model.facts.planning.of_class(class));
-    make(model, &request);
+    make(model, &request, BTreeMap::new());
 }
 
-/// Makes a plan, and shows it.
-pub(super) fn make(model: &mut Model, request: &Request) {
+/// Makes a plan, and shows it. `unseen` is what of it was marked out of sight, and where.
+pub(super) fn make(model: &mut Model, request: &Request, unseen: BTreeMap<At, &'static str>) {
     let snapshot = std::sync::Arc::clone(&model.facts.snapshot);
     model.facts.planning.make(&snapshot, request);
+    model.facts.planning.note_unseen(unseen);
     show(model);
 }
 
 /// Shows the plan that was made.
 fn show(model: &mut Model) {
+    model.came = model.view;
     model.replan();
     super::act::show(model, View::Plan);
     let list = model.list_mut();
@@ -299,6 +357,8 @@ fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
         }
         Done::RepairPlanned(plan) => {
             model.facts.planning.show(Made::Repair(plan));
+            let unseen = std::mem::take(&mut model.asked);
+            model.facts.planning.note_unseen(unseen);
             show(model);
             return Vec::new();
         }
@@ -337,6 +397,10 @@ fn ended(model: &Model) -> Vec<Effect> {
 /// Opens the row under the cursor, where opening it means something else than its detail: a class becomes a plan.
 pub(super) fn open_row(model: &mut Model) -> bool {
     let Subject::Planned(planned) = model.subject() else { return false };
+    if planned == Planned::Return {
+        return_to_plan(model);
+        return true;
+    }
     let Some(class) = page::class_of(&planned) else { return false };
     let row = model.list().row().map(|row| row as usize);
     let empty = match row.and_then(|row| model.facts.planning.rows.get(row)) {

@@ -41,7 +41,13 @@ fn entry(model: &Model, column: Column, row: usize, width: usize) -> Line {
     match column {
         Column::Name => {
             let role = if entry.name.is_some() { Role::Text } else { Role::Dim };
-            vec![piece(text::clip(&entry_name(entry), width, glyphs.ellipsis()), role)]
+            let mut line = vec![piece(text::clip(&entry_name(entry), width, glyphs.ellipsis()), role)];
+            let room = width.saturating_sub(text::line_width(&line) + 1);
+            if let Some(label) = model.facts.distinctions.get(&index).filter(|_| room > 3) {
+                let label = text::clip_middle(label, room, glyphs.ellipsis());
+                line.push(piece(format!(" {label}"), Role::Dim));
+            }
+            line
         }
         Column::Version => {
             let none = match entry.kind {
@@ -293,7 +299,7 @@ fn planned(model: &Model, column: Column, row: usize, width: usize) -> Line {
         }
         Column::Thing => {
             let name = page::planned_name(planning, row);
-            vec![piece(text::clip(&name, width, glyphs.ellipsis()), Role::Text)]
+            vec![piece(clip(&name, width, glyphs.ellipsis()), Role::Text)]
         }
         Column::Back => match page::planned_bytes(planning, row) {
             Some(bytes) => vec![piece(human::bytes(bytes), Role::Strong)],
@@ -301,7 +307,16 @@ fn planned(model: &Model, column: Column, row: usize, width: usize) -> Line {
         },
         _ => {
             let why = page::planned_why(planning, row);
-            vec![piece(text::clip(&why, width, glyphs.ellipsis()), Role::Dim)]
+            vec![piece(clip(&why, width, glyphs.ellipsis()), Role::Dim)]
         }
+    }
+}
+
+/// Shortens what names a path in its middle, so that the path's end stays, and anything else at its end.
+fn clip(words: &str, width: usize, ellipsis: &str) -> String {
+    if words.contains(['/', '\\']) {
+        text::clip_middle(words, width, ellipsis)
+    } else {
+        text::clip(words, width, ellipsis)
     }
 }

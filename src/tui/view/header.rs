@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::control::Phase;
 use crate::human;
-use crate::lock::{Maker, Resource, State};
+use crate::lock::{LockFile, Maker, Resource, State};
 use crate::snapshot::{Certainty, Completeness};
 use crate::tui::model::{Doubt, Model, Scan, View};
 use crate::tui::page;
@@ -25,12 +25,19 @@ pub(super) fn header(model: &Model, buffer: &mut Buffer, area: Rect) {
     let path = human::path(path, model.settings.home.as_deref());
     let mut sums = sums(model);
     let width = usize::from(area.width);
-    let name = if width >= 60 { " cachetui  " } else { " " };
+    let name = match (model.settings.demo, width >= 60) {
+        (true, true) => " cachetui demo  ",
+        (true, false) => " demo ",
+        (false, true) => " cachetui  ",
+        (false, false) => " ",
+    };
+    // Who waits for a held lock has to see it at every width.
+    let least = usize::from(is_held(model));
     let room = |sums: &[(String, Role)]| {
         let sums: usize = sums.iter().map(|(sum, _)| text::width(sum) + text::width(glyphs.dot())).sum();
         width.saturating_sub(text::width(name) + sums + 1)
     };
-    while !sums.is_empty() && room(&sums) < text::width(&path).min(16) {
+    while sums.len() > least && room(&sums) < text::width(&path).min(16) {
         sums.pop();
     }
     let path = text::clip_middle(&path, room(&sums).max(8), glyphs.ellipsis());
@@ -47,12 +54,25 @@ pub(super) fn header(model: &Model, buffer: &mut Buffer, area: Rect) {
     paint_right(buffer, &model.settings.theme, area, &right);
 }
 
-/// The cache's sums, the most important first.
+/// The cache's sums, the most important first: a held lock before all.
 fn sums(model: &Model) -> Vec<(String, Role)> {
+    let mut sums = unordered(model);
+    if is_held(model)
+        && let Some(held) = sums.pop()
+    {
+        sums.insert(0, held);
+    }
+    sums
+}
+
+/// The sums, with the lock at their end.
+fn unordered(model: &Model) -> Vec<(String, Role)> {
     let snapshot = model.snapshot();
     let totals = &model.facts.totals;
     if totals.entries + totals.environments == 0 && model.scanning() {
-        return vec![("reading the cache".to_owned(), Role::Dim)];
+        let mut sums = vec![("reading the cache".to_owned(), Role::Dim)];
+        sums.extend(lock(model));
+        return sums;
     }
     let entries = human::counted(totals.entries, "entry", "entries");
     let free = |sums: &mut Vec<(String, Role)>| {
@@ -84,11 +104,20 @@ fn sums(model: &Model) -> Vec<(String, Role)> {
     sums
 }
 
+/// The cache's lock, if uv has made one.
+fn cache_lock(model: &Model) -> Option<&LockFile> {
+    let files = &model.facts.locks.files;
+    files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)))
+}
+
+/// Whether a process holds the cache's lock.
+fn is_held(model: &Model) -> bool {
+    cache_lock(model).is_some_and(|file| matches!(file.state, State::Shared | State::Exclusive))
+}
+
 /// Whether the cache's lock is held.
 fn lock(model: &Model) -> Option<(String, Role)> {
-    let files = &model.facts.locks.files;
-    let file =
-        files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)))?;
+    let file = cache_lock(model)?;
     let words = match file.state {
         State::Free | State::Missing => "lock free",
         State::Shared => "lock shared",
@@ -115,7 +144,7 @@ pub(in crate::tui) fn tabs(model: &Model, area: Rect) -> Vec<(View, Rect)> {
 /// A tab's label; on a narrow screen only the active one has its name.
 fn label(model: &Model, width: u16, number: usize, view: View) -> String {
     let number = number + 1;
-    if width >= 48 {
+    if width >= 60 {
         format!(" {number} {} ", view.title())
     } else if view == model.view {
         let room = usize::from(width).saturating_sub(3 * View::ALL.len() + 1);

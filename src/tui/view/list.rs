@@ -37,7 +37,7 @@ pub(super) fn list(model: &Model, buffer: &mut Buffer, area: Area, layout: &Layo
         }
     }
     if list.order.is_empty() && area.inner.height > 1 {
-        let lines = text::wrap(empty(model), usize::from(area.inner.width.saturating_sub(3)));
+        let lines = text::wrap(&empty(model), usize::from(area.inner.width.saturating_sub(3)));
         for (at, words) in (1..area.inner.height).zip(lines) {
             let line = Rect { y: area.inner.y + at, height: 1, ..area.inner };
             paint(buffer, &model.settings.theme, line, &[piece(format!("  {words}"), Role::Dim)]);

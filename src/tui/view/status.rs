@@ -12,14 +12,48 @@ use crate::tui::model::page::PageKind;
 use crate::tui::model::planning::Made;
 use crate::tui::model::task::{Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
+use crate::tui::page;
 use crate::tui::text::{self, Line, piece};
 use crate::tui::theme::Role;
 use crate::tui::update::enabled;
 
 use super::{map, paint, paint_right};
 
-/// Draws the status line: the filter that is being written, else what was just done, else the marks, else the row.
-pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
+/// Draws what the running task, the plan or the marks come to.
+pub(super) fn sums(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let theme = &model.settings.theme;
+    let mut room = area;
+    if let Some(task) = &model.task {
+        let words = if task.stopping { "stopping " } else { "S stops it " };
+        room.width -= paint_right(buffer, theme, area, &[piece(words, Role::Key)]);
+    }
+    let line = text::clip_line(summed(model), usize::from(room.width), model.settings.glyphs.ellipsis());
+    paint(buffer, theme, room, &line);
+}
+
+/// The task, else the plan that is open, else the marks, else the plan that is kept.
+fn summed(model: &Model) -> Line {
+    let planning = &model.facts.planning;
+    if let Some(running) = &model.task {
+        return task(model, running);
+    }
+    let open = model.view == View::Plan && planning.is_open();
+    match (&model.joint, plan_sums(model)) {
+        (_, Some(sums)) if open => sums,
+        (Some(joint), _) => marks(model, joint),
+        (None, Some(sums)) => {
+            let verb = planning.made().map_or("", Made::verb);
+            let mut line = vec![piece(format!(" the plan to {verb} is kept:"), Role::Text)];
+            line.extend(sums);
+            line
+        }
+        (None, None) => Line::new(),
+    }
+}
+
+/// Draws the status line: the filter that is being written, else the answer to the last key, else where the cursor is. Without
+/// a line of their own, sums come first.
+pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect, alone: bool) {
     let glyphs = model.settings.glyphs;
     let theme = &model.settings.theme;
     let mut room = area;
@@ -28,27 +62,26 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         let wide = paint_right(buffer, theme, area, &[piece(format!("{keys} "), Role::Key)]);
         room.width -= wide;
     }
-    let line = if model.typing {
-        filter(model)
-    } else if let Some(running) = &model.task {
-        task(model, running)
+    let mut line = if alone && !model.typing && model.has_sums() { summed(model) } else { Line::new() };
+    if model.typing {
+        line.extend(filter(model));
     } else if let Some(notice) = &model.notice {
-        vec![piece(format!(" {}", notice.text), notice.role)]
+        line.push(piece(format!(" {}", notice.text), notice.role));
     } else if let Some(page) = model.layers.last().filter(|page| matches!(page.kind, PageKind::Picture(_))) {
-        map::legend(model, page, usize::from(room.width))
-    } else if let Some(joint) = model.joint.as_ref().filter(|_| model.view != View::Plan) {
-        marks(model, joint)
-    } else if model.layers.is_empty() {
-        row(model)
-    } else {
-        Line::new()
-    };
+        line.extend(map::legend(model, page, usize::from(room.width)));
+    } else if model.layers.is_empty() && line.is_empty() {
+        line = row(model);
+    }
     paint(buffer, theme, room, &text::clip_line(line, usize::from(room.width), glyphs.ellipsis()));
 }
 
 fn filter(model: &Model) -> Line {
-    let input = model.layers.last().map_or(&model.list().filter, |page| &page.filter);
+    let input = model.filter();
     let value = input.value();
+    let hint = piece("   enter keeps it, esc clears it", Role::Dim);
+    if model.selected {
+        return vec![piece(" /", Role::Key), piece(human::escape(value), Role::Cursor), hint];
+    }
     let split = value.char_indices().nth(input.cursor()).map_or(value.len(), |(at, _)| at);
     let (before, after) = value.split_at(split);
     let caret = model.settings.glyphs.caret();
@@ -57,7 +90,7 @@ fn filter(model: &Model) -> Line {
         piece(human::escape(before), Role::Match),
         piece(caret, Role::Key),
         piece(human::escape(after), Role::Match),
-        piece("   enter keeps it, esc clears it", Role::Dim),
+        hint,
     ]
 }
 
@@ -91,8 +124,6 @@ fn task(model: &Model, task: &Running) -> Line {
             }
         }
     }
-    let words = if task.stopping { "stopping" } else { "S stops it" };
-    line.extend([piece(glyphs.dot(), Role::Dim), piece(words, Role::Dim)]);
     line
 }
 
@@ -103,7 +134,7 @@ fn plan_sums(model: &Model) -> Option<Line> {
         Made::Changes(plan) => {
             let bytes = plan.totals.bytes;
             let sure = bytes.certainty.before();
-            let mut words = format!(" gives back {sure}{}", human::bytes(bytes.reclaimable));
+            let mut words = format!(" frees {sure}{}", human::bytes(bytes.reclaimable));
             if bytes.needed > 0 {
                 let _ = write!(words, ", takes {}", human::bytes(bytes.needed));
             }
@@ -113,9 +144,9 @@ fn plan_sums(model: &Model) -> Option<Line> {
             let files = human::counted(plan.totals.bytes.files, "file", "files");
             let links = human::counted(plan.totals.links, "link", "links");
             let words = match (plan.links.is_empty(), plan.steps.is_empty()) {
-                (true, _) => format!(" mends {files}"),
-                (false, true) => format!(" mends {links}"),
-                (false, false) => format!(" mends {links} and {files}"),
+                (true, _) => format!(" repairs {files}"),
+                (false, true) => format!(" repairs {links}"),
+                (false, false) => format!(" repairs {links} and {files}"),
             };
             (words, plan.totals.steps, ("left", plan.kept.len() as u64))
         }
@@ -129,6 +160,11 @@ fn plan_sums(model: &Model) -> Option<Line> {
         line.push(piece(dot, Role::Dim));
         line.push(piece(format!("{} {}", human::count(kept.1), kept.0), Role::Held));
     }
+    let unseen = model.facts.planning.unseen_steps();
+    if unseen > 0 {
+        line.push(piece(dot, Role::Dim));
+        line.push(piece(format!("{} marked out of sight", human::count(unseen)), Role::Warning));
+    }
     Some(line)
 }
 
@@ -136,19 +172,22 @@ fn plan_sums(model: &Model) -> Option<Line> {
 fn marks(model: &Model, joint: &Joint) -> Line {
     let glyphs = model.settings.glyphs;
     let dot = glyphs.dot();
+    let mut line =
+        vec![piece(format!(" {} {} marked", glyphs.mark(), human::count(joint.rows as u64)), Role::Mark)];
+    if let Some(unseen) = model.unseen().words() {
+        line.push(piece(format!(", {unseen}"), Role::Warning));
+    }
+    line.push(piece(dot, Role::Dim));
     if model.blank().is_some() {
-        let marked = format!(" {} {} marked", glyphs.mark(), human::count(joint.rows as u64));
-        let words = "what they give back is not known before the scan's end";
-        return vec![piece(marked, Role::Mark), piece(dot, Role::Dim), piece(words, Role::Text)];
+        line.push(piece("what they free is known when the scan is done", Role::Text));
+        return line;
     }
     let sure = joint.now.certainty.before();
-    let mut line = vec![
-        piece(format!(" {} {} marked", glyphs.mark(), human::count(joint.rows as u64)), Role::Mark),
-        piece(dot, Role::Dim),
+    line.extend([
         piece(human::bytes(joint.now.total()), Role::Text),
         piece(dot, Role::Dim),
-        piece(format!("gives back {sure}{} now", human::bytes(joint.now.bytes)), Role::Strong),
-    ];
+        piece(format!("frees {sure}{} now", human::bytes(joint.now.bytes)), Role::Strong),
+    ]);
     if joint.later > 0 {
         let with = match joint.holders.as_slice() {
             [one] => one.clone(),
@@ -164,22 +203,24 @@ fn marks(model: &Model, joint: &Joint) -> Line {
     line
 }
 
-/// Where the cursor is, when there is nothing else to say.
+/// The filter, and where the cursor is.
 fn row(model: &Model) -> Line {
-    if model.view == View::Plan
-        && let Some(sums) = plan_sums(model)
-    {
-        return sums;
-    }
     let list = model.list();
+    let mut line = Line::new();
+    let filter = human::escape(list.filter.value());
+    if !filter.is_empty() {
+        line.push(piece(format!(" /{filter}"), Role::Match));
+    }
     if list.order.is_empty() {
-        return vec![piece(format!(" no {}", model.view.noun()), Role::Dim)];
+        line.push(piece(format!(" no {}", model.view.noun()), Role::Dim));
+        return line;
     }
     let (at, of) = (human::count(list.cursor as u64 + 1), human::count(list.order.len() as u64));
-    vec![piece(format!(" {at} of {of} {}", model.view.noun()), Role::Dim)]
+    line.push(piece(format!(" {at} of {of} {}", model.view.noun()), Role::Dim));
+    line
 }
 
-/// Draws the keys that are valid now; those that are not are shown so. Keys go from the right when there is no room, but
+/// Draws the keys that do something now. Keys go from the right when there is no room, but
 /// help and quit stay.
 pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     let theme = &model.settings.theme;
@@ -187,22 +228,17 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
         paint(buffer, theme, area, &text::clip_line(keys, usize::from(area.width), ""));
         return;
     }
+    let bindings = model.settings.keymap.bindings().iter();
     let mut bindings: Vec<_> =
-        model.settings.keymap.bindings().iter().filter(|binding| shown(model, binding.action)).collect();
-    // Where there is a plan, carrying it out is what somebody looks for, and stands where the room is never short.
-    if model.view == View::Plan {
-        bindings.sort_by_key(|binding| binding.action != Action::Apply || !enabled(model, Action::Apply));
-    }
+        bindings.filter(|it| shown(model, it.action) && enabled(model, it.action)).collect();
+    // What is done in this view comes first, so that it stays where room is short.
+    bindings.sort_by_key(|binding| worth(binding.action));
     let keys: Vec<Line> = bindings
         .into_iter()
         .filter_map(|binding| {
-            let label = binding.footer.as_ref()?;
+            let label = label(model, binding.action).or(binding.footer.as_deref())?;
             let key = model.settings.glyphs.key(&model.settings.keymap.shown(binding.action)?);
-            let able = enabled(model, binding.action);
-            let (key_role, role) =
-                if able { (Role::Key, Role::Text) } else { (Role::KeyDisabled, Role::KeyDisabled) };
-            let (open, close) = if able { ("", "") } else { ("(", ")") };
-            Some(vec![piece(format!(" {open}{key}"), key_role), piece(format!(" {label}{close} "), role)])
+            Some(vec![piece(format!(" {key}"), Role::Key), piece(format!(" {label} "), Role::Text)])
         })
         .collect();
     let width = |lines: &[Line]| -> usize { lines.iter().map(|line| text::line_width(line)).sum() };
@@ -215,17 +251,41 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     paint(buffer, theme, area, &text::clip_line(line, usize::from(area.width), ""));
 }
 
+/// The order of keys in the footer: smaller numbers stand further left.
+fn worth(action: Action) -> u8 {
+    match action {
+        Action::Apply => 0,
+        Action::Prune => 1,
+        Action::Relink => 2,
+        Action::Repair => 3,
+        Action::Verify => 4,
+        Action::Help | Action::Quit => 7,
+        Action::Open | Action::Mark | Action::Back => 5,
+        _ => 6,
+    }
+}
+
+/// What a key is called where it does something else than its name says.
+fn label(model: &Model, action: Action) -> Option<&'static str> {
+    match action {
+        Action::Prune if model.view == View::Plan && model.facts.planning.is_open() => Some("drop plan"),
+        Action::Prune if model.view == View::Plan => Some("the plan"),
+        _ => None,
+    }
+}
+
 /// The keys of a question, of which none means what it means elsewhere.
 fn asked(model: &Model) -> Option<Line> {
-    let page = model.layers.last()?;
-    let PageKind::Confirm(question, _) = &page.kind else { return None };
+    let layer = model.layers.last()?;
+    let PageKind::Confirm(question, _) = &layer.kind else { return None };
+    let below = layer.below() > 0 || layer.offset > 0;
     let mut keys = match question {
-        Question::Sure(_) => vec![("Enter", "do it, once the word stands there"), ("Esc", "no")],
+        Question::Sure(_) => vec![("Enter", "do it, once the word is typed"), ("Esc", "cancel")],
         _ => {
-            vec![("y", "yes"), ("n", "no"), ("Tab", "the other answer"), ("Enter", "the one with the cursor")]
+            vec![("y", page::verb(model, question)), ("n", "cancel"), ("Tab", "switch"), ("Enter", "choose")]
         }
     };
-    if page.below() > 0 || page.offset > 0 {
+    if below {
         keys.push(("PgDn", "scroll"));
     }
     let pieces =

@@ -27,8 +27,10 @@ pub struct DirectUrl {
 pub fn file_path(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("file://")?;
     let rest = rest.strip_prefix("localhost").unwrap_or(rest);
+    // uv keeps a fragment, as `#sha256=…` and `#egg=…` (uv 0.13.8); a `#` in a path is written `%23`.
+    let rest = rest.split('#').next().unwrap_or_default();
     // What is left begins with the path, else it names another machine.
-    if !rest.starts_with('/') || rest.contains(['?', '#']) {
+    if !rest.starts_with('/') || rest.contains('?') {
         return None;
     }
     let mut bytes = Vec::with_capacity(rest.len());
@@ -83,19 +85,40 @@ impl DirectUrl {
     }
 
     /// What came from there as a requirement (PEP 508).
+    ///
+    /// uv puts the values of variables in the place of `${NAME}`: what an environment says must not send them anywhere (uv
+    /// 0.13.8). The commit stands before a query, after which uv would pass it over and take the newest one (uv 0.13.8). A URL has one
+    /// fragment: a second `#` would be a part of the first.
     pub fn requirement(&self, name: &str) -> String {
         let Self { url, vcs, commit, subdirectory, .. } = self;
+        let (place, fragment) = url.split_once('#').unwrap_or((url, ""));
+        let query = place.find('?').unwrap_or(place.len());
+        let (place, query) = place.split_at(query);
         let mut text = format!("{name} @ ");
         match vcs {
             Some(vcs) => {
-                text.extend([vcs, "+", url]);
-                text.push_str(&commit.as_ref().map(|commit| format!("@{commit}")).unwrap_or_default());
+                text.extend([vcs, "+", place]);
+                text.extend(commit.iter().flat_map(|commit| ["@", commit]));
             }
-            None => text.push_str(url),
+            None => text.push_str(place),
         }
-        text.push_str(&subdirectory.as_ref().map(|it| format!("#subdirectory={it}")).unwrap_or_default());
-        text
+        text.push_str(query);
+        let mut parts: Vec<&str> = fragment.split('&').filter(|part| !part.is_empty()).collect();
+        let within = subdirectory.as_ref().map(|it| format!("subdirectory={it}"));
+        if let Some(within) = &within {
+            parts.retain(|part| !part.starts_with("subdirectory="));
+            parts.push(within);
+        }
+        if !parts.is_empty() {
+            text.extend(["#", &parts.join("&")]);
+        }
+        without_variables(&text)
     }
+}
+
+/// A URL in which uv sees no variable.
+fn without_variables(url: &str) -> String {
+    url.replace("${", "%24{")
 }
 
 /// Whether a text can be the name or version of a distribution in a requirement: those in an environment are anybody's, and
@@ -114,7 +137,9 @@ pub fn requirement(name: &str, version: &str, direct: Option<&DirectUrl>) -> Opt
     match direct {
         None => Some(vec![format!("{name}=={version}")]),
         Some(direct) if direct.url.starts_with('-') => None,
-        Some(direct) if direct.editable => Some(vec!["--editable".to_owned(), direct.url.clone()]),
+        Some(direct) if direct.editable => {
+            Some(vec!["--editable".to_owned(), without_variables(&direct.url)])
+        }
         Some(direct) => Some(vec![direct.requirement(name)]),
     }
 }
@@ -128,10 +153,47 @@ mod tests {
         let path = |url: &str| file_path(url);
         assert_eq!(path("file:///home/me/my%20app"), Some(PathBuf::from("/home/me/my app")));
         assert_eq!(path("file://localhost/a"), Some(PathBuf::from("/a")));
+        assert_eq!(path("file:///a/b%23c.whl#sha256=00"), Some(PathBuf::from("/a/b#c.whl")));
         for url in
             ["https://example.org/a", "file://server/share", "file:///a?b", "file:///%4", "file:///%zz", "/a"]
         {
             assert_eq!(path(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_requirement_has_the_commit_before_a_query_and_one_fragment() {
+        let of = |url: &str, commit: Option<&str>, subdirectory: Option<&str>| {
+            let direct = DirectUrl {
+                url: url.to_owned(),
+                vcs: commit.map(|_| "git".to_owned()),
+                commit: commit.map(str::to_owned),
+                subdirectory: subdirectory.map(str::to_owned),
+                ..DirectUrl::default()
+            };
+            direct.requirement("x")
+        };
+        for (url, commit, subdirectory, expected) in [
+            ("https://e.org/r", Some("c0"), None, "x @ git+https://e.org/r@c0"),
+            ("https://e.org/r?a=b", Some("c0"), Some("s"), "x @ git+https://e.org/r@c0?a=b#subdirectory=s"),
+            (
+                "https://e.org/r#egg=x",
+                Some("c0"),
+                Some("s"),
+                "x @ git+https://e.org/r@c0#egg=x&subdirectory=s",
+            ),
+            (
+                "https://e.org/r#subdirectory=s",
+                Some("c0"),
+                Some("s"),
+                "x @ git+https://e.org/r@c0#subdirectory=s",
+            ),
+            ("https://e.org/a.tar.gz?a=b", None, Some("s"), "x @ https://e.org/a.tar.gz?a=b#subdirectory=s"),
+            ("https://e.org/${HOME}/$a.whl", None, None, "x @ https://e.org/%24{HOME}/$a.whl"),
+            ("file:///a.whl#sha256=00", None, None, "x @ file:///a.whl#sha256=00"),
+            ("file:///a/b#egg=x&subdirectory=s", None, None, "x @ file:///a/b#egg=x&subdirectory=s"),
+        ] {
+            assert_eq!(of(url, commit, subdirectory), expected);
         }
     }
 }

@@ -173,3 +173,111 @@ fn a_setting_that_copies_or_symlinks_everything_is_worth_knowing() {
     let told = clinic.doctor(&[]);
     assert_eq!(told.doctor["settings"], serde_json::json!([]));
 }
+
+/// What happens to a file.
+type Harm = fn(&Path);
+
+/// Makes everything in an entry an hour old, as it is where something happens to it later.
+fn age(entry: &Path) {
+    for item in walkdir::WalkDir::new(entry).contents_first(true) {
+        ran(Command::new("touch").args(["-h", "-d", "1 hour ago"]).arg(item.unwrap().path()));
+    }
+}
+
+#[test]
+fn files_that_are_gone_from_an_entry_emptied_or_of_another_size_are_told() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let file = clinic.cached_file();
+    let original = std::fs::read(&file).unwrap();
+    let absent = |told: &Told| {
+        let findings = told.doctor["cache"]["findings"].as_array().unwrap();
+        !findings.iter().any(|finding| finding["kind"] == "damaged-entries")
+    };
+    age(&entry(&clinic));
+    assert!(absent(&clinic.doctor(&[])), "nothing is wrong yet");
+    let harms: [(&str, Harm); 4] = [
+        ("gone", |file| std::fs::remove_file(file).unwrap()),
+        ("gone with its directory", |file| std::fs::remove_dir_all(file.parent().unwrap()).unwrap()),
+        ("emptied, with its old time", |file| {
+            std::fs::write(file, "").unwrap();
+            ran(Command::new("touch").args(["-d", "1 hour ago"]).arg(file));
+        }),
+        ("longer", |file| std::fs::write(file, "longer than it was before\n".repeat(20)).unwrap()),
+    ];
+    for (what, harm) in harms {
+        let place = entry(&clinic);
+        let whole = clinic.sandbox.path("whole");
+        ran(Command::new("cp").arg("-a").args([&place, &whole]));
+        harm(&file);
+        let told = clinic.doctor(&[]);
+        let finding = told.finding("damaged-entries");
+        assert_eq!((&finding["count"], &finding["fault"], told.code), (&1.into(), &true.into(), 3), "{what}");
+        assert_eq!(text(finding, "path"), place.display().to_string(), "{what}");
+        assert!(text(finding, "advice").contains("(of demo-a==1.0)"), "{what}: {finding:#}");
+        // What the advice names says which file it is.
+        let verify = clinic.sandbox.cachetui(&["verify"]).output().unwrap();
+        let said = String::from_utf8_lossy(&verify.stdout).into_owned();
+        assert_eq!(verify.status.code(), Some(3), "{what}: {said}");
+        assert!(said.contains("demo_a"), "{what}: {said}");
+        std::fs::remove_dir_all(&place).unwrap();
+        std::fs::rename(&whole, &place).unwrap();
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), original);
+    assert!(absent(&clinic.doctor(&[])), "all is as it was");
+}
+
+#[test]
+fn a_wheel_that_lists_what_it_never_had_is_no_damage() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let place = entry(&clinic);
+    let record = place.join("demo_a-1.0.dist-info/RECORD");
+    let mut rows = std::fs::read_to_string(&record).unwrap();
+    rows.push_str("demo_a/never.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,12\n");
+    std::fs::write(&record, rows).unwrap();
+    age(&place);
+    let told = clinic.doctor(&[]);
+    let findings = told.doctor["cache"]["findings"].as_array().unwrap();
+    assert!(!findings.iter().any(|finding| finding["kind"] == "damaged-entries"), "{findings:#?}");
+}
+
+#[test]
+fn entries_with_the_same_files_are_told_with_the_bytes_and_what_avoids_it() {
+    let Some((_directory, clinic)) = clinic() else { return };
+    let found = |told: &Told| {
+        let findings = told.doctor["cache"]["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["kind"] == "same-contents").cloned()
+    };
+    assert_eq!(found(&clinic.doctor(&[])), None, "different wheels are not the same");
+    // The same wheels in another directory: uv keeps them apart.
+    let other = clinic.sandbox.path("other-wheels");
+    ran(Command::new("cp").arg("-a").args([&clinic.wheels, &other]));
+    let environment = clinic.sandbox.roots().join("second/.venv");
+    clinic.sandbox.run_uv(&["venv", "--quiet", environment.to_str().unwrap()]);
+    let python = environment.join("bin/python");
+    clinic.sandbox.run_uv(&[
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--link-mode",
+        "hardlink",
+        "--python",
+        python.to_str().unwrap(),
+        "--find-links",
+        other.to_str().unwrap(),
+        "demo-a",
+    ]);
+    let told = clinic.doctor(&[]);
+    let same = found(&told).unwrap_or_else(|| panic!("{:#}", told.doctor));
+    assert_eq!((&same["count"], &same["fault"]), (&2.into(), &false.into()), "{same:#}");
+    assert!(text(&same, "text").contains("2 entries have the same files, "), "{same:#}");
+    assert!(
+        text(&same, "advice").contains("one place only") && text(&same, "advice").contains("demo-a==1.0")
+    );
+    // Both are in the list, and can be told apart there.
+    let list = clinic.sandbox.cachetui(&["list", "demo-a"]).output().unwrap();
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    let rows: Vec<&str> = list.lines().filter(|line| line.starts_with("demo-a")).collect();
+    assert_eq!(rows.len(), 2, "{list}");
+    assert!(list.contains("WHICH") && rows[0] != rows[1], "{list}");
+}

@@ -148,9 +148,9 @@ fn hostile_names_are_shown_and_never_sent() {
     session.press("/evil", "/evil");
     let text = session.press("\r", "entries 1 of 10");
     assert!(text.contains("evil\\x1b[31mred\\u{202e}gpj-exe"), "{text}");
-    session.press("\r\x1b[B", "led to by");
+    session.press("\r\x1b[B", "referenced by");
     session.press("w", "what the answer rests on");
-    session.press("h", "led to by");
+    session.press("h", "referenced by");
     // The detail's line of files, then the list of them.
     session.press("y", "Copied");
     session.press("gg\r", "files of");
@@ -212,6 +212,7 @@ fn an_interface_that_panics() {
         look_around: Box::new(|_| std::sync::mpsc::channel().1),
         cache: "/nowhere".into(),
         grace: cachetui::plan::GRACE,
+        demo: false,
         keymap: cachetui::tui::Keymap::default(),
         notices: Vec::new(),
         theme: cachetui::tui::Theme::dark(),
@@ -267,7 +268,8 @@ fn the_demo_has_something_to_prune_although_all_of_it_was_made_a_moment_ago() {
         variables: &[],
         size: (120, 40),
     });
-    session.wait_for(SCANNED);
+    let text = session.wait_for(SCANNED);
+    assert!(text.contains("cachetui demo"), "the demo says that it is one: {text}");
     session.send("5");
     let gives = |line: &str| line.contains(" unused ") && line.contains("MiB");
     session.wait("unused entries give back some", |screen| screen.contents().lines().any(gives));

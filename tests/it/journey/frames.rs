@@ -22,11 +22,11 @@ fn journey(size: (u16, u16)) -> String {
     tell("two marked", session.press("  ", "2 marked"));
     session.press("u\x1b", "entries 9");
     session.send("gg");
-    tell("the detail", session.press("\r", "gives back"));
+    tell("the detail", session.press("\r", "frees"));
     tell("why", session.press("w", "what the answer rests on"));
-    session.press("h", "gives back");
+    session.press("h", "frees");
     tell("help", session.press("?", "go down one row"));
-    session.press("\x1b", "gives back");
+    session.press("\x1b", "frees");
     tell("environments", session.press("2", "environments 2"));
     tell("links", session.press("3", "links "));
     // How its tiles are cut depends on sizes.
@@ -65,7 +65,7 @@ fn the_screen_survives_one_cell_and_comes_back() {
     session.wait("a request for room", |screen| screen.contents().contains("cachetu"));
     session.resize(120, 40);
     let text = session.wait("the list", |screen| screen.contents().contains("entries 9"));
-    assert!(text.contains("r rescan") && text.contains("led to by"), "{text}");
+    assert!(text.contains("p trash") && text.contains("referenced by"), "{text}");
     session.send("q");
     assert_eq!(session.end().code, 0);
 }

@@ -16,15 +16,8 @@ const KEYS: [&str; 53] = [
 ];
 /// What answers, and what leads to questions.
 const ANSWERS: [&str; 5] = ["\r", "y", "Y", "n", "\x1b"];
-/// Titles of questions.
-const QUESTIONS: [&str; 6] = [
-    "carry out the plan?",
-    "keep it there alone?",
-    "are you sure?",
-    "put it back?",
-    "empty the trash?",
-    "leave?",
-];
+/// What every question says, and what one says that has to be typed.
+const QUESTIONS: [&str; 2] = ["cancel: nothing is changed", "To do it all the same"];
 
 struct Random(u64);
 

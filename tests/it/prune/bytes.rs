@@ -57,7 +57,7 @@ pub(super) fn wheel(id: &str, name: &str) -> Unpacked {
 }
 
 /// Directories on each kind of filesystem that can be had here.
-fn everywhere(check: impl Fn(&Path)) {
+pub(super) fn everywhere(check: impl Fn(&Path)) {
     let directory = tempfile::tempdir().unwrap();
     check(directory.path());
     for mounted in [
@@ -167,6 +167,41 @@ fn what_a_relink_did_is_measured_by_its_files_whatever_else_happens_on_the_volum
     let after = du(&made.code()) - du_of_linked(&made, &wheel);
     assert_eq!(all["report"]["freed"]["measured"], before - after, "{all:#}");
     assert_eq!(all["report"]["freed"]["why"], Value::Null, "{all:#}");
+}
+
+#[test]
+fn what_a_prune_and_a_purge_did_is_measured_by_their_files_whatever_else_happens_on_the_volume() {
+    everywhere(|directory| {
+        let made = Made::new(&directory.join("ground"));
+        let (one, two) = (wheel("OneOneOneOneOneOneOne", "one"), wheel("TwoTwoTwoTwoTwoTwoTwo", "two"));
+        for unpacked in [&one, &two] {
+            made.unpack(unpacked);
+            made.point(Form::Relative, 7, unpacked);
+        }
+        // A file that stays under another name frees nothing.
+        std::fs::hard_link(made.entry(&one.id).join("one/data.bin"), made.base().join("elsewhere")).unwrap();
+        rustix::fs::sync();
+        let noise = directory.join("noise");
+        let script =
+            format!("while :; do head -c 9000000 /dev/zero > '{0}'; rm -f '{0}'; done", noise.display());
+        let mut writer = Command::new("sh");
+        let mut writer = writer.args(["-c", &script]).stderr(Stdio::null()).spawn().unwrap();
+        let before = du(made.base());
+        let pruned = done(&made, &["prune", "one", "--yes"]);
+        let after = du(made.base());
+        done(&made, &["prune", "two", "--yes", "--trash"]);
+        let kept = du(made.base());
+        let purged = done(&made, &["trash", "purge", "--yes"]);
+        let end = du(made.base());
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let freed = &pruned["report"]["freed"];
+        assert_eq!(freed["measured"], before - after, "{pruned:#}");
+        assert_eq!(freed["measured"], freed["predicted"], "{pruned:#}");
+        assert_eq!(freed["why"], Value::Null, "{pruned:#}");
+        assert!(freed["volume"].is_u64(), "{pruned:#}");
+        assert_eq!(purged["freed"]["measured"], kept - end, "{purged:#}");
+    });
 }
 
 /// What an environment shares with an entry.

@@ -114,6 +114,26 @@ fn the_lower_layer_frees_nothing_and_the_upper_one_what_it_takes_to_the_block() 
 }
 
 #[test]
+fn room_is_made_by_what_frees_it_and_not_by_what_lies_below() {
+    Layers::all(|layers, _| {
+        let limits = |arguments: &[&str]| {
+            let mut all = vec!["prune", "--unreferenced", "--unused", "--allow", "no-environments,most,gone"];
+            all.extend(arguments);
+            all.push("--dry-run");
+            done(&layers.made, &all)
+        };
+        // More than the volume has: everything goes that frees something, and nothing else does.
+        let answer = limits(&["--keep-free", "900TiB"]);
+        let names: Vec<&str> =
+            answer["plan"]["steps"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+        assert_eq!(names, ["above"], "{answer:#}");
+        // A size is about what the cache has, wherever it lies.
+        let answer = limits(&["--max-size", "0"]);
+        assert_eq!(answer["plan"]["steps"].as_array().unwrap().len(), 2, "{answer:#}");
+    });
+}
+
+#[test]
 fn in_a_container_it_is_at_most_what_may_lie_below_and_exact_for_the_rest() {
     Layers::all(|layers, _| {
         let of = |name: &str| {

@@ -118,11 +118,103 @@ fn undo_leaves_alone_what_uv_has_made_anew() {
     let run = &runs(&ground)[0];
     assert_eq!(
         (&run["entries"], &run["state"]),
-        (&json!(1), &json!("kept")),
-        "the old one stays in the trash"
+        (&json!(1), &json!("stale")),
+        "the old one stays in the trash, and cannot be put back now"
     );
     std::fs::remove_file(pointers.join("1.0-py3-none-any.http")).unwrap();
     ground.no_pointer_dangles();
+}
+
+/// What `trash list` says of the only run: whether it can be put back, in words and in JSON.
+fn listed(ground: &Ground) -> (String, Value) {
+    let row = runs(ground).into_iter().next_back().unwrap();
+    (ground.done(&["trash", "list"]).stdout, row)
+}
+
+#[test]
+fn what_undo_cannot_put_back_is_not_said_to_be_such_and_undo_takes_the_next_one() {
+    let ground = Ground::new();
+    ground.done(&["prune", "demo-b", "--yes", "--trash"]);
+    let older = runs(&ground)[0]["run"].clone();
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    ground.done(&["prune", "demo-a==1.0", "--yes", "--trash"]);
+    let (said, row) = listed(&ground);
+    assert_eq!((&row["state"], row["restorable"].as_u64() > Some(0)), (&json!("kept"), true), "{row:#}");
+    assert!(said.contains("can be put back") && !said.contains("cannot"), "{said}");
+    // uv has fetched it again: another entry, and every pointer where the old ones were.
+    let entry = ground.entry("Anew567890123456");
+    put(&entry.join("demo_a/__init__.py"), "new");
+    let pointers = ground.cache().join("wheels-v7/index/c4b871378a779d5b/demo-a");
+    std::fs::create_dir_all(&pointers).unwrap();
+    symlink("../../../../archive-v0/Anew567890123456", pointers.join("1.0-py3-none-any")).unwrap();
+    put(&pointers.join("1.0-py3-none-any.http"), "new");
+    let before = contents(&ground);
+    let (said, row) = listed(&ground);
+    assert_eq!((&row["state"], &row["restorable"]), (&json!("stale"), &json!(0)), "{row:#}");
+    assert!(said.contains("cannot be put back") && said.contains("fetched or built it again"), "{said}");
+    assert_eq!(contents(&ground), before, "looking changes nothing");
+    // The same rule: of the newest nothing would come back, so that the older one does.
+    let undone = ground.done(&["undo", "--json"]).json();
+    assert_eq!(undone["run"], older, "{undone:#}");
+    assert!(undone["restored"].as_array().unwrap().iter().all(|it| it["state"] == "done"), "{undone:#}");
+    let told = ground.run(&["undo", "--json"]);
+    assert_eq!(told.code, 1, "{}", told.text());
+    assert!(
+        told.json()["restored"].as_array().unwrap().iter().all(|it| it["state"] != "done"),
+        "{}",
+        told.text()
+    );
+}
+
+#[test]
+fn what_can_be_put_back_in_part_says_how_much_and_putting_it_back_does_just_that() {
+    let ground = Ground::new();
+    ground.done(&["prune", "demo-a==1.0", "demo-b", "--yes", "--trash"]);
+    let whole = runs(&ground)[0]["restorable"].as_u64().unwrap();
+    // Something lies where an entry was; of another one the pointer is there again.
+    put(&ground.entry(DEMO_A).join("in-the-way"), "");
+    let (said, row) = listed(&ground);
+    let back = row["restorable"].as_u64().unwrap();
+    assert!(back > 0 && back < whole, "{row:#}");
+    assert!(said.contains(&format!("{back} of {whole} can be put back")), "{said}");
+    let told = ground.run(&["undo", "--json"]);
+    let rows = told.json()["restored"].as_array().unwrap().clone();
+    let done = rows.iter().filter(|row| row["state"] == "done").count() as u64;
+    assert_eq!((told.code, done), (1, back), "{}", told.text());
+}
+
+#[test]
+fn after_the_cache_was_cleaned_or_moved_the_list_says_what_undo_does() {
+    for case in ["cleaned", "moved", "purging", "read-only"] {
+        let ground = Ground::new();
+        ground.done(&["prune", "demo-a==1.0", "demo-b", "--yes", "--trash"]);
+        let trash = ground.cache().join(".cachetui-trash");
+        let run = trash.join(runs(&ground)[0]["run"].as_str().unwrap());
+        match case {
+            // What uv leaves of a cache when something of the trash is in use elsewhere: the entries are gone.
+            "cleaned" => {
+                std::fs::remove_dir_all(run.join("archive-v0")).unwrap();
+            }
+            "moved" => std::fs::rename(ground.cache(), ground.path("moved")).unwrap(),
+            "purging" => std::fs::rename(&run, run.with_extension("purging")).unwrap(),
+            _ => std::fs::remove_dir_all(run.join("wheels-v7")).unwrap(),
+        }
+        if case == "moved" {
+            std::fs::rename(ground.path("moved"), ground.cache()).unwrap();
+        }
+        let rows = runs(&ground);
+        let (expected, state) = (rows[0]["restorable"].as_u64().unwrap(), rows[0]["state"].clone());
+        let told = ground.run(&["undo", "--json"]);
+        let answer = told.json();
+        let done = answer["restored"].as_array().unwrap().iter().filter(|row| row["state"] == "done").count();
+        assert_eq!(done as u64, expected, "{case}: {answer:#}");
+        let words = match case {
+            "cleaned" => "stale",
+            "purging" => "purging",
+            _ => "kept",
+        };
+        assert_eq!(state, words, "{case}: {rows:#?}");
+    }
 }
 
 #[test]

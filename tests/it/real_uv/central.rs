@@ -145,3 +145,44 @@ fn a_project_that_was_moved_takes_its_environment_along() {
     assert_eq!(done["plan"]["steps"], serde_json::json!([]));
     ran(&mut sandbox.command(away.join(".venv/bin/python")));
 }
+
+#[test]
+fn the_environment_of_a_deleted_project_goes_by_consent() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(directory.path()) else { return };
+    let deleted = project(&sandbox, "deleted", false);
+    let back = project(&sandbox, "back", false);
+    let deeper = sandbox.roots().join("work/deeper");
+    let text = "[project]\nname = \"deeper\"\nversion = \"1\"\nrequires-python = \">=3.8\"\n";
+    std::fs::create_dir_all(&deeper).unwrap();
+    std::fs::write(deeper.join("pyproject.toml"), text).unwrap();
+    sync(&sandbox, &deeper);
+    let all = ["back", "deeper", "deleted"].map(|name| (name, "linked"));
+    assert_eq!(states(&sandbox), pairs(&all));
+    std::fs::remove_dir_all(&deleted).unwrap();
+    std::fs::remove_dir_all(deeper.parent().unwrap()).unwrap();
+    std::fs::rename(&back, sandbox.path("aside")).unwrap();
+    let missing = [("back", "missing"), ("deeper", "out-of-reach"), ("deleted", "missing")];
+    assert_eq!(states(&sandbox), pairs(&missing));
+    let removed = |answer: &Value| answer["plan"]["steps"].as_array().unwrap().len();
+    assert_eq!(removed(&json(&sandbox, &PRUNE)), 0);
+    // One that is there again stays, whatever is allowed.
+    std::fs::rename(sandbox.path("aside"), &back).unwrap();
+    let done = json(&sandbox, &[&PRUNE[..], &["--allow", "gone"]].concat());
+    assert_eq!(removed(&done), 1, "{:#}", done["plan"]);
+    assert_eq!(done["plan"]["steps"][0]["price"]["kind"], "make");
+    ran(&mut sandbox.command(back.join(".venv/bin/python")));
+    // Of the other not even its directory is there: it has to be named.
+    let forget = |path: &Path| ran(&mut cachetui(&sandbox, &["envs", "--forget", path.to_str().unwrap()]));
+    forget(&sandbox.roots());
+    assert_eq!(states(&sandbox), pairs(&[("back", "linked"), ("deeper", "gone")]));
+    let done = json(&sandbox, &PRUNE);
+    assert_eq!(removed(&done), 1, "{:#}", done["plan"]);
+    assert_eq!(states(&sandbox), pairs(&[("back", "linked")]));
+    ran(&mut sandbox.command(back.join(".venv/bin/python")));
+    // What is made later is not meant by what was said before.
+    let later = project(&sandbox, "later", false);
+    assert_eq!(states(&sandbox), pairs(&[("back", "linked"), ("later", "linked")]));
+    std::fs::remove_dir_all(&later).unwrap();
+    assert_eq!(states(&sandbox), pairs(&[("back", "linked"), ("later", "missing")]));
+}

@@ -1,6 +1,12 @@
 //! Users that are no environments, places that cannot be read, and things that are away and not gone: what real uv has in
 //! its cache stays for each of them.
 
+mod buckets;
+mod links;
+mod memory;
+mod mounted;
+mod moved;
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -222,6 +228,36 @@ const WAYS: &[Way] = &[
         },
     },
     Way {
+        package: "target-on-a-path",
+        make: |sandbox, _| {
+            let target = sandbox.path("libraries");
+            install_by(sandbox, "symlink", &["--target", target.to_str().unwrap()], &["target-on-a-path"]);
+            let line = format!("{}\n", target.display());
+            std::fs::write(site(&sandbox.path("roots/keep")).join("libraries.pth"), line).unwrap();
+            target.join(module("target-on-a-path"))
+        },
+    },
+    Way {
+        package: "package-on-a-path",
+        make: |sandbox, entry| {
+            let sources = folder(sandbox.path("sources"));
+            symlink(entry.join("package_on_a_path"), sources.join("package_on_a_path")).unwrap();
+            let line = format!("{}\n", sources.display());
+            std::fs::write(site(&sandbox.path("roots/keep")).join("sources.pth"), line).unwrap();
+            sources.join(module("package-on-a-path"))
+        },
+    },
+    Way {
+        package: "path-file-on-a-path",
+        make: |sandbox, entry| {
+            let more = folder(sandbox.path("more"));
+            std::fs::write(more.join("further.pth"), format!("{}\n", entry.display())).unwrap();
+            let line = format!("import site; site.addsitedir('{}')\n", more.display());
+            std::fs::write(site(&sandbox.path("roots/keep")).join("more.pth"), line).unwrap();
+            entry.join(module("path-file-on-a-path"))
+        },
+    },
+    Way {
         package: "folder-of-links",
         make: |sandbox, entry| {
             let kept = folder(sandbox.path("patched/folder_of_links"));
@@ -320,8 +356,9 @@ fn whatever_leads_into_an_entry_keeps_it() {
     assert_eq!(listed(&sandbox, UNUSED), Value::Null, "what has no user goes: {}", text(&done));
     // Neither by name.
     for way in WAYS {
-        let kept = sandbox.cachetui(&["prune", "--yes", "--", way.package]).output().unwrap();
+        let kept = sandbox.cachetui(&["prune", "--package", way.package, "--yes"]).output().unwrap();
         assert!(read.iter().all(|path| path.is_file()), "{}: {}", way.package, text(&kept));
+        assert!(text(&kept).contains("would break"), "{}: {}", way.package, text(&kept));
     }
     let why = sandbox.cachetui(&["why", "link-to-a-file"]).output().unwrap();
     let said = text(&why);
@@ -595,7 +632,9 @@ fn what_is_said_to_be_gone_keeps_nothing_any_more() {
     folder(sandbox.path("keep-root"));
     install(&sandbox, "projects/app/.venv", "symlink", &["demo-a"]);
     assert!(remembering(&sandbox, &["list"]).status.success());
-    std::fs::rename(sandbox.path("projects/app"), sandbox.path("projects/moved")).unwrap();
+    // Further away than is looked.
+    let away = folder(sandbox.path("far/away/from/here")).join("moved");
+    std::fs::rename(sandbox.path("projects/app"), away).unwrap();
     let kept = remembering(&sandbox, &PRUNE);
     assert!(listed(&sandbox, "demo-a").is_object(), "{}", text(&kept));
     let environment = sandbox.path("projects/app/.venv");
@@ -704,7 +743,9 @@ fn an_environment_that_one_cache_knew_is_no_concern_of_another() {
             std::fs::remove_dir_all(record.path()).unwrap();
         }
     }
-    std::fs::rename(sandbox.path("projects/app"), sandbox.path("projects/moved")).unwrap();
+    // Further away than is looked.
+    let away = folder(sandbox.path("far/away/from/here")).join("moved");
+    std::fs::rename(sandbox.path("projects/app"), away).unwrap();
     let prune = |cache: &Path| {
         let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
         command.args(PRUNE).arg("--cache-dir").arg(cache).arg("--root").arg(sandbox.path("keep-root"));

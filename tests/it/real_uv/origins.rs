@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::index::Index;
-use crate::support::uv::{Sandbox, ran};
-use crate::support::wheel::{Wheel, sdist};
+use crate::support::uv::{RELEASES, Sandbox, ran};
+use crate::support::wheel::{Wheel, project, sdist};
 
 /// Two indexes, a directory of wheels and single files, all with the same name and version and each with its own content.
 struct World {
@@ -204,17 +204,8 @@ fn run_all(
             world.run(words, &private);
             continue;
         }
-        if origin == "files" && words.iter().any(|word| word == "https://<INDEX-URL>") {
-            // A person knows that it was a directory.
-            let mut words = words.clone();
-            let at = words.iter().position(|word| word == "--index").unwrap();
-            words.splice(
-                at..at + 2,
-                ["--no-index", "--find-links", blanks["<DIRECTORY>"].as_str()].map(str::to_owned),
-            );
-            world.run(&words, &blanks);
-            continue;
-        }
+        // uv notes that it took a wheel from this machine: no index is spoken of.
+        assert!(origin != "files" || words.iter().all(|word| word != "--index"), "{case}: {words:?}");
         world.run(words, &blanks);
     }
 }
@@ -272,6 +263,298 @@ fn what_came_from_another_index_never_comes_from_that_of_the_settings() {
 #[test]
 fn what_came_from_a_directory_of_wheels_comes_from_such_a_directory_again() {
     with_each_damage_and_mode("files");
+}
+
+/// What `repair` names for one environment, in order.
+fn named_for(world: &World, environment: &Path) -> (Vec<Vec<String>>, Value) {
+    named_by(world, &["repair", environment.to_str().unwrap(), "--dry-run"])
+}
+
+fn named_by(world: &World, arguments: &[&str]) -> (Vec<Vec<String>>, Value) {
+    let (told, _) = world.cachetui(arguments);
+    let lefts = told["plan"]["kept"].as_array().unwrap().iter();
+    let commands = lefts.flat_map(|left| left["commands"].as_array().unwrap()).map(|command| {
+        command.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    });
+    (commands.collect(), told)
+}
+
+#[test]
+fn a_directory_of_wheels_that_the_settings_name_is_found_again_by_the_file_that_it_has() {
+    for version in RELEASES {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(mut world) = World::new(directory.path()) else { return };
+        if world.sandbox.use_release(version).is_none() {
+            continue;
+        }
+        // The clocks of files are coarse; what is in the other directory was made at another time.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        wheel(&world.sandbox.path("files"), "1.0", "files");
+        let environment = world.install("app", "copy", &world.arguments("files"));
+        let before = World::content(&environment);
+        let [files, other] = ["files", "single"].map(|name| world.sandbox.path(name));
+        let settings = format!("find-links = [{other:?}, {files:?}]\n");
+        std::fs::write(environment.parent().unwrap().join("uv.toml"), settings).unwrap();
+        world.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        std::fs::remove_file(World::site(&environment).join("demo_x/part.py")).unwrap();
+        let (commands, told) = named_for(&world, &environment);
+        assert_eq!(commands.len(), 1, "{version}: {told:#}");
+        let place = commands[0].iter().position(|word| word == "--find-links").unwrap();
+        assert_eq!(commands[0][place + 1], files.to_str().unwrap(), "{version}: {told:#}");
+        // Another file of the same name may be another wheel, even with the same content.
+        let wheel = files.join("demo_x-1.0-py3-none-any.whl");
+        let bytes = std::fs::read(&wheel).unwrap();
+        std::fs::write(&wheel, bytes).unwrap();
+        let (blank, told) = named_for(&world, &environment);
+        assert!(blank[0].contains(&"<DIRECTORY>".to_owned()), "{version}: {told:#}");
+        assert!(told.to_string().contains("stands for the directory of this machine"), "{told:#}");
+        world.run(&commands[0], &BTreeMap::new());
+        assert_eq!(World::content(&environment), before, "{version}");
+    }
+}
+
+#[test]
+fn a_namesake_that_came_from_elsewhere_later_does_not_say_where_another_came_from() {
+    for (mine, theirs) in [
+        ("index", "settings"),
+        ("files", "settings"),
+        ("files", "index"),
+        ("settings", "files"),
+        ("index", "files"),
+    ] {
+        for mode in ["copy", "hardlink", "symlink"] {
+            let directory = tempfile::tempdir().unwrap();
+            let Some(world) = World::new(directory.path()) else { return };
+            let case = format!("{mine}, then {theirs}, {mode}");
+            let environment = world.install("app", mode, &world.arguments(mine));
+            let before = World::content(&environment);
+            world.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+            let other = world.install("other", mode, &world.arguments(theirs));
+            let untouched = World::content(&other);
+            for file in ["part.py", "other.py"] {
+                std::fs::remove_file(World::site(&environment).join("demo_x").join(file)).unwrap();
+            }
+            let (commands, told) = named_for(&world, &environment);
+            let words = commands.concat();
+            let theirs_is_named = match theirs {
+                "settings" => words.contains(&world.public.simple()),
+                "index" => words.contains(&world.private.simple()),
+                _ => words.contains(&world.sandbox.path("files").display().to_string()),
+            };
+            assert!(!theirs_is_named && words.iter().any(|word| word.contains('<')), "{case}: {told:#}");
+            for words in &commands {
+                let index = if mine == "index" { &world.private } else { &world.public };
+                let blanks = BTreeMap::from([
+                    ("https://<INDEX-URL>", index.simple()),
+                    ("<DIRECTORY>", world.sandbox.path("files").display().to_string()),
+                ]);
+                world.run(words, &blanks);
+            }
+            assert_eq!(
+                World::content(&environment)[Path::new("demo_x/part.py")],
+                before[Path::new("demo_x/part.py")],
+                "{case}"
+            );
+            assert_eq!(World::content(&other), untouched, "{case}");
+        }
+    }
+}
+
+/// Makes a repository, with a project in a subdirectory of it; answers its URL.
+fn repository(world: &World) -> String {
+    let path = world.sandbox.path("re po");
+    project(&path.join("inner"), "demo-x", "1.0");
+    let run = |arguments: &[&str]| {
+        let mut command = world.sandbox.command("git");
+        command.args([
+            "-c",
+            "user.name=demo",
+            "-c",
+            "user.email=demo@example.org",
+            "-c",
+            "commit.gpgsign=false",
+        ]);
+        ran(command.args(arguments).current_dir(&path));
+    };
+    for arguments in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message", "demo"]] {
+        run(arguments);
+    }
+    // What was installed is not the newest.
+    format!("file://{}", path.display()).replace(' ', "%20")
+}
+
+fn newer(world: &World) {
+    let path = world.sandbox.path("re po");
+    std::fs::write(path.join("inner/demo_x/__init__.py"), "NAME = 'newer'\n").unwrap();
+    let mut command = world.sandbox.command("git");
+    command.args(["-c", "user.name=demo", "-c", "user.email=demo@example.org", "-c", "commit.gpgsign=false"]);
+    ran(command.args(["commit", "--quiet", "--all", "--message", "newer"]).current_dir(&path));
+}
+
+#[test]
+fn what_came_with_a_fragment_or_a_query_comes_with_it_again_by_the_command_to_the_letter() {
+    let digest = |path: &Path| {
+        let bytes = <sha2::Sha256 as sha2::Digest>::digest(std::fs::read(path).unwrap());
+        data_encoding::HEXLOWER.encode(&bytes)
+    };
+    let cases = [
+        "git",
+        "git with egg",
+        "git with query",
+        "archive",
+        "archive with hash",
+        "wheel with hash",
+        "directory with egg",
+    ];
+    for case in cases {
+        for target in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            let Some(world) = World::new(directory.path()) else { return };
+            let repository = repository(&world);
+            let inner = world.sandbox.path("re po/inner");
+            let packed = world.sandbox.path("private/packed.tar.gz");
+            ran(world
+                .sandbox
+                .command("tar")
+                .arg("-czf")
+                .arg(&packed)
+                .arg("-C")
+                .arg(world.sandbox.path(""))
+                .arg("re po"));
+            let url = world.private.file("packed.tar.gz");
+            let wheel = world.sandbox.path("single/demo_x-1.0-py3-none-any.whl");
+            let wanted = match case {
+                "git" => format!("demo-x @ git+{repository}#subdirectory=inner"),
+                "git with egg" => format!("git+{repository}#egg=demo-x&subdirectory=inner"),
+                "git with query" => format!("demo-x @ git+{repository}?a=b#subdirectory=inner"),
+                "archive" => format!("demo-x @ {url}#subdirectory=inner"),
+                "archive with hash" => {
+                    format!("demo-x @ {url}#sha256={}&subdirectory=inner", digest(&packed))
+                }
+                "wheel with hash" => format!("demo-x @ file://{}#sha256={}", wheel.display(), digest(&wheel)),
+                _ => format!("demo-x @ file://{}#egg=demo-x", inner.display()).replace("re po", "re%20po"),
+            };
+            let place = if target {
+                let place = world.sandbox.roots().join("lambda/libs");
+                world.sandbox.run_uv(&[
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--link-mode",
+                    "copy",
+                    "--target",
+                    place.to_str().unwrap(),
+                    &wanted,
+                ]);
+                place
+            } else {
+                World::site(&world.install("app", "copy", &[wanted]))
+            };
+            let module = place.join("demo_x/__init__.py");
+            let before = std::fs::read(&module).unwrap();
+            world.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+            std::fs::remove_file(&module).unwrap();
+            if case.starts_with("git") {
+                newer(&world);
+            }
+            let at = place.display().to_string();
+            // What has no link to the cache is looked at where it is named.
+            let named: &[&str] = if target { &["--target", &at] } else { &[] };
+            let (commands, told) = named_by(&world, &[&["repair", "--all", "--dry-run"], named].concat());
+            assert!(!commands.is_empty(), "{case}: {told:#}");
+            for words in &commands {
+                world.run(words, &BTreeMap::new());
+            }
+            assert_eq!(std::fs::read(&module).ok(), Some(before), "{case}, {target}: {commands:#?}");
+            let (told, code) = world.cachetui(&[&["verify", "--all"], named].concat());
+            assert_eq!(code, 0, "{case}, {target}: {told:#}");
+        }
+    }
+}
+
+#[test]
+fn a_command_sends_no_variable_of_whoever_runs_it_to_a_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(world) = World::new(directory.path()) else { return };
+    let environment = world.install("app", "copy", &world.arguments("url"));
+    let info = World::site(&environment).join("demo_x-1.0.dist-info/direct_url.json");
+    let url = world.private.file("demo_x-1.0-py3-none-any.whl");
+    // A place that only somebody with the variable would ask for.
+    std::fs::create_dir_all(world.sandbox.path("private")).unwrap();
+    let hostile = url.replace("demo_x-1.0", "${LEAKED}_x-1.0");
+    std::fs::write(&info, format!("{{\"url\": {hostile:?}, \"archive_info\": {{}}}}")).unwrap();
+    world.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    let module = World::site(&environment).join("demo_x/part.py");
+    std::fs::remove_file(&module).unwrap();
+    let (commands, told) = named_for(&world, &environment);
+    assert_eq!(commands.len(), 1, "{told:#}");
+    let rest: Vec<&str> = commands[0][1..].iter().map(String::as_str).collect();
+    let output = world.sandbox.uv(&rest).env("LEAKED", "demo").output().unwrap();
+    // With the variable put in its place it would have been found.
+    assert!(!output.status.success() && !module.exists(), "{commands:?}: {output:?}");
+    let (told, _) = world.cachetui(&["repair", "--all", "--with-uv", "--dry-run"]);
+    assert!(told["plan"]["steps"].as_array().unwrap().is_empty(), "{told:#}");
+}
+
+#[test]
+fn what_the_lock_file_says_is_from_pypi_is_asked_for_by_its_name_unless_it_came_from_this_machine() {
+    for (origin, bare) in [("settings", true), ("files", false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(world) = World::new(directory.path()) else { return };
+        let environment = world.install("app", "symlink", &world.arguments(origin));
+        let before = World::content(&environment);
+        let lock = "version = 1\nrevision = 3\n\n[[package]]\nname = \"demo-x\"\nversion = \"1.0\"\n\
+                    source = { registry = \"https://pypi.org/simple\" }\n";
+        std::fs::write(environment.parent().unwrap().join("uv.lock"), lock).unwrap();
+        world.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+        let (commands, told) = named_for(&world, &environment);
+        assert_eq!(commands.len(), 1, "{told:#}");
+        let asks = commands[0].iter().any(|word| word == "--index" || word == "--find-links");
+        assert_eq!(!asks, bare, "{told:#}");
+        // The index of the settings stands for PyPI here.
+        let files = world.sandbox.path("files").display().to_string();
+        world.run(&commands[0], &BTreeMap::from([("<DIRECTORY>", files)]));
+        assert_eq!(World::content(&environment), before, "{commands:?}");
+    }
+}
+
+#[test]
+fn what_nothing_tells_the_source_of_is_never_built_for_a_repair() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(world) = World::new(directory.path()) else { return };
+    let environment = world.install("app", "symlink", &world.arguments("index"));
+    world.sandbox.run_uv(&["cache", "clean", "--quiet"]);
+    // The index of the settings has a source distribution of that name, which says when it is built.
+    for item in std::fs::read_dir(world.sandbox.path("public")).unwrap() {
+        std::fs::remove_file(item.unwrap().path()).unwrap();
+    }
+    let source = world.sandbox.path("public/demo_x-1.0");
+    let built = world.sandbox.path("built.txt");
+    project(&source, "demo-x", "1.0");
+    let backend = std::fs::read_to_string(source.join("backend.py")).unwrap();
+    std::fs::write(
+        source.join("backend.py"),
+        format!("open({:?}, 'w').close()\n{backend}", built.to_str().unwrap()),
+    )
+    .unwrap();
+    ran(world
+        .sandbox
+        .command("tar")
+        .args(["-czf", "demo_x-1.0.tar.gz", "demo_x-1.0"])
+        .current_dir(world.sandbox.path("public")));
+    std::fs::remove_dir_all(&source).unwrap();
+    let uv = world.sandbox.uv(&[]);
+    let mut repair =
+        world.sandbox.cachetui(&["repair", environment.to_str().unwrap(), "--with-uv", "--yes", "--json"]);
+    let output = repair.env_remove("UV_FIND_LINKS").env("UV", uv.get_program()).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["plan"]["steps"][0]["action"], "fetch", "{told:#}");
+    assert_eq!(told["report"]["outcomes"][0]["state"], "failed", "{told:#}");
+    assert!(!built.exists(), "its code was run: {told:#}");
+    // uv alone would have: the control.
+    let target = world.sandbox.path("target").display().to_string();
+    world.sandbox.run_uv(&["pip", "install", "--quiet", "--target", &target, "demo-x==1.0"]);
+    assert!(built.exists());
 }
 
 #[test]

@@ -58,12 +58,16 @@ impl Old {
                 ran(self.lab.sandbox.command(&python).args(["-c", &import]));
             }
         }
-        std::fs::remove_dir_all(environment.parent().unwrap()).unwrap();
+        // Its project stays: without that it would be away while others are linked by symlinks.
+        std::fs::remove_dir_all(&environment).unwrap();
         output
     }
 
     fn prune(&self, arguments: &[&str]) -> Value {
-        let answer = self.lab.sandbox.json(&[&["prune", "--grace", "0h", "--yes"], arguments].concat());
+        let answer = self
+            .lab
+            .sandbox
+            .json(&[&["prune", "--grace", "0h", "--allow", "gone", "--yes"], arguments].concat());
         let outcomes = answer["report"]["outcomes"].as_array().unwrap();
         assert!(outcomes.iter().all(|it| it["state"] == "done"), "{arguments:?}: {:#}", answer["report"]);
         answer
@@ -253,7 +257,7 @@ fn under_uv_run_a_prune_is_busy_and_says_why() {
     sandbox.install("app", "copy", &["--no-index", "--find-links", wheels.to_str().unwrap(), "one"]);
     let plan = sandbox.cachetui(&["prune", "--package", "one", "--grace", "0h", "--yes"]);
     let mut run = sandbox.uv(&["run", "--no-project", "--"]);
-    run.arg(plan.get_program()).args(plan.get_args());
+    run.arg(plan.get_program()).args(plan.get_args()).env("UV_FIND_LINKS", sandbox.sources());
     let output = run.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.code() == Some(0) {

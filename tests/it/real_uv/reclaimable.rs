@@ -20,6 +20,7 @@ fn scanned(sandbox: &Sandbox) -> Snapshot {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        symlinks: false,
         sources: Vec::new(),
         cross_mounts: false,
         threads: 2,
@@ -110,7 +111,7 @@ fn scenario(kind: &str, mebibytes: u64) {
     for mode in MODES {
         install(mode, mode, &["four"]);
     }
-    std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    std::fs::remove_dir_all(&gone).unwrap();
 
     let named = |names: &'static [&'static str]| {
         move |snapshot: &Snapshot| Chosen::default().entries(snapshot, |name, _| names.contains(&name))

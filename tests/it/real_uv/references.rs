@@ -168,15 +168,16 @@ fn scenario(base: &Path, preview: &'static str) {
     }
     lab.commands();
 
-    // One environment is deleted again, and one is moved to where nobody looks.
+    // One environment is deleted again, and one is moved to where nobody looks. Their projects stay: other environments here
+    // are linked by symlinks, so that what was missing with its project would be away.
     let deleted = lab.hidden("deleted", "hardlink", &lab.packages(&["demo-a==1.0", "demo-odd"]));
-    std::fs::remove_dir_all(deleted.parent().unwrap()).unwrap();
+    std::fs::remove_dir_all(&deleted).unwrap();
     Wheel::new("demo-out", "1.0").bulk("demo_out/bulk.bin", 20).save(&lab.sandbox.path("links"));
     lab.sandbox.run_uv(&["cache", "clean", "--quiet", "no-such-package"]);
     let links = lab.sandbox.path("links").display().to_string();
     let out = ["--no-index", "--refresh", "--find-links", &links, "demo-out"].map(String::from);
     let outside = lab.hidden("outside", "hardlink", &out);
-    std::fs::rename(outside.parent().unwrap(), lab.sandbox.path("outside")).unwrap();
+    std::fs::rename(&outside, lab.sandbox.path("outside")).unwrap();
 
     let (said, _) = check(&lab);
     for (name, origin, built) in SOURCES {

@@ -290,6 +290,7 @@ impl Made {
             targets: Vec::new(),
             remembered: Vec::new(),
             problems: Vec::new(),
+            symlinks: false,
             sources: Vec::new(),
             cross_mounts: false,
             threads: 1,

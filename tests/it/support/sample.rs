@@ -358,6 +358,7 @@ fn cache() -> Cache {
         logical: mib * MIB,
         disk: mib * MIB,
         moved: false,
+        linked: false,
         print: TreePrint::default(),
     };
     Cache {

@@ -306,6 +306,7 @@ pub(crate) fn sample() -> Snapshot {
                 disk: 1_705 * MIB,
                 single: 0,
                 moved: false,
+                linked: false,
                 print: TreePrint::default(),
             }],
             logical: 1_701 * MIB,

@@ -317,12 +317,6 @@ impl Sandbox {
         let mut command = self.command(env!("CARGO_BIN_EXE_cachetui"));
         command.args(arguments).arg("--no-remember");
         command.arg("--cache-dir").arg(self.cache()).arg("--root").arg(self.roots());
-        // Most wheels of tests lie where nothing tells; the test of what is gone is about being asked.
-        let asks =
-            arguments.contains(&"--allow") || arguments.ends_with(&["--package", "demo-path", "--yes"]);
-        if arguments.first() == Some(&"prune") && !asks {
-            command.args(["--allow", "gone"]);
-        }
         // Where the wheels of most tests are, so that they do not count as last copies.
         command.env("UV_FIND_LINKS", self.sources());
         command

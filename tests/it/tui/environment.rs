@@ -45,12 +45,12 @@ fn the_answers_stay_in_sight_however_long_the_list_is() {
     let mut screen = presentable(80, 16);
     screen.press("2/ml-env<enter>LG<enter>D");
     let first = screen.text();
-    assert!(first.contains("no, leave everything as it is") && first.contains(" more ╯"), "{first}");
+    assert!(first.contains("cancel: nothing is changed") && first.contains(" more ╯"), "{first}");
     screen.press("<pagedown>");
     let second = screen.text();
-    assert!(second.contains("no, leave everything as it is") && second != first, "{second}");
+    assert!(second.contains("cancel: nothing is changed") && second != first, "{second}");
     // A click on an answer gives it the focus, so that Enter means what is seen.
-    let row = second.lines().position(|line| line.contains("y  yes")).unwrap();
+    let row = second.lines().position(|line| line.contains("y  relink")).unwrap();
     screen.click(20, u16::try_from(row).unwrap());
     screen.press("<enter>");
     assert!(matches!(begun(&screen)[..], [Task::Relink(_)]), "{:?}", screen.effects);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cachetui::apply::{Freed, Outcome, Report, State};
 use cachetui::plan::{Action, At};
+use cachetui::snapshot::{Doubt, EntryState};
 use cachetui::tui::{Effect, Event, Glyphs};
 use cachetui::worker::Around;
 use cachetui::worker::task::{Done, Task, TaskEvent};
@@ -93,8 +94,9 @@ fn what_calls_for_a_second_look_has_to_be_typed() {
 fn nothing_is_planned_before_the_scan_has_ended() {
     let mut screen = Screen::bare(120, 40, Glyphs::Unicode);
     screen.event(Event::ScanStarted);
-    screen.press("pDy");
-    assert!(screen.text().contains("A plan needs a scan"), "{}", screen.text());
+    screen.press("p");
+    assert!(screen.text().contains("a plan needs its end"), "{}", screen.text());
+    screen.press("Dy");
     assert!(begun(&screen).is_none());
 }
 
@@ -110,14 +112,14 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
     let line = screen.line("pruning");
     assert!(line.contains("waits for the lock, held by process 4121"), "{line}");
     screen.press("q");
-    assert!(screen.text().contains("leave?"), "{}", screen.text());
+    assert!(screen.text().contains("Stop the task and quit?"), "{}", screen.text());
     assert!(!screen.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
     screen.press("n");
     screen.event(Event::Task(TaskEvent::Working("removing".to_owned()))).event(Event::TaskProgress(1));
     let of = screen.line("removing").split_once("%, 1 of ").map(|(_, of)| of.to_owned());
-    assert!(of.is_some_and(|of| of.contains(" files · S stops it")), "{}", screen.text());
+    assert!(of.is_some_and(|of| of.contains(" files") && of.ends_with("S stops it")), "{}", screen.text());
     screen.event(Event::TaskProgress(1_234_567));
-    assert!(screen.line("removing").contains("1,234,567 files ·"), "more than was planned has no percentage");
+    assert!(screen.line("removing").contains("1,234,567 files "), "more than was planned has no percentage");
     screen.press("S");
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::StopTask)));
     let outcome = |path: &str, state, why: Option<&str>| Outcome {
@@ -182,11 +184,35 @@ fn links_of_the_cache_are_planned_from_their_view_and_written_anew_after_a_quest
     screen.event(Event::Task(TaskEvent::Finished(Done::RepairPlanned(Box::new(plan.clone())))));
     insta::assert_snapshot!("plan_of_links", screen.text());
     screen.press("D");
-    assert!(screen.text().contains("Writes 1 link of the cache anew"), "{}", screen.text());
+    assert!(screen.text().contains("Writes 1 link of the cache again"), "{}", screen.text());
     screen.press("y");
     let begun = screen.effects.iter().find_map(|effect| match effect {
         Effect::Begin(Task::Repair(plan)) => Some(plan.clone()),
         _ => None,
     });
     assert_eq!(*begun.expect("the answer was yes"), plan);
+}
+
+#[test]
+fn what_is_away_is_named_with_the_command_that_forgets_it() {
+    let mut snapshot = sample::presentable();
+    snapshot.scope.away = ["/srv/gone/.venv", "/srv/moved/.venv"].map(Into::into).into();
+    let doubtful = snapshot.entries.iter_mut().filter(|entry| entry.state == EntryState::Unused).skip(1);
+    for entry in doubtful {
+        entry.state = EntryState::HeldElsewhere;
+        entry.doubt = Some(Doubt::Environment);
+    }
+    let command = "cachetui envs --forget /srv/gone/.venv --forget /srv/moved/.venv";
+    let says = |screen: &mut Screen| {
+        // Lines are broken between words, within the box that they stand in.
+        let columns = |line: &str| line.split('│').rev().nth(1).unwrap_or(line).trim().to_owned();
+        let text = screen.text().lines().map(columns).collect::<Vec<_>>().join(" ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(command)
+    };
+    let mut screen = Screen::showing(snapshot, 200, 60);
+    assert!(says(screen.press("5j")), "the view names it: {}", screen.text());
+    let review = screen.press("<enter>D").text();
+    let named = review.contains("`cachetui envs --forget /srv/gone/.venv --forget")
+        && review.contains("/srv/moved/.venv`");
+    assert!(named, "the review names it: {review}");
 }

@@ -16,7 +16,7 @@ use crate::support::sample;
 use crate::support::told::told;
 
 /// A screen without a terminal.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     pub(super) model: Model,
     pub(super) terminal: Terminal<TestBackend>,
     pub(super) moment: Moment,
@@ -25,6 +25,15 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn bare(width: u16, height: u16, glyphs: Glyphs) -> Self {
+        Self::opened(width, height, glyphs, false)
+    }
+
+    /// The interface on the sample that the program brings.
+    pub(super) fn demo(width: u16, height: u16, glyphs: Glyphs) -> Self {
+        Self::opened(width, height, glyphs, true)
+    }
+
+    fn opened(width: u16, height: u16, glyphs: Glyphs, demo: bool) -> Self {
         let moment = Moment { elapsed: Duration::from_millis(10), now: sample::now() };
         let settings = Settings {
             keymap: Keymap::default(),
@@ -33,6 +42,7 @@ impl Screen {
             home: Some("/home/ada".into()),
             cache: "/home/ada/.cache/uv".into(),
             grace: cachetui::plan::GRACE,
+            demo,
         };
         Self {
             model: Model::new(settings, width, height, moment),
@@ -42,7 +52,7 @@ impl Screen {
         }
     }
 
-    pub(super) fn showing(snapshot: Snapshot, width: u16, height: u16) -> Self {
+    pub(crate) fn showing(snapshot: Snapshot, width: u16, height: u16) -> Self {
         let mut screen = Self::bare(width, height, Glyphs::Unicode);
         screen.event(Event::ScanStarted);
         screen.event(Event::Scan(ScanEvent::Finished(Arc::new(snapshot))));
@@ -65,7 +75,7 @@ impl Screen {
     }
 
     /// Presses keys, written as in `"jj<space>/nv<enter>"`.
-    pub(super) fn press(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         for key in script(keys) {
             self.event(Event::Key(key));
         }
@@ -83,7 +93,7 @@ impl Screen {
         self.terminal.backend().buffer().clone()
     }
 
-    pub(super) fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         let buffer = self.buffer();
         let area = buffer.area;
         let mut text = String::new();
@@ -115,9 +125,11 @@ pub(super) fn script(keys: &str) -> Vec<Key> {
     let mut read = Vec::new();
     let mut rest = keys;
     while let Some(character) = rest.chars().next() {
+        // What is no key's name between brackets is typed, as in `numpy<2`.
         let named = rest.strip_prefix('<').and_then(|after| after.split_once('>'));
-        if let Some((name, after)) = named {
-            read.push(name.parse().expect("a key's name stands between the brackets"));
+        let named = named.and_then(|(name, after)| Some((name.parse::<Key>().ok()?, after)));
+        if let Some((key, after)) = named {
+            read.push(key);
             rest = after;
         } else {
             read.push(Key::plain(Code::Char(character)));

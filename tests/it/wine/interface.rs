@@ -67,12 +67,12 @@ fn an_entry_is_removed_and_put_back() {
     shows(&mut session, "/demo-b\r", &["entries 1 of 2"]);
     shows(&mut session, " ", &["1 marked"]);
     shows(&mut session, "p", &["plan to prune 1", "remove", "demo-b"]);
-    shows(&mut session, "D", &["no, leave everything as it is"]);
+    shows(&mut session, "D", &["cancel: nothing is changed"]);
     assert_eq!(lab.entries(), all, "nothing happens before the answer");
-    shows(&mut session, "y", &["removed"]);
+    shows(&mut session, "y", &["Moved 1 entry"]);
     assert_eq!((lab.entries().len(), lab.link_files().len()), (1, 1));
     shows(&mut session, "\x1b", &["can be put back"]);
-    shows(&mut session, "z", &["no, leave everything as it is"]);
+    shows(&mut session, "z", &["cancel: nothing is changed"]);
     shows(&mut session, "y", &["what was put back"]);
     assert_eq!((lab.entries(), lab.link_files()), (all, links));
     session.send("q");

@@ -6,7 +6,7 @@ use crate::human;
 use crate::linker::diagnose::{Cause, Diagnosis};
 use crate::linker::probe::Probe;
 use crate::scan::health::Finding;
-use crate::snapshot::{Environment, EnvironmentIndex, Mode, Snapshot};
+use crate::snapshot::{Distribution, DistributionState, Environment, EnvironmentIndex, Mode, Snapshot};
 
 /// One probe, and the environments it stands for.
 #[derive(Clone, Debug)]
@@ -64,6 +64,8 @@ pub struct Checked {
     pub could: Option<Mode>,
     /// What is wrong or worth knowing.
     pub remarks: Vec<Remark>,
+    /// Its distributions that have damaged files, or whose files are not known, by their places in the snapshot.
+    pub damaged: Vec<usize>,
 }
 
 /// Something that is wrong or worth knowing.
@@ -117,7 +119,44 @@ fn checked(inputs: &Inputs<'_>, index: EnvironmentIndex) -> Checked {
     if environment.modes.symlink > 0 {
         remarks.push(symlinked());
     }
-    Checked { index, probe: tried.map(|tried| tried.probe.clone()), could, remarks }
+    let damaged = damaged(environment);
+    remarks.extend(modified(environment, &damaged));
+    Checked { index, probe: tried.map(|tried| tried.probe.clone()), could, remarks, damaged }
+}
+
+/// The distributions that are not whole, or of which nothing can be said.
+fn damaged(environment: &Environment) -> Vec<usize> {
+    let is_damaged = |it: &Distribution| {
+        let files = it.files;
+        files.dangling + files.missing + files.modified > 0
+            || !it.editable && it.state == DistributionState::Unknown
+    };
+    let all = environment.distributions.iter().enumerate();
+    all.filter(|(_, it)| is_damaged(it)).map(|(position, _)| position).collect()
+}
+
+/// That files were changed. What is missing is a finding of its own.
+fn modified(environment: &Environment, damaged: &[usize]) -> Option<Remark> {
+    const NAMES: usize = 5;
+    let changed = damaged.iter().map(|position| &environment.distributions[*position]);
+    let changed: Vec<&Distribution> = changed.filter(|it| it.files.modified > 0).collect();
+    let files: u64 = changed.iter().map(|it| it.files.modified).sum();
+    let mut names: Vec<String> =
+        changed.iter().take(NAMES).map(|it| human::escape(&it.name).into_owned()).collect();
+    if changed.len() > NAMES {
+        names.push(format!("{} more", changed.len() - NAMES));
+    }
+    let files = human::counted(files, "file differs", "files differ");
+    (!changed.is_empty()).then(|| Remark {
+        kind: "modified",
+        fault: false,
+        text: format!("{files} from RECORD, in {}.", human::list(&names)),
+        cost: "What is installed is not what was installed; an edit through a hardlink or symlink changes the cache and \
+            every environment that shares the file."
+            .to_owned(),
+        advice: "`cachetui verify ENV` lists the files and names the command for each case.".to_owned(),
+        bytes: 0,
+    })
 }
 
 fn of_cause(cause: &Cause, environment: &Environment) -> Remark {

@@ -10,7 +10,7 @@ use crate::cli::print::json::{
 };
 use crate::cli::print::{Paint, View, plan as shown, words};
 use crate::human;
-use crate::plan::{Class, Plan, Prune, Request, kept_in_short, plan};
+use crate::plan::{Class, Plan, Prune, Request, kept_in_short, plan, unused_in_words};
 use crate::snapshot::Snapshot;
 
 /// Prints the kinds, what each would give back, and how to ask for it.
@@ -41,7 +41,9 @@ pub(super) fn print(
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
+        let unused = if *class == Class::Unused { unused_in_words(snapshot, plan) } else { String::new() };
         let text = match kept_in_short(&plan.kept) {
+            _ if !unused.is_empty() => format!("{} {}.", class.sentence(), human::capitalized(&unused)),
             kept if kept.is_empty() => class.sentence().to_owned(),
             kept => format!("{} Kept: {kept}.", class.sentence()),
         };
@@ -65,8 +67,14 @@ pub(super) fn print(
         format!("All of it together: {}, gives back {}.", shown::things(&all), shown::back(&all.totals))
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
-    let found = human::counted(snapshot.environments.len() as u64, "environment", "environments");
-    let text = format!("Searched for users {}; {found} found.", words::searched(&snapshot.scope, view));
+    // The same number as below a plan: what uvx and scripts left in the cache is not an environment of a project.
+    let found = human::counted(all.scope.environments, "environment", "environments");
+    let left = (snapshot.environments.len() as u64).saturating_sub(all.scope.environments);
+    let left = match left {
+        0 => String::new(),
+        left => format!(", and {} that uvx and scripts left in the cache", human::count(left)),
+    };
+    let text = format!("Searched for users {}; {found} found{left}.", words::searched(&snapshot.scope, view));
     writeln!(writer, "{}", view.wrapped(&text))?;
     for sentence in words::unseen(snapshot) {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&sentence)))?;

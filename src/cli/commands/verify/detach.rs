@@ -35,7 +35,7 @@ pub(super) fn run(
     let [index] = chosen.as_slice() else {
         return Err(Failure::message(USAGE, "That names several environments; name one by its root."));
     };
-    let wanted = Wanted { entries: Vec::new(), environments: vec![*index] };
+    let wanted = Wanted { environments: vec![*index], ..Wanted::default() };
     let verified = super::compare(snapshot, &wanted, surroundings, view)?;
     if verified.cancelled {
         return Err(Failure::quiet(INTERRUPTED));

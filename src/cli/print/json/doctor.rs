@@ -9,7 +9,7 @@ use super::text::{Bytes, lossless};
 use crate::cli::commands::doctor::report::{Checked, Remark, Report};
 use crate::linker::probe::{Answer, Ground, Probe};
 use crate::scan::health::Finding;
-use crate::snapshot::{Mode, Snapshot};
+use crate::snapshot::{Distribution, Mode, Snapshot};
 
 /// `doctor`.
 #[derive(Serialize)]
@@ -39,6 +39,18 @@ struct EnvironmentRow<'a> {
     has: HasRow,
     tried: Option<TriedRow<'a>>,
     causes: Vec<RemarkRow<'a>>,
+    damaged: Vec<DamagedRow<'a>>,
+}
+
+/// A distribution that is not whole, with the counts that `envs` gives.
+#[derive(Serialize)]
+struct DamagedRow<'a> {
+    name: &'a str,
+    version: &'a str,
+    state: &'static str,
+    dangling: u64,
+    missing: u64,
+    modified: u64,
 }
 
 #[derive(Serialize)]
@@ -134,6 +146,19 @@ impl<'a> DoctorRow<'a> {
     }
 }
 
+impl<'a> DamagedRow<'a> {
+    fn new(distribution: &'a Distribution) -> Self {
+        Self {
+            name: &distribution.name,
+            version: &distribution.version,
+            state: distribution.state.word(),
+            dangling: distribution.files.dangling,
+            missing: distribution.files.missing,
+            modified: distribution.files.modified,
+        }
+    }
+}
+
 impl<'a> EnvironmentRow<'a> {
     fn new(snapshot: &'a Snapshot, checked: &'a Checked) -> Self {
         let environment = snapshot.environment(checked.index);
@@ -147,6 +172,11 @@ impl<'a> EnvironmentRow<'a> {
             },
             tried: checked.probe.as_ref().map(TriedRow::new),
             causes: checked.remarks.iter().map(RemarkRow::new).collect(),
+            damaged: checked
+                .damaged
+                .iter()
+                .map(|position| DamagedRow::new(&environment.distributions[*position]))
+                .collect(),
         }
     }
 }

@@ -66,11 +66,14 @@ pub struct RunRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run_bytes: Option<Bytes<'a>>,
     time: Option<Timestamp>,
-    /// `kept`, or `purging` when it cannot be put back any more.
+    /// `kept`, `stale` when nothing of it can be put back now, or `purging` when nothing can any more.
     state: &'static str,
     entries: u64,
     files: u64,
     bytes: RunBytes,
+    /// How many things undoing would bring back; only in a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restorable: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -109,7 +112,15 @@ impl<'a> RunRow<'a> {
                 certainty: held.certainty.word(),
                 open: held.open,
             },
+            restorable: None,
         }
+    }
+
+    /// The row of a run in a list; `restorable` things of it could be put back.
+    pub fn listed(run: &'a crate::apply::Run, held: &crate::apply::trash::Held, restorable: u64) -> Self {
+        let row = Self::new(run, held);
+        let state = if row.state == "kept" && restorable == 0 { "stale" } else { row.state };
+        Self { state, restorable: Some(restorable), ..row }
     }
 }
 

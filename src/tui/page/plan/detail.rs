@@ -19,6 +19,10 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
     let mut document = Document { title: planned_name(planning, row), ..Document::default() };
     match planning.rows.get(row) {
         Some(Row::Class(class)) => of_class(model, &mut document, *class, width),
+        Some(Row::Return) => {
+            let words = "The plan is kept as you left it. Enter returns to it; p in it drops it.";
+            paragraph(&mut document, words, Role::Text, width);
+        }
         Some(Row::Run(_)) => {
             paragraph(
                 &mut document,
@@ -27,7 +31,7 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
                 width,
             );
             gap(&mut document);
-            let words = "z puts the newest run back, as far as uv has not made it anew; X empties the trash for good. uv's \
+            let words = "z puts the newest run back, except what uv has made again; X empties the trash for good. uv's \
                          own prune and clean empty it too.";
             paragraph(&mut document, words, Role::Dim, width);
         }
@@ -72,14 +76,12 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
     let class = Class::ALL[class];
     paragraph(document, class.sentence(), Role::Text, width);
     gap(document);
-    fact(document, "things", &human::count(totals.steps), Role::Text, width);
-    fact(
-        document,
-        "give back",
-        &certain(totals.bytes.reclaimable, totals.bytes.certainty),
-        Role::Strong,
-        width,
-    );
+    if !sums.unused.is_empty() {
+        paragraph(document, &format!("{}.", human::escape(&sums.unused)), Role::Strong, width);
+        gap(document);
+    }
+    fact(document, "can go", &human::counted(totals.steps, "thing", "things"), Role::Text, width);
+    fact(document, "frees", &certain(totals.bytes.reclaimable, totals.bytes.certainty), Role::Strong, width);
     if totals.bytes.held > 0 {
         fact(document, "held", &human::bytes(totals.bytes.held), Role::Held, width);
     }
@@ -92,6 +94,9 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
         paragraph(document, &format!("Everything is kept: {}.", human::escape(&why)), Role::Held, width);
         gap(document);
     }
+    if !sums.kept.is_empty() {
+        away(model, document, width);
+    }
     if sums.is_empty() {
         paragraph(document, "There is nothing of the kind to be removed.", Role::Dim, width);
     } else {
@@ -100,13 +105,21 @@ fn of_class(model: &Model, document: &mut Document, class: usize, width: usize) 
     scope(model, document, width);
 }
 
+/// What keeps entries because it is missing, with the command that says it is gone.
+fn away(model: &Model, document: &mut Document, width: usize) {
+    if let Some(words) = crate::plan::away(model.snapshot()) {
+        paragraph(document, &human::escape(&words), Role::Warning, width);
+        gap(document);
+    }
+}
+
 fn of_step(model: &Model, document: &mut Document, step: &Step, width: usize) {
     fact(document, "does", &step.action.word().replace('-', " "), Role::Text, width);
     fact_path(model, document, "path", &human::escape(step.at.text()), width);
     fact(document, "because", &human::escape(&step.reason), Role::Text, width);
     fact(document, "price", &step.price.words(), Role::Text, width);
     fact(document, "on disk", &human::bytes(step.bytes.disk), Role::Text, width);
-    fact(document, "gives back", &certain(step.bytes.reclaimable, step.bytes.certainty), Role::Strong, width);
+    fact(document, "frees", &certain(step.bytes.reclaimable, step.bytes.certainty), Role::Strong, width);
     if step.bytes.held > 0 {
         fact(document, "held", &format!("{} by others", human::bytes(step.bytes.held)), Role::Held, width);
     }
@@ -151,6 +164,10 @@ fn of_kept(model: &Model, document: &mut Document, kept: &Kept, width: usize) {
             gap(document);
             opens(model, document, "repair it first", Target::Menu(Menu::Repair(vec![kept.at.path()])));
         }
+        KeptBecause::Doubt | KeptBecause::ReadFailed => {
+            gap(document);
+            away(model, document, width);
+        }
         _ => {}
     }
     if let Some(subject) = entry_subject(model, &kept.at.path()) {
@@ -166,7 +183,7 @@ fn of_relink(model: &Model, document: &mut Document, step: &RelinkStep, width: u
     fact_path(model, document, "from", &human::escape(step.entry.text()), width);
     fact(document, "because", &human::escape(&step.reason), Role::Text, width);
     let back = certain(step.bytes.reclaimable, step.bytes.certainty);
-    fact(document, "gives back", &back, Role::Strong, width);
+    fact(document, "frees", &back, Role::Strong, width);
     if step.bytes.needed > 0 {
         fact(document, "takes", &human::bytes(step.bytes.needed), Role::Warning, width);
     }
@@ -201,7 +218,7 @@ fn of_mend(model: &Model, document: &mut Document, step: &RepairStep, width: usi
 }
 
 fn of_link(model: &Model, document: &mut Document, step: &LinkStep, width: usize) {
-    let does = format!("writes a {} of the cache anew", step.form.word().replace('-', " "));
+    let does = format!("writes a {} of the cache again", step.form.word().replace('-', " "));
     fact(document, "does", &does, Role::Text, width);
     fact_path(model, document, "link", &human::escape(step.at.text()), width);
     fact_path(model, document, "to", &human::escape(step.entry.text()), width);
@@ -229,7 +246,7 @@ fn of_left(model: &Model, document: &mut Document, left: &Left, width: usize) {
     }
     if !left.commands.is_empty() {
         gap(document);
-        heading(model, document, "what mends it", width);
+        heading(model, document, "what repairs it", width);
     }
     for command in &left.commands {
         let text = command.text();

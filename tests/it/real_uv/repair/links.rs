@@ -310,6 +310,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         targets: Vec::new(),
         remembered: Vec::new(),
         problems: Vec::new(),
+        symlinks: false,
         sources: Vec::new(),
         cross_mounts: false,
         threads: 1,
@@ -350,7 +351,13 @@ fn what_has_changed_since_the_plan_is_left_alone() {
     let lock = cachetui::lock::CacheExclusive::acquire(&cache, None, &waiting).unwrap();
     let (cancel, progress) = (cachetui::control::Cancel::default(), cachetui::control::Progress::default());
     let apply = |plan: &cachetui::plan::repair::RepairPlan| {
-        let outcomes = cachetui::apply::repair::restore_links(&plan.links, &lock, &cancel, &progress);
+        let outcomes = cachetui::apply::repair::restore_links(
+            &plan.links,
+            &lock,
+            jiff::Timestamp::UNIX_EPOCH,
+            &cancel,
+            &progress,
+        );
         assert_eq!(outcomes.len(), 1);
         (outcomes[0].state, outcomes[0].why.clone().unwrap_or_default())
     };

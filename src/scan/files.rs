@@ -1,12 +1,12 @@
 //! Lists the files of one entry or one distribution, read from disk at the moment somebody asks.
 
 use std::cell::OnceCell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content;
-use super::installed::{self, Class, InstalledFile, Layout, Listing, Origin, Several, Sources};
+use super::installed::{self, Claim, Class, InstalledFile, Layout, Listing, Origin, Several, Sources};
 use crate::control::Cancel;
 use crate::disk::extent::{ExtentState, extents};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
@@ -82,7 +82,7 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
     listing.attach(layout, &sources);
     let is_wheel = listing.is_of(&sources);
     let origin = entry.map(|path| Origin { path, sources: &sources, is_wheel });
-    let fate = Fate { environment, dist_info, origin, installed, several: OnceCell::new() };
+    let fate = Fate { environment, dist_info, origin, installed, beside: OnceCell::new() };
     Ok(listing.files.iter().filter_map(|file| fate.of(file)).collect())
 }
 
@@ -94,13 +94,23 @@ struct Fate<'a> {
     origin: Option<Origin<'a>>,
     /// When the distribution was installed: what is younger may have been changed.
     installed: Time,
-    /// The files that other distributions list too, where it had to be known.
-    several: OnceCell<Several>,
+    /// The distributions beside it, where that had to be known.
+    beside: OnceCell<Beside>,
 }
 
 impl Fate<'_> {
-    /// The row of a file; none of one that is not there and need not be.
+    /// The row of a file; none of one that is not there and need not be. What is damaged is so in one distribution alone.
     fn of(&self, file: &InstalledFile) -> Option<FileRow> {
+        let row = self.alone(file)?;
+        match row.what {
+            FileFate::Missing | FileFate::Dangling if !self.is_owner(file) => None,
+            FileFate::Modified if !self.is_owner(file) => Some(FileRow { what: FileFate::Own, ..row }),
+            _ => Some(row),
+        }
+    }
+
+    /// The row of a file as if no other distribution listed it.
+    fn alone(&self, file: &InstalledFile) -> Option<FileRow> {
         let path = file.path.clone();
         let full = self.environment.join(&path);
         let row = |what, size| Some(FileRow { path: path.clone(), size, what });
@@ -155,28 +165,73 @@ impl Fate<'_> {
 
     /// Whether another distribution lists a file with the digest that it has.
     fn is_of_another(&self, file: &InstalledFile, full: &Path) -> bool {
-        let several = self.several.get_or_init(|| self.several());
-        if !several.has(&file.path) {
+        let beside = self.beside();
+        if !beside.several.has(&file.path) {
             return false;
         }
         let path = crate::disk::canonical(full).unwrap_or_else(|_| full.to_owned());
         let digest = FileStat::of(&path).and_then(|stat| read::sha256(&read::open(&path)?, stat.size));
-        digest.is_ok_and(|digest| several.another_states(&file.path, 0, &digest))
+        digest.is_ok_and(|digest| beside.several.another_states(&file.path, beside.own, &digest))
     }
 
-    /// What this distribution, the first of them, and those beside it list.
-    fn several(&self) -> Several {
-        let site = Layout::of(self.environment, self.dist_info).site();
-        let items = std::fs::read_dir(self.environment.join(site)).into_iter().flatten().flatten();
-        let names = items.map(|item| item.file_name());
-        let others = names.filter(|name| {
-            names::parse_dist_info(name).is_some() && Some(name.as_os_str()) != self.dist_info.file_name()
+    /// Whether a damaged file is this distribution's, where several list it.
+    fn is_owner(&self, file: &InstalledFile) -> bool {
+        let beside = self.beside();
+        if !beside.several.has(&file.path) {
+            return true;
+        }
+        let named = installed::broken_link(&self.environment.join(&file.path)).and_then(|link| link.entry());
+        let listed = beside.listings.iter().enumerate().filter_map(|(position, (listing, installed))| {
+            let own = listing.files.iter().find(|it| it.path == file.path)?;
+            let is_linked = named.is_some() && self.most_named(listing) == named;
+            let claim = Claim { position, is_linked, installed: *installed };
+            (own.is_needed() || own.is_comparable()).then_some(claim)
         });
-        let paths = std::iter::once(self.dist_info.to_owned()).chain(others.map(|name| site.join(name)));
-        let listings: Vec<Listing> =
-            paths.map(|path| installed::listing(self.environment, &path).unwrap_or_default()).collect();
-        Several::of(listings.iter().enumerate(), |_| true)
+        installed::owner(listed).is_none_or(|owner| owner == beside.own)
     }
+
+    /// The entry that most broken links of a distribution name.
+    fn most_named(&self, listing: &Listing) -> Option<(OsString, OsString)> {
+        let links = listing.files.iter().filter_map(|file| {
+            installed::broken_link(&self.environment.join(&file.path)).and_then(|link| link.entry())
+        });
+        installed::most(links)
+    }
+
+    /// The distributions beside this one, read once and only where that has to be known.
+    fn beside(&self) -> &Beside {
+        self.beside.get_or_init(|| {
+            let site = Layout::of(self.environment, self.dist_info).site();
+            let items = std::fs::read_dir(self.environment.join(site)).into_iter().flatten().flatten();
+            let mut paths: Vec<(String, PathBuf)> = items
+                .filter_map(|item| {
+                    let name = names::parse_dist_info(&item.file_name())?.name;
+                    Some((names::normalize(&name), site.join(item.file_name())))
+                })
+                .collect();
+            // As the scan orders them.
+            paths.sort_unstable();
+            let own = paths.iter().position(|(_, path)| path == self.dist_info).unwrap_or(paths.len());
+            let read = |(_, path): (String, PathBuf)| {
+                let record = FileStat::of(&self.environment.join(&path).join("RECORD"));
+                let listing = installed::listing(self.environment, &path).unwrap_or_default();
+                (listing, record.ok().map(|record| record.modified))
+            };
+            let listings: Vec<(Listing, Option<Time>)> = paths.into_iter().map(read).collect();
+            let all = listings.iter().enumerate().map(|(position, (listing, _))| (position, listing));
+            Beside { several: Several::of(all, |_| true), own, listings }
+        })
+    }
+}
+
+/// The distributions of one directory.
+struct Beside {
+    /// What each lists, and when it was installed.
+    listings: Vec<(Listing, Option<Time>)>,
+    /// Which of them the files are asked of.
+    own: usize,
+    /// The files that several list.
+    several: Several,
 }
 
 /// How a file that equals an entry's is linked to it.

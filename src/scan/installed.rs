@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::disk::{FileKind, FileStat, Time, read};
 use crate::uv::{installed, link};
 
@@ -27,6 +29,11 @@ pub(super) fn is_empty(dist_info: &Path) -> bool {
     })
 }
 
+/// Whether a directory has nothing in it.
+pub(super) fn is_bare(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut items| items.next().is_none())
+}
+
 /// Reads where uv installs each file of an entry; nothing where its `RECORD` cannot be read. `dist_info` is the name of the
 /// entry's `.dist-info`, `name` that of the distribution.
 pub(super) fn sources(entry: &Path, dist_info: &OsStr, layout: Layout<'_>, name: &str) -> Sources {
@@ -41,6 +48,15 @@ pub(super) fn sources(entry: &Path, dist_info: &OsStr, layout: Layout<'_>, name:
 pub(super) fn of_entry(entry: &Path, dist_info: &OsStr) -> io::Result<Vec<EntryFile>> {
     let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
     Ok(installed::entry_files(&bytes).collect())
+}
+
+/// The same, with the SHA-256 of the `RECORD` itself: entries of which that is equal have the same files.
+pub(super) fn of_entry_with_digest(
+    entry: &Path,
+    dist_info: &OsStr,
+) -> io::Result<(Vec<EntryFile>, [u8; 32])> {
+    let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
+    Ok((installed::entry_files(&bytes).collect(), Sha256::digest(&bytes).into()))
 }
 
 /// How much newer than everything in it a directory may be that nothing was removed from. Files are written after their

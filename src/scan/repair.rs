@@ -509,7 +509,7 @@ fn leftovers(environment: &Environment) -> Vec<Leftover> {
             name: it.name.clone(),
             version: it.version.clone(),
             dist_info: it.dist_info.clone(),
-            bare: std::fs::read_dir(&path).is_ok_and(|mut items| items.next().is_none()),
+            bare: installed::is_bare(&path),
             beside,
         })
     });

@@ -150,7 +150,7 @@ fn wholly_linked(
     let Tally { modes, bytes, unsure, .. } = tally;
     let facts = &against.entries[entry as usize];
     let is_whole = unsure == 0 && modes.total() == facts.linkable;
-    if linked.next().is_some() || !is_whole || facts.needs_record {
+    if linked.next().is_some() || !is_whole || facts.needs_record || has_later_rows(dist_info, collected) {
         return None;
     }
     let files = FileCounts {
@@ -163,6 +163,17 @@ fn wholly_linked(
         collected.loose.contains_key(dist_info.path.join("RECORD").as_os_str().as_encoded_bytes());
     let uses = vec![(entry, tally.all(), evidence(tally.all()))];
     Some(Examined { files, uses, bytes, has_record, ..Examined::default() })
+}
+
+/// Whether `RECORD` may have got rows after the installation, which writes it right after `INSTALLER`: its files are not the
+/// entry's alone then.
+fn has_later_rows(dist_info: &DistInfo, collected: &Collected) -> bool {
+    let modified = |name: &str| {
+        let path = dist_info.path.join(name);
+        collected.loose.get(path.as_os_str().as_encoded_bytes()).map(|loose| loose.stat.modified)
+    };
+    let Some(record) = modified("RECORD") else { return false };
+    modified("INSTALLER").is_none_or(|first| record.0 > first.0.saturating_add(installed::SLACK))
 }
 
 /// The evidence behind files that were found by inode.

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::distribution::Examined;
 use super::{Collected, DistInfo};
-use crate::disk::Time;
+use crate::disk::{FileStat, Time};
 use crate::scan::content;
 use crate::scan::installed::{self, Claim};
 use crate::snapshot::{Distribution, DistributionState};
@@ -30,8 +30,8 @@ pub(super) fn settle(
     let listings = dist_infos.iter().filter_map(|it| installed::listing(root, &it.path).ok());
     for file in listings.flat_map(|listing| listing.files).filter(|file| file.row.digest.is_some()) {
         if wanted.contains(file.path.as_path())
-            && let Some(loose) = collected.loose.get(file.path.as_os_str().as_encoded_bytes())
-            && !content::differs(&root.join(&file.path), &loose.stat, file.row)
+            && let Ok(real) = crate::disk::canonical(&root.join(&file.path))
+            && FileStat::of(&real).is_ok_and(|stat| !content::differs(&real, &stat, file.row))
         {
             rightful.insert(file.path);
         }

@@ -143,8 +143,9 @@ impl Examination<'_> {
                 if ambiguous.way == Way::Clone && source.is_some_and(|source| source.always_copied) {
                     examined.files.private += 1;
                 } else {
-                    let modified = source.is_some_and(|source| source.modified);
-                    examined.files.modified += u64::from(ambiguous.way != Way::Clone && modified);
+                    if ambiguous.way != Way::Clone && source.is_some_and(|source| source.modified) {
+                        self.compare(file, &mut examined);
+                    }
                     self.ambiguous(file, ambiguous, chosen, candidates, &mut examined, &mut uses);
                 }
             } else if let Some(stray) = self.collected.strays.get(key) {
@@ -155,10 +156,10 @@ impl Examination<'_> {
                 }
                 examined.files.modes.symlink += u64::from(!stray.dangling);
             } else if self.collected.named.get(key).is_some_and(|entry| !candidates.contains(entry)) {
-                examined.files.own += 1;
+                // Another distribution wrote it last, or a person did.
+                let changed = self.compare(file, &mut examined);
+                examined.files.own += u64::from(!changed);
             } else if file.path.extension().is_none_or(|extension| extension != "pyc") {
-                // A link has whatever its entry has.
-                examined.files.modified += u64::from(file.source.as_ref().is_some_and(|it| it.modified));
                 presumed.push(file);
             }
         }
@@ -166,12 +167,6 @@ impl Examination<'_> {
         self.beside(&listing.files, candidates, &mut examined, &mut uses);
         self.leave_out_absent(&listing, chosen, &mut examined);
         examined.count_broken();
-        if listing.files.iter().all(|file| file.source.is_none()) {
-            // Every file is a link, so that all that is changed in the entry is changed here.
-            let linked = candidates.iter().filter(|entry| self.collected.tallies.contains_key(entry));
-            examined.files.modified +=
-                linked.map(|entry| self.against.entries[*entry as usize].modified.len() as u64).sum::<u64>();
-        }
         examined.elsewhere = self.elsewhere(&listing.files);
         examined.uses = used(uses);
         examined

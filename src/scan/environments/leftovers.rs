@@ -8,8 +8,12 @@ use std::path::Path;
 
 use super::DistInfo;
 use crate::disk::read;
+use crate::scan::installed;
 use crate::snapshot::{Environment, Leftover, LeftoverKind, Manager};
 use crate::uv::distribution::installer;
+
+/// The most that is read of what conda notes of a package, in bytes: it lists the package's files.
+const LARGEST: u64 = 64 << 20;
 
 /// Takes what is not installed out of the `.dist-info` directories of an environment, and answers what it is.
 pub(super) fn take(root: &Path, environment: &Environment, dist_infos: &mut Vec<DistInfo>) -> Vec<Leftover> {
@@ -72,6 +76,10 @@ impl Conda<'_> {
     /// package that has it.
     fn has_removed(&self, dist_info: &Path) -> bool {
         let path = self.root.join(dist_info);
+        // conda leaves directories that it does not list; one with nothing in it is of an interrupted uninstall.
+        if installed::is_bare(&path) {
+            return false;
+        }
         let metadata = std::fs::symlink_metadata(path.join("METADATA"));
         if metadata.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             return true;
@@ -87,7 +95,7 @@ impl Conda<'_> {
         let row = format!("{name}/");
         items.flatten().map(|item| item.path()).any(|path| {
             path.extension().is_some_and(|it| it == "json")
-                && read::small(&path, read::RECORD)
+                && read::small(&path, LARGEST)
                     .map_or(true, |bytes| bytes.windows(row.len()).any(|part| part == row.as_bytes()))
         })
     }

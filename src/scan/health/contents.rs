@@ -3,16 +3,15 @@
 //! This reads every `RECORD` and looks at every file it lists, which only `doctor` asks for.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest as _, Sha256};
 
 use super::{Finding, FindingKind};
 use crate::control::Cancel;
 use crate::disk::{FileStat, read};
+use crate::scan::installed::{self, EntryFile};
 use crate::snapshot::{EntryIndex, EntryKind, Holder, Snapshot};
 use crate::uv::distribution::parse_dist_info;
-use crate::uv::record::{self, Location};
 
 /// How many packages are named.
 const NAMED: usize = 6;
@@ -29,12 +28,13 @@ pub(super) fn examine(snapshot: &Snapshot, cancel: &Cancel) -> Vec<Finding> {
             return Vec::new();
         }
         let path = snapshot.cache.path.join(&*entry.key.bucket).join(&entry.key.id);
-        let Some((dist_info, bytes)) = listed(&path) else { continue };
-        let bad = bad_files(&path, &dist_info, &bytes);
+        let Some(dist_info) = dist_info(&path) else { continue };
+        let Ok((files, digest)) = installed::of_entry_with_digest(&path, &dist_info) else { continue };
+        let bad = bad_files(&path, &dist_info, &files);
         if bad > 0 {
             damaged.push((index, bad));
         } else {
-            same.entry(Sha256::digest(&bytes).into()).or_default().push(index);
+            same.entry(digest).or_default().push(index);
         }
     }
     let mut findings: Vec<Finding> = of_damaged(snapshot, &damaged).into_iter().collect();
@@ -42,30 +42,23 @@ pub(super) fn examine(snapshot: &Snapshot, cancel: &Cancel) -> Vec<Finding> {
     findings
 }
 
-/// The `RECORD` of an entry, and the directory it lies in.
-fn listed(entry: &Path) -> Option<(PathBuf, Vec<u8>)> {
+/// The name of an entry's `.dist-info`.
+fn dist_info(entry: &Path) -> Option<OsString> {
     let names = std::fs::read_dir(entry).ok()?.flatten().map(|item| item.file_name());
-    let dist_info = names.filter(|name| parse_dist_info(name).is_some()).min()?;
-    let dist_info = entry.join(dist_info);
-    let bytes = read::small(&dist_info.join("RECORD"), read::RECORD).ok()?;
-    Some((dist_info, bytes))
+    names.filter(|name| parse_dist_info(name).is_some()).min()
 }
 
 /// How many files are gone, or of another size than `RECORD` says.
 ///
 /// Some wheels list files that they never had, or wrong sizes. Their directories and files are as old as `RECORD`: only what
 /// was changed after the installation, or is empty, counts as damage.
-fn bad_files(entry: &Path, dist_info: &Path, bytes: &[u8]) -> u64 {
-    let Ok(record) = FileStat::of(&dist_info.join("RECORD")) else { return 0 };
+fn bad_files(entry: &Path, dist_info: &OsStr, files: &[EntryFile]) -> u64 {
+    let Ok(record) = FileStat::of(&entry.join(dist_info).join("RECORD")) else { return 0 };
     let installed = record.modified.0.saturating_add(TOGETHER);
     let later = |stat: &FileStat| stat.modified.0 > installed;
     let mut bad = 0;
-    for row in record::rows(bytes).flatten() {
-        let Some(place) = Location::parse(&row.path).filter(|place| place.ups == 0) else { continue };
-        if row.digest.is_none() {
-            continue;
-        }
-        let file = entry.join(&place.rest);
+    for EntryFile { path, row, .. } in files.iter().filter(|file| file.row.digest.is_some()) {
+        let file = entry.join(path);
         let is_bad = match FileStat::of(&file) {
             Ok(stat) => row.size.is_some_and(|size| size != stat.size && (stat.size == 0 || later(&stat))),
             Err(error) if read::is_absent(&error) => {

@@ -1,7 +1,7 @@
 //! What was found out about a distribution, counted and in words.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::human;
 use crate::scan::index::FileId;
@@ -16,7 +16,7 @@ pub(in crate::scan::environments) struct Examined {
     pub(in crate::scan::environments) bytes: FileBytes,
     /// Copies that have other names, or are listed more than once.
     pub(in crate::scan::environments) joint: Vec<JointCopy>,
-    /// Files of its own whose content is not what its `RECORD` says, relative to the environment.
+    /// Files whose content is not what its `RECORD` says, relative to the environment.
     pub(in crate::scan::environments) changed: Vec<PathBuf>,
     /// Files that are needed and not there, or broken links, relative to the environment.
     pub(in crate::scan::environments) broken: Vec<Broken>,
@@ -43,6 +43,12 @@ pub(in crate::scan::environments) struct Broken {
 }
 
 impl Examined {
+    /// Counts a file whose content is not what its row says.
+    pub(in crate::scan::environments) fn change(&mut self, path: &Path) {
+        self.files.modified += 1;
+        self.changed.push(path.to_owned());
+    }
+
     /// Counts what is broken.
     pub(in crate::scan::environments) fn count_broken(&mut self) {
         if self.unread.is_some() {

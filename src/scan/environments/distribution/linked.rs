@@ -1,15 +1,16 @@
 //! Files that are links, or should be: whether each lies under the name that uv gave it.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::{Ambiguous, Named, Way, own_bytes};
 use super::examined::Broken;
 use super::{Examination, Examined};
 use crate::disk::{FileKind, FileStat};
 use crate::scan::content;
-use crate::scan::installed::{Class, InstalledFile};
+use crate::scan::installed::{self, BrokenLink, Class, InstalledFile};
 use crate::scan::spot::Spots;
 use crate::snapshot::{EvidenceCounts, ModeCounts};
 use crate::uv::installed::Stated;
@@ -30,17 +31,23 @@ impl Examination<'_> {
             .filter(|chosen| places().any(|place| place == *chosen))
             .or_else(|| places().find(|place| candidates.contains(place)));
         let Some(entry) = entry else {
-            // Another distribution wrote it last.
-            examined.files.own += 1;
+            // Another distribution wrote it last, or a person did.
+            let changed = self.compare(file, examined);
+            examined.files.own += u64::from(!changed);
             return;
         };
+        let spot = Spots::of_file(&file.path, self.is_site());
+        let mut own = self.against.table.spots(ambiguous.id).filter(|(place, _)| *place == entry);
+        if own.all(|(_, other)| Named::of(spot, other) == Named::Otherwise) && self.compare(file, examined) {
+            return;
+        }
         if ambiguous.way == Way::Clone
             && self.installed.is_some_and(|installed| ambiguous.stat.modified > installed)
         {
             let path = self.root.join(&file.path);
             let same = FileStat::of(&path).is_ok_and(|stat| !content::differs(&path, &stat, file.row));
             if !same {
-                examined.files.modified += 1;
+                examined.change(&file.path);
                 return;
             }
         }
@@ -80,16 +87,20 @@ impl Examination<'_> {
         let content = files.iter().filter(|file| !file.is_private()).count() as u64;
         let tally = self.tallied(candidates);
         let are_counted = content == tally.modes.total() && tally.is_in_place();
-        if are_counted && self.collected.directories.is_empty() {
+        // Files are known by their names alone, since headers are installed at places that depend on the interpreter.
+        let edited: FxHashSet<&OsStr> = candidates
+            .iter()
+            .flat_map(|entry| &self.against.entries[*entry as usize].modified)
+            .filter_map(|path| path.file_name())
+            .collect();
+        if are_counted && edited.is_empty() && self.collected.directories.is_empty() {
             return;
         }
         let table = self.against.table;
         for file in files.iter().filter(|file| !file.is_private()) {
             let path = self.root.join(&file.path);
             let Ok(stat) = FileStat::following(&path) else {
-                if file.is_needed() {
-                    examined.broken.push(Broken { path: file.path.clone(), named: None, dangling: false });
-                }
+                self.gone(file, &path, examined);
                 continue;
             };
             let found = table.find(stat.device, stat.inode);
@@ -107,15 +118,42 @@ impl Examination<'_> {
             let mut own = places.filter(|(place, _)| candidates.contains(place)).peekable();
             if own.peek().is_none() {
                 // There, but not an entry's of this distribution: another distribution wrote it last, or a person did.
-                let changed = if found.is_none() { self.changed_behind(file, &stat) } else { false };
-                examined.files.modified += u64::from(changed);
-                examined.files.own += u64::from(!changed && stat.kind == FileKind::File);
+                match self.changed_behind(file, &stat, found.is_some()) {
+                    true => examined.change(&file.path),
+                    false => examined.files.own += u64::from(stat.kind == FileKind::File),
+                }
                 continue;
             }
             let spot = Spots::of_file(&file.path, self.is_site());
             if own.all(|(_, other)| Named::of(spot, other) == Named::Otherwise) {
                 self.misnamed(file, &stat, examined);
+            } else if file.path.file_name().is_some_and(|name| edited.contains(name)) {
+                // A link has whatever its entry has.
+                self.compare(file, examined);
             }
+        }
+    }
+
+    /// Counts a file if its content is not what its row says, whatever its times say; answers whether it is not.
+    pub(super) fn compare(&self, file: &InstalledFile, examined: &mut Examined) -> bool {
+        let real = crate::disk::canonical(&self.root.join(&file.path));
+        let differs =
+            |real: PathBuf| FileStat::of(&real).is_ok_and(|stat| content::differs(&real, &stat, file.row));
+        let changed = file.is_comparable() && real.is_ok_and(differs);
+        if changed {
+            examined.change(&file.path);
+        }
+        changed
+    }
+
+    /// A file that is not there, or a broken symlink. A person's own, to a disk that is not there, is no damage.
+    fn gone(&self, file: &InstalledFile, path: &Path, examined: &mut Examined) {
+        let link = installed::broken_link(path);
+        if link.as_ref().is_some_and(|link| !link.names_cache()) {
+            examined.files.own += 1;
+        } else if file.is_needed() || link.is_some() {
+            let named = link.as_ref().and_then(BrokenLink::entry);
+            examined.broken.push(Broken { path: file.path.clone(), named, dangling: link.is_some() });
         }
     }
 
@@ -129,7 +167,7 @@ impl Examination<'_> {
         let path = self.root.join(&file.path);
         let real = crate::disk::canonical(&path);
         if real.is_ok_and(|real| content::differs(&real, stat, file.row)) {
-            examined.files.modified += 1;
+            examined.change(&file.path);
             return;
         }
         let is_symlink = FileStat::of(&path).is_ok_and(|stat| stat.kind == FileKind::Symlink);
@@ -138,13 +176,14 @@ impl Examination<'_> {
         examined.bytes.linked += stat.disk;
     }
 
-    /// Whether what a symlink leads to outside of the cache is not what the file's row says; or no file lies there at all.
-    fn changed_behind(&self, file: &InstalledFile, stat: &FileStat) -> bool {
+    /// Whether what a link leads to outside of the distribution's entries is not what the file's row says; or no file lies there
+    /// at all. What is linked to another entry was not written here, so that no time tells anything.
+    fn changed_behind(&self, file: &InstalledFile, stat: &FileStat, is_of_another: bool) -> bool {
         if stat.kind != FileKind::File {
             return file.is_comparable();
         }
-        let young = self.installed.is_some_and(|installed| stat.modified > installed);
-        let row = Stated { digest: file.row.digest.filter(|_| young), ..file.row };
+        let is_young = self.installed.is_some_and(|installed| stat.modified > installed);
+        let row = Stated { digest: file.row.digest.filter(|_| is_young || is_of_another), ..file.row };
         let real = crate::disk::canonical(&self.root.join(&file.path));
         file.is_comparable() && real.is_ok_and(|real| content::differs(&real, stat, row))
     }
@@ -161,9 +200,7 @@ impl Examination<'_> {
         for file in files.iter().filter(|file| file.is_beside() && !file.is_private()) {
             let path = self.root.join(&file.path);
             let Ok(stat) = FileStat::following(&path) else {
-                if file.is_needed() {
-                    examined.broken.push(Broken { path: file.path.clone(), named: None, dangling: false });
-                }
+                self.gone(file, &path, examined);
                 continue;
             };
             let id = table.find(stat.device, stat.inode);
@@ -182,8 +219,8 @@ impl Examination<'_> {
                     examined.links.extend(id.filter(|_| !self.is_read_elsewhere(&path)));
                 }
                 examined.bytes.linked += stat.disk;
-            } else if file.row.size.is_some_and(|size| size != stat.size) {
-                examined.files.modified += u64::from(file.is_comparable());
+            } else if file.is_comparable() && self.changed_behind(file, &stat, id.is_some()) {
+                examined.change(&file.path);
             } else if file.class == Class::Generated {
                 examined.files.private += 1;
             } else {

@@ -37,8 +37,7 @@ impl Examination<'_> {
             return None;
         }
         if changed {
-            files.modified += 1;
-            examined.changed.push(file.path.clone());
+            examined.change(&file.path);
             return None;
         }
         if file.class == Class::Generated {

@@ -149,13 +149,13 @@ fn wholly_linked(
     let (entry, tally) = linked.next()?;
     let Tally { modes, bytes, unsure, .. } = tally;
     let facts = &against.entries[entry as usize];
-    let is_whole = unsure == 0 && modes.total() == facts.linkable;
+    // What was changed may be listed by others too, and is one distribution's.
+    let is_whole = unsure == 0 && modes.total() == facts.linkable && facts.modified.is_empty();
     if linked.next().is_some() || !is_whole || facts.needs_record || has_later_rows(dist_info, collected) {
         return None;
     }
     let files = FileCounts {
         modes,
-        modified: facts.modified.len() as u64,
         private: private.get(dist_info.path.as_os_str().as_encoded_bytes()).copied().unwrap_or(0),
         ..FileCounts::default()
     };

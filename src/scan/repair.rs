@@ -97,6 +97,7 @@ impl Facts {
                 && !it.unread
                 && it.duplicates.is_empty()
                 && it.leftovers.is_empty()
+                && it.doubtful == 0
                 && it.distributions.iter().all(mends)
                 && (is_whole || link_mode.is_some() || symlink + it.dangling > copy)
         };
@@ -155,6 +156,8 @@ pub struct EnvironmentFacts {
     pub dangling: u64,
     /// Its distributions of which something is broken or cannot be told.
     pub distributions: Vec<DistributionFacts>,
+    /// Files that may hold another content than `RECORD` says, as far as an outline can tell.
+    pub doubtful: u64,
     /// Packages that have several `.dist-info` directories: the name, and the versions.
     pub duplicates: Vec<Duplicate>,
     /// `.dist-info` directories of nothing that is installed.
@@ -487,6 +490,7 @@ fn environment(
         modes,
         dangling,
         distributions,
+        doubtful: seen.map_or(0, |seen| seen.doubtful),
         duplicates: duplicates(installed(), origins),
         leftovers,
     }

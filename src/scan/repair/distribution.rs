@@ -13,7 +13,7 @@ use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
 use crate::disk::walk::Directory;
 use crate::disk::{FileKind, FileStat, Time, error::words, read};
-use crate::scan::installed::{self, Claim, Class, Layout, Listing, Origin, Sources};
+use crate::scan::installed::{self, Claim, Class, InstalledFile, Layout, Listing, Origin, Sources};
 use crate::scan::print;
 use crate::snapshot::{Distribution, FilePrint};
 use crate::uv::distribution::{self as names, DirectUrl};
@@ -39,6 +39,8 @@ pub(super) struct Seen {
     pub(super) dead: u64,
     /// Whatever else is there.
     pub(super) others: u64,
+    /// Those that may hold another content than their rows say.
+    pub(super) doubtful: u64,
     /// Lines of `RECORD` that could not be understood.
     unclear: u64,
 }
@@ -49,6 +51,7 @@ impl Seen {
             links: sum.links + seen.links,
             dead: sum.dead + seen.dead,
             others: sum.others + seen.others,
+            doubtful: sum.doubtful + seen.doubtful,
             unclear: sum.unclear + seen.unclear,
         })
     }
@@ -107,7 +110,7 @@ pub(super) fn read(
         }
     };
     facts.record = Some(print::of(&stat));
-    let (mut broken, seen) = broken(root, &listing, stores);
+    let (mut broken, seen) = broken(root, &listing, stat.modified, stores);
     facts.unclear = seen.unclear;
     generated(root, dist_info, &mut broken);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
@@ -129,8 +132,9 @@ pub(super) fn read(
 }
 
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
-fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, Seen) {
+fn broken(root: &Path, listing: &Listing, installed: Time, stores: &[Store]) -> (Vec<Broken>, Seen) {
     let mut found = Vec::new();
+    let mut there = Vec::new();
     // What installers write is there as a rule, and no link.
     let private = listing.files.iter().filter(|file| file.class == Class::Private).count() as u64;
     let mut seen = Seen { unclear: listing.unclear, others: private, ..Seen::default() };
@@ -147,7 +151,10 @@ fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, See
             found.push(Broken { file, target });
         };
         match beneath.look(path, |directory, name| look(directory, name, &mut gone)) {
-            Ok(Looked::There) => seen.others += 1,
+            Ok(Looked::There(stat)) => {
+                seen.others += 1;
+                there.push((file, stat));
+            }
             Ok(Looked::Linked) => seen.links += 1,
             Ok(Looked::Dangling(print, target)) => {
                 seen.dead += u64::from(target.is_some());
@@ -162,6 +169,15 @@ fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, See
             Err(error) => add(Lies::Missing, Why::Unread { why: words(&error) }, None),
         }
     }
+    let is_linked = seen.links + seen.dead > 0 || there.iter().any(|(_, stat)| stat.links > 1);
+    let is_doubtful = |(file, stat): &&(&InstalledFile, FileStat)| {
+        let is_other = stat.modified > installed || file.row.size.is_some_and(|size| size != stat.size);
+        // Of files that are links one that is none was replaced, whatever its times say.
+        file.is_comparable()
+            && file.class != Class::Compiled
+            && (is_other || is_linked && file.class == Class::Linked && stat.links == 1)
+    };
+    seen.doubtful = there.iter().filter(is_doubtful).count() as u64;
     (found, seen)
 }
 
@@ -191,7 +207,7 @@ fn generated(root: &Path, dist_info: &Path, broken: &mut [Broken]) {
 /// What lies where a file should be.
 enum Looked {
     /// Something that is no link into an entry.
-    There,
+    There(FileStat),
     /// A link to something in an entry.
     Linked,
     /// A link that leads nowhere, and where into an entry it says it leads.
@@ -203,7 +219,7 @@ enum Looked {
 fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<Looked> {
     let stat = directory.stat(name)?;
     if stat.kind != FileKind::Symlink {
-        return Ok(Looked::There);
+        return Ok(Looked::There(stat));
     }
     let text = directory.read_link(name).ok();
     let target = text.as_deref().and_then(archive_target);
@@ -213,9 +229,9 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
     }
     Ok(match directory.following(name) {
         Ok(_) if target.is_some() => Looked::Linked,
-        Ok(_) => Looked::There,
+        Ok(_) => Looked::There(stat),
         // A person's own symlink, to a disk that is not there, is nothing that uv made or would put back.
-        Err(error) if is_absence(&error) && !names_cache => Looked::There,
+        Err(error) if is_absence(&error) && !names_cache => Looked::There(stat),
         Err(error) if is_absence(&error) => Looked::Dangling(print::of(&stat), target),
         Err(error) => Looked::Unclear(print::of(&stat), words(&error)),
     })

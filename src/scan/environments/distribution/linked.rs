@@ -100,7 +100,7 @@ impl Examination<'_> {
         for file in files.iter().filter(|file| !file.is_private()) {
             let path = self.root.join(&file.path);
             let Ok(stat) = FileStat::following(&path) else {
-                self.gone(file, &path, examined);
+                gone(file, &path, examined);
                 continue;
             };
             let found = table.find(stat.device, stat.inode);
@@ -118,9 +118,10 @@ impl Examination<'_> {
             let mut own = places.filter(|(place, _)| candidates.contains(place)).peekable();
             if own.peek().is_none() {
                 // There, but not an entry's of this distribution: another distribution wrote it last, or a person did.
-                match self.changed_behind(file, &stat, found.is_some()) {
-                    true => examined.change(&file.path),
-                    false => examined.files.own += u64::from(stat.kind == FileKind::File),
+                if self.changed_behind(file, &stat, found.is_some()) {
+                    examined.change(&file.path);
+                } else {
+                    examined.files.own += u64::from(stat.kind == FileKind::File);
                 }
                 continue;
             }
@@ -144,17 +145,6 @@ impl Examination<'_> {
             examined.change(&file.path);
         }
         changed
-    }
-
-    /// A file that is not there, or a broken symlink. A person's own, to a disk that is not there, is no damage.
-    fn gone(&self, file: &InstalledFile, path: &Path, examined: &mut Examined) {
-        let link = installed::broken_link(path);
-        if link.as_ref().is_some_and(|link| !link.names_cache()) {
-            examined.files.own += 1;
-        } else if file.is_needed() || link.is_some() {
-            let named = link.as_ref().and_then(BrokenLink::entry);
-            examined.broken.push(Broken { path: file.path.clone(), named, dangling: link.is_some() });
-        }
     }
 
     /// Whether what is read is itself the directory of distributions.
@@ -200,7 +190,7 @@ impl Examination<'_> {
         for file in files.iter().filter(|file| file.is_beside() && !file.is_private()) {
             let path = self.root.join(&file.path);
             let Ok(stat) = FileStat::following(&path) else {
-                self.gone(file, &path, examined);
+                gone(file, &path, examined);
                 continue;
             };
             let id = table.find(stat.device, stat.inode);
@@ -232,5 +222,16 @@ impl Examination<'_> {
     fn is_read_elsewhere(&self, path: &Path) -> bool {
         let others = || self.against.roots.iter().filter(|root| **root != self.root);
         crate::disk::canonical(path).is_ok_and(|real| others().any(|root| real.starts_with(root)))
+    }
+}
+
+/// A file that is not there, or a broken symlink. A person's own, to a disk that is not there, is no damage.
+fn gone(file: &InstalledFile, path: &Path, examined: &mut Examined) {
+    let link = installed::broken_link(path);
+    if link.as_ref().is_some_and(|link| !link.names_cache()) {
+        examined.files.own += 1;
+    } else if file.is_needed() || link.is_some() {
+        let named = link.as_ref().and_then(BrokenLink::entry);
+        examined.broken.push(Broken { path: file.path.clone(), named, dangling: link.is_some() });
     }
 }

@@ -48,6 +48,7 @@ pub mod repair;
 pub mod repositories;
 mod share;
 mod sources;
+mod spot;
 pub mod understood;
 pub mod verify;
 
@@ -215,13 +216,14 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
             path: layout.entry_path(&layout.keys[number]),
             dist_info: facts.dist_info.clone(),
             linkable: facts.linkable,
-            generates: facts.entry_points || facts.scripts > 0,
+            needs_record: facts.entry_points || facts.scripts > 0 || facts.was_disturbed(),
             modified: facts.modified.clone(),
         })
         .collect();
     let (by_name, by_id) = candidates::lookups(&layout, &facts);
     let candidates = candidates::candidates(request, &layout, &harvest, &by_name, &mut search);
     let directories = candidates::directories(&harvest);
+    let roots: Vec<PathBuf> = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
     let others = OtherCaches::new(std::mem::take(&mut search.caches), &layout.canonical);
     let against = Against {
         table: &table,
@@ -232,6 +234,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         cache: &layout.canonical,
         cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
         directories: &directories,
+        roots: &roots,
         others: &others,
         reflinks,
         cancel,

@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
-use crate::disk::{FileStat, read};
+use crate::disk::{FileKind, FileStat, read};
 use crate::uv::installed::Stated;
+
+/// Whether a row without a digest agrees with what lies there. A file then only has to have its size; a row may name a
+/// directory as well.
+pub(super) fn agrees_without_digest(stat: &FileStat, row: Stated) -> bool {
+    row.digest.is_none() && (stat.kind != FileKind::File || row.size.is_none_or(|size| size == stat.size))
+}
 
 /// Whether the file differs from what a row of `RECORD` says; a row that says nothing differs from nothing. A file that
 /// cannot be read counts as different.

@@ -2,13 +2,14 @@
 //! leads, and only what is left over is compared by name and content.
 //!
 //! In an environment that is wholly linked no `RECORD` is read at all: when as many files were found by inode as the
-//! entry has to give, nothing can be missing or changed.
+//! entry has to give, each under the name that uv gives it, nothing can be missing or changed.
 
 mod attribute;
 mod contended;
 mod distribution;
 mod kind;
 mod leftovers;
+mod tally;
 mod visitor;
 
 use std::collections::BTreeMap;
@@ -24,14 +25,16 @@ use super::index::{FileId, FileTable};
 use super::other_caches::{self, OtherCaches};
 use super::outside::Entries;
 use super::share::{Map, SharedExtent, Sharing};
+use super::spot::Spots;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
-    Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes,
-    FilePrint, Manager, ModeCounts, OtherCache, Problem, TreePrint,
+    Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint,
+    Manager, ModeCounts, OtherCache, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
+use tally::{Named, Tally, own_bytes};
 
 /// What the environments are compared with.
 pub(super) struct Against<'a> {
@@ -48,6 +51,8 @@ pub(super) struct Against<'a> {
     pub(super) cache_itself: Option<(u64, u64)>,
     /// Entries by device and inode of their directory.
     pub(super) directories: &'a FxHashMap<(u64, u64), u32>,
+    /// The roots of everything that is read as an environment.
+    pub(super) roots: &'a [PathBuf],
     /// Other caches that environments may be linked to.
     pub(super) others: &'a OtherCaches,
     /// Whether files may share extents.
@@ -63,8 +68,9 @@ pub(super) struct EntryFacts {
     pub(super) dist_info: Option<std::ffi::OsString>,
     /// Files uv links into environments.
     pub(super) linkable: u64,
-    /// Whether `RECORD` has to be read even where every file is linked: uv writes files of its own for the entry.
-    pub(super) generates: bool,
+    /// Whether `RECORD` has to be read even where every file is linked: uv writes files of its own for the entry, or the entry
+    /// may have lost files.
+    pub(super) needs_record: bool,
     /// Files whose content is not what `RECORD` says.
     pub(super) modified: Vec<PathBuf>,
 }
@@ -137,11 +143,6 @@ pub(super) struct Use {
     pub(super) counts: EvidenceCounts,
 }
 
-/// What a symlink gives back when it is replaced: nothing while it has other names, as `cp -al` makes them.
-fn own_bytes(symlink: &FileStat) -> u64 {
-    if symlink.links == 1 { symlink.disk } else { 0 }
-}
-
 /// A regular file that neither inode nor extent explains.
 #[derive(Clone, Debug)]
 struct Loose {
@@ -166,36 +167,10 @@ struct Ambiguous {
     stat: FileStat,
 }
 
-/// Files found by inode in one entry.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    modes: ModeCounts,
-    bytes: FileBytes,
-}
-
 impl<'a> Against<'a> {
     /// What a link may lead to an entry by.
     pub(super) fn entries(&self) -> Entries<'a> {
         Entries { table: self.table, by_id: self.by_id, cache: self.cache, directories: self.directories }
-    }
-}
-
-impl Tally {
-    fn hardlink(&mut self, disk: u64) {
-        self.modes.hardlink += 1;
-        self.bytes.linked += disk;
-    }
-
-    /// Counts a symlink to a file that takes `target` bytes.
-    fn symlink(&mut self, target: u64, own: &FileStat) {
-        self.modes.symlink += 1;
-        self.bytes.linked += target;
-        self.bytes.symlinks += own_bytes(own);
-    }
-
-    fn add(&mut self, other: Self) {
-        self.modes.add(other.modes);
-        self.bytes.add(other.bytes);
     }
 }
 
@@ -259,6 +234,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         device: None,
         target: candidate.found.target,
         outline: None,
+        spots: Spots::default(),
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };
@@ -384,6 +360,7 @@ pub(super) fn outline(
         cache,
         cache_itself: None,
         directories: &FxHashMap::default(),
+        roots: &[],
         others: &OtherCaches::default(),
         reflinks: false,
         cancel,
@@ -397,6 +374,7 @@ pub(super) fn outline(
         device,
         target,
         outline: Some(Vec::new()),
+        spots: Spots::default(),
         seen: rustc_hash::FxHashSet::default(),
         away: Away::default(),
     };

@@ -1,12 +1,12 @@
 //! Lists the files of one entry or one distribution, read from disk at the moment somebody asks.
 
 use std::cell::OnceCell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content;
-use super::installed::{self, Class, InstalledFile, Layout, Listing, Several};
+use super::installed::{self, Claim, Class, InstalledFile, Layout, Listing, Origin, Several, Sources};
 use crate::control::Cancel;
 use crate::disk::extent::{ExtentState, extents};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
@@ -73,12 +73,16 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
     let failed = |error| Error::new("read", record_path.clone(), error);
     let mut listing = installed::listing(environment, dist_info).map_err(failed)?;
     let installed = FileStat::of(&record_path).map_err(failed)?.modified;
-    let layout = Layout::of(dist_info);
+    let layout = Layout::of(environment, dist_info);
     let parsed = dist_info.file_name().and_then(names::parse_dist_info);
-    if let (Some(entry), Some(parsed), Some(name)) = (entry, parsed, dist_info.file_name()) {
-        listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
-    }
-    let fate = Fate { environment, dist_info, entry, installed, several: OnceCell::new() };
+    let sources = match (entry, parsed, dist_info.file_name()) {
+        (Some(entry), Some(parsed), Some(name)) => installed::sources(entry, name, layout, &parsed.name),
+        _ => Sources::default(),
+    };
+    listing.attach(layout, &sources);
+    let is_wheel = listing.is_of(&sources);
+    let origin = entry.map(|path| Origin { path, sources: &sources, is_wheel });
+    let fate = Fate { environment, dist_info, origin, installed, beside: OnceCell::new() };
     Ok(listing.files.iter().filter_map(|file| fate.of(file)).collect())
 }
 
@@ -86,34 +90,43 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
 struct Fate<'a> {
     environment: &'a Path,
     dist_info: &'a Path,
-    entry: Option<&'a Path>,
+    /// The entry that it came from.
+    origin: Option<Origin<'a>>,
     /// When the distribution was installed: what is younger may have been changed.
     installed: Time,
-    /// The files that other distributions list too, where it had to be known.
-    several: OnceCell<Several>,
+    /// The distributions beside it, where that had to be known.
+    beside: OnceCell<Beside>,
 }
 
 impl Fate<'_> {
-    /// The row of a file; none of one that is not there and need not be.
+    /// The row of a file; none of one that is not there and need not be. What is damaged is so in one distribution alone.
     fn of(&self, file: &InstalledFile) -> Option<FileRow> {
+        let row = self.alone(file)?;
+        match row.what {
+            FileFate::Missing | FileFate::Dangling if !self.is_owner(file) => None,
+            FileFate::Modified if !self.is_owner(file) => Some(FileRow { what: FileFate::Own, ..row }),
+            _ => Some(row),
+        }
+    }
+
+    /// The row of a file as if no other distribution listed it.
+    fn alone(&self, file: &InstalledFile) -> Option<FileRow> {
         let path = file.path.clone();
         let full = self.environment.join(&path);
         let row = |what, size| Some(FileRow { path: path.clone(), size, what });
         let Ok(stat) = FileStat::of(&full) else {
-            let needed = !file.is_private() && !matches!(file.class, Class::Compiled | Class::Absent);
-            return if needed { row(FileFate::Missing, 0) } else { None };
+            let lacked = self.origin.as_ref().is_some_and(|origin| origin.lacks(file));
+            return if file.is_needed() && !lacked { row(FileFate::Missing, 0) } else { None };
         };
         let is_symlink = stat.kind == FileKind::Symlink;
         let stat = if is_symlink { FileStat::following(&full).ok() } else { Some(stat) };
         let Some(stat) = stat else {
-            let names_cache = installed::broken_link(&full) != Some(false);
-            return row(
-                if names_cache && !file.is_private() { FileFate::Dangling } else { FileFate::Own },
-                0,
-            );
+            let is_damage = installed::broken_link(&full).is_none_or(|link| link.names_cache());
+            let what = if is_damage && !file.is_private() { FileFate::Dangling } else { FileFate::Own };
+            return row(what, 0);
         };
         let size = stat.size;
-        if file.is_private() || file.row.digest.is_none() {
+        if file.is_private() || content::agrees_without_digest(&stat, file.row) {
             return row(FileFate::Private, size);
         }
         if stat.kind != FileKind::File {
@@ -126,8 +139,8 @@ impl Fate<'_> {
             true => row(FileFate::Modified, size),
             false if is_symlink => own(),
             false if file.class == Class::Generated => row(FileFate::Private, size),
-            false => match file.same_source().zip(self.entry) {
-                Some((source, entry)) => row(linked(&full, &stat, &entry.join(&source.path)), size),
+            false => match file.same_source().zip(self.origin.as_ref()) {
+                Some((source, origin)) => row(linked(&full, &stat, &origin.path.join(&source.path)), size),
                 None => own(),
             },
         }
@@ -138,9 +151,9 @@ impl Fate<'_> {
     fn differs(&self, file: &InstalledFile, full: &Path, stat: &FileStat, is_symlink: bool) -> bool {
         let is_young = stat.modified > self.installed;
         let is_known = || {
-            let source = file.same_source().zip(self.entry);
-            source.is_some_and(|(source, entry)| {
-                let twin = FileStat::of(&entry.join(&source.path));
+            let source = file.same_source().zip(self.origin.as_ref());
+            source.is_some_and(|(source, origin)| {
+                let twin = FileStat::of(&origin.path.join(&source.path));
                 twin.is_ok_and(|twin| (twin.device, twin.inode) == (stat.device, stat.inode))
             })
         };
@@ -152,28 +165,73 @@ impl Fate<'_> {
 
     /// Whether another distribution lists a file with the digest that it has.
     fn is_of_another(&self, file: &InstalledFile, full: &Path) -> bool {
-        let several = self.several.get_or_init(|| self.several());
-        if !several.has(&file.path) {
+        let beside = self.beside();
+        if !beside.several.has(&file.path) {
             return false;
         }
         let path = crate::disk::canonical(full).unwrap_or_else(|_| full.to_owned());
         let digest = FileStat::of(&path).and_then(|stat| read::sha256(&read::open(&path)?, stat.size));
-        digest.is_ok_and(|digest| several.another_states(&file.path, 0, &digest))
+        digest.is_ok_and(|digest| beside.several.another_states(&file.path, beside.own, &digest))
     }
 
-    /// What this distribution, the first of them, and those beside it list.
-    fn several(&self) -> Several {
-        let site = Layout::of(self.dist_info).site();
-        let items = std::fs::read_dir(self.environment.join(site)).into_iter().flatten().flatten();
-        let names = items.map(|item| item.file_name());
-        let others = names.filter(|name| {
-            names::parse_dist_info(name).is_some() && Some(name.as_os_str()) != self.dist_info.file_name()
+    /// Whether a damaged file is this distribution's, where several list it.
+    fn is_owner(&self, file: &InstalledFile) -> bool {
+        let beside = self.beside();
+        if !beside.several.has(&file.path) {
+            return true;
+        }
+        let named = installed::broken_link(&self.environment.join(&file.path)).and_then(|link| link.entry());
+        let listed = beside.listings.iter().enumerate().filter_map(|(position, (listing, installed))| {
+            let own = listing.files.iter().find(|it| it.path == file.path)?;
+            let is_linked = named.is_some() && self.most_named(listing) == named;
+            let claim = Claim { position, is_linked, installed: *installed };
+            (own.is_needed() || own.is_comparable()).then_some(claim)
         });
-        let paths = std::iter::once(self.dist_info.to_owned()).chain(others.map(|name| site.join(name)));
-        let listings: Vec<Listing> =
-            paths.map(|path| installed::listing(self.environment, &path).unwrap_or_default()).collect();
-        Several::of(listings.iter().enumerate(), |_| true)
+        installed::owner(listed).is_none_or(|owner| owner == beside.own)
     }
+
+    /// The entry that most broken links of a distribution name.
+    fn most_named(&self, listing: &Listing) -> Option<(OsString, OsString)> {
+        let links = listing.files.iter().filter_map(|file| {
+            installed::broken_link(&self.environment.join(&file.path)).and_then(|link| link.entry())
+        });
+        installed::most(links)
+    }
+
+    /// The distributions beside this one, read once and only where that has to be known.
+    fn beside(&self) -> &Beside {
+        self.beside.get_or_init(|| {
+            let site = Layout::of(self.environment, self.dist_info).site();
+            let items = std::fs::read_dir(self.environment.join(site)).into_iter().flatten().flatten();
+            let mut paths: Vec<(String, PathBuf)> = items
+                .filter_map(|item| {
+                    let name = names::parse_dist_info(&item.file_name())?.name;
+                    Some((names::normalize(&name), site.join(item.file_name())))
+                })
+                .collect();
+            // As the scan orders them.
+            paths.sort_unstable();
+            let own = paths.iter().position(|(_, path)| path == self.dist_info).unwrap_or(paths.len());
+            let read = |(_, path): (String, PathBuf)| {
+                let record = FileStat::of(&self.environment.join(&path).join("RECORD"));
+                let listing = installed::listing(self.environment, &path).unwrap_or_default();
+                (listing, record.ok().map(|record| record.modified))
+            };
+            let listings: Vec<(Listing, Option<Time>)> = paths.into_iter().map(read).collect();
+            let all = listings.iter().enumerate().map(|(position, (listing, _))| (position, listing));
+            Beside { several: Several::of(all, |_| true), own, listings }
+        })
+    }
+}
+
+/// The distributions of one directory.
+struct Beside {
+    /// What each lists, and when it was installed.
+    listings: Vec<(Listing, Option<Time>)>,
+    /// Which of them the files are asked of.
+    own: usize,
+    /// The files that several list.
+    several: Several,
 }
 
 /// How a file that equals an entry's is linked to it.

@@ -1,13 +1,14 @@
 //! Every file of the cache by device and inode: how a file of an environment is recognised.
 //!
-//! One record of 32 bytes per file, and an open-addressed table of record numbers per device. A million files take some
-//! 40 MB. Records of the same inode are chained, because one inode may lie in several entries and in the
+//! One record of 40 bytes per file, and an open-addressed table of record numbers per device. A million files take some
+//! 48 MB. Records of the same inode are chained, because one inode may lie in several entries and in the
 //! content-addressed store (uv's preview `content-addressed-cache`, uv 0.12.10 and later).
 
 use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
+use super::spot::Spot;
 use crate::disk::walk;
 
 /// Which part of the cache a file lies in: an entry's number, or one of the constants.
@@ -34,10 +35,12 @@ pub(super) struct FileRecord {
     pub(super) links: u32,
     pub(super) place: Place,
     next: u32,
+    /// Where uv installs it, if it lies in an entry.
+    pub(super) spot: Spot,
 }
 
 impl FileRecord {
-    pub(super) fn new(stat: &crate::disk::FileStat, place: Place) -> Self {
+    pub(super) fn new(stat: &crate::disk::FileStat, place: Place, spot: Spot) -> Self {
         Self {
             inode: stat.inode,
             size: stat.size,
@@ -45,6 +48,7 @@ impl FileRecord {
             links: u32::try_from(stat.links).unwrap_or(u32::MAX),
             place,
             next: NONE,
+            spot,
         }
     }
 
@@ -192,11 +196,16 @@ impl FileTable {
 
     /// Every place in the cache that has this inode, with repetition.
     pub(super) fn places(&self, id: FileId) -> impl Iterator<Item = Place> + '_ {
+        self.spots(id).map(|(place, _)| place)
+    }
+
+    /// The same, with where uv installs the file.
+    pub(super) fn spots(&self, id: FileId) -> impl Iterator<Item = (Place, Spot)> + '_ {
         let mut next = id.0;
         std::iter::from_fn(move || {
             let record = self.records.get(next as usize)?;
             next = record.next;
-            Some(record.place)
+            Some((record.place, record.spot))
         })
     }
 
@@ -258,7 +267,7 @@ mod tests {
     use super::*;
 
     fn record(inode: u64, place: Place) -> FileRecord {
-        FileRecord { inode, size: 1, blocks: 8, links: 1, place, next: NONE }
+        FileRecord { inode, size: 1, blocks: 8, links: 1, place, next: NONE, spot: Spot::default() }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Reads from disk what is installed: the one place that opens a `RECORD`, of an environment's distribution or an entry.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::disk::{FileKind, FileStat, read};
+use crate::disk::{FileKind, FileStat, Time, read};
 use crate::uv::{installed, link};
 
 pub(super) use crate::uv::installed::{
@@ -16,7 +17,21 @@ pub(super) use crate::uv::installed::{
 /// Reads what a distribution in the environment at `root` lists; `dist_info` is relative to that.
 pub(super) fn listing(root: &Path, dist_info: &Path) -> io::Result<Listing> {
     let bytes = read::small(&root.join(dist_info).join("RECORD"), read::RECORD)?;
-    Ok(Listing::read(Layout::of(dist_info), &bytes))
+    Ok(Listing::read(Layout::of(root, dist_info), &bytes))
+}
+
+/// Whether a `.dist-info` holds no file, as an uninstall leaves it that was interrupted.
+pub(super) fn is_empty(dist_info: &Path) -> bool {
+    let Ok(children) = std::fs::read_dir(dist_info) else { return false };
+    children.into_iter().all(|child| {
+        let is_directory = |child: &std::fs::DirEntry| child.file_type().is_ok_and(|kind| kind.is_dir());
+        child.is_ok_and(|child| is_directory(&child) && is_empty(&child.path()))
+    })
+}
+
+/// Whether a directory has nothing in it.
+pub(super) fn is_bare(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut items| items.next().is_none())
 }
 
 /// Reads where uv installs each file of an entry; nothing where its `RECORD` cannot be read. `dist_info` is the name of the
@@ -44,12 +59,99 @@ pub(super) fn of_entry_with_digest(
     Ok((installed::entry_files(&bytes).collect(), Sha256::digest(&bytes).into()))
 }
 
-/// Of a symlink whose target is gone whether it names a cache, so that an installer made it and it is damage; any other is a
-/// person's own. None where there is no such symlink.
-pub(super) fn broken_link(path: &Path) -> Option<bool> {
+/// How much newer than everything in it a directory may be that nothing was removed from. Files are written after their
+/// directory has got their names.
+pub(super) const SLACK: i64 = 10_000_000;
+
+/// What is known of an entry that a distribution came from.
+pub(super) struct Origin<'a> {
+    /// The entry's directory.
+    pub(super) path: &'a Path,
+    /// Its files.
+    pub(super) sources: &'a Sources,
+    /// Whether it is unpacked from the very wheel that was installed: see [`Listing::is_of`].
+    pub(super) is_wheel: bool,
+}
+
+impl Origin<'_> {
+    /// Whether a file that is not in the environment was not in the wheel either: its `RECORD` has a row too many.
+    ///
+    /// uv 0.12 and later leave such rows out of the entry's `RECORD`, and out of what they install.
+    pub(super) fn lacks(&self, file: &InstalledFile) -> bool {
+        match self.sources.get(&file.path) {
+            Some(source) => source.digest == file.row.digest && never_had(self.path, &source.path),
+            None => file.class == Class::Linked && self.is_wheel,
+        }
+    }
+}
+
+/// Whether an entry never had a file that its `RECORD` lists: it is not there, and nothing shows that it was removed.
+///
+/// uv unpacks a wheel beside its place and renames it, which sets the change time of the entry's directory. Removing a file sets
+/// the modification time of the directory that it was in.
+pub(super) fn never_had(entry: &Path, file: &Path) -> bool {
+    let absent = |path: &Path| FileStat::of(path).is_err_and(|error| read::is_absent(&error));
+    if !absent(&entry.join(file)) {
+        return false;
+    }
+    let above = file.ancestors().skip(1).map(|it| entry.join(it));
+    let nearest = above.into_iter().find_map(|path| Some((FileStat::of(&path).ok()?, path)));
+    let (Some((stat, path)), Ok(top)) = (nearest, FileStat::of(entry)) else { return false };
+    let children = std::fs::read_dir(&path).into_iter().flatten().flatten();
+    let newest = children.filter_map(|child| FileStat::of(&child.path()).ok()).map(|it| it.modified).max();
+    stat.modified <= top.changed
+        && newest.is_none_or(|newest| stat.modified.0 <= newest.0.saturating_add(SLACK))
+}
+
+/// What most of them name, as broken links name entries.
+pub(super) fn most<Name: Ord>(names: impl Iterator<Item = Name>) -> Option<Name> {
+    let mut counts: BTreeMap<Name, usize> = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name)
+}
+
+/// Whose a broken file is that several distributions list: of the one whose entry its broken link names, else of the one that was
+/// installed last.
+pub(super) fn owner(claims: impl IntoIterator<Item = Claim>) -> Option<usize> {
+    let best =
+        claims.into_iter().max_by_key(|it| (it.is_linked, it.installed, std::cmp::Reverse(it.position)));
+    best.map(|claim| claim.position)
+}
+
+/// What a distribution has to say for itself about a broken file that it lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// Which distribution of the environment it is.
+    pub(super) position: usize,
+    /// Whether the file is a broken link to the entry that most broken links of the distribution name.
+    pub(super) is_linked: bool,
+    /// When the distribution was installed.
+    pub(super) installed: Option<Time>,
+}
+
+/// A symlink whose target is gone, with its text where that can be read.
+pub(super) struct BrokenLink(Option<PathBuf>);
+
+impl BrokenLink {
+    /// Whether it names a cache, so that an installer made it and it is damage; any other is a person's own.
+    pub(super) fn names_cache(&self) -> bool {
+        self.0.as_deref().is_none_or(link::names_cache)
+    }
+
+    /// The bucket and the id of the entry that it names.
+    pub(super) fn entry(&self) -> Option<(OsString, OsString)> {
+        let target = link::archive_target(self.0.as_deref()?)?;
+        Some((target.bucket, target.id))
+    }
+}
+
+/// The symlink at a path, where there is one and its target is gone.
+pub(super) fn broken_link(path: &Path) -> Option<BrokenLink> {
     let is_broken = FileStat::of(path).is_ok_and(|stat| stat.kind == FileKind::Symlink)
         && FileStat::following(path).is_err();
-    is_broken.then(|| std::fs::read_link(path).map_or(true, |text| link::names_cache(&text)))
+    is_broken.then(|| BrokenLink(std::fs::read_link(path).ok()))
 }
 
 /// Whether any user may execute a file.

@@ -29,7 +29,7 @@ pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Li
     let listing = installed::listing(environment, dist_info);
     let mut listing =
         listing.map_err(|error| Error::new("read", environment.join(dist_info).join("RECORD"), error))?;
-    let layout = Layout::of(dist_info);
+    let layout = Layout::of(environment, dist_info);
     let Some((name, parsed)) =
         dist_info.file_name().and_then(|name| Some((name, names::parse_dist_info(name)?)))
     else {
@@ -37,12 +37,15 @@ pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Li
     };
     listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
     let mut files = Vec::new();
-    for file in listing.files.into_iter().filter(|file| !file.is_private()) {
+    for file in listing.files.into_iter().filter(|file| !file.is_private() && !file.is_beside()) {
         // uv copies what it has to change; another digest is another file.
         let Some(source) = file.same_source().filter(|source| !source.always_copied) else { continue };
         // What Python has compiled again is the environment's own.
         let likeness = || likeness(&environment.join(&file.path), &entry.join(&source.path));
         if file.class == Class::Compiled && likeness() == 0 {
+            continue;
+        }
+        if installed::never_had(entry, &source.path) {
             continue;
         }
         files.push(Linkable { source: source.path.clone(), digest: source.digest, destination: file.path });

@@ -97,6 +97,7 @@ impl Facts {
                 && !it.unread
                 && it.duplicates.is_empty()
                 && it.leftovers.is_empty()
+                && it.doubtful == 0
                 && it.distributions.iter().all(mends)
                 && (is_whole || link_mode.is_some() || symlink + it.dangling > copy)
         };
@@ -155,6 +156,8 @@ pub struct EnvironmentFacts {
     pub dangling: u64,
     /// Its distributions of which something is broken or cannot be told.
     pub distributions: Vec<DistributionFacts>,
+    /// Files that may hold another content than `RECORD` says, as far as an outline can tell.
+    pub doubtful: u64,
     /// Packages that have several `.dist-info` directories: the name, and the versions.
     pub duplicates: Vec<Duplicate>,
     /// `.dist-info` directories of nothing that is installed.
@@ -170,7 +173,9 @@ pub struct Leftover {
     pub version: String,
     /// Where it is, relative to the environment's root.
     pub dist_info: PathBuf,
-    /// The version that is installed, where it lies beside that; else it is empty.
+    /// Whether it has nothing in it, and no directory either.
+    pub bare: bool,
+    /// The version that is installed, where it lies beside that; else it holds no file.
     pub beside: Option<String>,
 }
 
@@ -394,7 +399,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
         }
         for facts in &mut distributions {
             let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
-            let namesake = found.is_some_and(|found| is_of_a_namesake(snapshot, found, facts));
+            let namesake = found.is_some_and(|found| is_of_a_namesake(snapshot, &of.path, found, facts));
             facts.came = match (&facts.direct_url, found) {
                 (Some(direct), _) => CameFrom::Direct(direct.clone()),
                 (None, Some(found)) if namesake => {
@@ -485,6 +490,7 @@ fn environment(
         modes,
         dangling,
         distributions,
+        doubtful: seen.map_or(0, |seen| seen.doubtful),
         duplicates: duplicates(installed(), origins),
         leftovers,
     }
@@ -503,11 +509,11 @@ fn leftovers(environment: &Environment) -> Vec<Leftover> {
         };
         let beside = environment.distributions.iter().find(is_beside).map(|other| other.version.clone());
         let path = environment.path.join(&it.dist_info);
-        let is_empty = || std::fs::read_dir(&path).is_ok_and(|mut items| items.next().is_none());
-        (beside.is_some() || is_empty()).then(|| Leftover {
+        (beside.is_some() || installed::is_empty(&path)).then(|| Leftover {
             name: it.name.clone(),
             version: it.version.clone(),
             dist_info: it.dist_info.clone(),
+            bare: installed::is_bare(&path),
             beside,
         })
     });
@@ -516,7 +522,12 @@ fn leftovers(environment: &Environment) -> Vec<Leftover> {
 
 /// Whether the entry that is attributed to a distribution is another wheel of the same name and version, by what the `RECORD` of
 /// each says of a file that is missing. Then it tells nothing of the source, and stays.
-fn is_of_a_namesake(snapshot: &Snapshot, distribution: &Distribution, facts: &DistributionFacts) -> bool {
+fn is_of_a_namesake(
+    snapshot: &Snapshot,
+    root: &Path,
+    distribution: &Distribution,
+    facts: &DistributionFacts,
+) -> bool {
     let differs = |file: &&BrokenFile| matches!(file.source, Err(Why::OtherContent { .. }));
     let mut files = facts.files.iter().filter(differs).peekable();
     let (Some(entry), Some(name), Some(_)) =
@@ -526,7 +537,7 @@ fn is_of_a_namesake(snapshot: &Snapshot, distribution: &Distribution, facts: &Di
     };
     let key = &snapshot.entry(entry).key;
     let path = snapshot.cache.path.join(&*key.bucket).join(&key.id);
-    let layout = Layout::of(&distribution.dist_info);
+    let layout = Layout::of(root, &distribution.dist_info);
     let sources = installed::sources(&path, name, layout, &distribution.name);
     files.any(|file| {
         let item = sources.get(&file.path).filter(|item| !item.may_be_rewritten);

@@ -23,11 +23,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::installed::{self, Class, Layout, Listing, Several, Sources};
+use super::content;
+use super::installed::{self, BrokenLink, Claim, Class, Layout, Listing, Origin, Several, Sources};
 use super::print;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
-use crate::disk::{FileKind, FileStat, read};
+use crate::disk::{FileKind, FileStat, Time, read};
 use crate::snapshot::{Distribution, EntryIndex, EntryKind, EnvironmentIndex, FilePrint, Problem, Snapshot};
 use crate::uv::installed::Stated;
 
@@ -57,6 +58,10 @@ enum Subject {
 struct Raw {
     finding: Finding,
     inode: Option<(u64, u64)>,
+    /// Of a file in an environment.
+    claim: Option<Claim>,
+    /// Whether the wheel does not have it.
+    absent: bool,
 }
 
 /// What one thread brings.
@@ -210,22 +215,30 @@ impl Verifier<'_> {
     fn distribution(&self, index: EnvironmentIndex, position: usize, state: &mut State) {
         let environment = self.snapshot.environment(index);
         let distribution = &environment.distributions[position];
-        let listing = match installed::listing(&environment.path, &distribution.dist_info) {
-            Ok(listing) => self.attached(index, position, listing),
+        let mut listing = match installed::listing(&environment.path, &distribution.dist_info) {
+            Ok(listing) => listing,
             Err(error) => return state.unread(&environment.path.join(&distribution.dist_info), &error),
         };
-        for file in listing.files.iter().filter(|file| file.is_comparable()) {
+        let sources = self.sources(index, position);
+        listing.attach(Layout::of(&environment.path, &distribution.dist_info), &sources);
+        let is_wheel = listing.is_of(&sources);
+        let entry = distribution.entry.map(|entry| self.entry_path(entry));
+        let origin = entry.as_ref().map(|path| Origin { path, sources: &sources, is_wheel });
+        let mut raws = Vec::new();
+        for file in listing.files.iter().filter(|file| file.is_needed() || file.is_comparable()) {
             if self.cancel.is_cancelled() {
                 return;
             }
             let full = environment.path.join(&file.path);
+            let link = installed::broken_link(&full);
+            let is_of_cache = link.as_ref().map(BrokenLink::names_cache);
             // Python writes it again where it is missing or old; a broken symlink into a cache was made by an installer.
-            if file.class == Class::Compiled && installed::broken_link(&full) != Some(true) {
+            if file.class == Class::Compiled && is_of_cache != Some(true) {
                 continue;
             }
             let Some(compared) = self.compare(&full, true, file.row, state) else { continue };
             // A person's own symlink, to a disk that is not there.
-            if compared.fault == Fault::Missing && installed::broken_link(&full) == Some(false) {
+            if compared.fault == Fault::Missing && is_of_cache == Some(false) {
                 continue;
             }
             let another = |found| self.several(index).another_states(&file.path, position, found);
@@ -249,24 +262,27 @@ impl Verifier<'_> {
                 unexplained: 0,
                 twin: None,
             };
-            state.raw.push(raw(finding, compared));
+            let named = link.as_ref().and_then(BrokenLink::entry);
+            let is_missing = compared.fault == Fault::Missing && link.is_none();
+            let absent = is_missing && origin.as_ref().is_some_and(|origin| origin.lacks(file));
+            raws.push((Raw { absent, ..raw(finding, compared) }, named));
         }
-    }
-
-    /// A listing with what is known of the distribution's entry.
-    fn attached(&self, index: EnvironmentIndex, position: usize, mut listing: Listing) -> Listing {
-        let layout = Layout::of(&self.snapshot.environment(index).distributions[position].dist_info);
-        listing.attach(layout, &self.sources(index, position));
-        listing
+        let most = installed::most(raws.iter().filter_map(|(_, named)| named.as_ref())).cloned();
+        let installed = distribution.record.map(|record| Time(record.modified));
+        state.raw.extend(raws.into_iter().map(|(raw, named)| {
+            let is_linked = named.is_some() && named == most;
+            Raw { claim: Some(Claim { position, is_linked, installed }), ..raw }
+        }));
     }
 
     /// What the `RECORD` of a distribution's entry says, by where it is in the environment.
     fn sources(&self, index: EnvironmentIndex, position: usize) -> Sources {
-        let distribution = &self.snapshot.environment(index).distributions[position];
+        let environment = self.snapshot.environment(index);
+        let distribution = &environment.distributions[position];
         let (Some(entry), Some(name)) = (distribution.entry, distribution.dist_info.file_name()) else {
             return Sources::default();
         };
-        let layout = Layout::of(&distribution.dist_info);
+        let layout = Layout::of(&environment.path, &distribution.dist_info);
         installed::sources(&self.entry_path(entry), name, layout, &distribution.name)
     }
 
@@ -295,6 +311,10 @@ impl Verifier<'_> {
             }
         };
         state.files += 1;
+        if content::agrees_without_digest(&stat, row) {
+            self.progress.add_files(1, 0);
+            return None;
+        }
         if stat.kind != FileKind::File {
             return Some(Compared { fault: Fault::Edited, print: None, found: None });
         }
@@ -334,5 +354,7 @@ fn raw(finding: Finding, compared: Compared) -> Raw {
     Raw {
         finding: Finding { fault, found, print, ..finding },
         inode: print.map(|print| (print.device, print.inode)),
+        claim: None,
+        absent: false,
     }
 }

@@ -3,9 +3,10 @@
 //! This is the one reading of those rows: everything that says what is installed, what is missing and what could be linked
 //! starts from an [`InstalledFile`].
 
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::distribution as names;
 use super::record::{self, Base, Location, Scheme};
@@ -75,7 +76,18 @@ impl InstalledFile {
 
     /// Whether its content can be compared with what its row states.
     pub fn is_comparable(&self) -> bool {
-        self.row.digest.is_some() && !self.is_private()
+        self.row.digest.is_some() && !self.is_private() && self.class != Class::Absent
+    }
+
+    /// Whether the distribution is broken without it. `INSTALLER`, `direct_url.json` and their like say where it came from, and
+    /// no import needs them; Python writes bytecode itself.
+    pub fn is_needed(&self) -> bool {
+        matches!(self.class, Class::Linked | Class::Generated)
+    }
+
+    /// Whether it lies outside of the directory that is read as the installation.
+    pub fn is_beside(&self) -> bool {
+        self.path.starts_with("..")
     }
 
     /// The entry's file, if both `RECORD`s state the same digest for it.
@@ -89,22 +101,32 @@ impl InstalledFile {
 pub struct Listing {
     /// Its files, in the order of their rows.
     pub files: Vec<InstalledFile>,
-    /// Rows that could not be understood.
+    /// Rows that could not be understood, or that lead out of the installation.
     pub unclear: u64,
-    /// Rows whose files lie beside the directory that is read: see [`Location::is_beside`].
-    pub beside: u64,
 }
 
 /// Where an installation keeps the files of one distribution.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
     dist_info: &'a Path,
+    /// How many directories the installation's root lies above what is read, where that is only its directory of distributions.
+    above: usize,
 }
 
 impl<'a> Layout<'a> {
-    /// The layout around a `.dist-info`, whose path is relative to the installation's root.
-    pub fn of(dist_info: &'a Path) -> Self {
-        Self { dist_info }
+    /// The layout around a `.dist-info`, whose path is relative to the `root` that is read.
+    ///
+    /// Of the system's Python only the directory of distributions may be read: its programs and data lie beside that.
+    pub fn of(root: &Path, dist_info: &'a Path) -> Self {
+        let is_top = dist_info.parent().is_some_and(|site| site.as_os_str().is_empty());
+        let mut names = root.iter().rev();
+        let is_site = names.next().is_some_and(|name| name == "site-packages" || name == "dist-packages");
+        let above = match names.next() {
+            _ if !(is_top && is_site) => 0,
+            Some(name) if name == "Lib" => 2,
+            _ => 3,
+        };
+        Self { dist_info, above }
     }
 
     /// The directory of distributions, relative to the root.
@@ -114,35 +136,107 @@ impl<'a> Layout<'a> {
 
     /// The directory of programs, relative to the root.
     pub fn scripts(&self) -> &'static str {
-        if self.dist_info.starts_with("Lib") { "Scripts" } else { "bin" }
+        if self.dist_info.starts_with("Lib") || self.above == 2 { "Scripts" } else { "bin" }
     }
 
-    /// Where a row's path leads, relative to the root; `None` when it leads out of it.
+    /// Whether a path, relative to what is read, lies in the directory of programs.
+    fn is_script(&self, path: &Path) -> bool {
+        let mut names = path.iter();
+        names.by_ref().take(self.above).all(|name| name == "..")
+            && names.next().is_some_and(|name| name == self.scripts())
+    }
+
+    /// Where the installation's root is, relative to what is read.
+    fn root(&self) -> PathBuf {
+        std::iter::repeat_n("..", self.above).collect()
+    }
+
+    /// Where a row's path leads, relative to what is read; `None` when it leads out of the installation.
     fn place(&self, location: &Location) -> Option<PathBuf> {
-        Some(self.site().ancestors().nth(location.ups)?.join(&location.rest))
+        if let Some(base) = self.site().ancestors().nth(location.ups) {
+            return Some(base.join(&location.rest));
+        }
+        if !self.site().as_os_str().is_empty() {
+            return None;
+        }
+        // pip writes the rows of a `--target` as if it had two directories below it, as the place has from which it moves all.
+        match self.above {
+            0 => (location.ups == 2).then(|| location.rest.clone()),
+            above => {
+                let climbed: PathBuf = std::iter::repeat_n("..", location.ups).collect();
+                (location.ups <= above).then(|| climbed.join(&location.rest))
+            }
+        }
+    }
+
+    /// Whether a row names a file in the `.dist-info` of the same distribution under another spelling. No wheel has both; `RECORD`s
+    /// that uv before 0.12 installed have such rows.
+    fn is_of_other_spelling(&self, location: &Location) -> bool {
+        let parsed = |name: &std::ffi::OsStr| {
+            let parsed = names::parse_dist_info(name)?;
+            Some((names::normalize(&parsed.name), parsed.version))
+        };
+        let (Some(first), Some(own)) = (location.rest.iter().next(), self.dist_info.file_name()) else {
+            return false;
+        };
+        location.ups == 0 && first != own && parsed(first).is_some_and(|other| parsed(own) == Some(other))
     }
 }
 
 impl Listing {
     /// Reads the `RECORD` of an installed distribution. What is known of its entry is added by [`Listing::attach`].
+    ///
+    /// A file is listed once, whatever its number of rows. Rows that contradict each other state nothing, and a row may name a
+    /// directory, which is no file.
     pub fn read(layout: Layout<'_>, bytes: &[u8]) -> Self {
         let mut listing = Self::default();
+        let mut seen: FxHashSet<u64> = FxHashSet::default();
         for row in record::rows(bytes) {
-            let location = row.as_ref().ok().and_then(|row| Location::parse(&row.path));
-            if location.as_ref().is_some_and(|location| location.is_beside(layout.dist_info)) {
-                listing.beside += 1;
+            let Ok(row) = row else {
+                listing.unclear += 1;
+                continue;
+            };
+            if row.path.ends_with('/') && Location::parse(row.path.trim_end_matches('/')).is_some() {
                 continue;
             }
-            let place = location.and_then(|location| layout.place(&location));
-            let (Ok(row), Some(path)) = (row, place) else {
+            let location = Location::parse(&row.path);
+            let place = location.as_ref().and_then(|location| layout.place(location));
+            let (Some(location), Some(path)) = (location, place) else {
                 listing.unclear += 1;
                 continue;
             };
             let stated = Stated { digest: row.digest, size: row.size };
-            let class = class(&row.path, stated, &path, layout, None);
+            // Paths are compared only where their hashes are equal.
+            let is_first = seen.insert(FxBuildHasher.hash_one(path.as_os_str()));
+            if !is_first && let Some(earlier) = listing.files.iter_mut().find(|file| file.path == path) {
+                earlier.row.join(stated);
+                continue;
+            }
+            let class = if layout.is_of_other_spelling(&location) {
+                Class::Absent
+            } else {
+                class(&row.path, stated, &path, layout)
+            };
             listing.files.push(InstalledFile { path, row: stated, source: None, class });
         }
         listing
+    }
+
+    /// Whether an entry's files are those of the very wheel that was installed: what both list is the same, `WHEEL` among it, which
+    /// tells the builds of one version apart.
+    pub fn is_of(&self, sources: &Sources) -> bool {
+        let is_wheel = |path: &Path| {
+            let directory = path.parent().and_then(Path::extension);
+            path.file_name().is_some_and(|name| name == "WHEEL")
+                && directory.is_some_and(|it| it == "dist-info")
+        };
+        let both = self.files.iter().filter_map(|file| Some((file, sources.get(&file.path)?)));
+        let mut both = both.filter(|(file, source)| !file.is_private() && !source.may_be_rewritten);
+        let mut has_wheel = false;
+        both.all(|(file, source)| {
+            has_wheel |= is_wheel(&file.path);
+            source.digest == file.row.digest
+        }) && has_wheel
     }
 
     /// Adds what the entry's `RECORD` says about each file.
@@ -157,15 +251,27 @@ impl Listing {
     }
 }
 
-/// What a file is. `text` is its row's path as written.
-fn class(text: &str, row: Stated, path: &Path, layout: Layout<'_>, source: Option<&Source>) -> Class {
+impl Stated {
+    /// Adds another row of the same file: what only one of them states counts, and what they contradict each other in does not.
+    fn join(&mut self, other: Self) {
+        if self.digest.is_some() && other.digest.is_some() && *self != other {
+            *self = Self::default();
+        } else {
+            self.digest = self.digest.or(other.digest);
+            self.size = self.size.or(other.size);
+        }
+    }
+}
+
+/// What a file is by what its row says. `text` is the row's path as written.
+fn class(text: &str, row: Stated, path: &Path, layout: Layout<'_>) -> Class {
     let is_bytecode = names::is_compiled(text) || row.digest.is_none() && text.strip_suffix(".pyc").is_some();
     if is_bytecode {
         Class::Compiled
     } else if names::is_private(text) {
         Class::Private
     } else {
-        by_source(row, path, layout, source)
+        by_source(row, path, layout, None)
     }
 }
 
@@ -173,7 +279,7 @@ fn class(text: &str, row: Stated, path: &Path, layout: Layout<'_>, source: Optio
 fn by_source(row: Stated, path: &Path, layout: Layout<'_>, source: Option<&Source>) -> Class {
     let is_generated = match source {
         Some(source) => source.always_copied || source.may_be_rewritten && source.digest != row.digest,
-        None => path.starts_with(layout.scripts()),
+        None => layout.is_script(path),
     };
     if is_generated { Class::Generated } else { Class::Linked }
 }
@@ -187,6 +293,7 @@ pub fn sources(
     is_executable: impl Fn(&Path) -> bool,
 ) -> Sources {
     let (site, scripts) = (layout.site(), layout.scripts());
+    let root = layout.root();
     let python = site.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("");
     let scheme = Scheme { scripts, python };
     let mut sources = Sources::default();
@@ -195,7 +302,7 @@ pub fn sources(
         let Some(path) = Location::parse(&row.path).map(|location| location.rest) else { continue };
         let installed = match target.base {
             Base::SitePackages => site.join(target.path),
-            Base::Root => target.path,
+            Base::Root => root.join(target.path),
         };
         let may_be_rewritten = target.may_be_rewritten;
         // uv on Windows links them all, wherever they are looked at from.

@@ -4,7 +4,7 @@
 //! disk. Reading costs one allocation per row at most, and none for the ordinary row without quotes.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use data_encoding::BASE64URL_NOPAD;
@@ -190,11 +190,5 @@ impl Location {
         }
         let is_file = !rest.as_os_str().is_empty() && !path.ends_with('/');
         is_file.then_some(Self { ups, rest })
-    }
-
-    /// Whether it leads out of an installation of which only the directory of distributions is read, as a `--prefix` or the
-    /// system's own Python: programs and data lie beside that directory. `dist_info` is relative to what is read.
-    pub fn is_beside(&self, dist_info: &Path) -> bool {
-        self.ups > 0 && dist_info.parent().is_some_and(|site| site.as_os_str().is_empty())
     }
 }

@@ -13,6 +13,7 @@ mod farm;
 mod faults;
 mod gone;
 mod hostile;
+mod installed;
 mod journeys;
 mod kinds;
 mod lab;

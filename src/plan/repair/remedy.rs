@@ -378,7 +378,7 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
 }
 
 /// What is said of a `.dist-info` that an uninstall has left, which goes in one step.
-fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, beside }: &Leftover) -> Left {
+fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, bare, beside }: &Leftover) -> Left {
     let directory = dist_info.file_name().unwrap_or_default().display().to_string();
     let reason = match beside {
         Some(other) => format!("`{directory}` has no RECORD, and {other} is installed: it is a leftover"),
@@ -387,11 +387,11 @@ fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, beside }:
     let facts = DistributionFacts { name: name.clone(), version: version.clone(), ..Default::default() };
     let mut left = left(at, Some(&facts), Cause::Leftover, reason);
     left.files.push(At::new(dist_info));
-    let words = match (cfg!(windows), beside) {
-        (true, Some(_)) => vec!["cmd", "/c", "rmdir", "/s", "/q"],
-        (true, None) => vec!["cmd", "/c", "rmdir"],
-        (false, Some(_)) => vec!["rm", "-rf", "--"],
-        (false, None) => vec!["rmdir", "--"],
+    let words = match (cfg!(windows), bare) {
+        (true, false) => vec!["cmd", "/c", "rmdir", "/s", "/q"],
+        (true, true) => vec!["cmd", "/c", "rmdir"],
+        (false, false) => vec!["rm", "-rf", "--"],
+        (false, true) => vec!["rmdir", "--"],
     };
     left.commands.push(Command::new(words, vec![root.join(dist_info).display().to_string()]));
     left

@@ -13,6 +13,7 @@ use super::super::failed::Failed;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE, TRASHED};
 use super::super::print;
 use super::super::share::{self, SharedExtent};
+use super::super::spot::Spot;
 use super::evidence::{self, Evidence};
 use super::target::{self, Target};
 use super::{Harvest, Part};
@@ -160,7 +161,11 @@ impl BucketVisitor<'_> {
         }
         if stat.links > 1 {
             // Only what has other names can be met again in an entry or an environment.
-            self.records.entry(stat.device).or_default().push(FileRecord::new(stat, self.place));
+            self.records.entry(stat.device).or_default().push(FileRecord::new(
+                stat,
+                self.place,
+                Spot::default(),
+            ));
             if !self.linked.insert((stat.device, stat.inode)) {
                 return;
             }

@@ -10,6 +10,7 @@ use super::super::index::{ByShard, FileRecord, Place, Records};
 use super::super::installed;
 use super::super::print;
 use super::super::share::{self, SharedExtent};
+use super::super::spot::Spots;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, Time};
@@ -36,6 +37,8 @@ pub(in crate::scan) struct Facts {
     pub(in crate::scan) oldest: Option<Time>,
     /// The newest modification time of a file other than `RECORD`.
     pub(in crate::scan) newest_content: Time,
+    /// The newest modification time of a directory.
+    pub(in crate::scan) newest_directory: Time,
     /// The newest of all modification and change times.
     pub(in crate::scan) newest: Time,
     /// The newest change time of a file.
@@ -66,6 +69,8 @@ struct EntryVisitor<'a> {
     /// The records of `device`, taken out of the map for the time of the walk.
     own: ByShard,
     within: Within,
+    /// Where uv installs the files of the directory that is walked.
+    spots: Spots,
     away: Away,
 }
 
@@ -126,6 +131,7 @@ pub(in crate::scan) fn read(path: &Path, number: usize, reading: &Reading<'_>, h
         device: 0,
         own: ByShard::default(),
         within: Within::Root,
+        spots: Spots::default(),
         away: Away::default(),
     };
     walk::walk(path, reading.cancel, &mut visitor);
@@ -137,6 +143,14 @@ pub(in crate::scan) fn read(path: &Path, number: usize, reading: &Reading<'_>, h
     reading.progress.add_files(facts.files, facts.logical);
     reading.progress.add_entry();
     harvest.entries.push((number, facts));
+}
+
+impl Facts {
+    /// Whether something was added or removed after it was unpacked: a directory is newer than every file.
+    pub(in crate::scan) fn was_disturbed(&self) -> bool {
+        let newest = self.record.map_or(self.newest_content, |record| record.max(self.newest_content));
+        self.newest_directory.0 > newest.0.saturating_add(installed::SLACK)
+    }
 }
 
 /// Files written later than `RECORD` are compared with it: by size, then by digest. uv writes `RECORD` last, and
@@ -162,8 +176,8 @@ impl EntryVisitor<'_> {
         }
     }
 
-    fn add_record(&mut self, stat: &FileStat) {
-        let record = FileRecord::new(stat, self.place);
+    fn add_record(&mut self, name: &OsStr, stat: &FileStat) {
+        let record = FileRecord::new(stat, self.place, self.spots.file(name));
         if stat.device == self.device {
             self.own.push(record);
         } else {
@@ -198,11 +212,13 @@ impl Visitor for EntryVisitor<'_> {
                 self.facts.dist_info = Some(relative.as_os_str().to_owned());
             }
         }
+        self.spots = Spots::of_entry(relative);
         self.facts.directories += stat.disk;
         self.facts.disk += stat.disk;
         print::directory(&mut self.facts.print, relative, stat);
         self.facts.owners.add(stat.owner);
         self.facts.newest = self.facts.newest.max(stat.modified).max(stat.changed);
+        self.facts.newest_directory = self.facts.newest_directory.max(stat.modified);
         Descend::Yes
     }
 
@@ -244,7 +260,7 @@ impl Visitor for EntryVisitor<'_> {
         if name != "RECORD" && stat.kind == FileKind::File {
             facts.newest_content = facts.newest_content.max(stat.modified);
         }
-        self.add_record(stat);
+        self.add_record(name, stat);
         if self.reflinks && stat.kind == FileKind::File && stat.size > 0 {
             share::note(self.shared, stat, parent.open(name));
         }

@@ -51,14 +51,18 @@ pub(super) fn attribute(
         })
         .collect();
     let several = several(&listings, collected);
-    let all = dist_infos.iter().zip(quick).zip(listings).enumerate();
-    for (position, ((dist_info, (candidates, examined)), listing)) in all {
+    let mut all = Vec::new();
+    for ((dist_info, (candidates, examined)), listing) in dist_infos.iter().zip(quick).zip(listings) {
         let examined = examined.or_else(|| {
             let found = (&*collected, &several);
             Some(distribution::examine(root, dist_info, listing?, &candidates, found, against))
         });
-        let mut examined = examined.unwrap_or_default();
         claimed.extend(candidates);
+        all.push(examined.unwrap_or_default());
+    }
+    contended::settle_broken(&dist_infos, &mut all, collected);
+    for (position, (dist_info, mut examined)) in dist_infos.iter().zip(all).enumerate() {
+        collected.links.extend(std::mem::take(&mut examined.links));
         let number = u32::try_from(position).expect("fewer than 2^32 distributions");
         uses.extend(examined.uses.iter().map(|(entry, by, counts)| Use {
             entry: *entry,
@@ -142,21 +146,34 @@ fn wholly_linked(
         return None;
     }
     let mut linked = candidates.iter().filter_map(|entry| Some((*entry, *collected.tallies.get(entry)?)));
-    let (entry, Tally { modes, bytes }) = linked.next()?;
+    let (entry, tally) = linked.next()?;
+    let Tally { modes, bytes, unsure, .. } = tally;
     let facts = &against.entries[entry as usize];
-    if linked.next().is_some() || modes.total() != facts.linkable || facts.generates {
+    // What was changed may be listed by others too, and is one distribution's.
+    let is_whole = unsure == 0 && modes.total() == facts.linkable && facts.modified.is_empty();
+    if linked.next().is_some() || !is_whole || facts.needs_record || has_later_rows(dist_info, collected) {
         return None;
     }
     let files = FileCounts {
         modes,
-        modified: facts.modified.len() as u64,
         private: private.get(dist_info.path.as_os_str().as_encoded_bytes()).copied().unwrap_or(0),
         ..FileCounts::default()
     };
     let has_record =
         collected.loose.contains_key(dist_info.path.join("RECORD").as_os_str().as_encoded_bytes());
-    let uses = vec![(entry, modes, evidence(modes))];
+    let uses = vec![(entry, tally.all(), evidence(tally.all()))];
     Some(Examined { files, uses, bytes, has_record, ..Examined::default() })
+}
+
+/// Whether `RECORD` may have got rows after the installation, which writes it right after `INSTALLER`: its files are not the
+/// entry's alone then.
+fn has_later_rows(dist_info: &DistInfo, collected: &Collected) -> bool {
+    let modified = |name: &str| {
+        let path = dist_info.path.join(name);
+        collected.loose.get(path.as_os_str().as_encoded_bytes()).map(|loose| loose.stat.modified)
+    };
+    let Some(record) = modified("RECORD") else { return false };
+    modified("INSTALLER").is_none_or(|first| record.0 > first.0.saturating_add(installed::SLACK))
 }
 
 /// The evidence behind files that were found by inode.
@@ -168,7 +185,7 @@ pub(super) fn evidence(modes: ModeCounts) -> EvidenceCounts {
 fn unclaimed(collected: &Collected, claimed: &FxHashSet<u32>) -> Vec<(u32, ModeCounts)> {
     let mut counts: FxHashMap<u32, ModeCounts> = FxHashMap::default();
     for (entry, tally) in collected.tallies.iter().filter(|(entry, _)| !claimed.contains(entry)) {
-        counts.entry(*entry).or_default().add(tally.modes);
+        counts.entry(*entry).or_default().add(tally.all());
     }
     for (_, entry) in collected.directories.iter().filter(|(_, entry)| !claimed.contains(entry)) {
         counts.entry(*entry).or_default().symlink += 1;
@@ -187,6 +204,9 @@ fn indirect(collected: &Collected, itself: Option<u32>) -> Vec<(u32, ModeCounts)
     counts.into_iter().collect()
 }
 
+/// What is said of a `.dist-info` without files.
+const EMPTY: &str = "its `.dist-info` is empty, as an interrupted uninstall leaves it";
+
 fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &Collected) -> Distribution {
     let loose = |name: &str| collected.loose.get(dist_info.path.join(name).as_os_str().as_encoded_bytes());
     let read = |name: &str| {
@@ -194,7 +214,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         crate::disk::read::small(&root.join(&dist_info.path).join(name), crate::disk::read::SMALL).ok()
     };
     let direct_url = read("direct_url.json").and_then(|bytes| names::DirectUrl::parse(&bytes));
-    let files = examined.files;
+    let (files, note) = (examined.files, examined.note());
     let local = if direct_url.is_none() { read("uv_cache.json") } else { None };
     let installer = read("INSTALLER").and_then(|bytes| names::installer(&bytes));
     // Others leave `RECORD` out on purpose, as Debian does. Without it uv cannot uninstall what it has installed.
@@ -202,7 +222,9 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         let record = crate::disk::FileStat::of(&root.join(&dist_info.path).join("RECORD"));
         record.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
+    let empty = !examined.has_record && installed::is_empty(&root.join(&dist_info.path));
     let lost = !examined.has_record && gone() && installer.as_deref() == Some("uv");
+    let note = if empty { EMPTY.to_owned() } else { note };
     let entry = examined
         .uses
         .iter()
@@ -216,7 +238,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         bytes: examined.bytes,
         joint: examined.joint,
         record: loose("RECORD").map(|record| print::of(&record.stat)),
-        state: if files.dangling + files.missing > 0 || lost {
+        state: if files.dangling + files.missing > 0 || lost || empty {
             DistributionState::Broken
         } else if !examined.has_record {
             DistributionState::Unknown
@@ -235,6 +257,6 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         ),
         dist_info: dist_info.path.clone(),
         other_cache: None,
-        note: examined.note,
+        note,
     }
 }

@@ -9,30 +9,18 @@ use std::path::{Path, PathBuf};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod choose;
+mod examined;
+mod linked;
+mod loose;
 
 use super::attribute::evidence;
-use super::{Against, Ambiguous, Collected, DistInfo, Loose, Tally, Way, own_bytes};
-use crate::disk::{FileKind, FileStat, Time};
-use crate::human;
-use crate::scan::content;
-use crate::scan::installed::{Class, InstalledFile, Layout, Listing, Several, Source};
-use crate::scan::share::Map;
-use crate::snapshot::{EvidenceCounts, FileBytes, FileCounts, JointCopy, ModeCounts};
-
-/// What was found out about one distribution.
-#[derive(Debug, Default)]
-pub(super) struct Examined {
-    pub(super) files: FileCounts,
-    /// The entries it uses; without a count where only the name is the same.
-    pub(super) uses: Vec<(u32, ModeCounts, EvidenceCounts)>,
-    pub(super) bytes: FileBytes,
-    /// Copies that have other names, or are listed more than once.
-    pub(super) joint: Vec<JointCopy>,
-    /// Files of its own whose content is not what its `RECORD` says, relative to the environment.
-    pub(super) changed: Vec<PathBuf>,
-    pub(super) has_record: bool,
-    pub(super) note: String,
-}
+use super::{Against, Collected, DistInfo, Tally, Way};
+use crate::disk::Time;
+use crate::scan::installed::{Class, InstalledFile, Layout, Listing, Origin, Several};
+use crate::snapshot::{EvidenceCounts, FileCounts, ModeCounts};
+use examined::Broken;
+pub(super) use examined::Examined;
+use loose::Equal;
 
 struct Examination<'a> {
     root: &'a Path,
@@ -43,6 +31,8 @@ struct Examination<'a> {
     /// When it was installed: what is younger may have been changed.
     installed: Option<Time>,
     layout: Layout<'a>,
+    /// Whether files of it are links into an entry.
+    is_linked: bool,
 }
 
 /// Examines a distribution that may have come from any of `candidates`, entries with its name and version.
@@ -65,19 +55,18 @@ pub(super) fn examine(
             .loose
             .get(record_path.as_os_str().as_encoded_bytes())
             .map(|record| record.stat.modified),
-        layout: Layout::of(&dist_info.path),
+        layout: Layout::of(root, &dist_info.path),
+        is_linked: candidates
+            .iter()
+            .filter_map(|entry| collected.tallies.get(entry))
+            .any(|tally| tally.modes.total() > 0),
     };
     match listing {
         Ok(listing) => {
             let unclear = listing.unclear;
             let mut examined = examination.examine(listing, candidates);
             examined.has_record = unclear == 0;
-            if unclear > 0 {
-                let lines = human::counted(unclear, "line", "lines");
-                let separator = if examined.note.is_empty() { "" } else { "; " };
-                examined.note =
-                    format!("{lines} of `RECORD` could not be understood{separator}{}", examined.note);
-            }
+            examined.unclear = unclear;
             examined
         }
         Err(error) => {
@@ -88,8 +77,8 @@ pub(super) fn examine(
             }
             let stray = collected.strays.get(dist_info.path.as_os_str().as_encoded_bytes());
             files.dangling += u64::from(stray.is_some_and(|stray| stray.dangling));
-            let note = format!("Failed to read `RECORD`: {}", crate::disk::error::words(&error));
-            Examined { files, uses: used(uses), note, ..Examined::default() }
+            let unread = Some(crate::disk::error::words(&error));
+            Examined { files, uses: used(uses), unread, ..Examined::default() }
         }
     }
 }
@@ -105,8 +94,8 @@ impl Examination<'_> {
     }
 
     fn uses_by_inode(&self, candidates: &[u32]) -> Vec<(u32, ModeCounts, EvidenceCounts)> {
-        let by =
-            |entry: &u32| self.collected.tallies.get(entry).map_or_else(ModeCounts::default, |it| it.modes);
+        let tallies = &self.collected.tallies;
+        let by = |entry: &u32| tallies.get(entry).map_or_else(ModeCounts::default, Tally::all);
         candidates.iter().map(|entry| (*entry, by(entry), evidence(by(entry)))).collect()
     }
 
@@ -136,12 +125,11 @@ impl Examination<'_> {
             uses.insert(entry, (by, counts));
         }
         let chosen = self.choose(&mut listing, candidates);
-        let files = &listing.files;
         let mut examined = Examined::default();
-        let Tally { modes, bytes } = self.tallied(candidates);
+        let Tally { modes, bytes, .. } = self.tallied(candidates);
         (examined.files.modes, examined.bytes) = (modes, bytes);
         let mut presumed = Vec::new();
-        for file in files {
+        for file in listing.files.iter().filter(|file| !file.is_beside()) {
             let key = file.path.as_os_str().as_encoded_bytes();
             if let Some(loose) = self.collected.loose.get(key) {
                 let equal = self.loose(file, loose, chosen, &mut examined);
@@ -155,233 +143,56 @@ impl Examination<'_> {
                 if ambiguous.way == Way::Clone && source.is_some_and(|source| source.always_copied) {
                     examined.files.private += 1;
                 } else {
-                    let modified = source.is_some_and(|source| source.modified);
-                    examined.files.modified += u64::from(ambiguous.way != Way::Clone && modified);
+                    if ambiguous.way != Way::Clone && source.is_some_and(|source| source.modified) {
+                        self.compare(file, &mut examined);
+                    }
                     self.ambiguous(file, ambiguous, chosen, candidates, &mut examined, &mut uses);
                 }
             } else if let Some(stray) = self.collected.strays.get(key) {
-                examined.files.dangling += u64::from(stray.dangling);
+                let target = crate::uv::link::archive_target(&stray.text);
+                if stray.dangling && file.class != Class::Private {
+                    let named = target.map(|target| (target.bucket, target.id));
+                    examined.broken.push(Broken { path: file.path.clone(), named, dangling: true });
+                }
                 examined.files.modes.symlink += u64::from(!stray.dangling);
             } else if self.collected.named.get(key).is_some_and(|entry| !candidates.contains(entry)) {
-                examined.files.own += 1;
+                // Another distribution wrote it last, or a person did.
+                let changed = self.compare(file, &mut examined);
+                examined.files.own += u64::from(!changed);
             } else if file.path.extension().is_none_or(|extension| extension != "pyc") {
-                // A link has whatever its entry has.
-                examined.files.modified += u64::from(file.source.as_ref().is_some_and(|it| it.modified));
                 presumed.push(file);
             }
         }
         self.presumed(&presumed, candidates, &mut examined, &mut uses);
-        if files.iter().all(|file| file.source.is_none()) {
-            // Every file is a link, so that all that is changed in the entry is changed here.
-            let linked = candidates.iter().filter(|entry| self.collected.tallies.contains_key(entry));
-            examined.files.modified +=
-                linked.map(|entry| self.against.entries[*entry as usize].modified.len() as u64).sum::<u64>();
-        }
-        examined.note = self.note(files, &examined);
+        self.beside(&listing.files, candidates, &mut examined, &mut uses);
+        self.leave_out_absent(&listing, chosen, &mut examined);
+        examined.count_broken();
+        examined.elsewhere = self.elsewhere(&listing.files);
         examined.uses = used(uses);
         examined
     }
 
-    /// Classifies a file that no inode explains; answers how its content is known to equal the entry's, if it does.
-    fn loose(
-        &self,
-        file: &InstalledFile,
-        loose: &Loose,
-        chosen: Option<u32>,
-        examined: &mut Examined,
-    ) -> Option<Equal> {
-        let files = &mut examined.files;
-        if file.is_private() {
-            files.private += 1;
-            return None;
-        }
-        let changed = self.changed(file, &loose.stat);
-        if changed && file.class == Class::Compiled {
-            files.private += 1;
-            return None;
-        }
-        if changed {
-            files.modified += 1;
-            examined.changed.push(file.path.clone());
-            return None;
-        }
-        if file.class == Class::Generated {
-            files.private += 1;
-            return None;
-        }
-        match file.same_source() {
-            Some(source) if source.digest.is_some() && !source.modified => {
-                let comparable = match loose.map {
-                    None => !(self.against.reflinks && loose.stat.size == 0),
-                    Some(map) => map != Map::Opaque,
-                };
-                if self.other_bits(loose, chosen, source) {
-                    files.own += 1;
-                    return Some(Equal::Apart);
-                }
-                if !comparable {
-                    files.unprovable += 1;
-                    return Some(Equal::Unprovable);
-                }
-                files.modes.copy += 1;
-                let FileStat { device, inode, links, disk, .. } = loose.stat;
-                if links == 1 && !self.several.has(&file.path) {
-                    examined.bytes.copied += disk;
-                } else {
-                    examined.joint.push(JointCopy { path: file.path.clone(), device, inode, links, disk });
-                }
-                return Some(Equal::Copy);
-            }
-            _ => files.own += 1,
-        }
-        None
-    }
-
-    /// Whether a file was given other permissions than the entry's has, so that it cannot be a link to that.
-    fn other_bits(&self, loose: &Loose, chosen: Option<u32>, source: &Source) -> bool {
-        // uv writes `RECORD` last, and giving permissions changes a file's change time.
-        let touched = self.installed.is_none_or(|installed| loose.stat.changed > installed);
-        let cached = || {
-            let entry = &self.against.entries[chosen? as usize];
-            FileStat::of(&entry.path.join(&source.path)).ok()
+    /// Leaves out what is missing because the wheel does not have it: its `RECORD` has a row too many.
+    fn leave_out_absent(&self, listing: &Listing, chosen: Option<u32>, examined: &mut Examined) {
+        let Some(entry) = chosen.filter(|_| examined.broken.iter().any(|it| !it.dangling)) else { return };
+        let sources = self.sources(entry);
+        let path = &self.against.entries[entry as usize].path;
+        let origin = Origin { path, sources: &sources, is_wheel: listing.is_of(&sources) };
+        let lacked = |it: &Broken| {
+            let file = listing.files.iter().find(|file| file.path == it.path);
+            !it.dangling && file.is_some_and(|file| origin.lacks(file))
         };
-        touched && cached().is_some_and(|it| it.mode_bits & 0o777 != loose.stat.mode_bits & 0o777)
+        examined.broken.retain(|it| !lacked(it));
     }
 
-    /// Whether a file is not what its row says: another size; or younger than `RECORD`, or listed by another
-    /// distribution too, and with another digest.
-    fn changed(&self, file: &InstalledFile, stat: &FileStat) -> bool {
-        if file.row.size.is_some_and(|size| size != stat.size) {
-            return true;
-        }
-        let young = self.installed.is_some_and(|installed| stat.modified > installed);
-        let doubtful = young || self.several.is_contended(&file.path);
-        doubtful && content::differs(&self.root.join(&file.path), stat, file.row)
-    }
-
-    fn ambiguous(
-        &self,
-        file: &InstalledFile,
-        ambiguous: &Ambiguous,
-        chosen: Option<u32>,
-        candidates: &[u32],
-        examined: &mut Examined,
-        uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
-    ) {
-        let places = || self.against.table.places(ambiguous.id);
-        let entry = chosen
-            .filter(|chosen| places().any(|place| place == *chosen))
-            .or_else(|| places().find(|place| candidates.contains(place)));
-        let Some(entry) = entry else {
-            // Another distribution wrote it last.
-            examined.files.own += 1;
-            return;
-        };
-        if ambiguous.way == Way::Clone
-            && self.installed.is_some_and(|installed| ambiguous.stat.modified > installed)
-        {
-            let path = self.root.join(&file.path);
-            let same = FileStat::of(&path).is_ok_and(|stat| !content::differs(&path, &stat, file.row));
-            if !same {
-                examined.files.modified += 1;
-                return;
-            }
-        }
-        let modes = &mut examined.files.modes;
-        let bytes = &mut examined.bytes;
-        let (by, counts) = uses.entry(entry).or_default();
-        match ambiguous.way {
-            Way::Hardlink => {
-                bytes.linked += ambiguous.stat.disk;
-                modes.hardlink += 1;
-                by.hardlink += 1;
-                counts.inode += 1;
-            }
-            Way::Symlink => {
-                bytes.linked += self.against.table.record(ambiguous.id).disk();
-                bytes.symlinks += own_bytes(&ambiguous.stat);
-                modes.symlink += 1;
-                by.symlink += 1;
-                counts.symlink += 1;
-            }
-            Way::Clone => {
-                modes.clone += 1;
-                by.clone += 1;
-                counts.extent += 1;
-            }
-        }
-    }
-
-    /// Looks at what should have been found by inode, where the numbers do not agree.
-    fn presumed(
-        &self,
-        files: &[&InstalledFile],
-        candidates: &[u32],
-        examined: &mut Examined,
-        uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
-    ) {
-        let content = files.iter().filter(|file| !file.is_private()).count() as u64;
-        let certain =
-            content == self.tallied(candidates).modes.total() && self.collected.directories.is_empty();
-        for file in files.iter().filter(|file| file.is_private() || !certain) {
-            let path = self.root.join(&file.path);
-            let Ok(stat) = FileStat::following(&path) else {
-                examined.files.missing += 1;
-                continue;
-            };
-            let found = self.against.table.find(stat.device, stat.inode);
-            let through =
-                self.collected.directories.iter().find(|(directory, _)| file.path.starts_with(directory));
-            if let (Some((_, entry)), Some(_)) = (through, found) {
-                let (by, counts) = uses.entry(*entry).or_default();
-                by.symlink += 1;
-                counts.symlink += 1;
-                examined.files.modes.symlink += 1;
-                examined.bytes.linked += stat.disk;
-            } else if found
-                .is_none_or(|id| !self.against.table.places(id).any(|place| candidates.contains(&place)))
-            {
-                // There, but somebody else's: another distribution wrote it last.
-                examined.files.own += u64::from(stat.kind == FileKind::File);
-            }
-        }
-    }
-
-    fn note(&self, listed: &[InstalledFile], examined: &Examined) -> String {
-        let files = &examined.files;
-        let mut notes = Vec::new();
-        if files.dangling > 0 {
-            let links = human::counted(files.dangling, "symlink leads", "symlinks lead");
-            notes.push(format!("{links} to files that are gone"));
-        }
-        if files.missing > 0 {
-            notes.push(format!("{} missing", human::counted(files.missing, "file is", "files are")));
-        }
-        if files.unprovable > 0 {
-            notes.push(format!(
-                "{} stored inline or empty: reflink and copy look alike",
-                human::counted(files.unprovable, "file is", "files are")
-            ));
-        }
-        let stray = listed.iter().find_map(|file| {
+    /// Another path of a cache, which symlinks name.
+    fn elsewhere(&self, files: &[InstalledFile]) -> Option<PathBuf> {
+        files.iter().find_map(|file| {
             let stray = self.collected.strays.get(file.path.as_os_str().as_encoded_bytes())?;
             let target = crate::uv::link::archive_target(&stray.text)?;
             (target.prefix != self.against.cache).then_some(target.prefix)
-        });
-        if let Some(prefix) = stray {
-            notes.push(format!("symlinks name the cache `{}`", human::escape_os(prefix.as_os_str())));
-        }
-        notes.join("; ")
+        })
     }
-}
-
-/// How a loose file equals an entry's.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Equal {
-    Copy,
-    /// It was given other permissions, so that it is no copy that could be linked.
-    Apart,
-    Unprovable,
 }
 
 /// The entries that are used. Those that only have the name stand for `name` evidence where nothing better was found.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::DistInfo;
 use crate::disk::read;
+use crate::scan::installed;
 use crate::snapshot::{Environment, Leftover, LeftoverKind, Manager};
 use crate::uv::distribution::installer;
 
@@ -75,6 +76,10 @@ impl Conda<'_> {
     /// package that has it.
     fn has_removed(&self, dist_info: &Path) -> bool {
         let path = self.root.join(dist_info);
+        // conda leaves directories that it does not list; one with nothing in it is of an interrupted uninstall.
+        if installed::is_bare(&path) {
+            return false;
+        }
         let metadata = std::fs::symlink_metadata(path.join("METADATA"));
         if metadata.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             return true;

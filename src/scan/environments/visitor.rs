@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Stray, Way};
+use super::{Against, Ambiguous, Collected, DistInfo, LinkedFile, Loose, Named, Stray, Way};
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, temporary};
 use crate::scan::away::Away;
@@ -14,6 +14,7 @@ use crate::scan::index::{ELSEWHERE, FileId, STORE, TRASHED};
 use crate::scan::outside::{self, Lead};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
+use crate::scan::spot::Spots;
 use crate::snapshot::Problem;
 use crate::uv::distribution as names;
 use crate::uv::link;
@@ -31,6 +32,8 @@ pub(super) struct EnvironmentVisitor<'a> {
     pub(super) target: bool,
     /// Where only directories are looked at, and what may be one in disguise: the packages, which are left to others.
     pub(super) outline: Option<Vec<PathBuf>>,
+    /// Of the directory that is walked.
+    pub(super) spots: Spots,
     pub(super) seen: rustc_hash::FxHashSet<(u64, u64)>,
     pub(super) away: Away,
 }
@@ -49,14 +52,15 @@ impl EnvironmentVisitor<'_> {
                 }
             }
         };
+        let named = Named::of(self.spots.file(name), self.against.table.record(id).spot);
         match (only, way) {
             (Some(ELSEWHERE | STORE | TRASHED), _) => {}
             (Some(entry), Way::Hardlink) => {
-                self.collected.tallies.entry(entry).or_default().hardlink(stat.disk);
+                self.collected.tallies.entry(entry).or_default().hardlink(stat.disk, named);
             }
             (Some(entry), Way::Symlink) => {
                 let target = self.against.table.record(id).disk();
-                self.collected.tallies.entry(entry).or_default().symlink(target, stat);
+                self.collected.tallies.entry(entry).or_default().symlink(target, stat, named);
             }
             // A reflink may have been written to since, so that it has to be looked at by name as well.
             (Some(_), Way::Clone) | (None, _) => {
@@ -111,7 +115,10 @@ impl EnvironmentVisitor<'_> {
             && self.against.table.places(id).any(|place| place == entry)
         {
             let target = self.against.table.record(id).disk();
-            self.collected.tallies.entry(entry).or_default().symlink(target, stat);
+            let directory = path.rest.parent().unwrap_or(Path::new(""));
+            let expected = path.rest.file_name().map(|name| Spots::of_entry(directory).file(name));
+            let named = Named::of(self.spots.file(name), expected.unwrap_or_default());
+            self.collected.tallies.entry(entry).or_default().symlink(target, stat, named);
             let path = parent.relative().join(name).into_os_string().into_encoded_bytes();
             self.collected.named.insert(path, entry);
             return;
@@ -327,6 +334,7 @@ impl Visitor for EnvironmentVisitor<'_> {
             });
             return Descend::No;
         }
+        self.spots = Spots::installed(directory.relative(), self.target);
         self.collected.own.disk += stat.disk;
         self.collected.disk += stat.disk;
         print::directory(&mut self.collected.print, directory.relative(), stat);

@@ -1,6 +1,6 @@
 //! One distribution: which of its files are broken, and which entry has each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::store::{Store, Stored};
 use super::{BrokenFile, DistributionFacts, Lies, Source, Way, Why};
 use crate::disk::walk::Directory;
 use crate::disk::{FileKind, FileStat, Time, error::words, read};
-use crate::scan::installed::{self, Class, Layout, Listing, Sources};
+use crate::scan::installed::{self, Claim, Class, InstalledFile, Layout, Listing, Origin, Sources};
 use crate::scan::print;
 use crate::snapshot::{Distribution, FilePrint};
 use crate::uv::distribution::{self as names, DirectUrl};
@@ -39,6 +39,8 @@ pub(super) struct Seen {
     pub(super) dead: u64,
     /// Whatever else is there.
     pub(super) others: u64,
+    /// Those that may hold another content than their rows say.
+    pub(super) doubtful: u64,
     /// Lines of `RECORD` that could not be understood.
     unclear: u64,
 }
@@ -49,6 +51,7 @@ impl Seen {
             links: sum.links + seen.links,
             dead: sum.dead + seen.dead,
             others: sum.others + seen.others,
+            doubtful: sum.doubtful + seen.doubtful,
             unclear: sum.unclear + seen.unclear,
         })
     }
@@ -107,57 +110,58 @@ pub(super) fn read(
         }
     };
     facts.record = Some(print::of(&stat));
-    let (mut broken, seen) = broken(root, &listing, stores);
+    let (mut broken, seen) = broken(root, &listing, stat.modified, stores);
     facts.unclear = seen.unclear;
     generated(root, dist_info, &mut broken);
     if broken.iter().any(|it| it.file.source == Err(Why::NoCandidate)) {
         let named: BTreeSet<Named<'_>> = broken.iter().filter_map(Broken::names).collect();
-        let candidates = candidates(&facts, &named, stores);
+        let candidates = candidates(root, &facts, &named, stores);
         let mut caches: Vec<Beneath> = stores.iter().map(|store| Beneath::new(store.root.clone())).collect();
         for it in &mut broken {
             find(it, &candidates, &mut caches, hashing);
         }
+        // The wheel's own fault, whose `RECORD` has a row too many.
+        broken.retain(|it| it.file.lies != Lies::Missing || !is_absent(&it.file, &listing, &candidates));
     }
     broken.sort_by(|one, other| one.file.path.cmp(&other.file.path));
     broken.dedup_by(|one, other| one.file.path == other.file.path);
-    let mut counts: BTreeMap<Named<'_>, usize> = BTreeMap::new();
-    for named in broken.iter().filter_map(Broken::names) {
-        *counts.entry(named).or_default() += 1;
-    }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(named, _)| named);
+    let most = installed::most(broken.iter().filter_map(Broken::names));
     let own = broken.iter().map(|it| most.is_some() && it.names() == most).collect();
     facts.files = broken.into_iter().map(|it| it.file).collect();
     Reading { facts, installed: Some(stat.modified), own, seen }
 }
 
 /// The rows whose files are broken. Those that may be found in an entry are said to have no candidate yet.
-fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, Seen) {
+fn broken(root: &Path, listing: &Listing, installed: Time, stores: &[Store]) -> (Vec<Broken>, Seen) {
     let mut found = Vec::new();
-    let mut seen = Seen { others: listing.beside, unclear: listing.unclear, ..Seen::default() };
+    let mut there = Vec::new();
+    // What installers write is there as a rule, and no link.
+    let private = listing.files.iter().filter(|file| file.class == Class::Private).count() as u64;
+    let mut seen = Seen { unclear: listing.unclear, others: private, ..Seen::default() };
     let mut beneath = Beneath::new(root.to_owned());
     let mut gone = Gone::default();
-    for file in &listing.files {
+    for file in listing.files.iter().filter(|file| !file.is_private()) {
         // What the wheel brings compiled is linked like the rest; what is missing of it Python makes.
-        let compiled = file.class == Class::Compiled;
-        if compiled && file.row.digest.is_none() {
-            continue;
-        }
+        let is_needed = file.is_needed();
         let path = &file.path;
         let mut add = |lies, why, target| {
-            let why = if file.is_private() && why == Why::NoCandidate { Why::Private } else { why };
+            let why = if file.is_beside() && why == Why::NoCandidate { Why::Private } else { why };
             let (digest, size) = (file.row.digest, file.row.size.unwrap_or(0));
             let file = BrokenFile { path: path.clone(), lies, digest, size, source: Err(why) };
             found.push(Broken { file, target });
         };
         match beneath.look(path, |directory, name| look(directory, name, &mut gone)) {
-            Ok(Looked::There) => seen.others += 1,
+            Ok(Looked::There(stat)) => {
+                seen.others += 1;
+                there.push((file, stat));
+            }
             Ok(Looked::Linked) => seen.links += 1,
             Ok(Looked::Dangling(print, target)) => {
                 seen.dead += u64::from(target.is_some());
                 add(Lies::Dangling { print }, Why::NoCandidate, target);
             }
             Ok(Looked::Unclear(print, why)) => add(Lies::Dangling { print }, Why::Unread { why }, None),
-            Err(error) if is_absence(&error) && compiled => {}
+            Err(error) if is_absence(&error) && !is_needed => {}
             Err(error) if is_absence(&error) => {
                 let why = directory_link(root, path, stores).unwrap_or(Why::NoCandidate);
                 add(Lies::Missing, why, None);
@@ -165,12 +169,21 @@ fn broken(root: &Path, listing: &Listing, stores: &[Store]) -> (Vec<Broken>, See
             Err(error) => add(Lies::Missing, Why::Unread { why: words(&error) }, None),
         }
     }
+    let is_linked = seen.links + seen.dead > 0 || there.iter().any(|(_, stat)| stat.links > 1);
+    let is_doubtful = |(file, stat): &&(&InstalledFile, FileStat)| {
+        let is_other = stat.modified > installed || file.row.size.is_some_and(|size| size != stat.size);
+        // Of files that are links one that is none was replaced, whatever its times say.
+        file.is_comparable()
+            && file.class != Class::Compiled
+            && (is_other || is_linked && file.class == Class::Linked && stat.links == 1)
+    };
+    seen.doubtful = there.iter().filter(is_doubtful).count() as u64;
     (found, seen)
 }
 
 /// Says of the scripts of entry points that are missing that an installer writes them: no entry ever has one.
 fn generated(root: &Path, dist_info: &Path, broken: &mut [Broken]) {
-    let scripts = Path::new(Layout::of(dist_info).scripts());
+    let scripts = Path::new(Layout::of(root, dist_info).scripts());
     let is_script = |it: &&mut Broken| {
         it.file.lies == Lies::Missing
             && it.file.source == Err(Why::NoCandidate)
@@ -194,7 +207,7 @@ fn generated(root: &Path, dist_info: &Path, broken: &mut [Broken]) {
 /// What lies where a file should be.
 enum Looked {
     /// Something that is no link into an entry.
-    There,
+    There(FileStat),
     /// A link to something in an entry.
     Linked,
     /// A link that leads nowhere, and where into an entry it says it leads.
@@ -206,7 +219,7 @@ enum Looked {
 fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<Looked> {
     let stat = directory.stat(name)?;
     if stat.kind != FileKind::Symlink {
-        return Ok(Looked::There);
+        return Ok(Looked::There(stat));
     }
     let text = directory.read_link(name).ok();
     let target = text.as_deref().and_then(archive_target);
@@ -216,9 +229,9 @@ fn look(directory: &Directory<'_>, name: &OsStr, gone: &mut Gone) -> io::Result<
     }
     Ok(match directory.following(name) {
         Ok(_) if target.is_some() => Looked::Linked,
-        Ok(_) => Looked::There,
+        Ok(_) => Looked::There(stat),
         // A person's own symlink, to a disk that is not there, is nothing that uv made or would put back.
-        Err(error) if is_absence(&error) && !names_cache => Looked::There,
+        Err(error) if is_absence(&error) && !names_cache => Looked::There(stat),
         Err(error) if is_absence(&error) => Looked::Dangling(print::of(&stat), target),
         Err(error) => Looked::Unclear(print::of(&stat), words(&error)),
     })
@@ -251,6 +264,7 @@ fn directory_link(root: &Path, path: &Path, stores: &[Store]) -> Option<Why> {
 
 /// The entries that may have the files: those that dead links name, then those of the same name and version.
 fn candidates<'a>(
+    root: &Path,
     facts: &DistributionFacts,
     named: &BTreeSet<Named<'_>>,
     stores: &'a [Store],
@@ -267,7 +281,7 @@ fn candidates<'a>(
             }
         }
     }
-    let layout = Layout::of(&facts.dist_info);
+    let layout = Layout::of(root, &facts.dist_info);
     let name = facts.dist_info.file_name().and_then(names::parse_dist_info).map(|parsed| parsed.name);
     let candidate = |(cache, stored, way): (usize, &'a Stored, Way)| {
         let path = stores[cache].root.join(&stored.path);
@@ -283,6 +297,16 @@ fn candidates<'a>(
         Candidate { cache, stored, path, way, sources, is_it: own.is_some() }
     };
     chosen.into_iter().map(candidate).collect()
+}
+
+/// Whether a file that no entry has was not in the wheel either.
+fn is_absent(broken: &BrokenFile, listing: &Listing, candidates: &[Candidate<'_>]) -> bool {
+    let Some(file) = listing.files.iter().find(|file| file.path == broken.path) else { return false };
+    let lacks = |it: &Candidate<'_>| {
+        let is_wheel = listing.is_of(&it.sources);
+        Origin { path: &it.path, sources: &it.sources, is_wheel }.lacks(file)
+    };
+    broken.source.is_err() && candidates.iter().filter(|it| it.is_it).any(lacks)
 }
 
 /// Looks for the entry that has a file, in the order of the candidates.
@@ -351,9 +375,16 @@ fn find(broken: &mut Broken, candidates: &[Candidate<'_>], caches: &mut [Beneath
 /// The distributions, each file in one of them: where several list it, in the one whose entry its link names, else the one
 /// that was installed last.
 pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
-    let owners = owners(&readings);
+    let mut owners = owners(&readings);
     for (position, reading) in readings.iter_mut().enumerate() {
-        reading.facts.files.retain(|file| owners.get(&file.path).is_none_or(|owner| *owner == position));
+        reading.facts.files.retain_mut(|file| {
+            let Some(owner) = owners.get_mut(&file.path) else { return true };
+            let is_own = owner.position == position;
+            if let Some(source) = owner.source.take_if(|_| is_own) {
+                file.source = source;
+            }
+            is_own
+        });
     }
     readings
         .into_iter()
@@ -362,8 +393,15 @@ pub(super) fn settled(mut readings: Vec<Reading>) -> Vec<DistributionFacts> {
         .collect()
 }
 
+/// The distribution that a file belongs to which several list.
+struct Owner {
+    position: usize,
+    /// What another of them has found for it.
+    source: Option<Result<Source, Why>>,
+}
+
 /// Of the files that several distributions list, by the places of the distributions, whose each is.
-fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, usize> {
+fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, Owner> {
     let files = |(position, reading): (usize, &'_ Reading)| -> Vec<(usize, usize)> {
         (0..reading.facts.files.len()).map(|number| (position, number)).collect()
     };
@@ -372,18 +410,19 @@ fn owners(readings: &[Reading]) -> FxHashMap<PathBuf, usize> {
     let mut listed: Vec<(usize, usize)> = readings.iter().enumerate().flat_map(files).collect();
     listed.sort_unstable_by(|one, other| path(one).cmp(path(other)).then(one.cmp(other)));
     let several = listed.chunk_by(|one, other| path(one) == path(other)).filter(|them| them.len() > 1);
-    let rank = |(position, number): (usize, usize)| {
+    let claim = |(position, number): (usize, usize)| {
         let reading = &readings[position];
-        (reading.own[number], reading.installed, file((position, number)).source.is_ok())
+        Claim { position, is_linked: reading.own[number], installed: reading.installed }
     };
     let owner = |them: &[(usize, usize)]| {
-        let same = them.iter().all(|it| file(*it).digest == file(them[0]).digest);
-        let owner = them.iter().copied().max_by_key(|it| {
-            let (is_own, installed, found) = rank(*it);
-            // Who mends it does not matter where all mean the same file.
-            (same && found, is_own, installed, found, std::cmp::Reverse(it.0))
-        })?;
-        Some((file(owner).path.clone(), owner.0))
+        let owner = installed::owner(them.iter().copied().map(claim))?;
+        let owner = *them.iter().find(|(position, _)| *position == owner)?;
+        // What has the content repairs it, whichever of them it belongs to.
+        let found = them.iter().copied().find(|it| {
+            file(*it).source.is_ok() && file(*it).digest == file(owner).digest && file(*it).digest.is_some()
+        });
+        let source = found.filter(|_| file(owner).source.is_err()).map(|it| file(it).source.clone());
+        Some((file(owner).path.clone(), Owner { position: owner.0, source }))
     };
     several.filter_map(owner).collect()
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Fault, Finding, Good, Place, Raw, Twin, Verdict, Verifier};
 use crate::disk::{FileKind, FileStat};
-use crate::scan::print;
+use crate::scan::{installed, print};
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Evidence};
 
 /// One name of what should be one content.
@@ -38,8 +38,9 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
     for (entry, sources) in wanted {
         collect(verifier, entry, &sources, &mut members);
     }
+    leave_to_owners(&mut raw);
     let mut findings: BTreeMap<PathBuf, Finding> = BTreeMap::new();
-    for Raw { mut finding, inode } in raw {
+    for Raw { mut finding, inode, absent, .. } in raw {
         let key = finding.entry.zip(finding.source.clone());
         let same = key.as_ref().and_then(|key| members.get(key)).map_or(&[][..], Vec::as_slice);
         if inode.is_some() {
@@ -53,7 +54,7 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         if finding.places.iter().all(|place| place.environment.is_some()) {
             finding.twin = twin(verifier, &finding, same);
         }
-        finding.verdict = verdict(verifier, &finding, same);
+        finding.verdict = if absent { Verdict::Wheel } else { verdict(verifier, &finding, same) };
         if finding.verdict == Verdict::Damage {
             finding.good = good(verifier, &finding, same);
         }
@@ -62,6 +63,22 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         findings.entry(finding.path.clone()).or_insert(finding);
     }
     findings.into_values().collect()
+}
+
+/// Leaves a damaged file that several distributions list to the one whose it is.
+fn leave_to_owners(raw: &mut Vec<Raw>) {
+    let owners: BTreeMap<PathBuf, usize> = raw
+        .chunk_by(|one, other| one.finding.path == other.finding.path)
+        .filter(|same| same.len() > 1)
+        .filter_map(|same| {
+            let owner = installed::owner(same.iter().filter_map(|raw| raw.claim))?;
+            Some((same[0].finding.path.clone(), owner))
+        })
+        .collect();
+    raw.retain(|raw| match (owners.get(&raw.finding.path), raw.claim) {
+        (Some(owner), Some(claim)) => claim.position == *owner,
+        _ => true,
+    });
 }
 
 /// Everybody who has one file.
@@ -146,14 +163,10 @@ fn verdict(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Ve
     let Some(entry) = finding.entry.filter(|_| finding.fault != Fault::Extra) else { return Verdict::Damage };
     let path = verifier.entry_path(entry);
     let Ok(unpacked) = FileStat::of(&path).map(|stat| stat.changed) else { return Verdict::Damage };
-    let environments: BTreeSet<_> = members.iter().filter_map(|member| member.place.environment).collect();
     if finding.fault == Fault::Missing {
+        let never_had = finding.source.as_ref().is_some_and(|source| installed::never_had(&path, source));
         let gone = members.iter().all(|member| member.stat.is_none());
-        let source = finding.source.as_deref().unwrap_or(Path::new(""));
-        let mut above = source.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty());
-        let nearest = above.find_map(|it| FileStat::of(&path.join(it)).ok());
-        let removed = nearest.is_some_and(|stat| stat.modified > unpacked);
-        return if gone && !removed && !environments.is_empty() { Verdict::Wheel } else { Verdict::Damage };
+        return if gone && never_had { Verdict::Wheel } else { Verdict::Damage };
     }
     let own = members.iter().find(|member| member.place.environment.is_none()).and_then(|it| it.stat);
     let changed = own.is_none_or(|stat| stat.modified > unpacked);

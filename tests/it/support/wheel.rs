@@ -18,8 +18,8 @@ pub(crate) struct Wheel {
     files: Vec<(String, Vec<u8>, u32)>,
     /// Files for which `RECORD` states the digest of something else.
     wrong: Vec<String>,
-    /// Files that `RECORD` lists and that are not there.
-    ghosts: Vec<String>,
+    /// Lines of `RECORD` for files that it does not have.
+    rows: Vec<String>,
 }
 
 impl Wheel {
@@ -34,7 +34,7 @@ impl Wheel {
 
     /// A wheel without any module.
     pub(crate) fn empty(name: &'static str, version: &'static str) -> Self {
-        Self { name, version, files: Vec::new(), wrong: Vec::new(), ghosts: Vec::new() }
+        Self { name, version, files: Vec::new(), wrong: Vec::new(), rows: Vec::new() }
     }
 
     fn module(&self) -> String {
@@ -53,9 +53,9 @@ impl Wheel {
         self.file(path, content)
     }
 
-    /// Adds a row to `RECORD` of a file that is not there.
-    pub(crate) fn ghost(mut self, path: &str) -> Self {
-        self.ghosts.push(path.to_owned());
+    /// Adds a line to `RECORD`, for a file that it does not have.
+    pub(crate) fn row(mut self, line: &str) -> Self {
+        self.rows.push(line.to_owned());
         self
     }
 
@@ -111,9 +111,8 @@ impl Wheel {
             };
             writeln!(record, "{quoted},sha256={digest},{}", content.len()).unwrap();
         }
-        for path in &self.ghosts {
-            let digest = BASE64URL_NOPAD.encode(&Sha256::digest("ghost"));
-            writeln!(record, "{path},sha256={digest},5").unwrap();
+        for row in &self.rows {
+            writeln!(record, "{row}").unwrap();
         }
         writeln!(record, "{info}/RECORD,,").unwrap();
         self = self.file(&format!("{info}/RECORD"), record);

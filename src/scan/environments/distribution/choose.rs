@@ -53,7 +53,7 @@ impl Examination<'_> {
         score
     }
 
-    fn sources(&self, entry: u32) -> Sources {
+    pub(super) fn sources(&self, entry: u32) -> Sources {
         let facts = &self.against.entries[entry as usize];
         let Some(dist_info) = &facts.dist_info else { return Sources::default() };
         let mut sources = installed::sources(&facts.path, dist_info, self.layout, &self.dist_info.name.name);

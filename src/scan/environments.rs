@@ -34,6 +34,7 @@ use crate::snapshot::{
     Manager, ModeCounts, OtherCache, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
+use crate::uv::link::archive_target;
 use tally::{Named, Tally, own_bytes};
 
 /// What the environments are compared with.
@@ -244,7 +245,8 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let mut environment = kind::describe(candidate);
     let mut uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
     let named_elsewhere = named_elsewhere(&collected, against.by_id);
-    reached_elsewhere(&environment, &named_elsewhere, against, &mut uses);
+    reached_by_name(&environment, &named_elsewhere, against, &mut uses);
+    reached_by_name(&environment, &named_here(&collected, against.entries()), against, &mut uses);
     linked_elsewhere(&mut environment, &collected, against.others);
     environment.print = collected.print;
     environment.sites = collected.sites;
@@ -282,7 +284,7 @@ fn linked_elsewhere(environment: &mut Environment, collected: &Collected, others
         let metadata = distribution.dist_info.join("METADATA");
         let key = metadata.as_os_str().as_encoded_bytes();
         if let Some(stray) = collected.strays.get(key).filter(|stray| !stray.dangling) {
-            let target = crate::uv::link::archive_target(&stray.text);
+            let target = archive_target(&stray.text);
             distribution.other_cache =
                 target.map(|target| target.prefix).filter(|prefix| prefix.is_absolute());
         } else if let Some(loose) = collected.loose.get(key).filter(|loose| loose.stat.links > 1)
@@ -304,19 +306,34 @@ fn linked_elsewhere(environment: &mut Environment, collected: &Collected, others
 /// Entries of this cache that symlinks name under another path, and by how many: a cache that was moved, or that a container
 /// sees under another name. What leads somewhere leads to another cache, and uses nothing here.
 fn named_elsewhere(collected: &Collected, by_id: &ById) -> BTreeMap<u32, u64> {
-    let mut named = BTreeMap::new();
-    for stray in collected.strays.values().filter(|stray| stray.dangling) {
-        let entry = crate::uv::link::archive_target(&stray.text).and_then(|target| by_id.at(&target));
-        if let Some(entry) = entry {
-            *named.entry(entry).or_default() += 1;
-        }
-    }
-    named
+    let dangling = collected.strays.values().filter(|stray| stray.dangling);
+    count(dangling.filter_map(|stray| by_id.at(&archive_target(&stray.text)?)))
 }
 
-/// Counts symlinks that name an entry under another path as uses of it: where the cache has that path they work, and would
-/// break without the entry.
-fn reached_elsewhere(
+/// Entries that symlinks name by the cache's own path although something else was found there: the cache has changed since it
+/// was read, or did in that moment.
+fn named_here(collected: &Collected, entries: Entries<'_>) -> BTreeMap<u32, u64> {
+    let mut own = FxHashMap::default();
+    let live = collected.strays.values().filter(|stray| !stray.dangling);
+    count(live.filter_map(|stray| {
+        let target = archive_target(&stray.text)?;
+        let entry = entries.by_id.at(&target)?;
+        let is_own = own.entry(target.prefix).or_insert_with_key(|prefix| entries.is_own(prefix));
+        is_own.then_some(entry)
+    }))
+}
+
+fn count(named: impl Iterator<Item = u32>) -> BTreeMap<u32, u64> {
+    let mut counts = BTreeMap::new();
+    for entry in named {
+        *counts.entry(entry).or_default() += 1;
+    }
+    counts
+}
+
+/// Counts symlinks that name an entry as uses of it, although they do not lead to it now: where the cache has the path that
+/// they name they work, and would break without the entry.
+fn reached_by_name(
     environment: &Environment,
     named: &BTreeMap<u32, u64>,
     against: &Against<'_>,

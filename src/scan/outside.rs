@@ -114,10 +114,13 @@ impl Entries<'_> {
         match lead.target {
             Some(target) if target.kind == FileKind::Directory => {
                 let real = lead.directory().ok().flatten();
-                real.and_then(|real| self.of_directory(&real)).into_iter().collect()
+                let found = real.and_then(|real| self.of_directory(&real));
+                found.or_else(|| self.named(&lead.text)).into_iter().collect()
             }
             Some(target) => {
-                let Some(id) = self.table.find(target.device, target.inode) else { return Vec::new() };
+                let Some(id) = self.table.find(target.device, target.inode) else {
+                    return self.named(&lead.text).into_iter().collect();
+                };
                 let mut places: Vec<u32> =
                     self.table.places(id).filter(|place| self.by_id.has(*place)).collect();
                 places.sort_unstable();
@@ -129,6 +132,18 @@ impl Entries<'_> {
                 named.and_then(|target| self.by_id.at(&target)).into_iter().collect()
             }
         }
+    }
+
+    /// The entry of this cache that the text of a symlink names by the cache's own path. It uses that entry whatever was
+    /// found behind it: the cache may have changed since it was read, or in that moment.
+    pub(super) fn named(&self, text: &Path) -> Option<u32> {
+        let target = link::archive_target(text)?;
+        if self.is_own(&target.prefix) { self.by_id.at(&target) } else { None }
+    }
+
+    /// Whether what a link names before the bucket is this cache.
+    pub(super) fn is_own(&self, prefix: &Path) -> bool {
+        prefix == self.cache || disk::canonical(prefix).is_ok_and(|prefix| prefix == self.cache)
     }
 
     /// The entry that a directory, every symlink resolved, is or lies in: by its path, or, where the cache is seen through

@@ -140,7 +140,9 @@ impl EnvironmentVisitor<'_> {
             }
             Err(error) => return self.failed(path, "look at", error),
         }
-        if let Some(entry) = self.against.entries().of_directory(&real) {
+        let entries = self.against.entries();
+        let named = || parent.read_link(name).ok().and_then(|text| entries.named(&text));
+        if let Some(entry) = entries.of_directory(&real).or_else(named) {
             if Some(entry) != self.itself {
                 self.directory_of(parent, name, entry);
             }

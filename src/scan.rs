@@ -194,7 +194,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
             filesystem: Some(filesystem.name.to_owned()),
             reflinks,
             certainty: certainty(filesystem),
-            space: volume::space(root).map(|(total, available)| Space { total, available }),
+            space: space(root),
             ..Cache::default()
         },
         scope: Scope { started: Some(request.started), ..Scope::default() },
@@ -435,6 +435,11 @@ fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>)
         if against.cancel.is_cancelled() { None } else { environments::read(candidate, against) }
     };
     walk::map(candidates, threads, read).into_iter().flatten().collect()
+}
+
+fn space(root: &Path) -> Option<Space> {
+    let (total, available) = volume::space(root)?;
+    Some(Space { total, available, block: volume::block(root)? })
 }
 
 /// Takes out installations of Python that have nothing of the cache, and answers where their distributions are: somebody

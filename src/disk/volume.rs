@@ -166,6 +166,11 @@ pub fn space(path: &Path) -> Option<(u64, u64)> {
     Some((fs2::total_space(path).ok()?, fs2::available_space(path).ok()?))
 }
 
+/// The bytes of one block of the volume `path` lies on, the least that a file takes there.
+pub fn block(path: &Path) -> Option<u64> {
+    fs2::allocation_granularity(path).ok()
+}
+
 /// The bytes of the volume `path` lies on that nobody uses, those among them that only root may use. Unlike what a user
 /// may still write it moves with every block that is given back, also on a volume that is full.
 pub fn free(path: &Path) -> Option<u64> {

@@ -18,10 +18,6 @@ use crate::snapshot::{
     JointCopy, Mode, Snapshot, TreePrint, What,
 };
 
-/// What a symlink takes that is too long for its inode: one block of ext2 to ext4, whose inodes hold 59 bytes (kernel
-/// documentation, `filesystems/ext4/symlink.rst`). The absolute path of a file in an entry is longer almost always.
-const SYMLINK_BLOCK: u64 = 4096;
-
 /// One distribution that is to be linked otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelinkStep {
@@ -118,7 +114,7 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
                     let again = joint.add(plan.relinks.len(), index, &distribution.joint);
                     let less = match becomes(snapshot, request.mode) {
                         Mode::Hardlink => again.bytes,
-                        Mode::Symlink => again.paths * SYMLINK_BLOCK,
+                        Mode::Symlink => again.paths * symlink_bytes(snapshot, &step.expects),
                         Mode::Clone | Mode::Copy => 0,
                     };
                     step.bytes.needed = step.bytes.needed.saturating_sub(less);
@@ -276,9 +272,11 @@ fn step(
     if becomes == Mode::Hardlink && (!same_device || environment.other_mount) {
         return Err(KeptBecause::OtherFilesystem);
     }
+    let expects = RelinkExpects { record, entry: entry.print };
     let volume = Volume {
         copies_share: snapshot.cache.reflinks && same_device,
         name: snapshot.cache.filesystem.as_deref().filter(|_| same_device),
+        symlink: symlink_bytes(snapshot, &expects),
         certainty: snapshot.cache.certainty,
     };
     Ok(RelinkStep {
@@ -293,19 +291,20 @@ fn step(
         bytes: bytes(distribution, becomes, changing, volume),
         modified: distribution.files.modified,
         keeps: 0,
-        expects: RelinkExpects { record, entry: entry.print },
+        expects,
     })
 }
 
-/// Takes files out of a plan that stay as they are: by the place of their step, in ascending order.
-pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)]) {
+/// Takes files out of a plan that stay as they are: by the place of their step, in ascending order. `block` is the bytes of one
+/// block of the cache's volume.
+pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)], block: u64) {
     for (position, file) in losing {
         let step = &mut plan.relinks[*position];
         step.keeps += 1;
         if !file.left_out {
             step.bytes.files = step.bytes.files.saturating_sub(1);
             // Where a symlink takes a block, this one does not.
-            let link = if step.mode == Mode::Symlink { SYMLINK_BLOCK } else { 0 };
+            let link = if step.mode == Mode::Symlink { block } else { 0 };
             step.bytes.needed = step.bytes.needed.saturating_sub(file.needed + link);
             step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
         }
@@ -365,6 +364,21 @@ fn reason(distribution: &Distribution, becomes: Mode) -> String {
     }
 }
 
+/// What a symlink takes that is too long for its inode: one block of ext2 to ext4, whose inodes hold 59 bytes (kernel
+/// documentation, `filesystems/ext4/symlink.rst`). The absolute path of a file in an entry is longer almost always.
+/// Of a filesystem that is not the cache's it is not known how it keeps them.
+fn symlink_bytes(snapshot: &Snapshot, expects: &RelinkExpects) -> u64 {
+    const COMMON: u64 = 4096;
+    let block = snapshot.cache.space.map_or(COMMON, |space| space.block);
+    if expects.record.device != expects.entry.device {
+        block.max(COMMON)
+    } else if snapshot.cache.filesystem.as_deref() == Some("ext4") {
+        block
+    } else {
+        0
+    }
+}
+
 /// What an environment lies on.
 #[derive(Clone, Copy)]
 struct Volume<'a> {
@@ -372,6 +386,8 @@ struct Volume<'a> {
     copies_share: bool,
     /// Its name, where it is the cache's.
     name: Option<&'a str>,
+    /// What a symlink takes.
+    symlink: u64,
     /// How sure it is that its allocated bytes come free.
     certainty: Certainty,
 }
@@ -381,10 +397,7 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
     let unclear = files.modes.clone + files.unprovable > 0;
     let (reclaimable, needed, unclear) = match becomes {
         Mode::Hardlink | Mode::Clone => (bytes.copied + bytes.symlinks, 0, unclear),
-        Mode::Symlink => {
-            let each = if volume.name == Some("ext4") { SYMLINK_BLOCK } else { 0 };
-            (bytes.copied, changing * each, unclear || volume.name.is_none())
-        }
+        Mode::Symlink => (bytes.copied, changing * volume.symlink, unclear || volume.name.is_none()),
         Mode::Copy if volume.copies_share => (bytes.symlinks, 0, true),
         Mode::Copy => (bytes.symlinks, bytes.linked, false),
     };

@@ -12,7 +12,7 @@ mod leftovers;
 mod tally;
 mod visitor;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
@@ -111,6 +111,8 @@ pub(super) struct Reading {
     pub(super) failed: Vec<Failed>,
     /// Entries of this cache that symlinks name under another path: a cache that was moved, or is seen from elsewhere.
     pub(super) named_elsewhere: Vec<u32>,
+    /// The paths of this cache under which they name them.
+    pub(super) cache_paths: Vec<PathBuf>,
     /// Whether it is an installation of Python, and no environment of its own.
     pub(super) installation: bool,
     /// Whether not even its distributions could all be listed, so that it may use any entry.
@@ -248,6 +250,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     reached_by_name(&environment, &named_elsewhere, against, &mut uses);
     reached_by_name(&environment, &named_here(&collected, against.entries()), against, &mut uses);
     linked_elsewhere(&mut environment, &collected, against.others);
+    let cache_paths = cache_paths(&collected, against.by_id);
     environment.print = collected.print;
     environment.sites = collected.sites;
     environment.files = collected.files;
@@ -271,6 +274,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         problems: collected.problems,
         failed: collected.failed,
         named_elsewhere,
+        cache_paths,
         installation: candidate.found.target && !candidate.named,
         blind,
     })
@@ -308,6 +312,15 @@ fn linked_elsewhere(environment: &mut Environment, collected: &Collected, others
 fn named_elsewhere(collected: &Collected, by_id: &ById) -> BTreeMap<u32, u64> {
     let dangling = collected.strays.values().filter(|stray| stray.dangling);
     count(dangling.filter_map(|stray| by_id.at(&archive_target(&stray.text)?)))
+}
+
+/// The paths under which dangling symlinks name this cache.
+fn cache_paths(collected: &Collected, by_id: &ById) -> Vec<PathBuf> {
+    let dangling = collected.strays.values().filter(|stray| stray.dangling);
+    let targets = dangling.filter_map(|stray| archive_target(&stray.text));
+    let paths: BTreeSet<PathBuf> =
+        targets.filter(|target| by_id.at(target).is_some()).map(|target| target.prefix).collect();
+    paths.into_iter().filter(|path| path.is_absolute()).collect()
 }
 
 /// Entries that symlinks name by the cache's own path although something else was found there: the cache has changed since it

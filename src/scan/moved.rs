@@ -154,9 +154,17 @@ pub(super) fn judge(search: &mut Search, request: &Request, readings: &[Reading]
     }
     missing.sort_unstable();
     missing.dedup();
+    missing.retain(|path| !is_in_cache(path, readings, &snapshot.cache.canonical));
     for path in missing {
         search.away(&path);
     }
+}
+
+/// Whether an environment that is missing lies in the cache, and is recorded under the path that a container has for the cache.
+fn is_in_cache(path: &Path, readings: &[Reading], cache: &Path) -> bool {
+    let paths = readings.iter().flat_map(|reading| &reading.cache_paths);
+    let mut below = paths.filter_map(|other| path.strip_prefix(other).ok());
+    below.any(|rest| readings.iter().any(|reading| reading.environment.path == cache.join(rest)))
 }
 
 /// Whether anything shows that environments are linked to this cache by symlinks.

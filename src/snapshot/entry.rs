@@ -64,6 +64,8 @@ pub struct Space {
     pub total: u64,
     /// What the user may still write.
     pub available: u64,
+    /// One block, the least that a file takes.
+    pub block: u64,
 }
 
 /// One bucket, or one other thing in the cache root.

@@ -47,7 +47,7 @@ pub fn look(plan: &mut Plan, reflinks: bool) {
         .enumerate()
         .flat_map(|(position, files)| files.into_iter().map(move |file| (position, file)))
         .collect();
-    plan::keep(plan, &found);
+    plan::keep(plan, &found, volume::block(&cache).unwrap_or_default());
 }
 
 /// Carries a plan out. Cancelled, it ends after the file it is busy with.

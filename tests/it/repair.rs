@@ -141,6 +141,7 @@ fn uv_is_asked_by_version_or_by_where_it_came_from_and_never_for_a_directory() {
     let direct = |url: &str| DirectUrl { url: url.to_owned(), ..DirectUrl::default() };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(from(direct("https://e.org/d.whl")), text("demo @ https://e.org/d.whl"));
+    assert_eq!(from(direct("https://e.org/d.whl#sha256=ab")), text("demo @ https://e.org/d.whl#sha256=ab"));
     assert_eq!(from(direct("file:///w/d%20e.whl")), text("demo @ file:///w/d%20e.whl"));
     let git = DirectUrl {
         vcs: text("git"),
@@ -156,7 +157,7 @@ fn uv_is_asked_by_version_or_by_where_it_came_from_and_never_for_a_directory() {
         "https://e.org/a b",
         "-r/etc/passwd",
         "/d.whl",
-        "https://e.org/#x",
+        "https://e.org/#${HOME}",
         "ftp://e",
     ] {
         assert_eq!(from(direct(hostile)), None, "{hostile}");

@@ -52,7 +52,8 @@ impl EnvironmentVisitor<'_> {
                 }
             }
         };
-        let named = Named::of(self.spots.file(name), self.against.table.record(id).spot);
+        let spot = self.against.table.spots(id).find(|(place, _)| Some(*place) == only);
+        let named = Named::of(self.spots.file(name), spot.map(|(_, spot)| spot).unwrap_or_default());
         match (only, way) {
             (Some(ELSEWHERE | STORE | TRASHED), _) => {}
             (Some(entry), Way::Hardlink) => {

@@ -11,6 +11,9 @@ use super::relink::{install, wheels};
 use crate::support::pty::{Session, Start};
 use crate::support::uv::Sandbox;
 
+/// The safe answer to every question before a change.
+const CANCEL: &str = "cancel: nothing is changed";
+
 /// A cache with the wheels of [`wheels`].
 struct Ground {
     sandbox: Sandbox,
@@ -85,11 +88,11 @@ fn leave(mut session: Session) {
 /// Asks for what `D` does, refuses, asks again and agrees.
 fn do_it(session: &mut Session, ground: &Ground, done: &str) -> String {
     let before = ground.trees();
-    let text = session.press("D", "carry out the plan?");
-    assert!(text.contains("no, leave everything as it is") && text.contains("y yes"), "{text}");
+    let text = session.press("D", CANCEL);
+    assert!(text.contains("› n  cancel") && text.contains("frees"), "{text}");
     session.press("\r", "Nothing was changed");
     assert!(ground.is_untouched(&before), "the safe answer has the focus");
-    session.press("D", "carry out the plan?");
+    session.press("D", CANCEL);
     session.press("y", done)
 }
 
@@ -111,28 +114,28 @@ fn marked_entries_are_pruned_put_back_pruned_again_and_gone_for_good() {
     session.press("/^one\r", "entries 1 of");
     session.press(" ", "1 marked");
     session.press("p", "plan to prune");
-    let text = session.press("D", "carry out the plan?");
+    let text = session.press("D", CANCEL);
     assert!(text.contains("no environment") && text.contains("lock       free"), "{text}");
     session.press("n", "Nothing was changed");
     assert!(ground.is_untouched(&before));
-    session.press("D", "carry out the plan?");
-    session.press("y", "removed into the trash");
+    session.press("D", CANCEL);
+    session.press("y", "Moved 1 entry to the trash");
     assert_eq!(entries(), all - 1);
     session.wait_for("scanned in");
-    close(&mut session, "can be put back");
-    session.press("z", "put it back?");
-    session.press("y", "put back.");
+    close(&mut session, "clean up");
+    session.press("z", CANCEL);
+    session.press("y", "Put back 1 entry");
     assert_eq!(entries(), all);
     Tree::read(&archive).has_the_content_of(&stored, "nothing is missing or different");
-    close(&mut session, "what could go");
+    close(&mut session, "clean up");
     // What was marked went, and what came back is not marked again.
     session.press("1", "of 3");
     session.press(" ", "1 marked");
     session.press("p", "plan to prune");
-    session.press("D", "carry out the plan?");
-    session.press("y", "removed into the trash");
-    close(&mut session, "can be put back");
-    session.press("X", "gone for good");
+    session.press("D", CANCEL);
+    session.press("y", "Moved 1 entry to the trash");
+    close(&mut session, "clean up");
+    session.press("X", CANCEL);
     session.press("y", "The trash is empty");
     leave(session);
     assert_eq!(entries(), all - 1);
@@ -151,7 +154,7 @@ fn copies_become_hardlinks_by_hand() {
     let text = session.press("L", "Link modes for");
     assert!(text.contains("Is the cache's own file"), "{text}");
     session.press("j\r", "plan to relink");
-    let text = do_it(&mut session, &ground, "what was linked anew");
+    let text = do_it(&mut session, &ground, "what was relinked");
     assert!(text.contains("hardlinks in "), "{text}");
     session.wait_for("scanned in");
     leave(session);
@@ -171,12 +174,12 @@ fn an_environment_whose_cache_was_moved_is_mended_by_hand() {
     assert!(!bulk.exists());
     let mut session = ground.open(&moved, (80, 24));
     session.press("2", "broken");
-    session.press("R", "nothing is fetched");
+    session.press("R", "Nothing is downloaded");
     session.press("\r", "plan to repair");
-    session.press("D", "carry out the plan?");
+    session.press("D", CANCEL);
     session.press("\r", "Nothing was changed");
     assert!(!bulk.exists(), "the safe answer has the focus");
-    session.press("D", "carry out the plan?");
+    session.press("D", CANCEL);
     let text = session.press("y", "what was repaired");
     assert!(text.contains("symlinks in "), "{text}");
     close(&mut session, " ok");
@@ -202,10 +205,10 @@ fn an_edit_is_found_and_kept_in_one_environment_alone_by_hand() {
     assert!(text.contains("1 is damaged") && text.contains("edited/.venv"), "{text}");
     // The way out has the cursor: the first environment that could keep the edit.
     let before = ground.trees();
-    session.press("\r", "keep it there alone?");
+    session.press("\r", CANCEL);
     session.press("n", "Nothing was changed");
     assert!(ground.is_untouched(&before));
-    session.press("\r", "keep it there alone?");
+    session.press("\r", CANCEL);
     session.press("y", "what was kept in one place");
     leave(session);
     assert_eq!(std::fs::read_to_string(&mine).unwrap(), "EDITED = True\n");
@@ -225,21 +228,21 @@ fn whoever_holds_the_lock_is_named_waited_for_and_the_wait_can_be_stopped() {
     session.press("2", "environments 1");
     session.press("L", "Link modes for");
     session.press("j\r", "plan to relink");
-    session.press("D", "carry out the plan?");
+    session.press("D", CANCEL);
     let text = session.press("y", "waits for the lock");
     assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
     // Nothing blocks the interface, and leaving asks.
     session.press("1", "entries 3");
-    session.press("q", "leave?");
+    session.press("q", CANCEL);
     session.press("n", "waits for the lock");
     session.press("S", "nothing was done");
     close(&mut session, "entries 3");
     assert!(ground.is_untouched(&before));
     session.press("5", "plan to relink");
-    session.press("D", "carry out the plan?");
+    session.press("D", CANCEL);
     session.press("y", "waits for the lock");
     drop(lock);
-    session.wait_for("what was linked anew");
+    session.wait_for("what was relinked");
     leave(session);
     ground.check(&environment);
 }

@@ -32,7 +32,7 @@ impl World {
             world.environments.push(world.install(mode, mode, &["demo-a"]));
         }
         let gone = world.install("gone", "hardlink", &["demo-b", "demo-c"]);
-        std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+        world.sandbox.delete(&gone);
         Some(world)
     }
 

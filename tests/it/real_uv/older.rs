@@ -35,7 +35,7 @@ fn buckets_of_uv_0_4_and_older_are_understood_and_told_beside_newer_ones() {
         let gone = install(&sandbox, "gone", "hardlink", &["demo-b", "demo-sd"]);
         let Some(()) = sandbox.use_release("0.13.9") else { return };
         let new = install(&sandbox, "new", "hardlink", &["demo-c"]);
-        std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+        sandbox.delete(&gone);
         let listed = sandbox.json(&["list"]);
         assert_eq!(listed["problems"], serde_json::json!([]), "{version}");
         // What they are is told, and that they stay.
@@ -76,7 +76,7 @@ fn an_old_bucket_that_is_not_understood_keeps_what_it_may_lead_to() {
     let Some(mut sandbox) = sandbox(base.path()) else { return };
     let Some(()) = sandbox.use_release("0.2.37") else { return };
     let gone = install(&sandbox, "gone", "hardlink", &["demo-b", "demo-sd"]);
-    std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    sandbox.delete(&gone);
     std::fs::write(sandbox.cache().join("built-wheels-v3/manifest.json"), "{}").unwrap();
     let arguments = ["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most,no-environments,gone"];
     let answer = sandbox.json(&arguments);

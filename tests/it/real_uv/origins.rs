@@ -133,10 +133,18 @@ impl World {
             // When it was installed.
             .filter(|item| item.file_name() != "uv_cache.json")
             .map(|item| {
-                (item.path().strip_prefix(&site).unwrap().to_owned(), std::fs::read(item.path()).ok())
+                let path = item.path().strip_prefix(&site).unwrap().to_owned();
+                (path, std::fs::read(item.path()).ok().map(without_its_time))
             })
             .collect()
     }
+}
+
+/// A file without the row that changes with the time of the wheel.
+fn without_its_time(bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = String::from_utf8(bytes.clone()) else { return bytes };
+    let lines = text.split_inclusive('\n').filter(|line| !line.contains("/uv_cache.json,"));
+    lines.collect::<String>().into_bytes()
 }
 
 /// A damage, done to an environment and the cache.

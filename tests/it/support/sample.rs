@@ -365,7 +365,7 @@ fn cache() -> Cache {
         path: "/home/ada/.cache/uv".into(),
         found_by: "the default".to_owned(),
         filesystem: Some("ext4".to_owned()),
-        space: Some(Space { total: 500 << 30, available: 84 << 30 }),
+        space: Some(Space { total: 500 << 30, available: 84 << 30, block: 4096 }),
         buckets: vec![
             bucket("archive-v0", true, 9_000),
             bucket("git-v1", true, 120),

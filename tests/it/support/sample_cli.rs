@@ -296,7 +296,7 @@ pub(crate) fn sample() -> Snapshot {
             reflinks: false,
             certainty: cachetui::snapshot::Certainty::Exact,
             filesystem: Some("ext4".to_owned()),
-            space: Some(Space { total: 500 << 30, available: 84 << 30 }),
+            space: Some(Space { total: 500 << 30, available: 84 << 30, block: 4096 }),
             buckets: vec![Bucket {
                 name: "archive-v0".to_owned(),
                 known: true,

@@ -343,6 +343,13 @@ impl Sandbox {
         path
     }
 
+    /// Deletes an environment, but not its project: one that is missing with its project may have been moved with it.
+    pub(crate) fn delete(&self, environment: &Path) {
+        assert!(environment.starts_with(&self.base));
+        std::fs::write(environment.parent().unwrap().join("README"), b"").unwrap();
+        std::fs::remove_dir_all(environment).unwrap();
+    }
+
     /// Makes an environment below the roots and installs into it.
     pub(crate) fn install(&self, name: &str, mode: &str, arguments: &[&str]) -> PathBuf {
         let path = self.environment(name);

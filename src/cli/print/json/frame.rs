@@ -123,7 +123,7 @@ impl<'a> CacheRow<'a> {
             path_bytes,
             found_by: &cache.found_by,
             filesystem: cache.filesystem.as_deref(),
-            space: cache.space.map(|Space { total, available }| SpaceRow { total, available }),
+            space: cache.space.map(|Space { total, available, .. }| SpaceRow { total, available }),
             files: cache.files,
             bytes: SizeRow::new(cache.logical, cache.disk),
             buckets: cache.buckets.iter().map(BucketRow::new).collect(),

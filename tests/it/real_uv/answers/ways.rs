@@ -61,8 +61,15 @@ pub(super) fn run_all(sandbox: &Sandbox, commands: &[Value]) -> Vec<String> {
             }
             "uv" => {
                 let links = sandbox.path("links").display().to_string();
-                let filled: Vec<String> =
-                    words[1..].iter().map(|word| word.replace("<DIRECTORY>", &links)).collect();
+                // Whoever reads a blank knows where it came from; an index serves here as a directory.
+                let filled: Vec<String> = words[1..]
+                    .iter()
+                    .flat_map(|word| match *word {
+                        "--index" => vec!["--no-index".to_owned(), "--find-links".to_owned()],
+                        "https://<INDEX-URL>" => vec![links.clone()],
+                        word => vec![word.replace("<DIRECTORY>", &links)],
+                    })
+                    .collect();
                 sandbox.uv(&filled.iter().map(String::as_str).collect::<Vec<_>>())
             }
             "rm" | "rmdir" | "ln" => {

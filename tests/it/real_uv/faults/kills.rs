@@ -154,8 +154,8 @@ pub(super) fn before_a_prune(stage: Option<Stage>) -> Option<Stage> {
     for mode in ["symlink", "hardlink", "copy"] {
         stage.sandbox.install(mode, mode, &[places[0].as_str(), &places[1], &places[2], "two"]);
     }
-    install(&stage, &places, "gone", "copy");
-    std::fs::remove_dir_all(stage.sandbox.roots().join("gone")).unwrap();
+    let gone = install(&stage, &places, "gone", "copy");
+    stage.sandbox.delete(&gone);
     Some(stage)
 }
 

@@ -242,7 +242,11 @@ impl Case<'_> {
                 (self.uv)(self.stage, &when);
             }
         }
-        assert!(tally.runs > 0, "{}: nothing was killed", self.name);
+        if tally.runs == 0 {
+            self.stage.come_back();
+            let said = said(&self.command().output().unwrap());
+            panic!("{}: nothing was killed before one of {} calls: {said}", self.name, tally.stops);
+        }
         tally
     }
 

@@ -58,8 +58,9 @@ fn entries(sandbox: &Sandbox) -> Vec<String> {
 fn what_a_container_made_in_the_cache_survives_every_class_of_prune() {
     let base = tempfile::tempdir().unwrap();
     let Some(sandbox) = sandbox(base.path()) else { return };
-    environment(&sandbox, &sandbox.path("seed"), "copy", &["demo-unused"]);
-    std::fs::remove_dir_all(sandbox.path("seed")).unwrap();
+    let gone = sandbox.path("seed/.venv");
+    environment(&sandbox, &gone, "copy", &["demo-unused"]);
+    sandbox.delete(&gone);
     if !in_container(&sandbox, MAKE) {
         return;
     }
@@ -69,7 +70,7 @@ fn what_a_container_made_in_the_cache_survives_every_class_of_prune() {
     let listed = json(&sandbox, &["list"]);
     for entry in listed["entries"].as_array().unwrap() {
         let expected = if entry["name"] == "demo-unused" { "unused" } else { "protected" };
-        assert_eq!(entry["state"], expected, "{entry:#}");
+        assert_eq!(entry["state"], expected, "{entry:#}, {:#}, {:#}", listed["scope"], listed["problems"]);
     }
     let all = "most,no-environments,gone";
     let classes: [&[&str]; 9] = [

@@ -13,6 +13,7 @@ mod cli_print;
 mod demo;
 #[cfg(target_os = "linux")]
 mod doctor;
+mod documents;
 #[cfg(unix)]
 mod doubt;
 #[cfg(target_os = "linux")]
@@ -33,7 +34,6 @@ mod plan;
 mod prune;
 #[cfg(target_os = "linux")]
 mod races;
-mod readme;
 #[cfg(target_os = "linux")]
 mod real_uv;
 mod relink;

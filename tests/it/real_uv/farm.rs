@@ -13,6 +13,7 @@ mod users;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use ground::{Ground, Kind, Owner};
 use look::{Read, Tree};
@@ -47,6 +48,8 @@ struct Farm {
     made: usize,
     /// The entries that ever were in the cache.
     known: BTreeSet<String>,
+    /// Files that were edited, ever.
+    edited: BTreeSet<PathBuf>,
     /// The cache as it was before the last removal into the trash, where nothing has changed it since.
     undoable: Option<Tree>,
     remembers: bool,
@@ -66,6 +69,7 @@ impl Farm {
             users: Vec::new(),
             made: 0,
             known: BTreeSet::new(),
+            edited: BTreeSet::new(),
             undoable: None,
             remembers: random.once_in(2),
             own_home: random.once_in(2),

@@ -224,7 +224,9 @@ impl Farm {
             |path: &&PathBuf| lost.iter().any(|it| path.ends_with(it)) && path.starts_with(&user.place);
         let read = user.read(&self.ground);
         let of_packages = |path: &&PathBuf| path.to_str().is_some_and(|it| it.contains("demo_"));
-        let files: Vec<&PathBuf> = read.keys().filter(is_one).filter(of_packages).collect();
+        // No source has what was edited.
+        let found = read.keys().filter(is_one).filter(of_packages);
+        let files: Vec<&PathBuf> = found.filter(|it| !self.edited.contains(*it)).collect();
         if files.is_empty() {
             return;
         }
@@ -333,6 +335,7 @@ impl Farm {
         std::fs::write(&new, text).unwrap();
         std::fs::rename(&new, path).unwrap();
         self.log.push(format!("edited {}", path.display()));
+        self.edited.insert(path.clone());
     }
 
     /// A project is renamed.

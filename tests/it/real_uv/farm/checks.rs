@@ -1,7 +1,7 @@
 //! What is looked at around a command of cachetui: what users read, what is promised, and what must not have changed.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -57,6 +57,12 @@ impl Answer {
     fn outcomes(&self) -> Vec<&Value> {
         let lists = [&self.json["report"]["outcomes"], &self.json["restored"]];
         lists.iter().filter_map(|it| it.as_array()).flatten().collect()
+    }
+
+    /// Whether the plan removes an entry: a cached environment goes too when its name is asked for.
+    fn names(&self, entry: &Path) -> bool {
+        let steps = self.json["plan"]["steps"].as_array();
+        steps.into_iter().flatten().any(|it| it["path"].as_str().is_some_and(|it| entry.ends_with(it)))
     }
 
     /// The exit code says what the report says.
@@ -132,8 +138,10 @@ impl Farm {
     /// Runs a command of cachetui, and looks at what came of it.
     pub(super) fn cachetui(&mut self, arguments: &[&str], what: Changes) -> Answer {
         let who = if self.random.once_in(2) { Who::Root } else { Who::Owner };
-        let before = self.before(what);
+        let mut before = self.before(what);
         let locked = self.lock_up(who);
+        // Other permissions of a directory in a lower layer copy it into the upper one.
+        before.blocks = self.blocks();
         let mut command = self.command(who, arguments);
         let output = command.output().unwrap();
         if let Some((path, mode)) = &locked {
@@ -173,7 +181,8 @@ impl Farm {
         let mut wrong = Vec::new();
         let mut gone = Vec::new();
         for (number, user) in self.users.iter().enumerate() {
-            if drops && user.is_cached() && !user.place.exists() {
+            let named = answer.names(&user.place);
+            if (drops || named) && user.is_cached() && !user.place.exists() {
                 gone.push(number);
                 continue;
             }

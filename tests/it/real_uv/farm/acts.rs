@@ -304,6 +304,10 @@ impl Farm {
         self.say(format!("rm -rf {}", user.project.display()));
         self.undoable = None;
         drop(ran(Command::new("rm").arg("-rf").arg(&user.project)));
+        // What it is a copy of goes too: uv has a record of it, and no user here stands for it.
+        if let (Shape::LinkedCopy, Some(original)) = (user.shape, &user.also) {
+            drop(ran(Command::new("rm").arg("-rf").arg(original)));
+        }
     }
 
     /// The cache is put back from a backup, which knows of no links beyond it.

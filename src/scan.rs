@@ -13,10 +13,12 @@
 //! One `stat` per file, some 60 bytes of memory per file of the cache at the peak.
 
 mod away;
+pub mod belonging;
 mod cache;
 mod candidates;
 mod central;
 mod content;
+pub mod copied;
 pub mod discover;
 mod doubts;
 mod entries;
@@ -33,6 +35,7 @@ pub mod losses;
 pub mod near;
 pub mod newcomers;
 mod objects;
+mod other_caches;
 pub mod outline;
 mod outside;
 mod pointers;
@@ -66,6 +69,7 @@ use cache::{Harvest, Layout};
 use discover::{Place, Search};
 use environments::{Against, Candidate, EntryFacts, Reading};
 use index::FileTable;
+use other_caches::OtherCaches;
 use share::Sharing;
 
 /// What to scan.
@@ -213,6 +217,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let (by_name, by_id) = candidates::lookups(&layout, &facts);
     let candidates = candidates::candidates(request, &layout, &harvest, &by_name, &mut search);
     let directories = candidates::directories(&harvest);
+    let others = OtherCaches::new(std::mem::take(&mut search.caches), &layout.canonical);
     let against = Against {
         table: &table,
         sharing: &sharing,
@@ -222,6 +227,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         cache: &layout.canonical,
         cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
         directories: &directories,
+        others: &others,
         reflinks,
         cancel,
         progress,
@@ -423,6 +429,7 @@ fn leave_out_bystanders(readings: &mut Vec<Reading>) -> Vec<(PathBuf, FilePrint)
             || !reading.links.is_empty()
             || !reading.named_elsewhere.is_empty()
             || environment.dangling > 0
+            || !environment.other_caches.is_empty()
             || reading.blind;
         reading.installation && !touches
     };

@@ -29,7 +29,7 @@ pub use entry::{
 };
 pub use environment::{
     Distribution, DistributionState, Environment, EnvironmentKind, FileBytes, FileCounts, FoundBy, Health,
-    JointCopy, LinkMode, Manager, Mode, Project,
+    JointCopy, Leftover, LeftoverKind, LinkMode, Manager, Mode, OtherCache, Project,
 };
 pub use files::{FileFate, FileRow, FilesRequest};
 pub use group::{Certainty, Given, Group, Holder, Outside, Reclaimable, Selection};

@@ -24,6 +24,7 @@ use std::path::{Component, Path, PathBuf};
 use super::failure::{FAILED, Failure};
 use super::select::pattern::near_names;
 use crate::human;
+use crate::scan::belonging::belonging;
 use crate::snapshot::{EnvironmentIndex, Snapshot, What};
 
 /// The environments that ENV arguments mean. Relative ones start at `current_dir`; one without a separator may name a
@@ -52,17 +53,18 @@ fn environments(
 
 fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> Vec<EnvironmentIndex> {
     let path = absolute(argument, current_dir);
-    let found = snapshot.environments_at(&path);
-    if !found.is_empty() {
-        return found;
+    if let Some(found) = snapshot.find_environment(&path) {
+        return vec![found];
     }
     // A project's `.venv` may lead to an environment in the cache, and any part of a path may be a symlink.
-    for path in [path.clone(), path.join(".venv")] {
-        if let Some(found) = crate::disk::canonical(&path).ok().map(|path| snapshot.environments_at(&path))
-            && !found.is_empty()
-        {
-            return found;
-        }
+    let mut found = snapshot.environments_at(&path);
+    found.extend(belonging(&path).paths().filter_map(|path| snapshot.find_environment(path)));
+    if found.is_empty() {
+        let real = crate::disk::canonical(&path).ok();
+        found.extend(real.into_iter().flat_map(|path| snapshot.environments_at(&path)));
+    }
+    if !found.is_empty() {
+        return found;
     }
     if argument.components().count() == 1 {
         return snapshot.tools_named(argument.as_os_str());
@@ -85,10 +87,33 @@ pub(in crate::cli) fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     absolute
 }
 
+/// Which environments have a distribution that no entry has, as a sentence.
+fn installed(snapshot: &Snapshot, what: &What) -> Option<String> {
+    const NAMED: usize = 20;
+    let mut paths: Vec<String> = Vec::new();
+    for environment in &snapshot.environments {
+        let has =
+            |it: &crate::snapshot::Distribution| what.names_distribution(Some(&it.name), Some(&it.version));
+        if environment.distributions.iter().any(has) {
+            paths.push(format!("`{}`", human::escape_os(environment.path.as_os_str())));
+        }
+    }
+    let number = human::counted(paths.len() as u64, "environment has", "environments have");
+    if paths.len() > NAMED {
+        let more = paths.len() - NAMED;
+        paths.truncate(NAMED);
+        paths.push(format!("{more} more"));
+    }
+    (!paths.is_empty()).then(|| format!("{number} it installed: {}.", human::list(&paths)))
+}
+
 /// The failure for a WHAT that means nothing here, with the names somebody may have meant.
 fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
     let text = what.text().to_string_lossy();
     let failure = Failure::message(FAILED, format!("No entry is called `{}`.", human::escape(&text)));
+    if let Some(installed) = installed(snapshot, what) {
+        return failure.hint(installed);
+    }
     let name = What::new(text.split("==").next().unwrap_or_default().as_ref());
     let named: Vec<String> = snapshot
         .entries

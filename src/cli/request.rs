@@ -15,6 +15,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
 use crate::plan;
+use crate::scan::belonging::{self, Belonging};
 use crate::scan::known::{self, Known};
 use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
@@ -99,16 +100,33 @@ pub(super) fn start(
 ) -> Result<ScanJob, Failure> {
     let mut prepared = prepare(places, absent, surroundings)?;
     let named = named.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir));
-    prepared.request.places.extend(named.filter(|path| path.is_dir()).map(discover::environment));
+    for path in named.filter(|path| path.exists()) {
+        prepared.look_at(&path);
+    }
     Ok(prepared.start(surroundings.now))
 }
 
 impl Prepared {
     /// The same for some environments, or projects that hold them: nothing else is searched, and nothing of it is remembered.
     pub(super) fn only(mut self, directories: &[PathBuf]) -> Self {
-        self.request.places = directories.iter().cloned().map(discover::environment).collect();
+        self.request.places.clear();
+        for path in directories {
+            self.look_at(path);
+        }
         self.remember = None;
         self
+    }
+
+    /// Looks at what a person has named too: an environment, or a project or an installation with all that belongs to it.
+    fn look_at(&mut self, path: &Path) {
+        let Belonging { environments, sites } = belonging::belonging(path);
+        if path.is_dir() {
+            self.request.places.push(discover::environment(path.to_owned()));
+        }
+        // What lies in the directory itself is found by looking there.
+        let further = environments.into_iter().filter(|it| it != path && it.parent() != Some(path));
+        self.request.places.extend(further.map(discover::only));
+        self.request.targets.extend(sites);
     }
 
     /// The same, and looks where a plan had looked too. What somebody had named has to be there still; else it comes back.

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::again::{Again, Where, again, place};
+use super::again::{Again, Where, again, of_conda, place};
 use super::repair::Command;
 use super::{At, KeptBecause, Plan};
 use crate::scan::verify::{Fault, Finding, Verified};
-use crate::snapshot::{Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
+use crate::snapshot::{Distribution, Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
 use crate::uv::distribution::is_plain;
 
 /// A way out, for some of what was found.
@@ -57,6 +57,14 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     added.leave_to(&[&lacking, &stored]);
     let root = |index: &EnvironmentIndex| snapshot.environment(*index).path.display().to_string();
     let mut all = Vec::new();
+    let (elsewhere, missing): (BTreeSet<_>, BTreeSet<_>) =
+        missing.into_iter().partition(|index| snapshot.environment(*index).works_elsewhere());
+    if !elsewhere.is_empty() {
+        let text = "Symlinks in these environments name another path of the cache. They work where the cache has that path, as in \
+            a container, and are left as they are:";
+        let notes = elsewhere.iter().map(root).collect();
+        all.push(Advice { text, commands: Vec::new(), notes, keepers: Vec::new() });
+    }
     if !missing.is_empty() {
         let start = cachetui(snapshot, &["repair"]);
         let command = Command::new(start.iter().map(String::as_str), missing.iter().map(root).collect());
@@ -282,13 +290,19 @@ fn commands(snapshot: &Snapshot, origins: &Origins<'_>, places: &BTreeSet<Place>
         let environment = snapshot.environment(*index);
         let text = |path: &std::path::Path| path.display().to_string();
         let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));
+        let prefix = environment.prefix.as_deref().map(text);
         let installed =
             environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
+        if installed.is_some_and(Distribution::is_of_conda) {
+            let command = of_conda(&root, name, version);
+            found.commands.extend(command.map(|(start, about)| Command::new(start, about)));
+            continue;
+        }
         let came = installed.map(|it| origins.came_from(it)).unwrap_or_default();
         let Some(Again { options, about, note }) = again(name, version, &came) else { continue };
         let mut words = uv(snapshot);
         words.extend(["pip", "install"].map(str::to_owned));
-        words.extend(place(Where::of(environment, &root, program.as_deref())));
+        words.extend(place(Where::of(environment, &root, program.as_deref(), prefix.as_deref())));
         words.extend(["--reinstall", "--no-deps"].map(str::to_owned));
         // What was linked otherwise than uv does by itself stays so.
         if installed.is_some_and(|it| it.mode == LinkMode::Only(Mode::Symlink)) {

@@ -73,21 +73,23 @@ pub(super) fn again(name: &str, version: &str, came: &CameFrom) -> Option<Again>
 const HIDDEN: &str =
     "What stands in `<` and `>` is a user name, a password or a token, which is not shown: fill it in.";
 
-/// What tells uv which environment is meant; nothing where a command could not say it.
+/// What tells uv which environment is meant: by the options that filled it.
 pub(super) fn place(environment: Where<'_>) -> Vec<String> {
-    let Where { root, manager, program, managed } = environment;
+    let Where { root, manager, program, prefix, python, managed } = environment;
     let words = |option: &str, value: &str| vec![option.to_owned(), value.to_owned()];
-    match (manager, program) {
-        (Manager::Target, None) => words("--target", root),
-        (_, Some(program)) => {
-            let mut words = words("--python", program);
-            if managed {
-                words.push("--break-system-packages".to_owned());
-            }
-            words
-        }
-        (_, None) => words("--python", root),
+    let mut place = match (manager, program, prefix) {
+        (_, Some(program), _) => words("--python", program),
+        (Manager::Target, None, Some(prefix)) => words("--prefix", prefix),
+        (Manager::Target, None, None) => return words("--target", root),
+        (_, None, _) => words("--python", root),
+    };
+    if program.is_none() && prefix.is_some() {
+        // Its distributions lie in a directory of that version.
+        place.extend(python.iter().flat_map(|version| words("--python", version)));
+    } else if managed {
+        place.push("--break-system-packages".to_owned());
     }
+    place
 }
 
 /// An environment as a command has to name it.
@@ -97,13 +99,35 @@ pub(super) struct Where<'a> {
     pub(super) manager: Manager,
     /// The interpreter of an installation of Python, which has no environment of its own.
     pub(super) program: Option<&'a str>,
+    /// The prefix that it is the directory of distributions of.
+    pub(super) prefix: Option<&'a str>,
+    /// Its version of Python.
+    pub(super) python: Option<&'a str>,
     /// Whether that is marked as managed by something else (PEP 668).
     pub(super) managed: bool,
 }
 
+/// The command by which conda installs again what it has installed: its beginning, and what it is about.
+pub(super) fn of_conda<'a>(root: &'a str, name: &str, version: &str) -> Option<([&'a str; 5], Vec<String>)> {
+    let start = ["conda", "install", "--force-reinstall", "--prefix", root];
+    (is_plain(name) && is_plain(version)).then(|| (start, vec![format!("{name}={version}")]))
+}
+
 impl<'a> Where<'a> {
-    /// An environment; `root` and `program` are its paths as text.
-    pub(super) fn of(environment: &Environment, root: &'a str, program: Option<&'a str>) -> Self {
-        Self { root, manager: environment.manager, program, managed: environment.externally_managed }
+    /// An environment; the others are its paths as text.
+    pub(super) fn of(
+        environment: &'a Environment,
+        root: &'a str,
+        program: Option<&'a str>,
+        prefix: Option<&'a str>,
+    ) -> Self {
+        Self {
+            root,
+            manager: environment.manager,
+            program,
+            prefix,
+            python: environment.python.as_deref(),
+            managed: environment.externally_managed,
+        }
     }
 }

@@ -122,6 +122,8 @@ pub enum KeptBecause {
     },
     /// No entry of the cache is known to have its content.
     NoEntry,
+    /// conda has installed it, and links its files itself.
+    OfConda,
     /// Its files were given other permissions than the entry's have.
     OtherPermissions,
     /// A file has what its replacement would lack: an owner, permissions, an access control list, capabilities or other
@@ -178,6 +180,7 @@ impl KeptBecause {
             Self::WithinBudget => (10, "within the limit"),
             Self::AlreadySo { .. } => (11, "already so"),
             Self::NoEntry => (12, "not from here"),
+            Self::OfConda => (12, "installed by conda"),
             Self::OtherPermissions => (12, "of other permissions"),
             Self::WouldLose { .. } => (12, "with attributes of their own"),
             Self::Editable => (13, "editable"),
@@ -265,6 +268,7 @@ impl KeptBecause {
                 mode => format!("linked by {mode} already"),
             },
             Self::NoEntry => "no entry of the cache is known to have the content".to_owned(),
+            Self::OfConda => "conda installed it, and links its files itself".to_owned(),
             Self::OtherPermissions => {
                 "its files were given other permissions than the entry's have, and keep them".to_owned()
             }

@@ -222,6 +222,9 @@ fn step(
     if distribution.editable {
         return Err(KeptBecause::Editable);
     }
+    if distribution.is_of_conda() {
+        return Err(KeptBecause::OfConda);
+    }
     let record = match (distribution.state, distribution.record) {
         (DistributionState::Broken, _) => return Err(KeptBecause::Broken),
         (DistributionState::Unknown, _) | (_, None) => return Err(KeptBecause::Unread),

@@ -20,7 +20,7 @@ use crate::scan::repair::{BrokenFile, DistributionFacts, EnvironmentFacts, Facts
 use crate::snapshot::{FilePrint, Mode};
 
 pub use command::Command;
-pub use link::{LinkForm, LinkStep, NamedBy};
+pub use link::{LinkForm, LinkStep, NamedBy, Twice};
 pub use remedy::{Cause, Left};
 pub use step::{DeadLink, DeadPointer, Fetch, RepairAction, RepairBytes, RepairFile, RepairStep};
 
@@ -157,6 +157,10 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     fn distribution(&self, distribution: &DistributionFacts, plan: &mut RepairPlan) {
+        if distribution.of_conda && !(distribution.files.is_empty() && distribution.record.is_some()) {
+            plan.kept.push(remedy::of_conda_itself(self.environment, distribution));
+            return;
+        }
         let Some(record) = distribution.record else {
             plan.kept.push(remedy::unreadable(self.facts, self.environment, distribution));
             return;
@@ -166,7 +170,7 @@ impl Planning<'_> {
         }
         let mut sources: BTreeMap<From<'_>, Vec<(&BrokenFile, &Source)>> = BTreeMap::new();
         let mut without: BTreeMap<&Why, Vec<&BrokenFile>> = BTreeMap::new();
-        let mut wanted = Vec::new();
+        let (mut wanted, mut elsewhere) = (Vec::new(), Vec::new());
         let fetch = self.fetch(distribution);
         for file in &distribution.files {
             match &file.source {
@@ -174,6 +178,8 @@ impl Planning<'_> {
                 _ if self.environment.stored => {
                     without.entry(&Why::NoCandidate).or_default().push(file);
                 }
+                // It works where the cache has the path that its links name, and no longer once they name another one.
+                Ok(source) if self.environment.inside && source.way == Way::Moved => elsewhere.push(file),
                 Ok(source) => {
                     let key = (source.cache, source.entry.as_path(), source.way);
                     sources.entry(key).or_default().push((file, source));
@@ -211,6 +217,9 @@ impl Planning<'_> {
                 fetch: Some(fetch),
                 ..self.step(distribution, record, made, sizes)
             });
+        }
+        if !elsewhere.is_empty() {
+            plan.kept.push(remedy::of_other_name(self.environment, distribution, &elsewhere));
         }
         for (why, files) in without {
             let left = remedy::of_files(self.facts, self.environment, distribution, why, &files);
@@ -317,6 +326,13 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
     if plan.request.link_mode == Some(Mode::Symlink) && linked().next().is_some() && warnings.is_empty() {
         warnings.push(
             "Symlinks lead into the cache: `uv cache clean` and `uv cache prune` break them again."
+                .to_owned(),
+        );
+    }
+    if plan.steps.iter().any(|step| step.way == Some(Way::Moved) && step.link_mode == Mode::Symlink) {
+        warnings.push(
+            "Links that name another path of the cache lead to this one afterwards. If a container has the cache at that \
+             path, its environments break there."
                 .to_owned(),
         );
     }

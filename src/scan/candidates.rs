@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cache::Layout;
-use super::discover::{self, Search};
+use super::discover::{self, Search, conda};
 use super::environments::{Candidate, EntryFacts};
 use super::failed::Failed;
 use super::presence::{self, Presence};
@@ -141,6 +141,7 @@ pub(super) fn candidates(
             Err(error) => search.take(&path, Err(error)),
         }
     }
+    conda::add_below(search);
     installations(by_name, search);
     search.away.sort_unstable();
     search.away.dedup();
@@ -151,15 +152,17 @@ pub(super) fn candidates(
         let inside = found.path.starts_with(&layout.canonical);
         // Ordered by path, what lies within follows at once.
         let within = paths[position + 1..].iter().map_while(|path| path.strip_prefix(&found.path).ok());
-        // A cache in an environment is none of its files.
+        // A cache in an environment is none of its files; nor is what conda has unpacked for other environments.
         let cache = layout.canonical.strip_prefix(&found.path).ok();
+        let unpacked = conda::is_one(&found.path).then_some(Path::new(conda::PACKAGES));
         Candidate {
             kind: kind.flatten(),
             entry,
             // What lies elsewhere in the cache, as an overlay of a running `uv run --with`, was counted with its bucket.
             counted: entry.is_some() || inside && kind.is_none(),
-            nested: within.chain(cache).map(Path::to_owned).collect(),
+            nested: within.chain(cache).chain(unpacked).map(Path::to_owned).collect(),
             named: named.contains(&found.path),
+            inside: kind == Some(None) && entry.is_none(),
             found,
         }
     };

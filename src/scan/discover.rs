@@ -7,58 +7,30 @@
 //! was named; of every other symlink it notes where that leads, since what it leads into is in use. A `.venv` may also be a
 //! file that holds a path: that is how a project names its central environment (uv 0.13.8, preview).
 
+mod caches;
+pub(super) mod conda;
+mod places;
+pub(super) mod pythons;
+mod visitor;
+
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failed::Failed;
+use super::other_caches::is_cache;
 use super::outside::Lead;
 use crate::control::{Cancel, Progress};
-use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{self, FileKind, FileStat, volume};
+use crate::disk::{self, FileStat, volume, walk};
 use crate::snapshot::{FilePrint, FoundBy, Problem, ScopeRoot};
-use crate::uv::bucket::{Bucket, BucketKind};
-use crate::uv::distribution::parse_dist_info;
 
-/// A place to look for environments in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The directory.
-    pub path: PathBuf,
-    /// How what lies there counts as found.
-    pub found_by: FoundBy,
-    /// Why it is searched, for people.
-    pub reason: &'static str,
-    /// How many levels below it are searched: 0 looks only at the directory itself.
-    pub depth: usize,
-    /// Whether its absence is worth a problem: somebody named it.
-    pub named: bool,
-}
-
-/// Levels that are searched below directories nobody named; deep enough for any project's `.venv`.
-const DEPTH: usize = 6;
+use places::DEPTH;
+pub use places::{Place, again, environment, known_places, named, near_places, only};
+use visitor::SearchVisitor;
 
 /// Directories of the kernel.
 pub(super) const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
-
-/// Names of directories that hold much, and no environment that was made on purpose.
-const SKIPPED: &[&str] = &[
-    ".git",
-    ".hg",
-    ".svn",
-    ".jj",
-    "node_modules",
-    "__pycache__",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-    ".rustup",
-    ".cargo",
-    ".npm",
-    ".gradle",
-    ".m2",
-];
 
 /// An environment that may be there.
 #[expect(clippy::struct_field_names, reason = "`found_by` is the snapshot's word")]
@@ -84,6 +56,8 @@ pub(super) struct Search {
     /// Where an environment is, or may be, that nobody can look at.
     pub(super) unreached: Vec<PathBuf>,
     pub(super) failed: Vec<Failed>,
+    /// Other caches.
+    pub(super) caches: Vec<PathBuf>,
     /// `.venv` that lead to environments which are gone.
     pub(super) dead: Vec<PathBuf>,
     /// `.venv` that lead to environments elsewhere, and those environments.
@@ -95,101 +69,6 @@ pub(super) struct Search {
     pub(super) away: Vec<PathBuf>,
     /// Directories of distributions that have nothing of the cache.
     pub(super) bystanders: Vec<(PathBuf, FilePrint)>,
-}
-
-/// The places where environments are known to be kept, from what the environment variables say.
-///
-/// uv tools: `UV_TOOL_DIR`, else `$XDG_DATA_HOME/uv/tools` (uv 0.13.8). virtualenvwrapper: `WORKON_HOME`. pipx:
-/// `PIPX_HOME`. Poetry: `POETRY_VIRTUALENVS_PATH`, `POETRY_CACHE_DIR`. Hatch: `HATCH_DATA_DIR`. Pipenv uses virtualenvwrapper's.
-pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Vec<Place> {
-    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let beneath = |rest: &str| home.map(|home| home.join(rest));
-    let data = path("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".local/share"));
-    let caches = path("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| beneath(".cache"));
-    let in_data = |rest: &str| data.as_ref().map(|data| data.join(rest));
-    let in_caches = |rest: &str| caches.as_ref().map(|caches| caches.join(rest));
-    let tools = "uv tools";
-    let wanted = [
-        (path("UV_TOOL_DIR").or_else(|| in_data("uv/tools")), FoundBy::UvTools, tools, 1),
-        (path("WORKON_HOME"), FoundBy::KnownPlace, "virtualenvwrapper", 1),
-        (beneath(".virtualenvs"), FoundBy::KnownPlace, "virtualenvwrapper", 1),
-        (in_data("virtualenvs"), FoundBy::KnownPlace, "Pipenv", 1),
-        (path("PIPX_HOME").map(|pipx| pipx.join("venvs")), FoundBy::KnownPlace, "pipx", 1),
-        (in_data("pipx/venvs"), FoundBy::KnownPlace, "pipx", 1),
-        (beneath(".local/pipx/venvs"), FoundBy::KnownPlace, "pipx", 1),
-        (path("POETRY_VIRTUALENVS_PATH"), FoundBy::KnownPlace, "Poetry", 1),
-        (path("POETRY_CACHE_DIR").map(|poetry| poetry.join("virtualenvs")), FoundBy::KnownPlace, "Poetry", 1),
-        (in_caches("pypoetry/virtualenvs"), FoundBy::KnownPlace, "Poetry", 1),
-        (path("HATCH_DATA_DIR").map(|hatch| hatch.join("env")), FoundBy::KnownPlace, "Hatch", 4),
-        (in_data("hatch/env"), FoundBy::KnownPlace, "Hatch", 4),
-        (beneath(".pyenv/versions"), FoundBy::KnownPlace, "pyenv", 3),
-        (beneath(".conda/envs"), FoundBy::KnownPlace, "conda", 1),
-        (beneath("miniconda3/envs"), FoundBy::KnownPlace, "conda", 1),
-        (beneath("anaconda3/envs"), FoundBy::KnownPlace, "conda", 1),
-        (beneath("miniforge3/envs"), FoundBy::KnownPlace, "conda", 1),
-        (path("VIRTUAL_ENV"), FoundBy::Variable, "VIRTUAL_ENV", 0),
-        (path("CONDA_PREFIX"), FoundBy::Variable, "CONDA_PREFIX", 0),
-        (
-            path("UV_PROJECT_ENVIRONMENT").filter(|path| path.is_absolute()),
-            FoundBy::Variable,
-            "UV_PROJECT_ENVIRONMENT",
-            0,
-        ),
-    ];
-    let mut places: Vec<Place> = Vec::new();
-    for (path, found_by, reason, depth) in wanted {
-        let Some(path) = path else { continue };
-        if !places.iter().any(|place| place.path == path) {
-            places.push(Place { path, found_by, reason, depth, named: false });
-        }
-    }
-    places
-}
-
-impl Place {
-    /// What is told of it after the search.
-    fn root(&self, path: PathBuf, readable: bool) -> ScopeRoot {
-        ScopeRoot { path, reason: self.reason, readable, depth: self.depth, named: self.named }
-    }
-}
-
-/// A directory that a plan had searched so many levels deep.
-pub fn again(path: PathBuf, depth: usize, named: bool) -> Place {
-    Place { path, found_by: FoundBy::Root, reason: "the plan", depth, named }
-}
-
-/// A directory that somebody named: searched to the bottom, and missed when it is not there.
-pub fn named(path: PathBuf) -> Place {
-    Place { path, found_by: FoundBy::Root, reason: "--root", depth: walk::MAX_DEPTH, named: true }
-}
-
-/// A directory that somebody says is an environment, or a project with one in it.
-pub fn environment(path: PathBuf) -> Place {
-    Place { path, found_by: FoundBy::Root, reason: "named", depth: 1, named: true }
-}
-
-/// The places that follow from where somebody is: the roots they named, the current directory and those above it.
-///
-/// The current directory is searched [`DEPTH`] levels deep; of the directories above it only their own environments
-/// count (`.venv`, `venv`, `env`).
-pub fn near_places(roots: &[PathBuf], current_dir: &Path) -> Vec<Place> {
-    let mut places: Vec<Place> = roots.iter().cloned().map(named).collect();
-    let beneath = |path: &Path, depth, reason| Place {
-        path: path.to_owned(),
-        found_by: FoundBy::CurrentDirectory,
-        reason,
-        depth,
-        named: false,
-    };
-    if current_dir.parent().is_some() {
-        places.push(beneath(current_dir, DEPTH, "the current directory, 6 levels deep"));
-    }
-    for above in current_dir.ancestors().skip(1) {
-        for name in [".venv", "venv", "env"] {
-            places.push(beneath(&above.join(name), 0, "above the current directory"));
-        }
-    }
-    places
 }
 
 /// Searches one place.
@@ -219,6 +98,14 @@ pub(super) fn search(
         }
     };
     search.take(&canonical, at(&canonical, place.found_by));
+    if place.depth == 0 && !place.named && is_cache(&canonical) {
+        search.caches.push(canonical);
+        return search;
+    }
+    if place.depth == 0 && is_site(&canonical) {
+        search.installations.push(Found { path: canonical, found_by: place.found_by, target: true });
+        return search;
+    }
     if place.depth == 0 {
         // A `.venv` above the current directory may lead to a central environment, or be a file that holds its path.
         search.follow(&place.path, place.found_by);
@@ -250,6 +137,17 @@ pub(super) fn search(
         search.add(self::search(&further, cache, cross_mounts, cancel, progress));
     }
     search
+}
+
+/// What lies in a directory; nothing where it cannot be read.
+pub(super) fn children(directory: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    items.map(|item| item.path()).collect()
+}
+
+/// Whether a directory is called as one of distributions is.
+pub(super) fn is_site(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
 }
 
 /// The environment at a directory, if it is one. An error means that nobody can tell.
@@ -313,6 +211,7 @@ impl Search {
         self.unread.extend(other.unread);
         self.unreached.extend(other.unreached);
         self.failed.extend(other.failed);
+        self.caches.extend(other.caches);
         self.dead.extend(other.dead);
         self.led.extend(other.led);
         self.problems.extend(other.problems);
@@ -397,145 +296,7 @@ pub(super) fn unique(found: Vec<Found>) -> Vec<Found> {
     by_path.into_values().collect()
 }
 
-struct SearchVisitor<'a> {
-    search: &'a mut Search,
-    place: &'a Place,
-    cache: &'a Path,
-    /// The device and inode of the cache's root, which may be seen through another mount.
-    cache_itself: Option<(u64, u64)>,
-    cross_mounts: bool,
-    device: Option<u64>,
-    mount: Option<u64>,
-    /// Directories that symlinks in the named directory itself lead to.
-    linked: Vec<PathBuf>,
-    /// The environment met last, relative to the root: its subdirectories are not searched.
-    inside: Option<PathBuf>,
-    progress: &'a Progress,
-}
-
-impl SearchVisitor<'_> {
-    fn is_refused(&self, path: &Path) -> bool {
-        path == self.cache || KERNEL.iter().any(|kernel| path == Path::new(kernel))
-    }
-
-    /// Takes note of a `.dist-info`: the directory it lies in is an installation.
-    fn listed(&mut self, parent: &Directory<'_>, name: &OsStr) {
-        if parse_dist_info(name).is_none() {
-            return;
-        }
-        let path = parent.path();
-        if self.search.installations.last().is_none_or(|last| last.path != path) {
-            self.search.installations.push(Found { path, found_by: self.place.found_by, target: true });
-        }
-    }
-
-    /// Takes note of where a symlink leads: into an entry, to an environment, or to a directory that is searched too.
-    fn symlink(&mut self, parent: &Directory<'_>, name: &OsStr) {
-        let path = parent.path().join(name);
-        let lead = match Lead::symlink(parent, name) {
-            Ok(lead) => lead,
-            Err(error) => return self.search.not_searched(path, "find where it leads", &error),
-        };
-        let directory = lead.directory();
-        self.search.leads.push(lead);
-        let directory = match directory {
-            Ok(directory) => directory,
-            Err(error) => return self.search.not_searched(path, "find where it leads", &error),
-        };
-        let Some(directory) = directory.filter(|directory| !directory.starts_with(self.cache)) else {
-            return;
-        };
-        self.listed(parent, name);
-        if name == ".venv" {
-            return;
-        }
-        match at(&directory, self.place.found_by) {
-            Ok(None) if self.place.named && parent.depth() == 0 => self.linked.push(directory),
-            answer => self.search.take(&path, answer),
-        }
-    }
-}
-
-impl Visitor for SearchVisitor<'_> {
-    fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
-        let inside = self.inside.as_deref() == Some(parent.relative());
-        if name == "conda-meta" && !inside {
-            self.inside = Some(parent.relative().to_owned());
-            let path = parent.path();
-            self.search.take(&path, at(&path, self.place.found_by));
-        }
-        if !inside {
-            self.listed(parent, name);
-        }
-        let skipped = inside
-            || name == "conda-meta"
-            || !self.place.named && SKIPPED.iter().any(|skipped| name == *skipped)
-            || is_archive(name)
-            || parent.depth() + 1 > self.place.depth
-            || self.is_refused(&parent.path().join(name));
-        if skipped { Descend::No } else { Descend::Yes }
-    }
-
-    fn entered(&mut self, directory: &Directory<'_>, stat: &FileStat) -> Descend {
-        if self.cache_itself == Some((stat.device, stat.inode)) {
-            return Descend::No;
-        }
-        let device = *self.device.get_or_insert(stat.device);
-        if device != stat.device && !self.cross_mounts {
-            let path = directory.path();
-            if self.mount.is_none() || volume::mount(&path) != self.mount {
-                self.search.not_entered(path, self.place);
-                // Its subdirectories are not asked for: nothing was listed.
-                return Descend::No;
-            }
-        }
-        self.progress.add_directories(1);
-        Descend::Yes
-    }
-
-    fn skips(&self, name: &OsStr, is_symlink: bool) -> bool {
-        !is_symlink && name != "pyvenv.cfg" && name != ".venv" && !is_path_file(name)
-    }
-
-    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
-        if stat.kind == FileKind::Symlink {
-            self.symlink(parent, name);
-        }
-        if is_path_file(name) {
-            match Lead::path_file(parent, name) {
-                Ok(leads) => self.search.leads.extend(leads),
-                Err(error) => self.search.not_searched(parent.path().join(name), "read the file", &error),
-            }
-        }
-        if name == "pyvenv.cfg" {
-            self.inside = Some(parent.relative().to_owned());
-            self.search.found.push(Found {
-                path: parent.path(),
-                found_by: self.place.found_by,
-                target: false,
-            });
-        } else if name == ".venv" {
-            let path = parent.path().join(name);
-            self.search.follow(&path, self.place.found_by);
-            if leads_nowhere(&path).is_some() {
-                self.search.dead.push(path);
-            }
-        }
-    }
-
-    fn failed(&mut self, path: PathBuf, operation: &'static str, error: io::Error) {
-        // What vanished meanwhile holds no environment; a directory that may not be read may well hold one.
-        self.search.not_searched(path, operation, &error);
-    }
-}
-
 /// Whether a file is a path file, by its name.
 pub(super) fn is_path_file(name: &OsStr) -> bool {
     name.as_encoded_bytes().ends_with(b".pth")
-}
-
-/// Whether a directory is called as the buckets of entries are: what has distributions in there is an entry of another
-/// cache, or of a copy of this one.
-fn is_archive(name: &OsStr) -> bool {
-    Bucket::parse(name).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
 }

@@ -149,7 +149,7 @@ fn state(snapshot: &Snapshot, index: EntryIndex, doubts: &Doubts) -> EntryState 
     let linked = !snapshot.user_links_to(index).is_empty();
     if linked || references.iter().any(|reference| reference.counts.symlink > 0) {
         EntryState::Protected
-    } else if references.iter().any(|reference| reference.evidence > Evidence::Name) {
+    } else if references.iter().any(|reference| uses(snapshot, reference)) {
         EntryState::Used
     } else if entry.doubt.is_some() || entry.links.unexplained > 0 || entry.unexplained_extents > 0 {
         EntryState::HeldElsewhere
@@ -158,6 +158,14 @@ fn state(snapshot: &Snapshot, index: EntryIndex, doubts: &Doubts) -> EntryState 
     } else {
         EntryState::Unused
     }
+}
+
+/// Whether a reference keeps an entry. An environment that is linked to another cache has its files from there.
+fn uses(snapshot: &Snapshot, reference: &Reference) -> bool {
+    let environment = snapshot.environment(reference.environment);
+    let distribution = reference.distribution.and_then(|it| environment.distributions.get(it as usize));
+    let elsewhere = distribution.is_some_and(|it| it.other_cache.is_some());
+    reference.evidence > Evidence::Content || reference.evidence == Evidence::Content && !elsewhere
 }
 
 fn last_use(snapshot: &Snapshot, index: EntryIndex, facts: &Facts) -> Option<LastUse> {

@@ -8,8 +8,10 @@ mod attribute;
 mod contended;
 mod distribution;
 mod kind;
+mod leftovers;
 mod visitor;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
@@ -19,6 +21,7 @@ use super::candidates::ById;
 use super::discover::{Found, is_absence};
 use super::failed::Failed;
 use super::index::{FileId, FileTable};
+use super::other_caches::{self, OtherCaches};
 use super::outside::Entries;
 use super::share::{Map, SharedExtent, Sharing};
 use crate::control::{Cancel, Progress};
@@ -26,7 +29,7 @@ use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FileBytes,
-    FilePrint, Manager, ModeCounts, Problem, TreePrint,
+    FilePrint, Manager, ModeCounts, OtherCache, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 
@@ -45,6 +48,8 @@ pub(super) struct Against<'a> {
     pub(super) cache_itself: Option<(u64, u64)>,
     /// Entries by device and inode of their directory.
     pub(super) directories: &'a FxHashMap<(u64, u64), u32>,
+    /// Other caches that environments may be linked to.
+    pub(super) others: &'a OtherCaches,
     /// Whether files may share extents.
     pub(super) reflinks: bool,
     pub(super) cancel: &'a Cancel,
@@ -78,6 +83,8 @@ pub(super) struct Candidate {
     pub(super) nested: Vec<PathBuf>,
     /// Whether it was named as a `--target`.
     pub(super) named: bool,
+    /// Whether it lies in the cache's directory outside of uv's buckets.
+    pub(super) inside: bool,
 }
 
 /// What reading an environment brought.
@@ -263,7 +270,10 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let mut collected = visitor.collected;
     collected.problems.extend(visitor.away.problem(root));
     let mut environment = kind::describe(candidate);
-    let uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
+    let mut uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
+    let named_elsewhere = named_elsewhere(&collected, against.by_id);
+    reached_elsewhere(&environment, &named_elsewhere, against, &mut uses);
+    linked_elsewhere(&mut environment, &collected, against.others);
     environment.print = collected.print;
     environment.sites = collected.sites;
     environment.files = collected.files;
@@ -274,13 +284,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     environment.entry = candidate.entry.map(|entry| EntryIndex::new(entry as usize));
     against.progress.add_files(collected.files, collected.logical);
     against.progress.add_environment();
-    let mut named_elsewhere: Vec<u32> = collected
-        .strays
-        .values()
-        .filter_map(|stray| against.by_id.at(&crate::uv::link::archive_target(&stray.text)?))
-        .collect();
-    named_elsewhere.sort_unstable();
-    named_elsewhere.dedup();
+    let named_elsewhere = named_elsewhere.into_keys().collect();
     let blind = collected.blind || environment.unread && environment.distributions.is_empty();
     let stored = candidate.counted;
     Some(Reading {
@@ -296,6 +300,74 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         installation: candidate.found.target && !candidate.named,
         blind,
     })
+}
+
+/// Finds the other caches that the distributions of an environment are linked to.
+fn linked_elsewhere(environment: &mut Environment, collected: &Collected, others: &OtherCaches) {
+    let live = collected.strays.values().filter(|stray| !stray.dangling);
+    let mut caches = other_caches::named(live.map(|stray| stray.text.as_path()));
+    for distribution in &mut environment.distributions {
+        let metadata = distribution.dist_info.join("METADATA");
+        let key = metadata.as_os_str().as_encoded_bytes();
+        if let Some(stray) = collected.strays.get(key).filter(|stray| !stray.dangling) {
+            let target = crate::uv::link::archive_target(&stray.text);
+            distribution.other_cache =
+                target.map(|target| target.prefix).filter(|prefix| prefix.is_absolute());
+        } else if let Some(loose) = collected.loose.get(key).filter(|loose| loose.stat.links > 1)
+            && let Some(name) = distribution.dist_info.file_name()
+            && let Some(other) = others.with(name, &loose.stat)
+        {
+            let is_its = |it: &&LinkedFile| other.files.contains(&(it.device, it.inode));
+            *caches.entry(other.cache.to_owned()).or_default() +=
+                collected.linked.iter().filter(is_its).count() as u64;
+            distribution.other_cache = Some(other.cache.to_owned());
+            let copies = distribution.files.modes.copy;
+            environment.modes.copy -= copies;
+            environment.modes.hardlink += copies;
+        }
+    }
+    environment.other_caches = caches.into_iter().map(|(path, files)| OtherCache { path, files }).collect();
+}
+
+/// Entries of this cache that symlinks name under another path, and by how many: a cache that was moved, or that a container
+/// sees under another name. What leads somewhere leads to another cache, and uses nothing here.
+fn named_elsewhere(collected: &Collected, by_id: &ById) -> BTreeMap<u32, u64> {
+    let mut named = BTreeMap::new();
+    for stray in collected.strays.values().filter(|stray| stray.dangling) {
+        let entry = crate::uv::link::archive_target(&stray.text).and_then(|target| by_id.at(&target));
+        if let Some(entry) = entry {
+            *named.entry(entry).or_default() += 1;
+        }
+    }
+    named
+}
+
+/// Counts symlinks that name an entry under another path as uses of it: where the cache has that path they work, and would
+/// break without the entry.
+fn reached_elsewhere(
+    environment: &Environment,
+    named: &BTreeMap<u32, u64>,
+    against: &Against<'_>,
+    uses: &mut Vec<Use>,
+) {
+    for (entry, links) in named {
+        let is_of = |it: &Distribution| {
+            let key = (it.name.clone(), it.version.clone());
+            against.by_name.get(&key).is_some_and(|entries| entries.contains(entry))
+        };
+        let distribution = environment.distributions.iter().position(is_of);
+        let distribution =
+            distribution.map(|position| u32::try_from(position).expect("fewer than 2^32 distributions"));
+        let counts = EvidenceCounts { symlink: *links, ..EvidenceCounts::default() };
+        let by = ModeCounts { symlink: *links, ..ModeCounts::default() };
+        match uses.iter_mut().find(|it| it.entry == *entry && it.distribution == distribution) {
+            Some(used) => {
+                used.by.add(by);
+                used.counts.symlink += links;
+            }
+            None => uses.push(Use { entry: *entry, distribution, by, counts }),
+        }
+    }
 }
 
 /// Reads an environment without its files: what it is, and which distributions it lists. None where that is not all plain to
@@ -316,6 +388,7 @@ pub(super) fn outline(
         cache,
         cache_itself: None,
         directories: &FxHashMap::default(),
+        others: &OtherCaches::default(),
         reflinks: false,
         cancel,
         progress,

@@ -13,13 +13,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::control::Cancel;
 use crate::disk::{FileKind, FileStat, volume, walk};
-use crate::snapshot::{EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot};
+use crate::scan::copied::{self, Compare, copied};
+use crate::snapshot::{
+    DamagedLink, EntryState, Environment, EnvironmentIndex, Health, Pointer, PointerState, Snapshot,
+};
 use crate::uv::bucket::TRASH;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::link::archive_target;
 use crate::uv::shard::{self, Place};
 pub use finding::{Finding, FindingKind};
-use tally::{Expected, Symlinks, Tally};
+use tally::{Expected, Foreign, Symlinks, Tally};
 
 /// Packages that are named in an advice.
 const PACKAGES: usize = 6;
@@ -53,6 +56,7 @@ pub fn examine(request: &Request<'_>, cancel: &Cancel) -> Examined {
     let mut findings = pointers(snapshot);
     findings.extend(entries(snapshot));
     findings.extend(environments(request));
+    findings.extend(of_kinds(request));
     findings.extend(root(snapshot));
     findings.extend(elsewhere(snapshot));
     findings.extend(not_understood(snapshot));
@@ -78,6 +82,7 @@ fn pointers(snapshot: &Snapshot) -> Vec<Finding> {
     // A bucket that is not understood is a finding of its own, and nothing of it is said to be wrong.
     let is_odd = |path: &Path| snapshot.cache.bucket_of(path).is_some_and(|bucket| bucket.odd.is_some());
     damaged.retain(|link| !link.named_by.is_empty() && !is_odd(&link.path));
+    findings.extend(copies(snapshot, &mut damaged));
     let links: &BTreeSet<&Path> = &damaged.iter().map(|link| link.path.as_path()).collect();
     if let Some(first) = damaged.first() {
         let path = snapshot.cache.path.join(&first.path);
@@ -112,6 +117,29 @@ fn pointers(snapshot: &Snapshot) -> Vec<Finding> {
     findings
 }
 
+/// Takes out of the damaged links what is a copy of its entry.
+fn copies(snapshot: &Snapshot, damaged: &mut Vec<DamagedLink>) -> Option<Finding> {
+    let (mut disk, mut found) = (0, Vec::new());
+    damaged.retain(|link| {
+        let path = snapshot.cache.path.join(&link.path);
+        let is_directory = FileStat::of(&path).is_ok_and(|stat| stat.kind == FileKind::Directory);
+        let entry = link.entry(snapshot).filter(|_| is_directory).map(|index| &snapshot.entry(index).key);
+        let entry = entry.map(|key| snapshot.cache.path.join(&*key.bucket).join(&key.id));
+        let copied = entry.and_then(|entry| copied(&path, &entry, Compare::Sizes));
+        if let Some(copied) = copied {
+            disk += copied.disk;
+            found.push(path);
+        }
+        copied.is_none()
+    });
+    for build in copied::builds(snapshot) {
+        disk += build.copied.disk;
+        found.push(snapshot.cache.path.join(build.path));
+    }
+    let path = found.first()?.clone();
+    Some(Finding { kind: FindingKind::CopiedEntries { disk }, path, count: found.len() as u64 })
+}
+
 /// The packages that pointers belong to, as far as their places tell.
 fn packages<'a>(pointers: impl Iterator<Item = &'a Pointer>) -> Vec<String> {
     let mut packages: Vec<String> = pointers
@@ -141,7 +169,7 @@ fn entries(snapshot: &Snapshot) -> Option<Finding> {
 fn environments(request: &Request<'_>) -> Vec<Finding> {
     let of = |health: Health| {
         let all = request.environments.iter().map(|index| request.snapshot.environment(*index));
-        all.filter(move |environment: &&Environment| environment.health == health)
+        all.filter(move |it: &&Environment| it.health == health && !it.works_elsewhere())
     };
     let kinds = [
         (Health::Broken, FindingKind::BrokenEnvironments),
@@ -154,9 +182,34 @@ fn environments(request: &Request<'_>) -> Vec<Finding> {
     found.collect()
 }
 
+/// Environments in the cache's directory, and what lies in environments and is not installed.
+fn of_kinds(request: &Request<'_>) -> Vec<Finding> {
+    let all = || request.environments.iter().map(|index| request.snapshot.environment(*index));
+    let inside: Vec<&Environment> = all().filter(|it| it.inside).collect();
+    let left: Vec<_> = all().flat_map(|it| it.leftovers.iter().map(move |left| (it, left))).collect();
+    let inside = inside.first().map(|first| Finding {
+        kind: FindingKind::InsideCache,
+        path: first.path.clone(),
+        count: inside.len() as u64,
+    });
+    let left = left.first().map(|(environment, first)| {
+        let shown = format!("`{}`", crate::human::escape_os(first.path.as_os_str()));
+        let (kind, path) =
+            (FindingKind::Leftovers { first: first.sentence(&shown) }, environment.path.join(&first.path));
+        Finding { kind, path, count: left.len() as u64 }
+    });
+    inside.into_iter().chain(left).collect()
+}
+
 /// What lies in the root beside the buckets.
 fn root(snapshot: &Snapshot) -> Vec<Finding> {
     let (mut temporary, mut strays, mut trash) = (Vec::new(), Vec::new(), None);
+    // Environments there are a finding of their own.
+    let inside: Vec<&Environment> = snapshot.environments.iter().filter(|it| it.inside).collect();
+    let is_environment = |item: &crate::snapshot::Bucket| {
+        let path = snapshot.cache.canonical.join(&item.name);
+        inside.iter().any(|it| it.path.starts_with(&path))
+    };
     for item in &snapshot.cache.buckets {
         let own = [".lock", ".gitignore", "CACHEDIR.TAG", ".git"].contains(&item.name.as_str());
         if item.name == TRASH {
@@ -164,7 +217,7 @@ fn root(snapshot: &Snapshot) -> Vec<Finding> {
             trash = Some(Finding { kind, path: snapshot.cache.path.join(TRASH), count: item.files });
         } else if item.name.starts_with(".tmp") {
             temporary.push(item.name.as_str());
-        } else if !own && item.parsed().is_none() && item.is_understood() {
+        } else if !own && item.parsed().is_none() && item.is_understood() && !is_environment(item) {
             strays.push(item.name.as_str());
         }
     }
@@ -332,19 +385,39 @@ fn symlinks(
     linked: FxHashMap<(u64, u64), u32>,
     expected: u32,
     cancel: &Cancel,
-) -> (Symlinks, Vec<Shared>) {
+) -> (Foreign, Vec<Shared>) {
     let cache = &request.snapshot.cache.path;
     let cache = crate::disk::canonical(cache).unwrap_or_else(|_| cache.clone());
     let linked = &Arc::new(linked);
-    let start = || (Symlinks::new(&cache, linked), Vec::new());
-    let states = walk::each(request.environments, request.threads, start, |(found, sharing), _, index| {
-        let environment = &request.snapshot.environment(*index).path;
-        walk::walk(environment, cancel, found);
-        let mut files = std::mem::take(&mut found.shared);
-        let owner = FileStat::of(environment).map_or(expected, |stat| stat.owner);
-        files.retain(|file| linked.get(file) == Some(&owner));
-        if !files.is_empty() {
-            sharing.push(Shared { environment: environment.clone(), owner, files });
+    let ids: FxHashSet<&std::ffi::OsStr> =
+        request.snapshot.entries.iter().map(|entry| entry.key.id.as_os_str()).collect();
+    let start = || (Symlinks::new(&cache, linked, &ids), Vec::new());
+    // Whoever owns a file of the cache may lose it to an advice, whether asked about or not.
+    let all = request.snapshot.environments().map(|(index, _)| index);
+    let wanted = |index: &EnvironmentIndex| request.environments.contains(index);
+    let environments: Vec<EnvironmentIndex> = all.filter(|it| !linked.is_empty() || wanted(it)).collect();
+    let states = walk::each(&environments, request.threads, start, |(found, sharing), _, index| {
+        let environment = request.snapshot.environment(*index);
+        let mut looking = Symlinks::new(&cache, linked, &ids);
+        walk::walk(&environment.path, cancel, &mut looking);
+        let mut files = std::mem::take(&mut looking.shared);
+        if wanted(index) {
+            found.merge(looking);
+        }
+        // Its own root may belong to somebody else than what is installed in it.
+        let sites = environment.sites.iter().map(|(site, _)| environment.path.join(site));
+        let owners: Vec<u32> = [environment.path.clone()]
+            .into_iter()
+            .chain(sites)
+            .filter_map(|path| FileStat::of(&path).ok())
+            .map(|stat| stat.owner)
+            .filter(|owner| *owner != expected)
+            .collect();
+        for owner in owners.iter().collect::<BTreeSet<_>>() {
+            let files: FxHashSet<_> = files.extract_if(|file| linked.get(file) == Some(owner)).collect();
+            if !files.is_empty() {
+                sharing.push(Shared { environment: environment.path.clone(), owner: *owner, files });
+            }
         }
     });
     let (mut all, mut shared) = start();
@@ -353,19 +426,21 @@ fn symlinks(
         shared.extend(sharing);
     }
     shared.sort_by(|one: &Shared, other| one.environment.cmp(&other.environment));
-    (all, shared)
+    (all.found, shared)
 }
 
-fn of_symlinks(symlinks: Symlinks) -> Vec<Finding> {
+fn of_symlinks(symlinks: Foreign) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(path) = symlinks.temporary.first {
         findings.push(Finding { kind: FindingKind::Temporary, path, count: symlinks.temporary.count });
     }
-    let mut foreign: Vec<_> = symlinks.foreign.into_iter().collect();
-    foreign.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    for (prefix, found) in foreign {
+    for ((prefix, is_this), found) in symlinks.by_prefix {
         if let Some(path) = found.first {
-            let kind = FindingKind::ForeignSymlinks { prefix };
+            let kind = if is_this {
+                FindingKind::OtherName { prefix }
+            } else {
+                FindingKind::ForeignSymlinks { prefix }
+            };
             findings.push(Finding { kind, path, count: found.count });
         }
     }

@@ -83,6 +83,7 @@ pub fn known(request: &Request, cancel: &Cancel) -> Known {
     }
     let targets = request.targets.iter().filter_map(|path| crate::disk::canonical(path).ok());
     search.found.extend(targets.map(|path| discover::Found { path, found_by: FoundBy::Root, target: true }));
+    discover::conda::add_below(&mut search);
     let roots = discover::unique(search.found).into_iter().map(|found| found.path);
     known.environments = roots.filter(|root| !root.starts_with(&layout.canonical)).collect();
     known.problems.extend(search.problems);

@@ -38,6 +38,10 @@ pub fn outline(request: &Request, cancel: &Cancel, progress: &Progress) -> Optio
     let found = discover::unique(search.found);
     let within = |path: &PathBuf| path.starts_with(&canonical) || path.starts_with(cache);
     let nested = found.windows(2).any(|pair| pair[1].path.starts_with(&pair[0].path));
+    // A base environment of conda has others in it, and packages that are not installed.
+    if found.iter().any(|found| discover::conda::is_one(&found.path)) {
+        return None;
+    }
     if nested || found.iter().any(|found| within(&found.path)) {
         return None;
     }
@@ -48,6 +52,7 @@ pub fn outline(request: &Request, cancel: &Cancel, progress: &Progress) -> Optio
         counted: false,
         nested: Vec::new(),
         named: false,
+        inside: false,
     };
     let read = |found| environments::outline(&candidate(found), &canonical, cancel, progress);
     let environments = found.into_iter().map(read).collect::<Option<Vec<_>>>()?;

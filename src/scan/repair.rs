@@ -125,6 +125,10 @@ pub struct EnvironmentFacts {
     pub installation: Option<PathBuf>,
     /// Whether that is marked as managed by something else (PEP 668).
     pub externally_managed: bool,
+    /// The prefix that it is the directory of distributions of.
+    pub prefix: Option<PathBuf>,
+    /// Whether it lies in the cache's directory outside of uv's buckets.
+    pub inside: bool,
     /// Where its interpreter is, or was.
     pub interpreter: Option<PathBuf>,
     /// Whether that is there.
@@ -173,6 +177,8 @@ pub struct DistributionFacts {
     pub unclear: u64,
     /// What its `direct_url.json` says.
     pub direct_url: Option<DirectUrl>,
+    /// Whether conda has installed it.
+    pub of_conda: bool,
     /// Where it came from.
     pub came: CameFrom,
     /// The entry of this cache that it was installed from: where that lacks what is broken, it goes before uv installs again.
@@ -329,6 +335,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
                 (None, Some(found)) => origins.came_from(found),
                 (None, None) => CameFrom::Unknown,
             };
+            facts.of_conda = found.is_some_and(Distribution::is_of_conda);
             facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry));
         }
         environment(of, seen, distributions, &origins)
@@ -377,6 +384,8 @@ fn environment(
             .find(|path| environment.interpreter_alive && path.is_file()),
         installation: environment.installation.clone(),
         externally_managed: environment.externally_managed,
+        prefix: environment.prefix.clone(),
+        inside: environment.inside,
         interpreter: environment.interpreter.clone(),
         interpreter_alive: environment.interpreter_alive,
         stored: environment.entry.is_some(),

@@ -30,6 +30,14 @@ pub struct Environment {
     pub installation: Option<PathBuf>,
     /// Whether that installation is marked as managed by something else than pip and uv (PEP 668).
     pub externally_managed: bool,
+    /// The prefix of an installation, or of what `--prefix` filled, of which this is the directory of distributions.
+    pub prefix: Option<PathBuf>,
+    /// Whether it lies in the cache's directory outside of uv's buckets, where `uv cache prune` deletes it.
+    pub inside: bool,
+    /// What lies in it as if it were installed, and is not.
+    pub leftovers: Vec<Leftover>,
+    /// Other caches that its files are linked to, ordered by path.
+    pub other_caches: Vec<OtherCache>,
     /// How it was found.
     pub found_by: FoundBy,
     /// The entry it is stored as, for environments in an archive bucket.
@@ -74,10 +82,45 @@ impl Environment {
         self.disk.saturating_sub(self.shared)
     }
 
+    /// Whether all that is broken in it is symlinks that name the cache by another path, where that may well be right: it
+    /// lies in the cache, as a container may have made it.
+    pub fn works_elsewhere(&self) -> bool {
+        self.inside
+            && self.dangling > 0
+            && self.distributions.iter().all(|it| it.files.missing == 0 && it.files.modified == 0)
+    }
+
     /// The link mode over all distributions.
     pub fn mode(&self) -> LinkMode {
         LinkMode::of(self.modes)
     }
+}
+
+/// Something in an environment that is not installed there any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leftover {
+    /// Where it lies, relative to the environment's root.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: LeftoverKind,
+}
+
+/// What a leftover is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeftoverKind {
+    /// The distributions of a Python that the environment had before it was upgraded.
+    OtherPython,
+    /// A `.dist-info` of a package that conda has removed.
+    Removed,
+}
+
+/// Another cache that files of an environment are linked to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherCache {
+    /// Its root.
+    pub path: PathBuf,
+    /// Files that are hardlinks of that cache's, or symlinks into it.
+    pub files: u64,
 }
 
 /// What has become of the project of a central environment.
@@ -189,6 +232,8 @@ pub struct Distribution {
     pub installed: Option<Timestamp>,
     /// Its `.dist-info` directory, relative to the environment's root.
     pub dist_info: PathBuf,
+    /// The other cache that its files are linked to.
+    pub other_cache: Option<PathBuf>,
     /// What is wrong with it or what could not be proven, as a sentence; empty when nothing is.
     pub note: String,
 }
@@ -237,6 +282,18 @@ pub struct FileBytes {
     pub linked: u64,
     /// Of the symlinks themselves.
     pub symlinks: u64,
+}
+
+impl Distribution {
+    /// How its files were linked, in words.
+    pub fn mode_in_words(&self) -> &'static str {
+        if self.other_cache.is_some() { "linked to another cache" } else { self.mode.word() }
+    }
+
+    /// Whether conda has installed it: its files are conda's, and no wheel belongs over them.
+    pub fn is_of_conda(&self) -> bool {
+        self.installer.as_deref() == Some("conda")
+    }
 }
 
 impl FileBytes {
@@ -363,6 +420,28 @@ impl Project {
             | Self::There(path)
             | Self::Missing(path)
             | Self::OutOfReach(path) => Some(path),
+        }
+    }
+}
+
+impl LeftoverKind {
+    /// The word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OtherPython => "other-python",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl Leftover {
+    /// What it is, as a sentence without its end. `path` is how it is named.
+    pub fn sentence(&self, path: &str) -> String {
+        match self.kind {
+            LeftoverKind::OtherPython => {
+                format!("{path} is left over from another version of Python; nothing there is installed")
+            }
+            LeftoverKind::Removed => format!("{path} is left over from a package that conda removed"),
         }
     }
 }

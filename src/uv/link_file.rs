@@ -222,14 +222,14 @@ fn surrogate_of([first, second, third]: [u8; 3]) -> Option<u16> {
     shape.then(|| 0xd000 | (u16::from(second & 0x3f) << 6) | u16::from(third & 0x3f))
 }
 
-/// Reads a `.venv` file that holds the path of an environment, as uv writes it without a newline.
+/// Reads a `.venv` file that holds the path of an environment: its first line (PEP 832). uv 0.13.8 writes it without a newline.
 ///
-/// One line end is forgiven, since people write such files by hand. The path may be relative to the file's directory.
+/// The path may be relative to the file's directory.
 pub fn parse_venv_file(bytes: &[u8]) -> Result<PathBuf, LinkFileError> {
     if bytes.len() > LONGEST_FILE {
         return Err(LinkFileError::TooLong);
     }
-    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.trim_ascii().is_empty() {
         return Err(LinkFileError::Empty);
@@ -237,7 +237,7 @@ pub fn parse_venv_file(bytes: &[u8]) -> Result<PathBuf, LinkFileError> {
     if line.contains(&0) {
         return Err(LinkFileError::Nul);
     }
-    if line.contains(&b'\n') || line.contains(&b'\r') {
+    if line.contains(&b'\r') {
         return Err(LinkFileError::ManyLines);
     }
     path_from_bytes(line).ok_or(LinkFileError::Encoding)

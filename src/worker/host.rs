@@ -61,6 +61,11 @@ impl<'a> Host<'a> {
         Self { cancel, progress, means, directory: OnceCell::new(), notes: RefCell::default(), tell }
     }
 
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        (self.means.now)()
+    }
+
     /// The time by the clock that measures durations.
     pub fn clock(&self) -> Instant {
         (self.means.clock)()

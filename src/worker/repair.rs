@@ -133,7 +133,8 @@ impl Work<'_> {
         match self.host.alone(&self.mending.caches[0]) {
             Ok(lock) => {
                 self.host.working("writing links of the cache");
-                apply::restore_links(&plan.links, &lock, self.host.cancel, self.host.progress)
+                let now = self.host.now();
+                apply::restore_links(&plan.links, &lock, now, self.host.cancel, self.host.progress)
             }
             Err(refused) => {
                 let (state, why) = self.note(refused);

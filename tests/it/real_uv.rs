@@ -13,6 +13,7 @@ mod faults;
 mod gone;
 mod hostile;
 mod journeys;
+mod kinds;
 mod lab;
 mod locks;
 mod newest;

@@ -8,17 +8,22 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::report::LinkOutcome;
 use crate::apply::check;
 use crate::apply::ground;
 use crate::apply::prune::Trouble;
+use crate::apply::purge;
 use crate::apply::report::State;
+use crate::apply::trash::Run;
 use crate::control::{Cancel, Progress};
 use crate::disk::FileKind;
 use crate::disk::error::words;
 use crate::linker::{self, Existing, Missing, Place, Root, Wanted};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::repair::{LinkForm, LinkStep, NamedBy};
+use crate::scan::copied::{Compare, copied};
 use crate::scan::print;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::{normalize, parse_dist_info};
@@ -26,10 +31,12 @@ use crate::uv::link::archive_target;
 use crate::uv::link_file::{self, ArchiveTarget, LinkFile};
 use crate::uv::pointer::{self, Payload};
 
-/// Writes links anew. One that fails or is stale does not stop the others. `progress` counts files and bytes.
+/// Writes links anew. One that fails or is stale does not stop the others. `progress` counts files and bytes; `now` names what
+/// goes by way of the trash.
 pub fn restore_links(
     steps: &[LinkStep],
     lock: &CacheExclusive,
+    now: Timestamp,
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<LinkOutcome> {
@@ -43,7 +50,7 @@ pub fn restore_links(
             Ok(_) if !lock.still_valid() => {
                 Err(Trouble::Stale("the cache's lock file was replaced".to_owned()))
             }
-            Ok(cache) => restore(cache, step),
+            Ok(cache) => restore(cache, step, now),
         };
         match done {
             Ok(()) => {
@@ -60,7 +67,7 @@ pub fn restore_links(
     steps.iter().map(outcome).collect()
 }
 
-fn restore(cache: &Root, step: &LinkStep) -> Result<(), Trouble> {
+fn restore(cache: &Root, step: &LinkStep, now: Timestamp) -> Result<(), Trouble> {
     let path = step.at.path();
     let (directory, name) = check::pointer(&path)?;
     let (target, wanted) = meant(step)?;
@@ -73,10 +80,54 @@ fn restore(cache: &Root, step: &LinkStep) -> Result<(), Trouble> {
     let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
     let existing = match (found, step.replaces) {
         (None, None) => Existing::Keep,
+        (Some(found), None) if step.copy.is_some() && found.stat.kind == FileKind::Directory => {
+            return replace_copy(cache, &place, &directory, step, &target, &wanted, now);
+        }
         (Some(found), Some(print)) if print::of(&found.stat) == print => Existing::Seen(print),
         _ => return Err(Trouble::Stale("something else lies there now".to_owned())),
     };
     linker::write_pointer(cache, &path, &target, &wanted, existing)?;
+    Ok(())
+}
+
+/// Writes a link in the place of a directory with the files of its entry. That goes by way of the trash, where it lies when
+/// this is stopped half-way; it comes back where it has anything that the entry has not, or the link cannot be written.
+fn replace_copy(
+    cache: &Root,
+    place: &Place,
+    directory: &Path,
+    step: &LinkStep,
+    target: &ArchiveTarget,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    let path = step.at.path();
+    let name = path.file_name().unwrap_or_default();
+    let entry = cache.place().path().join(&target.bucket).join(&target.id);
+    let run = Run::begin(cache, now)?;
+    let away = match run.take(cache, place, directory, name) {
+        Ok(away) => away,
+        Err(error) => {
+            purge::tidy(cache, &run);
+            return Err(error.into());
+        }
+    };
+    let done = match copied(&away.join(name), &entry, Compare::Contents) {
+        Some(_) => linker::write_pointer(cache, &path, target, wanted, Existing::Keep)
+            .map(|_| ())
+            .map_err(Trouble::from),
+        None => Err(Trouble::Stale("it has files that the entry does not have".to_owned())),
+    };
+    if let Err(trouble) = done {
+        run.give_back(cache, place, directory, name)?;
+        drop(away);
+        purge::tidy(cache, &run);
+        return Err(trouble);
+    }
+    // What cannot be removed stays in the trash, which says so itself.
+    drop(purge::remove(&away, name, &Cancel::default(), &Progress::default()));
+    drop(away);
+    purge::tidy(cache, &run);
     Ok(())
 }
 

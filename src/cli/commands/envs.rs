@@ -14,7 +14,8 @@ use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::environments::sort;
 use crate::human;
 use crate::snapshot::{
-    Distribution, Environment, EnvironmentIndex, FileCounts, Health, Reclaimable, Selection, Snapshot,
+    Distribution, Environment, EnvironmentIndex, FileCounts, Health, Leftover, Reclaimable, Selection,
+    Snapshot,
 };
 
 /// Prints the environments that the arguments ask for. Relative paths in them start at `current_dir`.
@@ -158,6 +159,9 @@ fn print_one(
     if item.copied > 0 {
         writeln!(writer, "  {} of copies the cache holds too", human::bytes(item.copied))?;
     }
+    for line in remarks(item, view) {
+        writeln!(writer, "{}", view.indented(&line, 2))?;
+    }
     let health = view.painted(words::health_paint(item.health), &health(item));
     if item.distributions.is_empty() {
         return writeln!(writer, "  no distributions · {health}");
@@ -170,6 +174,24 @@ fn print_one(
         writeln!(writer, "  {name}: {}", human::escape(&distribution.note))?;
     }
     Ok(())
+}
+
+/// What is special about where an environment lies and what it is linked to.
+fn remarks(item: &Environment, view: &View) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let Some(prefix) = &item.prefix {
+        remarks.push(format!("distributions of the prefix {}", view.path(prefix)));
+    }
+    if item.inside {
+        remarks.push("in the cache's directory: `uv cache prune` deletes it".to_owned());
+    }
+    for other in &item.other_caches {
+        let files = human::counted(other.files, "file", "files");
+        remarks.push(format!("{files} linked to another cache, {}", view.path(&other.path)));
+    }
+    let left = |left: &Leftover| left.sentence(&human::escape_os(left.path.as_os_str()));
+    remarks.extend(item.leftovers.iter().map(left));
+    remarks
 }
 
 fn distributions(snapshot: &Snapshot, item: &Environment) -> Table {
@@ -188,7 +210,7 @@ fn distributions(snapshot: &Snapshot, item: &Environment) -> Table {
         table.push([
             human::escape(&it.name).as_ref().into(),
             Cell::or_dash(human::escape(&it.version)),
-            it.mode.word().into(),
+            it.mode_in_words().into(),
             Cell::or_dash(files(&it.files)),
             Cell::painted(words::distribution_paint(it.state), state(it)),
             Cell::or_dash(entry.unwrap_or_else(|| editable.to_owned())),

@@ -16,6 +16,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{act, confirm, locking, progress, request};
 use crate::plan::At;
 use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
+use crate::scan::belonging::belonging;
 use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
 use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
@@ -247,10 +248,11 @@ fn chosen(snapshot: &Snapshot, arguments: &RepairArguments, current_dir: &Path) 
     for argument in &arguments.environments {
         let path = super::absolute(argument, current_dir);
         let dead = [path.join(".venv"), path].into_iter().find(|it| discover::leads_nowhere(it).is_some());
-        match dead {
-            Some(dead) => dead_links.push(dead),
-            None => named.push(argument.clone()),
+        // A project whose `.venv` leads nowhere may have others.
+        if dead.is_none() || !belonging(&super::absolute(argument, current_dir)).environments.is_empty() {
+            named.push(argument.clone());
         }
+        dead_links.extend(dead);
     }
     Ok(Chosen { environments: super::environments(snapshot, &named, current_dir)?, dead_links })
 }

@@ -273,12 +273,19 @@ fn print_users(
         let used_as = distribution
             .map(|it| format!("{} {}", human::escape(&it.name), human::escape(&it.version)))
             .unwrap_or_default();
+        let other = distribution.and_then(|it| it.other_cache.as_deref());
+        let mode =
+            if other.is_some() { "linked to another cache" } else { LinkMode::of(reference.by).word() };
+        let evidence = match other {
+            Some(other) => format!("{}; of {}", evidence(reference), view.path(other)),
+            None => evidence(reference),
+        };
         table.push([
             view.path(&environment.path).into(),
             Cell::or_dash(used_as),
-            LinkMode::of(reference.by).word().into(),
+            mode.into(),
             format!("{} of {}", human::count(reference.by.total()), human::count(total)).into(),
-            evidence(reference).into(),
+            evidence.into(),
         ]);
     }
     for link in links {

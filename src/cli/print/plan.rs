@@ -142,6 +142,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::AlreadySo { .. } => "linked so already",
         KeptBecause::NoEntry => "not from this cache",
         KeptBecause::WouldLose { .. } => "with attributes that the entry's files lack",
+        KeptBecause::OfConda => "installed by conda",
         KeptBecause::OtherPermissions => "of other permissions than the entry's files",
         KeptBecause::Editable => "installed editable",
         KeptBecause::Broken => "broken; repair them first",

@@ -6,7 +6,9 @@ use serde::{Serialize, Serializer};
 
 use super::remedy::{Cause, Left, take_away};
 use super::{RepairAction, RepairPlan};
+use crate::human;
 use crate::plan::At;
+use crate::scan::copied::Copied;
 use crate::scan::repair::Facts;
 use crate::scan::repair::links::{DamagedFacts, DeadFacts, LinkLies, LinkTarget, NoTarget, Writing};
 use crate::snapshot::{Damage, FilePrint};
@@ -41,6 +43,18 @@ pub struct LinkStep {
     pub reason: String,
     /// What lies there and goes; nothing where nothing does.
     pub replaces: Option<FilePrint>,
+    /// What the directory takes that lies there, with nothing but files of the entry, and goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy: Option<Twice>,
+}
+
+/// A directory with the files of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Twice {
+    /// Its files.
+    pub files: u64,
+    /// What they take on disk, in bytes.
+    pub disk: u64,
 }
 
 /// A pointer file that names an entry.
@@ -103,6 +117,7 @@ fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> LinkStep {
     };
     let (name, version) = target.distribution.clone().unzip();
     let names = match &target.named_by {
+        None if matches!(link.lies, LinkLies::Copy { .. }) => "one entry has the same files",
         Some(_) => "the pointer beside it names this entry",
         None => "its own text still names this entry",
     };
@@ -120,10 +135,19 @@ fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> LinkStep {
             .named_by
             .as_ref()
             .map(|(path, expects)| NamedBy { at: At::new(path), expects: *expects }),
-        reason: format!("{}; {names}", what_is_wrong(link.damage)),
+        reason: match link.lies {
+            LinkLies::Copy { copied } => {
+                format!("the wheel lies there a second time, {}; {names}", human::bytes(copied.disk))
+            }
+            _ => format!("{}; {names}", what_is_wrong(link.damage)),
+        },
         replaces: match link.lies {
             LinkLies::Link { print } => Some(print),
-            LinkLies::Nothing | LinkLies::Other => None,
+            LinkLies::Nothing | LinkLies::Copy { .. } | LinkLies::Other => None,
+        },
+        copy: match link.lies {
+            LinkLies::Copy { copied: Copied { files, disk } } => Some(Twice { files, disk }),
+            _ => None,
         },
     }
 }

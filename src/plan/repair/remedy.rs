@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Command, own_mode};
 use crate::human;
 use crate::plan::At;
-use crate::plan::again::{Again, Where, again, place};
+use crate::plan::again::{Again, Where, again, of_conda, place};
 use crate::scan::repair::{BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Why};
 use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
@@ -54,6 +54,10 @@ pub enum Cause {
     Unread,
     /// There is no `RECORD` that could be read.
     NoRecord,
+    /// conda has installed it, and its files are conda's.
+    OfConda,
+    /// Its symlinks name the cache by another path, where it may well work.
+    OtherName,
     /// One package has several `.dist-info` directories.
     Duplicate,
     /// The interpreter is gone.
@@ -206,6 +210,35 @@ pub(super) fn unreadable(
     left
 }
 
+/// What is said of what conda has installed: no cache of uv has it, whatever has the same name there.
+pub(super) fn of_conda_itself(environment: &EnvironmentFacts, distribution: &DistributionFacts) -> Left {
+    let files = human::counted(distribution.files.len() as u64, "file", "files");
+    let reason = match &distribution.unreadable {
+        Some(why) => format!("conda installed it, and its RECORD cannot be read: {why}"),
+        None => format!("conda installed it, and {files} of it cannot be used"),
+    };
+    let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OfConda, reason);
+    left.files = distribution.files.iter().map(|file| At::new(&file.path)).collect();
+    let root = environment.path.display().to_string();
+    let command = of_conda(&root, &distribution.name, &distribution.version);
+    left.commands.extend(command.map(|(start, about)| Command::new(start, about)));
+    left
+}
+
+/// What is said of an environment in the cache's directory whose symlinks name entries by another path of the cache.
+pub(super) fn of_other_name(
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+    files: &[&BrokenFile],
+) -> Left {
+    let links = human::counted(files.len() as u64, "symlink names", "symlinks name");
+    let text = "another path of the cache, and works only where the cache has that path, as in a container";
+    let reason = format!("{links} {text}; `cachetui repair` leaves it as it is");
+    let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OtherName, reason);
+    left.files = files.iter().map(|file| At::new(&file.path)).collect();
+    left
+}
+
 /// What is said of an environment as a whole.
 pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> Vec<Left> {
     let at = At::new(&environment.path);
@@ -298,10 +331,13 @@ fn reinstall(
     left.warning = (!warnings.is_empty()).then(|| warnings.join(" "));
     let text = |path: &Path| path.display().to_string();
     let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));
+    let prefix = environment.prefix.as_deref().map(text);
     let place = place(Where {
         root: &root,
         manager: environment.manager,
         program: program.as_deref(),
+        prefix: prefix.as_deref(),
+        python: environment.python.as_deref(),
         managed: environment.externally_managed,
     });
     let mut words = uv(facts);

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::contended;
 use super::distribution::{self, Examined};
+use super::leftovers;
 use super::{Against, Collected, DistInfo, Tally, Use};
 use crate::disk::volume;
 use crate::scan::print;
@@ -25,6 +26,7 @@ pub(super) fn attribute(
     itself: Option<u32>,
 ) -> Vec<Use> {
     let mut dist_infos = std::mem::take(&mut collected.dist_infos);
+    environment.leftovers = leftovers::take(root, environment, &mut dist_infos);
     order(&mut dist_infos);
     let private = private_files(collected);
     let mut uses = Vec::new();
@@ -211,6 +213,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
             ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),
         ),
         dist_info: dist_info.path.clone(),
+        other_cache: None,
         note: examined.note,
     }
 }

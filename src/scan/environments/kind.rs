@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Candidate;
 use crate::disk::read;
+use crate::scan::discover::{conda, is_site};
 use crate::snapshot::{Environment, EnvironmentKind, FoundBy, Manager};
 
 /// Interpreters an environment may have, relative to its root.
@@ -20,11 +21,19 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
         environment.python = settings.version;
     } else if root.join("conda-meta").is_dir() {
         environment.manager = Manager::Conda;
+        environment.python = conda::python(root);
+        let minor = environment.python.as_deref().and_then(|it| it.rsplit_once('.'));
+        let library = minor.map(|(minor, _)| root.join("lib").join(format!("python{minor}")));
+        environment.externally_managed =
+            library.is_some_and(|library| library.join("EXTERNALLY-MANAGED").is_file());
     } else if candidate.found.target {
         environment.manager = Manager::Target;
     }
+    environment.inside = candidate.inside;
     if environment.manager == Manager::Target || environment.manager == Manager::Unknown {
         (environment.installation, environment.externally_managed) = installation(root);
+        environment.prefix = prefix(root).map(Path::to_owned);
+        environment.python = environment.prefix.as_ref().and_then(|_| version(root.parent()?));
     }
     environment.kind = candidate.kind.unwrap_or_else(|| kind(root, candidate));
     if candidate.found.target {
@@ -41,21 +50,20 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
 /// The interpreter of an installation of Python at a prefix, or with its distributions in a directory of it, and whether
 /// something else manages it. Nothing for a directory of `--target`, which has none.
 fn installation(root: &Path) -> (Option<PathBuf>, bool) {
-    let is_site = root.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages");
-    let library = root.parent().filter(|_| is_site);
-    let prefix = match library {
-        None => Some(root),
-        Some(library) if cfg!(windows) => library.parent(),
-        Some(library) => library.parent().and_then(Path::parent),
+    let library = root.parent().filter(|_| is_site(root));
+    let Some(prefix) = prefix(root).or_else(|| library.is_none().then_some(root)) else {
+        return (None, false);
     };
-    let Some(prefix) = prefix else { return (None, false) };
     // `/usr/local` may have only the distributions of what is in `/usr`.
     let prefixes = [Some(prefix), prefix.parent().filter(|_| prefix.ends_with("local"))];
     let versioned = library.and_then(Path::file_name).map(|name| Path::new("bin").join(name));
     let names = versioned.into_iter().chain(INTERPRETERS.iter().map(PathBuf::from));
     let programs =
-        names.flat_map(|name| prefixes.iter().flatten().map(|it| it.join(&name)).collect::<Vec<_>>());
-    let found = programs.into_iter().find(|path| path.is_file());
+        names.flat_map(|name| prefixes.iter().flatten().map(|it| (*it, it.join(&name))).collect::<Vec<_>>());
+    // A link to the interpreter of another installation, as uv makes them in `~/.local/bin`, is none of this one.
+    let is_own =
+        |(prefix, path): &(&Path, PathBuf)| path.is_file() && resolved(path.clone()).starts_with(prefix);
+    let found = programs.into_iter().find(is_own).map(|(_, path)| path);
     let managed = found.as_ref().is_some_and(|program| {
         let real = resolved(program.clone());
         let name = real.file_name().unwrap_or_default();
@@ -64,6 +72,18 @@ fn installation(root: &Path) -> (Option<PathBuf>, bool) {
         marked(&above.join("lib").join(name)) || marked(&above.join("Lib")) || library.is_some_and(marked)
     });
     (found, managed)
+}
+
+/// The prefix of the installation that has its distributions in a directory; nothing for a directory of `--target`.
+fn prefix(site: &Path) -> Option<&Path> {
+    let library = site.parent().filter(|_| is_site(site))?;
+    if cfg!(windows) { library.parent() } else { library.parent()?.parent() }
+}
+
+/// The version in the name of the directory of a Python's modules, as `3.12` of `python3.12`.
+fn version(library: &Path) -> Option<String> {
+    let version = library.file_name()?.to_str()?.strip_prefix("python")?;
+    version.contains('.').then(|| version.to_owned())
 }
 
 /// Where an interpreter really is, or what its link says where it is gone.

@@ -21,6 +21,11 @@ pub struct Finding {
 pub enum FindingKind {
     /// Links are lost or lead elsewhere, while the pointer files beside them name entries.
     DamagedLinks,
+    /// Directories with the files of entries lie where links should be.
+    CopiedEntries {
+        /// What they take on disk, in bytes.
+        disk: u64,
+    },
     /// Pointers lead to entries that are not there.
     DanglingPointers {
         /// The packages they belong to, the first few.
@@ -49,6 +54,18 @@ pub enum FindingKind {
     ForeignSymlinks {
         /// That cache's root.
         prefix: PathBuf,
+    },
+    /// Symlinks of environments name entries of this cache by another path of it.
+    OtherName {
+        /// That path.
+        prefix: PathBuf,
+    },
+    /// Environments lie in the cache's directory outside of uv's buckets.
+    InsideCache,
+    /// Something lies in environments as if it were installed, and is not.
+    Leftovers {
+        /// What the first one is, as a sentence without its end. Escaped.
+        first: String,
     },
     /// Files that belong to somebody else than the cache.
     ForeignOwner {
@@ -120,12 +137,16 @@ impl FindingKind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::DamagedLinks => "damaged-links",
+            Self::CopiedEntries { .. } => "copied-entries",
             Self::DanglingPointers { .. } => "dangling-pointers",
             Self::MalformedPointers { .. } => "malformed-pointers",
             Self::ForeignPointers { .. } => "foreign-pointers",
             Self::EntriesWithoutPointers { .. } => "entries-without-pointers",
             Self::EntriesElsewhere => "entries-elsewhere",
             Self::ForeignSymlinks { .. } => "foreign-symlinks",
+            Self::OtherName { .. } => "other-name",
+            Self::InsideCache => "inside-cache",
+            Self::Leftovers { .. } => "leftovers",
             Self::ForeignOwner { .. } => "foreign-owner",
             Self::SharedWithEnvironment { .. } => "shared-with-environment",
             Self::ClosedDirectories => "closed-directories",
@@ -147,6 +168,9 @@ impl FindingKind {
         match self {
             Self::EntriesWithoutPointers { .. }
             | Self::ForeignSymlinks { .. }
+            | Self::OtherName { .. }
+            | Self::InsideCache
+            | Self::Leftovers { .. }
             | Self::Temporary
             | Self::Strays
             | Self::OldBuckets { .. }
@@ -176,6 +200,10 @@ impl Finding {
             FindingKind::DamagedLinks => "The next `uv cache prune` takes their entries, and leaves pointers on which uv then \
                 fails."
                 .to_owned(),
+            FindingKind::CopiedEntries { disk } => format!(
+                "They take {} a second time, and the next `uv cache prune` takes the entries.",
+                human::bytes(*disk)
+            ),
             FindingKind::DanglingPointers { .. } => "uv fails to install these from a local path, a URL or `--find-links` \
                 (`failed to read directory`); with `--reinstall` it first removes what is installed."
                 .to_owned(),
@@ -195,6 +223,14 @@ impl Finding {
             FindingKind::ForeignSymlinks { .. } => {
                 "Those environments depend on a cache that is not looked at here; pruning it breaks them.".to_owned()
             }
+            FindingKind::OtherName { prefix } => format!(
+                "They work only where the cache lies at {}, as in a container. cachetui keeps the entries.",
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => "`uv cache prune` and `uv cache clean` delete everything in the cache's directory that \
+                uv does not know, these environments too. cachetui keeps them."
+                .to_owned(),
+            FindingKind::Leftovers { .. } => "Python imports nothing from there; it only takes space.".to_owned(),
             FindingKind::ForeignOwner { .. } => "The other can neither replace nor remove them, so that uv fails, or \
                 copies instead of linking."
                 .to_owned(),
@@ -232,6 +268,10 @@ impl Finding {
     /// What to do about it, as sentences.
     pub fn advice(&self) -> String {
         match &self.kind {
+            FindingKind::CopiedEntries { .. }
+            | FindingKind::OtherName { .. }
+            | FindingKind::InsideCache
+            | FindingKind::Leftovers { .. } => self.advice_on_kinds().to_owned(),
             FindingKind::DamagedLinks => {
                 "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
             }
@@ -275,7 +315,8 @@ impl Finding {
                 let before = if *shared { "Give the environments that share files their own first. Then give" } else { "Give" };
                 // Only of root's files is it plain where they came from.
                 let then = if *owner == 0 {
-                    "Then do not run uv with `sudo`: root made them.".to_owned()
+                    "root made them: run uv as the cache's own user, without `sudo` and not as root of a container."
+                        .to_owned()
                 } else {
                     format!("If user {owner} made them, give that user a cache of its own with `UV_CACHE_DIR`.")
                 };
@@ -324,6 +365,45 @@ impl Finding {
         }
     }
 
+    /// What to do about a finding on a kind of installation, or of cache.
+    fn advice_on_kinds(&self) -> &'static str {
+        match &self.kind {
+            FindingKind::CopiedEntries { .. } => {
+                "`cachetui repair --links` puts links in their place. Copy a cache with `cp -a`, or with what else keeps \
+                 symlinks."
+            }
+            FindingKind::OtherName { .. } => {
+                "If the cache was moved, `cachetui repair ENV` links them again. If a container uses them, leave them as they \
+                 are."
+            }
+            FindingKind::InsideCache => {
+                "Do not run `uv cache prune` on this cache: `cachetui prune` frees its space and keeps them. To move them, set \
+                 `UV_PROJECT_ENVIRONMENT` to a path outside of the cache and run `uv sync`."
+            }
+            _ => "Remove what you do not need.",
+        }
+    }
+
+    /// A finding on a kind of installation, or of cache, as a sentence.
+    fn about_kinds(&self) -> String {
+        match &self.kind {
+            FindingKind::OtherName { prefix } => format!(
+                "{} entries of this cache by another path, {}.",
+                self.counted("symlink of an environment names", "symlinks of environments name"),
+                quoted(prefix)
+            ),
+            FindingKind::InsideCache => {
+                format!("{} in the cache's directory.", self.counted("environment lies", "environments lie"))
+            }
+            FindingKind::Leftovers { first } if self.count == 1 => format!("{first}."),
+            FindingKind::Leftovers { first } => format!("{first} (1 of {}).", human::count(self.count)),
+            _ => format!(
+                "{} in the cache twice: the cache was copied with directories in the place of links.",
+                self.counted("wheel lies", "wheels lie")
+            ),
+        }
+    }
+
     fn counted(&self, one: &str, many: &str) -> String {
         human::counted(self.count, one, many)
     }
@@ -357,6 +437,10 @@ impl fmt::Display for Finding {
             | FindingKind::DanglingPointers { .. }
             | FindingKind::MalformedPointers { .. }
             | FindingKind::ForeignPointers { .. } => formatter.write_str(&self.about_pointers()),
+            FindingKind::CopiedEntries { .. }
+            | FindingKind::OtherName { .. }
+            | FindingKind::InsideCache
+            | FindingKind::Leftovers { .. } => formatter.write_str(&self.about_kinds()),
             FindingKind::OldBuckets { names, .. } => {
                 let names: Vec<String> =
                     names.iter().map(|name| format!("`{}`", human::escape(name))).collect();

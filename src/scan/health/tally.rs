@@ -1,6 +1,7 @@
 //! One walk over everything in a cache: who owns it, who may use it, how many links it has; and over environments: which
 //! symlinks lead into another cache.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -179,32 +180,51 @@ impl Visitor for Tally {
 
 /// What a walk over environments found.
 #[derive(Debug, Default)]
-pub(super) struct Symlinks {
+pub(super) struct Foreign {
+    /// By the root that they name, and whether that is this cache under another name.
+    pub(super) by_prefix: BTreeMap<(PathBuf, bool), Found>,
+    /// What a probe left that was killed.
+    pub(super) temporary: Found,
+}
+
+/// Walks environments.
+#[derive(Debug)]
+pub(super) struct Symlinks<'a> {
+    pub(super) found: Foreign,
     /// Prefixes that are this cache, and those that are not.
     known: FxHashMap<PathBuf, bool>,
     /// This cache's root with every symlink resolved.
     cache: PathBuf,
-    /// By the root they name.
-    pub(super) foreign: FxHashMap<PathBuf, Found>,
-    /// What a probe left that was killed.
-    pub(super) temporary: Found,
+    /// The ids of its entries.
+    ids: &'a FxHashSet<&'a OsStr>,
     /// Files that are the cache's too.
     pub(super) shared: FxHashSet<(u64, u64)>,
     /// Files of the cache that are worth knowing about where an environment shares them.
     wanted: Arc<FxHashMap<(u64, u64), u32>>,
 }
 
-impl Symlinks {
+impl<'a> Symlinks<'a> {
     /// Nothing yet; `cache` is the root of this cache with every symlink resolved.
-    pub(super) fn new(cache: &Path, wanted: &Arc<FxHashMap<(u64, u64), u32>>) -> Self {
-        Self { cache: cache.to_owned(), wanted: Arc::clone(wanted), ..Self::default() }
+    pub(super) fn new(
+        cache: &Path,
+        wanted: &Arc<FxHashMap<(u64, u64), u32>>,
+        ids: &'a FxHashSet<&'a OsStr>,
+    ) -> Self {
+        Self {
+            found: Foreign::default(),
+            known: FxHashMap::default(),
+            cache: cache.to_owned(),
+            ids,
+            shared: FxHashSet::default(),
+            wanted: Arc::clone(wanted),
+        }
     }
 
     pub(super) fn merge(&mut self, other: Self) {
-        for (prefix, found) in other.foreign {
-            self.foreign.entry(prefix).or_default().merge(found);
+        for (prefix, found) in other.found.by_prefix {
+            self.found.by_prefix.entry(prefix).or_default().merge(found);
         }
-        self.temporary.merge(other.temporary);
+        self.found.temporary.merge(other.found.temporary);
     }
 
     fn is_this_cache(&mut self, prefix: &Path) -> bool {
@@ -214,10 +234,10 @@ impl Symlinks {
     }
 }
 
-impl Visitor for Symlinks {
+impl Visitor for Symlinks<'_> {
     fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
         if name.as_encoded_bytes().starts_with(b".tmpcachetui-") {
-            self.temporary.add(|| parent.path().join(name));
+            self.found.temporary.add(|| parent.path().join(name));
         }
         Descend::Yes
     }
@@ -237,7 +257,9 @@ impl Visitor for Symlinks {
         let Ok(text) = parent.read_link(name) else { return };
         let Some(target) = archive_target(&text).filter(|target| target.prefix.is_absolute()) else { return };
         if !self.is_this_cache(&target.prefix) {
-            self.foreign.entry(target.prefix).or_default().add(|| parent.path().join(name));
+            let is_this = self.ids.contains(target.id.as_os_str()) && parent.following(name).is_err();
+            let found = self.found.by_prefix.entry((target.prefix, is_this)).or_default();
+            found.add(|| parent.path().join(name));
         }
     }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::error::words;
 use crate::disk::{FileKind, FileStat, read};
+use crate::scan::copied::{self, Compare, Copied, copied};
 use crate::scan::print;
 use crate::snapshot::{
     Damage, DamagedLink, Entry, EntryIndex, EntryKind, EntryState, FilePrint, Pointer, PointerForm,
@@ -59,6 +60,11 @@ pub enum LinkLies {
     Link {
         /// What identifies it.
         print: FilePrint,
+    },
+    /// A directory with the files of the entry that a link should lead to.
+    Copy {
+        /// What it takes.
+        copied: Copied,
     },
     /// Something that is no link: it stays.
     Other,
@@ -150,14 +156,28 @@ pub(super) fn gather(snapshot: &Snapshot) -> LinkFacts {
     };
     let mut facts = LinkFacts::default();
     for link in &damaged {
-        let looked = Looked::new(snapshot, link);
+        let mut looked = Looked::new(snapshot, link);
+        let target = looked.target();
         facts.damaged.push(DamagedFacts {
             path: link.path.clone(),
             damage: link.damage,
             lies: looked.lies,
             package: package(&link.path),
-            target: looked.target(),
+            target,
             writing: of_bucket(&link.path).unwrap_or_else(|| looked.own_writing()),
+        });
+    }
+    for build in copied::builds(snapshot) {
+        let entry = snapshot.entry(build.entry);
+        let distribution = entry.name.clone().zip(entry.version.clone());
+        let Ok(target) = target(entry, distribution) else { continue };
+        facts.damaged.push(DamagedFacts {
+            damage: Damage::Lost,
+            lies: LinkLies::Copy { copied: build.copied },
+            package: package(&build.path),
+            target: Ok(target),
+            writing: of_bucket(&build.path).unwrap_or(Writing::Relative),
+            path: build.path,
         });
     }
     let is_odd = |path: &Path| snapshot.cache.bucket_of(path).is_some_and(|bucket| bucket.odd.is_some());
@@ -263,7 +283,7 @@ impl<'a> Looked<'a> {
         if cfg!(windows) || self.kind == Some(FileKind::File) { Writing::LinkFile } else { Writing::Relative }
     }
 
-    fn target(&self) -> Result<LinkTarget, NoTarget> {
+    fn target(&mut self) -> Result<LinkTarget, NoTarget> {
         if let Some(why) = &self.unread {
             return Err(NoTarget::Unread { why: why.clone() });
         }
@@ -275,6 +295,11 @@ impl<'a> Looked<'a> {
         let target = if self.link.named_by.is_empty() { self.by_itself() } else { self.by_pointer_file() }?;
         if let Some(why) = why(Path::new(&target.bucket)) {
             return Err(NoTarget::NotUnderstood { why });
+        }
+        if self.kind == Some(FileKind::Directory) {
+            let entry = cache.path.join(&target.bucket).join(&target.id);
+            let copied = copied(&cache.path.join(&self.link.path), &entry, Compare::Sizes);
+            self.lies = copied.map_or(LinkLies::Other, |copied| LinkLies::Copy { copied });
         }
         if self.lies == LinkLies::Other {
             return Err(NoTarget::Occupied);

@@ -240,7 +240,10 @@ fn user(
     let environment = snapshot.environment(reference.environment);
     let distribution =
         reference.distribution.and_then(|position| environment.distributions.get(position as usize));
+    let elsewhere = distribution.is_some_and(|it| it.other_cache.is_some());
     let proof = match reference.evidence {
+        _ if elsewhere && width < 60 => "other cache".to_owned(),
+        _ if elsewhere => "linked to another cache".to_owned(),
         Evidence::Name => "name only".to_owned(),
         // Where room is short the letter of the link mode has to do.
         evidence => {

@@ -58,8 +58,29 @@ fn identity(model: &Model, document: &mut Document, environment: &Environment, w
     }
     let role = if environment.health == Health::Ok { Role::Good } else { Role::Error };
     fact(document, "health", &health(model.settings.glyphs, environment, usize::MAX), role, width);
+    special(model, document, environment, width);
     if environment.unread {
         fact(document, "unread", "a part could not be read: numbers are lower bounds", Role::Warning, width);
+    }
+}
+
+/// What is special about where an environment lies and what it is linked to.
+fn special(model: &Model, document: &mut Document, environment: &Environment, width: usize) {
+    let home = model.settings.home.as_deref();
+    if let Some(prefix) = &environment.prefix {
+        fact_path(model, document, "prefix", &human::path(prefix, home), width);
+    }
+    if environment.inside {
+        fact(document, "lies", "in the cache's directory: `uv cache prune` deletes it", Role::Warning, width);
+    }
+    for other in &environment.other_caches {
+        let files = human::counted(other.files, "file is", "files are");
+        let text = format!("{files} linked to another cache, {}", human::path(&other.path, home));
+        fact(document, "linked", &text, Role::Text, width);
+    }
+    for left in &environment.leftovers {
+        let text = left.sentence(&human::escape_os(left.path.as_os_str()));
+        fact(document, "left", &text, Role::Warning, width);
     }
 }
 

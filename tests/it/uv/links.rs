@@ -82,7 +82,9 @@ fn a_venv_file_holds_one_path() {
     assert_eq!(parse_venv_file(b"C:\\env\r\n"), Ok("C:\\env".into()));
     assert_eq!(parse_venv_file(b"../a b\n"), Ok("../a b".into()));
     assert_eq!(parse_venv_file(b" \n"), Err(LinkFileError::Empty));
-    assert_eq!(parse_venv_file(b"a\nb"), Err(LinkFileError::ManyLines));
+    // The first line counts (PEP 832).
+    assert_eq!(parse_venv_file(b"a\nb"), Ok("a".into()));
+    assert_eq!(parse_venv_file(b"a\rb"), Err(LinkFileError::ManyLines));
     assert_eq!(parse_venv_file(b"a\0"), Err(LinkFileError::Nul));
 }
 

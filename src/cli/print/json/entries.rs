@@ -71,6 +71,8 @@ struct UserRow<'a> {
     environment_bytes: Option<Bytes<'a>>,
     distribution: Option<&'a str>,
     version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_cache: Option<Cow<'a, str>>,
     by: ModesRow,
     evidence: &'static str,
     files: EvidenceRow,
@@ -187,6 +189,9 @@ impl<'a> UserRow<'a> {
             environment_bytes,
             distribution: distribution.map(|it| it.name.as_str()),
             version: distribution.map(|it| it.version.as_str()),
+            other_cache: distribution
+                .and_then(|it| it.other_cache.as_ref())
+                .map(|path| path.to_string_lossy()),
             by: reference.by.into(),
             evidence: reference.evidence.word(),
             files: EvidenceRow {

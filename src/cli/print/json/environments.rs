@@ -9,7 +9,8 @@ use super::entries::ModesRow;
 use super::frame::BytesRow;
 use super::text::{Bytes, lossless};
 use crate::snapshot::{
-    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, Project, Reclaimable, Snapshot,
+    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, LinkMode, Mode, Project,
+    Reclaimable, Snapshot,
 };
 
 /// One of `environments`.
@@ -38,8 +39,27 @@ pub struct EnvironmentRow<'a> {
     health: &'static str,
     unread: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<Cow<'a, str>>,
+    inside_cache: bool,
+    leftovers: Vec<LeftoverRow<'a>>,
+    other_caches: Vec<OtherCacheRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<ProjectRow<'a>>,
     distributions: Vec<DistributionRow<'a>>,
+}
+
+/// Something in an environment that is not installed there any more.
+#[derive(Serialize)]
+struct LeftoverRow<'a> {
+    path: Cow<'a, str>,
+    kind: &'static str,
+}
+
+/// Another cache that files of an environment are linked to.
+#[derive(Serialize)]
+struct OtherCacheRow<'a> {
+    path: Cow<'a, str>,
+    files: u64,
 }
 
 /// The entry that a row belongs to, as the keys `entry` and `entry_bucket`.
@@ -78,6 +98,7 @@ struct DistributionRow<'a> {
     state: &'static str,
     direct_url: Option<&'a str>,
     editable: bool,
+    other_cache: Option<Cow<'a, str>>,
     installer: Option<&'a str>,
     installed: Option<Timestamp>,
     dist_info: Cow<'a, str>,
@@ -135,6 +156,18 @@ impl<'a> EnvironmentRow<'a> {
             installed: item.installed,
             health: item.health.word(),
             unread: item.unread,
+            prefix: item.prefix.as_ref().map(|path| path.to_string_lossy()),
+            inside_cache: item.inside,
+            leftovers: item
+                .leftovers
+                .iter()
+                .map(|it| LeftoverRow { path: it.path.to_string_lossy(), kind: it.kind.word() })
+                .collect(),
+            other_caches: item
+                .other_caches
+                .iter()
+                .map(|it| OtherCacheRow { path: it.path.to_string_lossy(), files: it.files })
+                .collect(),
             project: (item.kind == EnvironmentKind::Central).then(|| ProjectRow::new(&item.project)),
             distributions: item.distributions.iter().map(|it| DistributionRow::new(snapshot, it)).collect(),
         }
@@ -148,11 +181,16 @@ impl<'a> DistributionRow<'a> {
             name: &item.name,
             version: &item.version,
             installed_from: EntryName::new(snapshot, item.entry),
-            mode: item.mode.word(),
+            mode: match (&item.other_cache, item.mode) {
+                // Files with another name in another cache are no copies.
+                (Some(_), LinkMode::Only(Mode::Copy)) => Mode::Hardlink.word(),
+                (_, mode) => mode.word(),
+            },
             files: FilesRow::new(&item.files),
             state: item.state.word(),
             direct_url: item.direct_url.as_ref().map(|direct| direct.url.as_str()),
             editable: item.editable,
+            other_cache: item.other_cache.as_ref().map(|path| path.to_string_lossy()),
             installer: item.installer.as_deref(),
             installed: item.installed,
             dist_info,

@@ -350,7 +350,13 @@ fn what_has_changed_since_the_plan_is_left_alone() {
     let lock = cachetui::lock::CacheExclusive::acquire(&cache, None, &waiting).unwrap();
     let (cancel, progress) = (cachetui::control::Cancel::default(), cachetui::control::Progress::default());
     let apply = |plan: &cachetui::plan::repair::RepairPlan| {
-        let outcomes = cachetui::apply::repair::restore_links(&plan.links, &lock, &cancel, &progress);
+        let outcomes = cachetui::apply::repair::restore_links(
+            &plan.links,
+            &lock,
+            jiff::Timestamp::UNIX_EPOCH,
+            &cancel,
+            &progress,
+        );
         assert_eq!(outcomes.len(), 1);
         (outcomes[0].state, outcomes[0].why.clone().unwrap_or_default())
     };

@@ -376,7 +376,7 @@ pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBu
 
 /// Where uv is to look for a distribution, and the requirement by which it can fetch it; none for what it would build from a
 /// directory, for what came from an index or a directory that is not known, and for what is not plainly a requirement: names,
-/// versions and URLs in an environment are anybody's.
+/// versions and URLs in an environment are untrusted.
 pub(super) fn fetchable(distribution: &DistributionFacts) -> Option<(Vec<String>, String)> {
     if let Some(direct) = &distribution.direct_url {
         // What is hidden is not known here, and would not be passed as an argument, which every user of a machine can see.

@@ -1,6 +1,6 @@
 //! What a person may mean who names a directory: an environment, a project with its environments, or an installation.
 //!
-//! Tools keep the environments of a project in places of their own. Whoever names the project means all of them.
+//! Tools keep the environments of a project in places of their own. Naming the project means all of them.
 
 use std::path::{Path, PathBuf};
 

@@ -394,7 +394,7 @@ fn symlinks(
     let ids: FxHashSet<&std::ffi::OsStr> =
         request.snapshot.entries.iter().map(|entry| entry.key.id.as_os_str()).collect();
     let start = || (Symlinks::new(&cache, linked, &ids), Vec::new());
-    // Whoever owns a file of the cache may lose it to an advice, whether asked about or not.
+    // Following an advice could take a file from its owner, in an environment that was asked about or in another.
     let all = request.snapshot.environments().map(|(index, _)| index);
     let wanted = |index: &EnvironmentIndex| request.environments.contains(index);
     let environments: Vec<EnvironmentIndex> = all.filter(|it| !linked.is_empty() || wanted(it)).collect();

@@ -31,7 +31,7 @@ use crate::uv::link::archive_target;
 use crate::uv::link_file::{self, ArchiveTarget, LinkFile};
 use crate::uv::pointer::{self, Payload};
 
-/// Writes links anew. One that fails or is stale does not stop the others. `progress` counts files and bytes; `now` names what
+/// Writes links again. One that fails or is stale does not stop the others. `progress` counts files and bytes; `now` names what
 /// goes by way of the trash.
 pub fn restore_links(
     steps: &[LinkStep],

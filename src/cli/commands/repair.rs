@@ -260,7 +260,7 @@ fn chosen(snapshot: &Snapshot, arguments: &RepairArguments, current_dir: &Path) 
     for argument in &arguments.environments {
         let path = super::absolute(argument, current_dir);
         let dead = [path.join(".venv"), path].into_iter().find(|it| discover::leads_nowhere(it).is_some());
-        // A project whose `.venv` leads nowhere may have others.
+        // A project whose `.venv` is a broken link may have others.
         if dead.is_none() || !belonging(&super::absolute(argument, current_dir)).environments.is_empty() {
             named.push(argument.clone());
         }

@@ -503,7 +503,7 @@ pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBu
 
 /// Where uv is to look for a distribution, and the requirement by which it can fetch it; none for what it would build from a
 /// directory, for what came from an index or a directory that is not known, and for what is not plainly a requirement: names,
-/// versions and URLs in an environment are anybody's.
+/// versions and URLs in an environment are untrusted.
 ///
 /// Where nothing tells the source, uv may look where its settings say, but for a wheel only: an index that has another package
 /// of that name must not have its code run, as a build would. What was built here is not fetched then.

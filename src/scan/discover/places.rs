@@ -18,11 +18,11 @@ pub struct Place {
     pub reason: &'static str,
     /// How many levels below it are searched: 0 looks only at the directory itself.
     pub depth: usize,
-    /// Whether its absence is worth a problem: somebody named it.
+    /// Whether its absence is worth a problem: the user named it.
     pub named: bool,
 }
 
-/// Levels that are searched below directories nobody named; deep enough for any project's `.venv`.
+/// Levels that are searched below directories that were not named; deep enough for any project's `.venv`.
 pub(super) const DEPTH: usize = 6;
 
 /// The places where environments are known to be kept, from what the environment variables say.
@@ -80,7 +80,7 @@ pub fn known_places(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&P
 }
 
 impl Place {
-    /// What is told of it after the search.
+    /// What is reported about it after the search.
     pub(super) fn root(&self, path: PathBuf, readable: bool) -> ScopeRoot {
         ScopeRoot { path, reason: self.reason, readable, depth: self.depth, named: self.named }
     }
@@ -91,22 +91,22 @@ pub fn again(path: PathBuf, depth: usize, named: bool) -> Place {
     Place { path, found_by: FoundBy::Root, reason: "the plan", depth, named }
 }
 
-/// A directory that somebody named: searched to the bottom, and missed when it is not there.
+/// A directory that the user named: searched to the bottom, and missed when it is not there.
 pub fn named(path: PathBuf) -> Place {
     Place { path, found_by: FoundBy::Root, reason: "--root", depth: walk::MAX_DEPTH, named: true }
 }
 
-/// A directory that somebody says is an environment, or a project with one in it.
+/// A directory that the user says is an environment, or a project with one in it.
 pub fn environment(path: PathBuf) -> Place {
     Place { path, found_by: FoundBy::Root, reason: "named", depth: 1, named: true }
 }
 
-/// An environment that belongs to a directory that somebody named; nothing below it is searched.
+/// An environment that belongs to a directory that the user named; nothing below it is searched.
 pub fn only(path: PathBuf) -> Place {
     Place { depth: 0, ..environment(path) }
 }
 
-/// The places that follow from where somebody is: the roots they named, the current directory and those above it.
+/// The places that follow from where the user is: the roots they named, the current directory and those above it.
 ///
 /// The current directory is searched [`DEPTH`] levels deep; of the directories above it only their own environments
 /// count (`.venv`, `venv`, `env`).

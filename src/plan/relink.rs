@@ -366,16 +366,14 @@ fn reason(distribution: &Distribution, becomes: Mode) -> String {
 
 /// What a symlink takes that is too long for its inode: one block of ext2 to ext4, whose inodes hold 59 bytes (kernel
 /// documentation, `filesystems/ext4/symlink.rst`). The absolute path of a file in an entry is longer almost always.
-/// Of a filesystem that is not the cache's it is not known how it keeps them.
+/// btrfs counts one block for every symlink (Linux 6.18), an overlay has them in its upper layer. Of a filesystem that is not the cache's it is not known how it keeps them.
 fn symlink_bytes(snapshot: &Snapshot, expects: &RelinkExpects) -> u64 {
     const COMMON: u64 = 4096;
     let block = snapshot.cache.space.map_or(COMMON, |space| space.block);
-    if expects.record.device != expects.entry.device {
-        block.max(COMMON)
-    } else if snapshot.cache.filesystem.as_deref() == Some("ext4") {
-        block
-    } else {
-        0
+    match snapshot.cache.filesystem.as_deref() {
+        _ if expects.record.device != expects.entry.device => block.max(COMMON),
+        Some("ext4" | "btrfs" | "overlayfs") => block,
+        _ => 0,
     }
 }
 

@@ -252,6 +252,8 @@ fn files_with_permissions_of_their_own_still_show_who_uses_an_entry() {
     let Some((sandbox, _directory)) = sandbox() else { return };
     let wheel = Wheel::new("demo-a", "1.0").save(&sandbox.path("own"));
     let environment = sandbox.install("app", "copy", &[wheel.to_str().unwrap()]);
+    // The clocks of files are coarse; what is changed is changed later.
+    std::thread::sleep(std::time::Duration::from_millis(20));
     ran(sandbox.command("chmod").args(["-R", "go-rwx"]).arg(&environment));
     let listed = sandbox.json(&["list", "demo-a"]);
     assert_eq!(listed["entries"][0]["state"], "used", "{listed:#}");

@@ -64,7 +64,10 @@ impl Ground {
     fn install(&self, project: &str, mode: &str, wheels: &[&str]) -> PathBuf {
         let links = self.sandbox.path("wheels");
         let arguments = [&["--no-index", "--find-links", links.to_str().unwrap()], wheels].concat();
-        self.sandbox.install(project, mode, &arguments)
+        let environment = self.sandbox.install(project, mode, &arguments);
+        // The clocks of files are coarse; what is edited is edited later.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        environment
     }
 
     /// What a command answers, whatever its exit code.
@@ -251,8 +254,6 @@ fn files_that_say_where_a_package_came_from_are_not_needed() {
 fn add_rows(environment: &Path, name: &str, rows: &str) {
     let record = site(environment).join(format!("{name}-1.0.dist-info/RECORD"));
     let text = std::fs::read_to_string(&record).unwrap();
-    // Nothing else tells rows of later from uv's own than that they were written later.
-    std::thread::sleep(std::time::Duration::from_millis(20));
     std::fs::write(&record, format!("{text}{rows}")).unwrap();
 }
 

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
+use crate::plan::Plan;
 use crate::snapshot::{FileRow, FilesRequest, Snapshot};
 use crate::worker::task::{Task, TaskJob};
 use crate::worker::{Around, ScanJob};
@@ -50,6 +51,9 @@ pub type FilesReply = Receiver<Result<Vec<FileRow>, String>>;
 /// What goes on around the cache, as soon as it is found out.
 pub type AroundReply = Receiver<Around>;
 
+/// A plan that was looked at, as soon as it is.
+pub type PlanReply = Receiver<Box<Plan>>;
+
 /// How the interface is opened, and what it calls.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Options {
@@ -62,6 +66,8 @@ pub struct Options {
     /// Finds out about locks and the trash off the screen's thread, for the cache and the environments of a snapshot; called again and
     /// again, never before the last answer.
     pub look_around: Box<dyn Fn(Arc<Snapshot>) -> AroundReply>,
+    /// Looks at what a plan changes off the screen's thread: what processes have open, and what a link would lose.
+    pub weigh_plan: Box<dyn Fn(Box<Plan>, Arc<Snapshot>) -> PlanReply>,
     /// The cache's root, shown until the first scan tells it.
     pub cache: PathBuf,
     /// How long something stays after its last change, in seconds, unless it was named.

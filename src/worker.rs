@@ -16,8 +16,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::apply::trash::{self, Run};
+use crate::apply::weigh::weigh;
 use crate::control::{Cancel, Progress};
 use crate::lock::{self, Survey, SurveyRequest};
+use crate::plan::Plan;
 use crate::scan::registry::{self, Remembered};
 use crate::scan::{self, Live};
 use crate::snapshot::{Completeness, FileRow, FilesRequest, Problem, Snapshot};
@@ -93,6 +95,21 @@ pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<
     spawn(move || {
         let rows = scan::files::list(&cache, &request).map_err(|error| chain(&error));
         drop(sender.send(rows));
+    });
+    answer
+}
+
+/// Looks at what a plan changes, off the caller's thread; the plan comes back once, with the bytes that come free and
+/// without what would lose something. `reflinks`: whether the cache's filesystem has them.
+pub fn weigh_plan(mut plan: Box<Plan>, cache: PathBuf, reflinks: bool) -> Receiver<Box<Plan>> {
+    let (sender, answer) = mpsc::channel();
+    spawn(move || {
+        if plan.relinks.is_empty() {
+            weigh(&mut plan, &cache);
+        } else {
+            relink::look(&mut plan, reflinks);
+        }
+        drop(sender.send(plan));
     });
     answer
 }

@@ -43,12 +43,17 @@ struct Found {
     unclear: u64,
 }
 
-/// Corrects what the steps of a plan free, and says why in its warnings.
+/// Corrects what the steps of a plan free, and says why in its warnings. One that was weighed before is weighed again.
 pub fn weigh(plan: &mut Plan, cache: &Path) {
     let Ok(real) = crate::disk::canonical(cache) else { return };
     if plan.steps.is_empty() {
         return;
     }
+    for bytes in plan.steps.iter_mut().map(|step| &mut step.bytes) {
+        bytes.reclaimable += bytes.open + bytes.below;
+        (bytes.open, bytes.below) = (0, 0);
+    }
+    plan.totals = Totals::of(&plan.steps, &plan.relinks);
     let open = open_files::read(&real);
     let overlay = overlay::at(&real);
     let hidden = open_files::may_be_hidden(&real) && plan.totals.bytes.reclaimable > 0;
@@ -74,9 +79,10 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
     for step in plan.steps.iter_mut().filter(|step| step.bytes.disk > 0) {
         let found = weighing.step(step, &real);
         let bytes = &mut step.bytes;
-        let (open, below) = (found.open.min(bytes.reclaimable), found.below);
-        bytes.open = open;
-        bytes.reclaimable = bytes.reclaimable.saturating_sub(open).saturating_sub(below);
+        let open = found.open.min(bytes.reclaimable);
+        let below = found.below.min(bytes.reclaimable - open);
+        (bytes.open, bytes.below) = (open, below);
+        bytes.reclaimable -= open + below;
         if !hidden
             && weighing.overlay.is_some()
             && found.below + found.unclear == 0
@@ -85,7 +91,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
             bytes.certainty = Certainty::Exact;
         }
         sum.open += open;
-        sum.below += below;
+        sum.below += found.below;
         sum.unclear += found.unclear;
     }
     plan.totals = Totals::of(&plan.steps, &plan.relinks);

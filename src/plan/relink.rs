@@ -407,7 +407,7 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         (true, Certainty::Exact) => Certainty::AtLeast,
         (_, certainty) => certainty,
     };
-    Bytes { disk: 0, reclaimable, needed, certainty: sure, held: 0, open: 0, files: changing }
+    Bytes { disk: 0, reclaimable, needed, certainty: sure, held: 0, open: 0, below: 0, files: changing }
 }
 
 /// Bytes of copies with other names.

@@ -110,6 +110,9 @@ pub struct Bytes {
     /// Bytes that come back only when processes close what they have open.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub open: u64,
+    /// Bytes in the lower layer of an overlay, which never come back.
+    #[serde(skip)]
+    pub below: u64,
     /// Inodes that go.
     pub files: u64,
 }
@@ -205,6 +208,7 @@ impl Totals {
             totals.bytes.needed += bytes.needed;
             totals.bytes.held += bytes.held;
             totals.bytes.open += bytes.open;
+            totals.bytes.below += bytes.below;
             totals.bytes.files += bytes.files;
             totals.bytes.certainty = totals.bytes.certainty.and(bytes.certainty);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::Counts;
+use crate::plan::Plan;
 use crate::snapshot::{FileRow, FilesRequest};
 use crate::worker::task::TaskEvent;
 use crate::worker::{Around, ScanEvent};
@@ -35,6 +36,8 @@ pub enum Event {
     Progress(Counts),
     /// Files that were asked for, or why there are none.
     Files(FilesRequest, Result<Vec<FileRow>, String>),
+    /// A plan was looked at: its number, and the plan with what was found, if anything could be.
+    Weighed(u64, Option<Box<Plan>>),
     /// What is known about locks and the trash now.
     Around(Around),
     /// A task reported.

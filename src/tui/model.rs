@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Counts;
-use crate::plan::At;
+use crate::plan::{At, Plan};
 use crate::scan::verify::Verified;
 use crate::snapshot::{Completeness, EntryIndex, EntryKey, EnvironmentIndex, Snapshot};
 
@@ -398,6 +398,23 @@ impl Model {
     /// The snapshot that is shown, to ask more about what it holds.
     pub fn shown(&self) -> Arc<Snapshot> {
         Arc::clone(&self.facts.snapshot)
+    }
+
+    /// The plan that is to be looked at, with its number.
+    pub(super) fn unweighed(&self) -> Option<(u64, &Plan)> {
+        self.facts.planning.unweighed()
+    }
+
+    /// Takes what was found about a plan; the cursor stays on what it is on. None where nothing could be found out.
+    pub(super) fn take_weighed(&mut self, number: u64, plan: Option<Box<Plan>>) {
+        let list = &self.lists[View::Plan as usize];
+        let subject = list.row().map(|row| self.subject_at(View::Plan, row));
+        self.facts.planning.take_weighed(number, plan);
+        self.facts.generation += 1;
+        let row = subject.and_then(|subject| self.row_of(&subject));
+        let list = &mut self.lists[View::Plan as usize];
+        list.order.clear();
+        list.arrange(&self.facts, self.measure, self.settings.home.as_deref(), row);
     }
 
     /// Takes what is known about locks and the trash now; cursors stay on what they are on, as far as that is still there.

@@ -18,7 +18,7 @@ use super::model::Model;
 use super::reader::Reader;
 use super::signals::Signals;
 use super::terminal::{self, Capture, Screen, Taskbar};
-use super::{AroundReply, FilesReply, Options, Settings, update, view};
+use super::{AroundReply, FilesReply, Options, PlanReply, Settings, update, view};
 
 /// The least time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
@@ -39,6 +39,7 @@ struct Shell {
     scan: Option<ScanJob>,
     files: Vec<(FilesRequest, FilesReply)>,
     around: Option<AroundReply>,
+    weighing: Option<(u64, PlanReply)>,
     task: Option<TaskJob>,
     /// When locks were last asked for, since the start.
     asked: Option<Duration>,
@@ -73,6 +74,7 @@ pub fn run(options: Options) -> anyhow::Result<i32> {
         scan: None,
         files: Vec::new(),
         around: None,
+        weighing: None,
         task: None,
         asked: None,
         taskbar: Taskbar::Idle,
@@ -104,7 +106,10 @@ impl Shell {
                 return Ok(128 + signal);
             }
             let due = FRAME.saturating_sub(drawn.elapsed());
-            let busy = self.model.is_scanning() || self.task.is_some() || !self.files.is_empty();
+            let busy = self.model.is_scanning()
+                || self.task.is_some()
+                || !self.files.is_empty()
+                || self.weighing.is_some();
             let patience = if self.dirty {
                 due
             } else if busy {
@@ -126,6 +131,7 @@ impl Shell {
             self.hear_scan()?;
             self.hear_files()?;
             self.hear_around()?;
+            self.hear_plan()?;
             self.hear_task()?;
             for message in self.screen.panics() {
                 self.event(Event::Notice(format!("A part of the program failed: {message}")))?;
@@ -262,6 +268,24 @@ impl Shell {
         if self.asked.is_none_or(|asked| now.saturating_sub(asked) >= LOCKS) {
             self.asked = Some(now);
             self.around = Some((self.options.look_around)(self.model.shown()));
+        }
+        Ok(())
+    }
+
+    /// Takes what was found about a plan, and has a new one looked at, one at a time.
+    fn hear_plan(&mut self) -> anyhow::Result<()> {
+        if let Some((number, reply)) = self.weighing.take() {
+            match reply.try_recv() {
+                Ok(plan) => self.event(Event::Weighed(number, Some(plan)))?,
+                Err(TryRecvError::Empty) => self.weighing = Some((number, reply)),
+                Err(TryRecvError::Disconnected) => self.event(Event::Weighed(number, None))?,
+            }
+        }
+        if self.weighing.is_none()
+            && let Some((number, plan)) = self.model.unweighed()
+        {
+            let reply = (self.options.weigh_plan)(Box::new(plan.clone()), self.model.shown());
+            self.weighing = Some((number, reply));
         }
         Ok(())
     }

@@ -81,6 +81,10 @@ pub fn update(model: &mut Model, event: Event, at: Moment) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Event::Weighed(number, plan) => {
+            model.take_weighed(number, plan);
+            Vec::new()
+        }
         Event::Around(around) => {
             model.take_around(around);
             Vec::new()

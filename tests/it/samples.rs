@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::fixture::{ALL, Fixture};
+use crate::support::fixture::{ALL, Fixture, HERE};
 
 fn run(fixture: &Fixture, command: &str) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_cachetui"))
@@ -51,6 +51,8 @@ fn every_pointer_of_every_release_leads_to_an_entry_or_says_which_cache_it_means
     }
 }
 
+/// The samples with absolute links are of Unix.
+#[cfg(unix)]
 #[test]
 fn an_entry_tells_of_the_pointers_that_name_it_in_another_cache() {
     let mut foreign = 0;
@@ -195,7 +197,7 @@ fn pointers_are_ordered_as_asked() {
 
 #[test]
 fn bytes_that_are_in_no_entry_are_told_and_repositories_by_name_without_credentials() {
-    let fixture = Fixture::unpack("uv-0.13.8-cache");
+    let fixture = Fixture::unpack(HERE);
     let git = fixture.cache().join("git-v1");
     let (database, checkout) =
         (git.join("db/0123456789abcdef/.git"), git.join("checkouts/0123456789abcdef/abcdef1"));

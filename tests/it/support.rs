@@ -4,6 +4,8 @@
 pub(crate) mod comparable;
 pub(crate) mod fixture;
 #[cfg(target_os = "linux")]
+pub(crate) mod holding;
+#[cfg(target_os = "linux")]
 pub(crate) mod index;
 #[cfg(target_os = "linux")]
 pub(crate) mod loopdev;

@@ -44,6 +44,9 @@ pub fn run(places: &Places, look: &Look, demo: bool, surroundings: &Surroundings
             let environments = snapshot.environments.iter().map(|environment| environment.path.clone());
             worker::look_around(SurveyRequest { environments: environments.collect(), ..locks.clone() })
         }),
+        weigh_plan: Box::new(|plan, snapshot| {
+            worker::weigh_plan(plan, snapshot.cache.path.clone(), snapshot.cache.reflinks)
+        }),
         cache,
         demo,
         grace: surroundings.grace,

@@ -127,6 +127,10 @@ pub(in crate::tui) struct Planning {
     pub(in crate::tui) grace: u64,
     /// The plan, when one was made.
     made: Option<Made>,
+    /// Which plan that is: each that is made has a number of its own.
+    number: u64,
+    /// The last one that was looked at.
+    weighed: u64,
     /// Whether that was left, so that the view shows what could be done besides.
     left: bool,
     /// Steps that were taken out of it.
@@ -158,8 +162,27 @@ impl Planning {
         self.excluded.clear();
         self.unseen.clear();
         self.made = Some(made);
+        self.number += 1;
         self.left = false;
         self.arrange();
+    }
+
+    /// The plan that nobody has looked at yet, with its number. What is made of a snapshot alone does not know what processes
+    /// have open, nor what a link would lose.
+    pub(in crate::tui) fn unweighed(&self) -> Option<(u64, &Plan)> {
+        let plan = self.changes().filter(|plan| !plan.is_empty() && self.weighed != self.number)?;
+        Some((self.number, plan))
+    }
+
+    /// Takes what was found about a plan, unless there is another one by now. Without an answer it is shown as it is.
+    pub(in crate::tui) fn take_weighed(&mut self, number: u64, plan: Option<Box<Plan>>) {
+        if number == self.number && self.changes().is_some() {
+            self.weighed = number;
+            if let Some(plan) = plan {
+                self.made = Some(Made::Changes(plan));
+            }
+            self.arrange();
+        }
     }
 
     /// Remembers what was marked out of sight when the plan was made: entries by their place in the cache, environments by
@@ -228,6 +251,7 @@ impl Planning {
         if let Some(Made::Changes(old)) = &self.made {
             let request = old.request.clone();
             self.made = complete.then(|| Made::Changes(Box::new(plan::plan(snapshot, &request))));
+            self.number += 1;
         }
         self.label(snapshot);
         self.classes = Vec::new();

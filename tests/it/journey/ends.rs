@@ -210,6 +210,7 @@ fn an_interface_that_panics() {
         list_files: Box::new(|_| std::sync::mpsc::channel().1),
         start_task: Box::new(|_, _| panic!("no task is begun")),
         look_around: Box::new(|_| std::sync::mpsc::channel().1),
+        weigh_plan: Box::new(|_, _| std::sync::mpsc::channel().1),
         cache: "/nowhere".into(),
         grace: cachetui::plan::GRACE,
         demo: false,

@@ -1,15 +1,15 @@
 //! What is promised, against what the files take before and after.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use cachetui::snapshot::Mode;
 use serde_json::Value;
 
 use super::Told;
+use crate::support::holding::Holding;
 use crate::support::loopdev::Mounted;
 use crate::support::made::{self, Form, Made, SITE, Unpacked};
 
@@ -70,27 +70,6 @@ pub(super) fn everywhere(check: impl Fn(&Path)) {
     .flatten()
     {
         check(mounted.path());
-    }
-}
-
-/// A process that holds a file open until it is told to end.
-struct Holding(Child);
-
-impl Holding {
-    fn new(path: &Path) -> Self {
-        let script = format!("exec 9<'{}'; echo; read _", path.display());
-        let mut child = Command::new("sh");
-        let mut child =
-            child.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        Self(child)
-    }
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take().unwrap().write_all(b"\n"));
-        drop(self.0.wait());
     }
 }
 
@@ -235,7 +214,7 @@ fn what_a_process_holds_open_is_not_promised_and_the_process_is_named() {
             (&(free - held).into(), &held.into()),
             "{plan:#}"
         );
-        let pid = holding.0.id();
+        let pid = holding.id();
         let told = run(&made, &arguments);
         let said = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(&format!("when process {pid} (sh) ends")), "{said}");
@@ -266,7 +245,7 @@ fn what_was_replaced_and_is_still_open_is_not_said_to_be_free() {
     let number = |key: &str| freed[key].as_u64().unwrap();
     assert_eq!(number("predicted") - number("measured"), held, "{all:#}");
     let notes = all["report"]["notes"].to_string();
-    assert!(notes.contains(&format!("process {} (sh)", holding.0.id())), "{notes}");
+    assert!(notes.contains(&format!("process {} (sh)", holding.id())), "{notes}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::relink::tree::Tree;
 use super::relink::{install, wheels};
+use crate::support::holding::Holding;
 use crate::support::pty::{Session, Start};
 use crate::support::uv::Sandbox;
 
@@ -143,6 +144,24 @@ fn marked_entries_are_pruned_put_back_pruned_again_and_gone_for_good() {
     ground.check(&kept);
     ground.check(&ground.install("again", "symlink"));
     assert_eq!(entries(), all, "uv has made it anew");
+}
+
+#[test]
+fn what_a_process_has_open_is_not_promised_on_the_screen() {
+    let Some(ground) = Ground::new() else { return };
+    ground.sandbox.delete(&ground.install("gone", "hardlink"));
+    let archive = ground.sandbox.cache().join("archive-v0");
+    let bulk =
+        archive.read_dir().unwrap().map(|it| it.unwrap().path().join("one/bulk.bin")).find(|it| it.exists());
+    let _holding = Holding::new(&bulk.unwrap());
+    let mut session = ground.open(&ground.sandbox.cache(), (120, 40));
+    session.press("/^one\r", "entries 1 of");
+    session.press(" ", "1 marked");
+    session.press("p", "plan to prune");
+    session.press("D", "which has them open");
+    let text = session.press("n", "Nothing was changed");
+    assert!(!text.contains("frees 6.1 MiB"), "{text}");
+    leave(session);
 }
 
 #[test]

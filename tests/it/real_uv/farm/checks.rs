@@ -253,7 +253,10 @@ impl Farm {
         );
         // Nothing else writes to a filesystem of the farm's own, but the journal that tells of it.
         if let (true, Some(measured)) = (self.ground.is_its_own(), freed["measured"].as_i64()) {
-            let near = (measured - predicted).abs() <= 1 << 16;
+            // How another filesystem keeps symlinks is not known: what they take is a bound.
+            let bound =
+                if answer.json["plan"]["totals"]["bytes"]["certainty"] == "exact" { 0 } else { needed };
+            let near = measured >= predicted - (1 << 16) && measured <= predicted + bound + (1 << 16);
             assert!(
                 near,
                 "{arguments:?}: measured {measured}, and {predicted} were promised: {:#}",

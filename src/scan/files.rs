@@ -130,7 +130,9 @@ impl Fate<'_> {
             return row(FileFate::Private, size);
         }
         if stat.kind != FileKind::File {
-            return row(FileFate::Modified, 0);
+            // Python writes bytecode again, wherever it can.
+            let is_damage = file.class != Class::Compiled;
+            return row(if is_damage { FileFate::Modified } else { FileFate::Private }, 0);
         }
         let own = || row(if is_symlink { FileFate::Linked(Mode::Symlink) } else { FileFate::Own }, size);
         match self.differs(file, &full, &stat, is_symlink) {

@@ -76,13 +76,20 @@ pub(super) struct Origin<'a> {
 impl Origin<'_> {
     /// Whether a file that is not in the environment was not in the wheel either: its `RECORD` has a row too many.
     ///
-    /// uv 0.12 and later leave such rows out of the entry's `RECORD`, and out of what they install.
+    /// uv 0.12 and later leave such rows out of the entry's `RECORD`, and out of what they install. Where headers are in the wheel
+    /// is not known: their place depends on the interpreter.
     pub(super) fn lacks(&self, file: &InstalledFile) -> bool {
         match self.sources.get(&file.path) {
             Some(source) => source.digest == file.row.digest && never_had(self.path, &source.path),
-            None => file.class == Class::Linked && self.is_wheel,
+            None => file.class == Class::Linked && self.is_wheel && !is_header(&file.path),
         }
     }
+}
+
+/// Whether a path of an installation lies where headers do.
+pub(super) fn is_header(path: &Path) -> bool {
+    let mut names = path.iter().skip_while(|name| *name == "..");
+    names.next().is_some_and(|first| first == "include" || first == "Include")
 }
 
 /// Whether an entry never had a file that its `RECORD` lists: it is not there, and nothing shows that it was removed.

@@ -128,7 +128,7 @@ impl Examination<'_> {
         let mut examined = Examined::default();
         let Tally { modes, bytes, .. } = self.tallied(candidates);
         (examined.files.modes, examined.bytes) = (modes, bytes);
-        let mut presumed = Vec::new();
+        let (mut presumed, mut compiled) = (Vec::new(), 0);
         for file in listing.files.iter().filter(|file| !file.is_beside()) {
             let key = file.path.as_os_str().as_encoded_bytes();
             if let Some(loose) = self.collected.loose.get(key) {
@@ -161,9 +161,11 @@ impl Examination<'_> {
                 examined.files.own += u64::from(!changed);
             } else if file.path.extension().is_none_or(|extension| extension != "pyc") {
                 presumed.push(file);
+            } else {
+                compiled += u64::from(!file.is_private());
             }
         }
-        self.presumed(&presumed, candidates, &mut examined, &mut uses);
+        self.presumed(&presumed, compiled, candidates, &mut examined, &mut uses);
         self.beside(&listing.files, candidates, &mut examined, &mut uses);
         self.leave_out_absent(&listing, chosen, &mut examined);
         examined.count_broken();

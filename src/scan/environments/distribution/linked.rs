@@ -11,7 +11,7 @@ use super::{Examination, Examined};
 use crate::disk::{FileKind, FileStat};
 use crate::scan::content;
 use crate::scan::installed::{self, BrokenLink, Class, InstalledFile};
-use crate::scan::spot::Spots;
+use crate::scan::spot::{Spot, Spots};
 use crate::snapshot::{EvidenceCounts, ModeCounts};
 use crate::uv::installed::Stated;
 
@@ -38,7 +38,7 @@ impl Examination<'_> {
         };
         let spot = Spots::of_file(&file.path, self.is_site());
         let mut own = self.against.table.spots(ambiguous.id).filter(|(place, _)| *place == entry);
-        if own.all(|(_, other)| Named::of(spot, other) == Named::Otherwise) && self.compare(file, examined) {
+        if own.all(|(_, other)| !fits(file, spot, other)) && self.compare(file, examined) {
             return;
         }
         if ambiguous.way == Way::Clone
@@ -76,17 +76,19 @@ impl Examination<'_> {
         }
     }
 
-    /// Looks at what should have been found by inode, where the numbers do not agree.
+    /// Looks at what should have been found by inode, where the numbers do not agree. `compiled` is how much bytecode of the wheel
+    /// there should be besides, which is counted and no damage if it is another.
     pub(super) fn presumed(
         &self,
         files: &[&InstalledFile],
+        compiled: u64,
         candidates: &[u32],
         examined: &mut Examined,
         uses: &mut FxHashMap<u32, (ModeCounts, EvidenceCounts)>,
     ) {
         let content = files.iter().filter(|file| !file.is_private()).count() as u64;
         let tally = self.tallied(candidates);
-        let are_counted = content == tally.modes.total() && tally.is_in_place();
+        let are_counted = content + compiled == tally.modes.total() && tally.is_in_place();
         // Files are known by their names alone, since headers are installed at places that depend on the interpreter.
         let edited: FxHashSet<&OsStr> = candidates
             .iter()
@@ -126,7 +128,7 @@ impl Examination<'_> {
                 continue;
             }
             let spot = Spots::of_file(&file.path, self.is_site());
-            if own.all(|(_, other)| Named::of(spot, other) == Named::Otherwise) {
+            if own.all(|(_, other)| !fits(file, spot, other)) {
                 self.misnamed(file, &stat, examined);
             } else if file.path.file_name().is_some_and(|name| edited.contains(name)) {
                 // A link has whatever its entry has.
@@ -209,6 +211,9 @@ impl Examination<'_> {
                     examined.links.extend(id.filter(|_| !self.is_read_elsewhere(&path)));
                 }
                 examined.bytes.linked += stat.disk;
+                if !self.is_unchanged_source(file, entry, &stat) {
+                    self.compare(file, examined);
+                }
             } else if file.is_comparable() && self.changed_behind(file, &stat, id.is_some()) {
                 examined.change(&file.path);
             } else if file.class == Class::Generated {
@@ -218,10 +223,28 @@ impl Examination<'_> {
             }
         }
     }
+
+    /// Whether a file is the very one of the entry that belongs there, and that is as it was unpacked.
+    fn is_unchanged_source(&self, file: &InstalledFile, entry: u32, stat: &FileStat) -> bool {
+        let facts = &self.against.entries[entry as usize];
+        let source = file.source.as_ref().filter(|source| !facts.modified.contains(&source.path));
+        let twin = source.and_then(|source| FileStat::of(&facts.path.join(&source.path)).ok());
+        twin.is_some_and(|twin| (twin.device, twin.inode) == (stat.device, stat.inode))
+    }
+
     /// Whether a path lies in another place that is read as an environment.
     fn is_read_elsewhere(&self, path: &Path) -> bool {
         let others = || self.against.roots.iter().filter(|root| **root != self.root);
         crate::disk::canonical(path).is_ok_and(|real| others().any(|root| real.starts_with(root)))
+    }
+}
+
+/// Whether a file of an entry belongs in the place of a file. Where headers belong is not known.
+fn fits(file: &InstalledFile, spot: Spot, other: Spot) -> bool {
+    match Named::of(spot, other) {
+        Named::Rightly => true,
+        Named::Otherwise => false,
+        Named::Unknown => installed::is_header(&file.path),
     }
 }
 

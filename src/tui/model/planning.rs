@@ -167,7 +167,7 @@ impl Planning {
         self.arrange();
     }
 
-    /// The plan that nobody has looked at yet, with its number. What is made of a snapshot alone does not know what processes
+    /// The plan that has not been looked at yet, with its number. What is made of a snapshot alone does not know what processes
     /// have open, nor what a link would lose.
     pub(in crate::tui) fn unweighed(&self) -> Option<(u64, &Plan)> {
         let plan = self.changes().filter(|plan| !plan.is_empty() && self.weighed != self.number)?;

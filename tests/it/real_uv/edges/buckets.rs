@@ -19,9 +19,15 @@ fn aside(bucket: &Path, place: PathBuf) -> PathBuf {
     place
 }
 
-const PLACES: [(&str, Put); 8] = [
+const PLACES: [(&str, Put); 9] = [
     ("of its own name", |sandbox, bucket| {
         let real = aside(bucket, sandbox.path("aside").join(bucket.file_name().unwrap()));
+        symlink(real, bucket).unwrap();
+        Some(Unmounted(Vec::new()))
+    }),
+    ("of another user", |sandbox, bucket| {
+        let real = aside(bucket, sandbox.path("aside").join(bucket.file_name().unwrap()));
+        std::os::unix::fs::chown(&real, Some(5001), Some(5001)).unwrap();
         symlink(real, bucket).unwrap();
         Some(Unmounted(Vec::new()))
     }),
@@ -132,6 +138,10 @@ fn what_is_promised_of_a_bucket_that_lies_elsewhere_is_done() {
             let tells = !["builds-v0", "simple-v27"].contains(&bucket);
             let code = i32::from(lost && tells);
             assert_eq!(output.status.code(), Some(code), "{bucket} {place}: {}", text(&output));
+            if place == "of another user" {
+                let is_in = |it: &&Value| it["path"].as_str().unwrap().starts_with(bucket);
+                assert_eq!(outcomes.iter().filter(is_in).count(), 0, "{bucket} {place}: {answer:#}");
+            }
             let entries = outcomes.iter().filter(|it| it["action"] == "remove-entry").count();
             if lost && tells {
                 assert_eq!(entries, 0, "{bucket} {place}: {answer:#}");

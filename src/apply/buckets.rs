@@ -37,6 +37,11 @@ impl Buckets {
         &self.cache
     }
 
+    /// Whether a bucket is a symlink to where it was moved.
+    pub(super) fn is_moved(&self, bucket: &OsStr) -> bool {
+        self.moved.iter().any(|(name, _)| name == bucket)
+    }
+
     /// Walks down to a directory, as [`Root::directory`] does.
     pub(super) fn directory(&self, relative: &Path, missing: Missing) -> Result<Place, Error> {
         let mut parts = relative.components();

@@ -195,12 +195,18 @@ impl Restoring<'_> {
                 leading.entry(&target.id).or_default().push(pointer);
             }
         }
+        let mut left: BTreeSet<OsString> = BTreeSet::new();
         for entry in entries {
             let led = leading.get(entry.name.as_os_str()).map(Vec::as_slice).unwrap_or_default();
             if !led.is_empty() && led.iter().all(|pointer| self.lies(pointer)) {
                 self.stays(&entry, "uv has fetched or built it again");
             } else {
                 self.item(&entry);
+            }
+            // What lies in its place, in a bucket that is a symlink, may be another cache's: the symlink can be another one by now.
+            let is_back = self.restored.last().is_some_and(|item| item.state == State::Done);
+            if !is_back && self.cache.is_moved(entry.directory.as_os_str()) {
+                left.insert(entry.name);
             }
         }
         for item in others {
@@ -220,7 +226,7 @@ impl Restoring<'_> {
                     let why = format!("what it leads to could not be read: {}", words(error));
                     self.failed(pointer, why);
                 }
-                Ok(Some(target)) if !self.has_entry(&target.id) => {
+                Ok(Some(target)) if left.contains(&target.id) || !self.has_entry(&target.id) => {
                     self.stays(pointer, "the entry it leads to is not there");
                 }
                 Ok(Some(Target { absolute: Some(path), .. })) if !path.exists() => {

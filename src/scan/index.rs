@@ -25,8 +25,9 @@ pub(super) const TRASHED: Place = u32::MAX - 2;
 
 const NONE: u32 = u32::MAX;
 
-/// One file of the cache.
+/// One file of the cache. There are millions: without padding each takes 36 bytes instead of 40.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(4))]
 pub(super) struct FileRecord {
     pub(super) inode: u64,
     pub(super) size: u64,

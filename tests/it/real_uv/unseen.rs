@@ -132,13 +132,42 @@ fn what_is_mounted_within_an_entry_is_nobodys_to_remove() {
     if !mounted.status.success() {
         return not_run("a bind mount cannot be made here");
     }
-    let output = sandbox.cachetui(&["prune", "demo-b", "--yes"]).output().unwrap();
+    let output = sandbox.cachetui(&["prune", "demo-b", "--allow", "gone", "--yes"]).output().unwrap();
     ran(Command::new("umount").arg(&within));
     assert_eq!(std::fs::read_to_string(outside.join("precious")).unwrap(), "kept");
     assert!(within.parent().unwrap().join("demo_b/__init__.py").is_file());
     assert!(
         !output.status.success() || String::from_utf8_lossy(&output.stdout).contains("Nothing to remove")
     );
+}
+
+/// The system calls into which an error is put, each by its number within the thread that changes files.
+const CALLS: [&str; 5] = ["renameat2", "mkdirat", "openat", "statx", "newfstatat"];
+
+/// For each of [`CALLS`], how many of them the thread that removes makes before its first change of the cache, and how
+/// many in all. `strace` counts the calls of each thread by itself (strace(1), `when`).
+fn calls_of_a_prune(sandbox: &Sandbox, prune: &[&str]) -> Vec<(usize, usize)> {
+    let log = sandbox.path("strace.log");
+    let plain = sandbox.cachetui(prune);
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-e"]).arg(format!("trace={}", CALLS.join(","))).arg("-o").arg(&log);
+    ran(strace.arg(plain.get_program()).args(plain.get_args()));
+    ran(&mut sandbox.cachetui(&["undo"]));
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(thread, call)| (thread, call.trim_start()))
+        .filter(|(_, call)| !call.starts_with('<'))
+        .collect();
+    let worker = lines.iter().find(|(_, call)| call.starts_with("renameat2")).expect("nothing was renamed").0;
+    let lines: Vec<&str> =
+        lines.iter().filter(|(thread, _)| *thread == worker).map(|(_, call)| *call).collect();
+    let first = lines.iter().position(|call| call.starts_with("mkdirat")).expect("no directory was made");
+    let of = |calls: &[&str], name: &str| {
+        calls.iter().filter(|call| call.strip_prefix(name).is_some_and(|rest| rest.starts_with('('))).count()
+    };
+    CALLS.iter().map(|name| (of(&lines[..first], name), of(&lines, name))).collect()
 }
 
 #[test]
@@ -153,12 +182,14 @@ fn an_error_in_the_middle_of_a_step_loses_nothing() {
             walkdir::WalkDir::new(sandbox.cache()).sort_by_file_name().into_iter().map(Result::unwrap);
         files.filter(|item| !item.file_type().is_dir()).map(walkdir::DirEntry::into_path).collect::<Vec<_>>()
     };
+    let prune = ["prune", "demo-b", "--allow", "gone", "--yes", "--trash"];
     let before = whole(&sandbox);
     let mut failures = 0;
-    for call in ["renameat2", "mkdirat", "openat", "statx", "newfstatat"] {
-        let mut number = 1;
-        loop {
-            let plain = sandbox.cachetui(&["prune", "demo-b", "--yes", "--trash"]);
+    for (call, (first, last)) in CALLS.iter().zip(calls_of_a_prune(&sandbox, &prune)) {
+        // Before the first change most calls are the loader's and the scan's: of those some.
+        let early = (1..first).step_by(20);
+        for number in early.chain(first.max(1)..=last + 2) {
+            let plain = sandbox.cachetui(&prune);
             let mut strace = sandbox.command("strace");
             strace.args(["-f", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={call}"));
             strace.arg("-e").arg(format!("inject={call}:error=EIO:when={number}"));
@@ -167,27 +198,18 @@ fn an_error_in_the_middle_of_a_step_loses_nothing() {
             if output.status.success() {
                 ran(&mut sandbox.cachetui(&["undo"]));
                 assert_eq!(whole(&sandbox), before, "the {number}. {call}");
-                // Later calls come one by one only where the work itself is: most are the loader's and the scan's.
-                if number > 400 {
-                    break;
-                }
-                number += 40;
                 continue;
             }
             failures += 1;
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            let kept = whole(&sandbox);
-            if kept != before {
+            if whole(&sandbox) != before {
                 // What could not be put back is in the trash, and comes back from there.
                 drop(sandbox.cachetui(&["undo"]).output());
                 assert_eq!(whole(&sandbox), before, "the {number}. {call}: {said}");
             }
-            number += 1;
-            if number > 400 {
-                break;
-            }
         }
     }
+    println!("{failures} errors were met");
     assert!(failures > 5, "only {failures} errors were met");
     let target = sandbox.path("target");
     let install = ["pip", "install", "--quiet", "--offline", "--no-index", "--find-links", &links];

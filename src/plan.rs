@@ -17,6 +17,7 @@ mod doubled;
 mod form;
 mod keep;
 mod objects;
+mod obstacles;
 mod prune;
 mod relink;
 pub mod repair;

@@ -37,6 +37,7 @@ mod moved;
 pub mod near;
 pub mod newcomers;
 mod objects;
+pub mod obstacles;
 mod other_caches;
 pub mod outline;
 mod outside;
@@ -64,7 +65,7 @@ use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, FileStat, walk};
 use crate::snapshot::{
     Bucket, Cache, Certainty, Completeness, Entry, EntryKind, FilePrint, Holder, Odd, Problem, Scope,
-    Snapshot, Space,
+    Snapshot, Space, UserLink,
 };
 use crate::uv::bucket::BucketKind;
 use crate::uv::root::Root;
@@ -74,6 +75,7 @@ use discover::{Place, Search};
 use environments::{Against, Candidate, EntryFacts, Reading};
 use index::FileTable;
 use other_caches::OtherCaches;
+use outside::{Entries, Lead};
 use share::Sharing;
 
 /// What to scan.
@@ -241,12 +243,8 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         progress,
     };
     let mut readings = second_round(&candidates, request.threads, &against);
-    let environments = candidates.iter().map(|candidate| candidate.found.path.as_path()).collect();
-    snapshot.user_links = against.entries().links(&search.leads, &environments);
-    snapshot.user_links.extend(mounted::links(&against.entries(), &layout));
-    snapshot.user_links.sort_unstable();
-    snapshot.user_links.dedup();
     let bystanders = leave_out_bystanders(&mut readings);
+    snapshot.user_links = user_links(&search.leads, &candidates, &readings, &against.entries(), &layout);
     find_running(&layout, &mut readings);
     snapshot.scope.processes_hidden = !disk::processes::visible();
     central::projects(&mut readings, &search.led, &request.remembered);
@@ -440,6 +438,23 @@ fn second_round(candidates: &[Candidate], threads: usize, against: &Against<'_>)
 fn space(root: &Path) -> Option<Space> {
     let (total, available) = volume::space(root)?;
     Some(Space { total, available, block: volume::block(root)? })
+}
+
+/// What leads into entries from outside of environments, in order.
+fn user_links(
+    leads: &[Lead],
+    candidates: &[Candidate],
+    readings: &[Reading],
+    entries: &Entries<'_>,
+    layout: &Layout,
+) -> Vec<UserLink> {
+    let environments = candidates.iter().map(|candidate| candidate.found.path.as_path()).collect();
+    let beside = readings.iter().flat_map(|it| &it.beside).map(PathBuf::as_path).collect();
+    let mut links = entries.links(leads, &environments, &beside);
+    links.extend(mounted::links(entries, layout));
+    links.sort_unstable();
+    links.dedup();
+    links
 }
 
 /// Takes out installations of Python that have nothing of the cache, and answers where their distributions are: somebody

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::again::{Again, Where, again, of_conda, place};
 use super::repair::Command;
-use super::{At, KeptBecause, Plan};
+use super::{At, KeptBecause, Plan, obstacles, prune};
+use crate::scan::obstacles::Obstacles;
 use crate::scan::verify::{Fault, Finding, Verified};
 use crate::snapshot::{Distribution, Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
 use crate::uv::distribution::is_plain;
@@ -86,7 +87,7 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
         });
     }
     let origins = Origins::of(snapshot);
-    let mut last = BTreeSet::new();
+    let (mut last, mut held) = (BTreeSet::new(), BTreeSet::new());
     for (what, text) in [
         (&lacking, "What is damaged in the cache alone goes, and uv makes it again when it needs it, by:"),
         (&stored, "No good copy is known. uv makes the entry again, and from it the environments, by:"),
@@ -95,26 +96,35 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
             "A file that RECORD does not list goes with its entry, which uv makes again when it needs it:",
         ),
     ] {
-        let found = what.again(snapshot, &origins);
+        let found = what.again(snapshot, &origins, &verified.obstacles);
         last.extend(found.last);
+        held.extend(found.held);
+        // What is installed from there again is damaged again.
+        alone.places.retain(|(environment, name, version)| {
+            let distributions = &snapshot.environment(*environment).distributions;
+            let found_from = |it: &&Distribution| it.name == *name && it.version == *version;
+            let entry = distributions.iter().find(found_from).and_then(|it| it.entry);
+            entry.is_none_or(|entry| !found.stuck.contains(&entry))
+        });
         if !found.commands.is_empty() {
             all.push(Advice { text, commands: found.commands, notes: found.notes, keepers: Vec::new() });
         }
     }
     let mut found = Found::default();
-    commands(snapshot, &origins, &alone.places, &mut found);
+    commands(snapshot, &origins, &alone.places, &verified.obstacles, &mut found);
+    held.append(&mut found.held);
     if !found.commands.is_empty() {
         let text = "What was changed in one environment alone is as before after:";
         all.push(Advice { text, commands: found.commands, notes: found.notes, keepers: Vec::new() });
     }
-    if !last.is_empty() {
-        let text = "No command is named for what has no known source: it would be lost.";
-        all.push(Advice {
-            text,
-            commands: Vec::new(),
-            notes: last.into_iter().collect(),
-            keepers: Vec::new(),
-        });
+    for (notes, text) in [
+        (last, "No command is named for what has no known source: it would be lost."),
+        (held, "More commands are named by `verify` once this is out of the way:"),
+    ] {
+        if !notes.is_empty() {
+            let notes = notes.into_iter().collect();
+            all.push(Advice { text, commands: Vec::new(), notes, keepers: Vec::new() });
+        }
     }
     all
 }
@@ -191,7 +201,7 @@ impl Reinstall {
     /// Only an entry that is gone is unpacked again from a file of this machine (uv 0.13.8). One that an environment reaches by
     /// symlinks is not pruned; uv cleans all versions of a package, which would break every environment that reaches another
     /// one.
-    fn again(&self, snapshot: &Snapshot, origins: &Origins<'_>) -> Found {
+    fn again(&self, snapshot: &Snapshot, origins: &Origins<'_>, obstacles: &InTheWay) -> Found {
         let (mut pruned, mut allowed, mut cleaned, mut removed) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut found, mut places) = (Found::default(), BTreeSet::new());
@@ -203,6 +213,24 @@ impl Reinstall {
             let lost = entries.iter().find_map(|entry| source(entry).gone.as_ref());
             if let Some(gone) = lost {
                 found.last.push(format!("{name} came from `{}`, which is gone.", gone.display()));
+                continue;
+            }
+            // The way around a prune is for environments that symlinks hold, which are installed again afterwards.
+            let kept = entries.iter().find_map(|entry| {
+                let because = prune::against_named(snapshot, *entry)?;
+                let outside = !snapshot.user_links_to(*entry).is_empty();
+                match because {
+                    KeptBecause::Protected { .. } if outside => {
+                        Some((entry, prune::linked(snapshot, *entry)))
+                    }
+                    KeptBecause::Protected { .. } => None,
+                    because => Some((entry, because)),
+                }
+            });
+            if let Some((entry, because)) = kept {
+                let id = snapshot.entry(*entry).key.id.display();
+                found.stuck.extend(entries);
+                found.held.insert(format!("{name}: `{id}` is kept, {}.", because.sentence()));
                 continue;
             }
             let unlocated = entries.iter().any(|entry| source(entry).unlocated);
@@ -245,7 +273,7 @@ impl Reinstall {
         add(cachetui(snapshot, &["prune", "--allow", "gone", "--"]), allowed);
         add([uv(snapshot), vec!["cache".to_owned(), "clean".to_owned()]].concat(), cleaned);
         add(["rm", "-rf", "--"].map(str::to_owned).to_vec(), removed);
-        commands(snapshot, origins, &places, &mut found);
+        commands(snapshot, origins, &places, obstacles, &mut found);
         if found.commands.len() > 1 {
             found.notes.insert(0, "The commands belong together, in this order.".to_owned());
         }
@@ -257,7 +285,7 @@ impl Reinstall {
 fn files(snapshot: &Snapshot, entry: EntryIndex) -> Vec<String> {
     let entry = snapshot.entry(entry);
     let pointers = entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone());
-    let itself = std::path::Path::new(entry.key.bucket.as_ref()).join(&entry.key.id);
+    let itself = entry.key.path();
     pointers.chain([itself]).map(|path| snapshot.cache.path.join(path).display().to_string()).collect()
 }
 
@@ -282,11 +310,34 @@ struct Found {
     notes: Vec<String>,
     /// What has no source that is known, as sentences.
     last: Vec<String>,
+    /// What is in the way of commands, as sentences.
+    held: BTreeSet<String>,
+    /// Damaged entries that cannot go.
+    stuck: BTreeSet<EntryIndex>,
 }
 
+/// What keeps uv from installing into environments.
+type InTheWay = BTreeMap<EnvironmentIndex, Obstacles>;
+
 /// Adds the commands that install distributions again where they are, from where they came.
-fn commands(snapshot: &Snapshot, origins: &Origins<'_>, places: &BTreeSet<Place>, found: &mut Found) {
-    for (index, name, version) in places {
+fn commands(
+    snapshot: &Snapshot,
+    origins: &Origins<'_>,
+    places: &BTreeSet<Place>,
+    in_the_way: &InTheWay,
+    found: &mut Found,
+) {
+    let environments: BTreeSet<EnvironmentIndex> = places.iter().map(|(index, ..)| *index).collect();
+    for it in environments.iter().filter_map(|index| in_the_way.get(index)) {
+        found.held.extend(it.full.iter().map(|path| format!("{}.", obstacles::full(path))));
+        let removed = obstacles::removed(it);
+        if !removed.is_empty() && found.notes.iter().all(|note| note != obstacles::FIRST) {
+            found.notes.push(obstacles::FIRST.to_owned());
+        }
+        found.commands.extend(removed);
+    }
+    let blocked = |index: &EnvironmentIndex| in_the_way.get(index).is_some_and(|it| !it.full.is_empty());
+    for (index, name, version) in places.iter().filter(|(index, ..)| !blocked(index)) {
         let environment = snapshot.environment(*index);
         let text = |path: &std::path::Path| path.display().to_string();
         let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));

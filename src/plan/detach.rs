@@ -115,7 +115,7 @@ fn step(
         return Err("nobody has a good copy of it, so that it is left as it is");
     };
     let key = &snapshot.entry(entry).key;
-    let within = std::path::Path::new(key.bucket.as_ref()).join(&key.id);
+    let within = key.path();
     let in_cache = is_cached(sharing);
     if !in_cache && (root, path) != (&snapshot.cache.path.join(&within), source) {
         return Err("others have it too, and the cache has something else that is not good either");

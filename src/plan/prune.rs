@@ -107,7 +107,7 @@ fn newest(snapshot: &Snapshot) -> HashMap<&str, (Version, &str)> {
 
 /// Where an entry is, relative to the cache's root.
 fn entry_path(entry: &Entry) -> PathBuf {
-    Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)
+    entry.key.path()
 }
 
 fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
@@ -120,6 +120,18 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
         reason: because.sentence(),
         because,
     }
+}
+
+/// What speaks against removing an entry that somebody names, whatever else is removed; nothing where it would go.
+pub(super) fn against_named(snapshot: &Snapshot, index: EntryIndex) -> Option<KeptBecause> {
+    let chooser = Chooser {
+        snapshot,
+        request: &Prune::default(),
+        now: snapshot.scope.started.unwrap_or_default(),
+        named: BTreeSet::from([index]),
+        newest: HashMap::new(),
+    };
+    chooser.against(index, snapshot.entry(index), Class::Named)
 }
 
 /// What leads into an entry from outside of environments.

@@ -285,7 +285,7 @@ fn step(
         name: distribution.name.clone(),
         version: distribution.version.clone(),
         dist_info: At::new(&distribution.dist_info),
-        entry: At::new(&Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)),
+        entry: At::new(&entry.key.path()),
         mode,
         reason: reason(distribution, becomes),
         bytes: bytes(distribution, becomes, changing, volume),

@@ -82,7 +82,7 @@ fn build(snapshot: &Snapshot, path: PathBuf, wheel: &WheelFilename) -> Option<Co
             && entry.version.as_deref().is_some_and(|version| same_version(version, &wheel.version))
     });
     let mut same = of_name.filter_map(|(index, entry)| {
-        let entry = root.join(&*entry.key.bucket).join(&entry.key.id);
+        let entry = root.join(entry.key.path());
         Some((index, copied(&root.join(&path), &entry, Compare::Sizes)?))
     });
     let (entry, copied) = same.next().filter(|_| same.next().is_none())?;

@@ -102,6 +102,8 @@ pub(super) struct Reading {
     pub(super) uses: Vec<Use>,
     /// The inodes of the cache it links to, with repetition.
     pub(super) links: Vec<FileId>,
+    /// Symlinks into the cache that its distributions have beside its directory, by their real directories.
+    pub(super) beside: Vec<PathBuf>,
     /// Bytes of directories, symlinks and files with one name, which nobody else can hold but by shared extents.
     pub(super) own: Own,
     /// Files with several names that the cache does not have.
@@ -207,6 +209,8 @@ struct Collected {
     indirect: Vec<u32>,
     dist_infos: Vec<DistInfo>,
     links: Vec<FileId>,
+    /// Symlinks into the cache that distributions have beside the directory, by their real directories.
+    beside: Vec<PathBuf>,
     own: Own,
     linked: Vec<LinkedFile>,
     shared: Vec<SharedExtent>,
@@ -246,11 +250,12 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     collected.problems.extend(visitor.away.problem(root));
     let mut environment = kind::describe(candidate);
     let mut uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
-    let named_elsewhere = named_elsewhere(&collected, against.by_id);
-    reached_by_name(&environment, &named_elsewhere, against, &mut uses);
+    let named = named_by_broken(&collected, against.by_id);
+    reached_by_name(&environment, &named, against, &mut uses);
     reached_by_name(&environment, &named_here(&collected, against.entries()), against, &mut uses);
     linked_elsewhere(&mut environment, &collected, against.others);
     let cache_paths = cache_paths(&collected, against.by_id);
+    let named_elsewhere = of_another_path(&collected, against.entries());
     environment.print = collected.print;
     environment.sites = collected.sites;
     environment.files = collected.files;
@@ -261,13 +266,13 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     environment.entry = candidate.entry.map(|entry| EntryIndex::new(entry as usize));
     against.progress.add_files(collected.files, collected.logical);
     against.progress.add_environment();
-    let named_elsewhere = named_elsewhere.into_keys().collect();
     let blind = collected.blind || environment.unread && environment.distributions.is_empty();
     let stored = candidate.counted;
     Some(Reading {
         environment,
         uses,
         links: if stored { Vec::new() } else { collected.links },
+        beside: collected.beside,
         own: if stored { Own::default() } else { collected.own },
         linked: if stored { Vec::new() } else { collected.linked },
         shared: if stored { Vec::new() } else { collected.shared },
@@ -307,11 +312,22 @@ fn linked_elsewhere(environment: &mut Environment, collected: &Collected, others
     environment.other_caches = caches.into_iter().map(|(path, files)| OtherCache { path, files }).collect();
 }
 
-/// Entries of this cache that symlinks name under another path, and by how many: a cache that was moved, or that a container
-/// sees under another name. What leads somewhere leads to another cache, and uses nothing here.
-fn named_elsewhere(collected: &Collected, by_id: &ById) -> BTreeMap<u32, u64> {
+/// Entries of this cache that broken symlinks name, and by how many: the entry lacks the file, or the cache was moved, or a
+/// container sees it under another name. What leads somewhere leads to another cache, and uses nothing here.
+fn named_by_broken(collected: &Collected, by_id: &ById) -> BTreeMap<u32, u64> {
     let dangling = collected.strays.values().filter(|stray| stray.dangling);
     count(dangling.filter_map(|stray| by_id.at(&archive_target(&stray.text)?)))
+}
+
+/// Those of them that are named under another path than the cache's own.
+fn of_another_path(collected: &Collected, entries: Entries<'_>) -> Vec<u32> {
+    let dangling = collected.strays.values().filter(|stray| stray.dangling);
+    let found: BTreeSet<u32> = dangling
+        .filter_map(|stray| archive_target(&stray.text))
+        .filter(|target| !entries.is_own(&target.prefix))
+        .filter_map(|target| entries.by_id.at(&target))
+        .collect();
+    found.into_iter().collect()
 }
 
 /// The paths under which dangling symlinks name this cache.

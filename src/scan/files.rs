@@ -29,7 +29,7 @@ pub fn list(cache: &Path, request: &FilesRequest) -> Result<Vec<FileRow>, Error>
 }
 
 fn entry_path(cache: &Path, key: &EntryKey) -> PathBuf {
-    cache.join(&*key.bucket).join(&key.id)
+    cache.join(key.path())
 }
 
 struct Lister {
@@ -81,7 +81,8 @@ fn distribution(environment: &Path, dist_info: &Path, entry: Option<&Path>) -> R
     };
     listing.attach(layout, &sources);
     let is_wheel = listing.is_of(&sources);
-    let origin = entry.map(|path| Origin { path, sources: &sources, is_wheel });
+    let (root, at) = (environment, Some(installed));
+    let origin = entry.map(|path| Origin { root, installed: at, path, sources: &sources, is_wheel });
     let fate = Fate { environment, dist_info, origin, installed, beside: OnceCell::new() };
     Ok(listing.files.iter().filter_map(|file| fate.of(file)).collect())
 }

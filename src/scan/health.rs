@@ -126,7 +126,7 @@ fn copies(snapshot: &Snapshot, damaged: &mut Vec<DamagedLink>) -> Option<Finding
         let path = snapshot.cache.path.join(&link.path);
         let is_directory = FileStat::of(&path).is_ok_and(|stat| stat.kind == FileKind::Directory);
         let entry = link.entry(snapshot).filter(|_| is_directory).map(|index| &snapshot.entry(index).key);
-        let entry = entry.map(|key| snapshot.cache.path.join(&*key.bucket).join(&key.id));
+        let entry = entry.map(|key| snapshot.cache.path.join(key.path()));
         let copied = entry.and_then(|entry| copied(&path, &entry, Compare::Sizes));
         if let Some(copied) = copied {
             disk += copied.disk;
@@ -164,7 +164,7 @@ fn entries(snapshot: &Snapshot) -> Option<Finding> {
         protected: snapshot.entries.iter().filter(|entry| entry.state == EntryState::Protected).count()
             as u64,
     };
-    let path = snapshot.cache.path.join(&*first.key.bucket).join(&first.key.id);
+    let path = snapshot.cache.path.join(first.key.path());
     Some(Finding { kind, path, count: alone().count() as u64 })
 }
 
@@ -295,7 +295,7 @@ fn tally(request: &Request<'_>, root: &FileStat, cancel: &Cancel) -> Tally {
             tasks.push((path, false));
         }
     }
-    let entry = |key: &crate::snapshot::EntryKey| snapshot.cache.path.join(&*key.bucket).join(&key.id);
+    let entry = |key: &crate::snapshot::EntryKey| snapshot.cache.path.join(key.path());
     tasks.extend(snapshot.entries.iter().map(|it| (entry(&it.key), true)));
     let states = walk::each(
         &tasks,

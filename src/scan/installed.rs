@@ -8,16 +8,34 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::disk::{FileKind, FileStat, Time, read};
-use crate::uv::{installed, link};
+use crate::uv::{distribution as names, installed, link};
 
 pub(super) use crate::uv::installed::{
     Class, EntryFile, InstalledFile, Layout, Listing, Several, Source, Sources,
 };
 
 /// Reads what a distribution in the environment at `root` lists; `dist_info` is relative to that.
+///
+/// What the system's package manager has installed is compared with nothing: packagers strip libraries, move scripts and
+/// leave `RECORD` as the build wrote it, or leave it out (Debian 12).
 pub(super) fn listing(root: &Path, dist_info: &Path) -> io::Result<Listing> {
-    let bytes = read::small(&root.join(dist_info).join("RECORD"), read::RECORD)?;
-    Ok(Listing::read(Layout::of(root, dist_info), &bytes))
+    let whole = root.join(dist_info);
+    let bytes = read::small(&whole.join("RECORD"), read::RECORD);
+    if dist_info.components().count() == 1 && is_of_system(&whole) {
+        let bytes = bytes.unwrap_or_default();
+        let mut listing = Listing::read(Layout::of(root, dist_info), &bytes);
+        listing.unclear = 0;
+        listing.files.iter_mut().for_each(|file| file.class = Class::Private);
+        return Ok(listing);
+    }
+    Ok(Listing::read(Layout::of(root, dist_info), &bytes?))
+}
+
+/// Whether the system's package manager has installed a distribution. `dist_info` is the whole path.
+fn is_of_system(dist_info: &Path) -> bool {
+    let installer = read::small(&dist_info.join("INSTALLER"), read::SMALL).ok();
+    let installer = installer.and_then(|bytes| names::installer(&bytes));
+    dist_info.parent().is_some_and(|site| names::is_of_system(site, installer.as_deref()))
 }
 
 /// Whether a `.dist-info` holds no file, as an uninstall leaves it that was interrupted.
@@ -65,6 +83,10 @@ pub(super) const SLACK: i64 = 10_000_000;
 
 /// What is known of an entry that a distribution came from.
 pub(super) struct Origin<'a> {
+    /// The installation's root.
+    pub(super) root: &'a Path,
+    /// When the distribution was installed there: the modification time of its `RECORD`.
+    pub(super) installed: Option<Time>,
     /// The entry's directory.
     pub(super) path: &'a Path,
     /// Its files.
@@ -80,10 +102,34 @@ impl Origin<'_> {
     /// is not known: their place depends on the interpreter.
     pub(super) fn lacks(&self, file: &InstalledFile) -> bool {
         match self.sources.get(&file.path) {
-            Some(source) => source.digest == file.row.digest && never_had(self.path, &source.path),
+            Some(source) => {
+                source.digest == file.row.digest
+                    && (never_had(self.path, &source.path) || self.never_came(&file.path, &source.path))
+            }
             None => file.class == Class::Linked && self.is_wheel && !is_header(&file.path),
         }
     }
+
+    /// Whether a file was not installed: nothing was removed beside it since, and the entry was changed later than that.
+    fn never_came(&self, file: &Path, source: &Path) -> bool {
+        let Some(installed) = self.installed else { return false };
+        let (here, there) = (self.root.join(file), self.path.join(source));
+        let changed = |path: &Path, top| Some(nearest(path, top)?.1.modified);
+        is_absent(&here)
+            && is_absent(&there)
+            && changed(&here, self.root).is_some_and(|at| at <= installed)
+            && changed(&there, self.path).is_some_and(|at| at > installed)
+    }
+}
+
+fn is_absent(path: &Path) -> bool {
+    FileStat::of(path).is_err_and(|error| read::is_absent(&error))
+}
+
+/// The nearest directory above a file, up to `top`, that is there.
+pub(super) fn nearest<'a>(file: &'a Path, top: &Path) -> Option<(&'a Path, FileStat)> {
+    let mut above = file.ancestors().skip(1).take_while(|above| above.starts_with(top));
+    above.find_map(|above| Some((above, FileStat::of(above).ok()?)))
 }
 
 /// Whether a path of an installation lies where headers do.
@@ -97,14 +143,12 @@ pub(super) fn is_header(path: &Path) -> bool {
 /// uv unpacks a wheel beside its place and renames it, which sets the change time of the entry's directory. Removing a file sets
 /// the modification time of the directory that it was in.
 pub(super) fn never_had(entry: &Path, file: &Path) -> bool {
-    let absent = |path: &Path| FileStat::of(path).is_err_and(|error| read::is_absent(&error));
-    if !absent(&entry.join(file)) {
+    let file = entry.join(file);
+    if !is_absent(&file) {
         return false;
     }
-    let above = file.ancestors().skip(1).map(|it| entry.join(it));
-    let nearest = above.into_iter().find_map(|path| Some((FileStat::of(&path).ok()?, path)));
-    let (Some((stat, path)), Ok(top)) = (nearest, FileStat::of(entry)) else { return false };
-    let children = std::fs::read_dir(&path).into_iter().flatten().flatten();
+    let (Some((path, stat)), Ok(top)) = (nearest(&file, entry), FileStat::of(entry)) else { return false };
+    let children = std::fs::read_dir(path).into_iter().flatten().flatten();
     let newest = children.filter_map(|child| FileStat::of(&child.path()).ok()).map(|it| it.modified).max();
     stat.modified <= top.changed
         && newest.is_none_or(|newest| stat.modified.0 <= newest.0.saturating_add(SLACK))

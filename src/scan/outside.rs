@@ -158,11 +158,23 @@ impl Entries<'_> {
         self.directories.get(&(stat.device, stat.inode)).copied()
     }
 
-    /// What a search has met that leads into entries. What lies in one of `environments` was read with it.
-    pub(super) fn links(&self, leads: &[Lead], environments: &FxHashSet<&Path>) -> Vec<UserLink> {
+    /// What a search has met that leads into entries. What lies in one of `environments` was read with it, and the symlinks of
+    /// `beside`, which lie beside one, are those of its distributions.
+    pub(super) fn links(
+        &self,
+        leads: &[Lead],
+        environments: &FxHashSet<&Path>,
+        beside: &FxHashSet<&Path>,
+    ) -> Vec<UserLink> {
+        let is_installed = |lead: &Lead| {
+            let (Some(above), Some(name)) = (lead.path.parent(), lead.path.file_name()) else { return false };
+            lead.form == UserLinkForm::Symlink
+                && !beside.is_empty()
+                && disk::canonical(above).is_ok_and(|above| beside.contains(&*above.join(name)))
+        };
         let mut links = Vec::new();
         for lead in leads {
-            if lead.path.ancestors().skip(1).any(|above| environments.contains(above)) {
+            if lead.path.ancestors().skip(1).any(|above| environments.contains(above)) || is_installed(lead) {
                 continue;
             }
             links.extend(self.behind(lead).into_iter().map(|entry| UserLink {

@@ -10,19 +10,21 @@ pub mod links;
 mod look;
 mod modified;
 mod others;
+mod stale;
 mod store;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::installed::{self, Layout};
+use super::installed;
+use super::obstacles::{self, Obstacles};
 use crate::control::Cancel;
 use crate::disk::FileStat;
 use crate::disk::{Time, walk};
 use crate::snapshot::{
-    CameFrom, Distribution, EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity,
-    Manager, Mode, ModeCounts, Origins, PointerForm, PointerState, Snapshot,
+    CameFrom, Distribution, Environment, EnvironmentIndex, EnvironmentKind, FilePrint, Identity, Manager,
+    Mode, ModeCounts, Origins, PointerForm, PointerState, Snapshot,
 };
 use crate::uv::distribution::{DirectUrl, compare_versions, normalize};
 use crate::uv::shard::{self, Place};
@@ -32,6 +34,7 @@ pub use hashing::Hashed;
 use hashing::Hashing;
 use links::LinkFacts;
 pub use modified::ModifiedFile;
+pub use stale::{Linked, Stale, Supply};
 use store::Store;
 
 /// What to look at.
@@ -79,7 +82,7 @@ impl Facts {
     pub fn concern_others(&self) -> bool {
         let mut distributions = self.environments.iter().flat_map(|it| &it.distributions);
         distributions
-            .any(|it| it.files.iter().any(others::lacks) || it.modified.iter().any(|file| file.in_cache))
+            .any(|it| it.files.iter().any(others::lacks) || it.stale.as_ref().is_some_and(|it| it.damaged))
     }
 
     /// Whether facts from an [`outline`](super::outline) lead to the very plan that those from a whole scan lead to: all that
@@ -154,6 +157,8 @@ pub struct EnvironmentFacts {
     pub modes: ModeCounts,
     /// Its symlinks into a cache that lead nowhere.
     pub dangling: u64,
+    /// What keeps uv from installing there, where something is left to it.
+    pub obstacles: Obstacles,
     /// Its distributions of which something is broken or cannot be told.
     pub distributions: Vec<DistributionFacts>,
     /// Files that may hold another content than `RECORD` says, as far as an outline can tell.
@@ -223,40 +228,14 @@ pub struct DistributionFacts {
     pub modified: Vec<ModifiedFile>,
 }
 
-/// An entry that a distribution was installed from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stale {
-    /// The entry, relative to the cache's root.
-    pub entry: PathBuf,
-    /// What leads to it, relative to the cache's root.
-    pub pointers: Vec<PathBuf>,
-    /// The environments that reach it by symlinks, ordered by path.
-    pub linked: Vec<Linked>,
-    /// Whether what it came from is gone.
-    pub gone: bool,
-    /// Whether it came from this machine and nothing tells from where.
-    pub unlocated: bool,
-}
-
-/// An environment that reaches an entry by symlinks, with what it takes to install the distribution there again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Linked {
-    /// Its root.
-    pub path: PathBuf,
-    /// What made it.
-    pub manager: Manager,
-    /// The interpreter of an installation of Python, which is no environment of its own.
-    pub installation: Option<PathBuf>,
-    /// Whether that is marked as managed by something else (PEP 668).
-    pub externally_managed: bool,
-    /// The prefix that it is the directory of distributions of.
-    pub prefix: Option<PathBuf>,
-    /// Its Python version.
-    pub python: Option<String>,
-    /// Whether it is an entry of the cache itself.
-    pub stored: bool,
-    /// Where the distribution came from; none where the links are no distribution's.
-    pub came: Option<CameFrom>,
+impl DistributionFacts {
+    /// Whether something of it is broken that no cache or environment has the content of.
+    pub fn stays_broken(&self) -> bool {
+        !self.modified.is_empty()
+            || self.unreadable.is_some()
+            || self.unclear > 0
+            || self.files.iter().any(|file| file.source.is_err())
+    }
 }
 
 /// One file that is missing or leads nowhere.
@@ -369,8 +348,10 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
     // lies where `RECORD` says.
     let mut tasks: Vec<(EnvironmentIndex, usize)> = Vec::new();
     for index in request.environments {
-        let all = 0..snapshot.environment(*index).distributions.len();
-        tasks.extend(all.map(|position| (*index, position)));
+        let environment = snapshot.environment(*index);
+        let all = environment.distributions.iter().enumerate();
+        let all = all.filter(|(_, it)| !it.of_system);
+        tasks.extend(all.map(|(position, _)| (*index, position)));
     }
     let readings = walk::map(&tasks, request.threads, |(index, position)| {
         let environment = snapshot.environment(*index);
@@ -399,7 +380,8 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
         }
         for facts in &mut distributions {
             let found = of.distributions.iter().find(|it| it.dist_info == facts.dist_info);
-            let namesake = found.is_some_and(|found| is_of_a_namesake(snapshot, &of.path, found, facts));
+            let namesake =
+                found.is_some_and(|found| stale::is_of_a_namesake(snapshot, &of.path, found, facts));
             facts.came = match (&facts.direct_url, found) {
                 (Some(direct), _) => CameFrom::Direct(direct.clone()),
                 (None, Some(found)) if namesake => {
@@ -411,15 +393,25 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
             facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
             facts.of_conda = found.is_some_and(Distribution::is_of_conda);
             let found = found.filter(|_| !namesake);
-            facts.stale = found.and_then(|it| it.entry).map(|entry| stale(snapshot, entry, &origins));
+            facts.stale = found.and_then(|it| it.entry).map(|entry| stale::of(snapshot, entry, &origins));
         }
-        environment(of, seen, distributions, &origins)
+        let facts = environment(of, seen, distributions, &origins);
+        let modified = facts.distributions.iter().flat_map(|it| &it.modified);
+        let damaged = modified.map(|file| of.path.join(&file.path));
+        let stays = facts.distributions.iter().any(DistributionFacts::stays_broken);
+        let obstacles =
+            if stays && !request.outline { obstacles::of(of, damaged) } else { Obstacles::default() };
+        EnvironmentFacts { obstacles, ..facts }
     });
+    let mut environments: Vec<EnvironmentFacts> = environments.collect();
+    if !request.outline {
+        stale::compare(request, &mut environments, cancel);
+    }
     let dead = request.dead_links.iter();
     Facts {
         cache: snapshot.cache.path.clone(),
         caches: request.caches.to_vec(),
-        environments: environments.collect(),
+        environments,
         dead_links: dead
             .filter_map(|path| Some((path.clone(), super::discover::leads_nowhere(path)?)))
             .collect(),
@@ -490,6 +482,7 @@ fn environment(
         modes,
         dangling,
         distributions,
+        obstacles: Obstacles::default(),
         doubtful: seen.map_or(0, |seen| seen.doubtful),
         duplicates: duplicates(installed(), origins),
         leftovers,
@@ -518,61 +511,6 @@ fn leftovers(environment: &Environment) -> Vec<Leftover> {
         })
     });
     left.collect()
-}
-
-/// Whether the entry that is attributed to a distribution is another wheel of the same name and version, by what the `RECORD` of
-/// each says of a file that is missing. Then it tells nothing of the source, and stays.
-fn is_of_a_namesake(
-    snapshot: &Snapshot,
-    root: &Path,
-    distribution: &Distribution,
-    facts: &DistributionFacts,
-) -> bool {
-    let differs = |file: &&BrokenFile| matches!(file.source, Err(Why::OtherContent { .. }));
-    let mut files = facts.files.iter().filter(differs).peekable();
-    let (Some(entry), Some(name), Some(_)) =
-        (distribution.entry, distribution.dist_info.file_name(), files.peek())
-    else {
-        return false;
-    };
-    let key = &snapshot.entry(entry).key;
-    let path = snapshot.cache.path.join(&*key.bucket).join(&key.id);
-    let layout = Layout::of(root, &distribution.dist_info);
-    let sources = installed::sources(&path, name, layout, &distribution.name);
-    files.any(|file| {
-        let item = sources.get(&file.path).filter(|item| !item.may_be_rewritten);
-        item.is_some_and(|item| item.digest.is_some() && file.digest.is_some() && item.digest != file.digest)
-    })
-}
-
-fn stale(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale {
-    let entry = snapshot.entry(index);
-    let links = snapshot.references_to(index).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
-    let mut linked: Vec<Linked> = links
-        .map(|it| {
-            let environment = snapshot.environment(it.environment);
-            let distribution = it.distribution.and_then(|at| environment.distributions.get(at as usize));
-            Linked {
-                path: environment.path.clone(),
-                manager: environment.manager,
-                installation: environment.installation.clone(),
-                prefix: environment.prefix.clone(),
-                python: environment.python.clone(),
-                externally_managed: environment.externally_managed,
-                stored: environment.entry.is_some(),
-                came: distribution.map(|it| origins.came_from(it)),
-            }
-        })
-        .collect();
-    linked.sort_by(|one, other| one.path.cmp(&other.path));
-    linked.dedup_by(|one, other| one.path == other.path);
-    Stale {
-        entry: Path::new(entry.key.bucket.as_ref()).join(&entry.key.id),
-        pointers: entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect(),
-        linked,
-        gone: entry.source.gone.is_some(),
-        unlocated: entry.source.unlocated,
-    }
 }
 
 /// Packages with several `.dist-info` directories in one directory of distributions.

@@ -18,13 +18,14 @@ mod finding;
 mod judge;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::content;
 use super::installed::{self, BrokenLink, Claim, Class, Layout, Listing, Origin, Several, Sources};
+use super::obstacles::{self, Obstacles};
 use super::print;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
@@ -54,6 +55,15 @@ enum Subject {
     Distribution(EnvironmentIndex, usize),
 }
 
+impl Subject {
+    fn entry(&self) -> Option<EntryIndex> {
+        match self {
+            Self::Entry(index) => Some(*index),
+            Self::Distribution(..) => None,
+        }
+    }
+}
+
 /// Something wrong, before others were asked about the same file.
 struct Raw {
     finding: Finding,
@@ -68,6 +78,7 @@ struct Raw {
 #[derive(Default)]
 struct State {
     files: u64,
+    by_size: u64,
     bytes: u64,
     raw: Vec<Raw>,
     problems: Vec<Problem>,
@@ -91,27 +102,39 @@ pub fn verify(
     let several = snapshot.environments().map(|_| OnceLock::new()).collect();
     let verifier = Verifier { snapshot, digests: Digests::new(cancel.clone()), several, cancel, progress };
     let subjects = subjects(snapshot, wanted);
-    let states = walk::each(&subjects, threads, State::default, |state, _, subject| {
-        if !cancel.is_cancelled() {
-            match subject {
-                Subject::Entry(index) => verifier.entry(*index, state),
-                Subject::Distribution(index, position) => verifier.distribution(*index, *position, state),
-            }
-        }
-    });
     let mut verified = Verified::default();
-    let mut raw = Vec::new();
-    for state in states {
-        verified.files += state.files;
-        verified.bytes += state.bytes;
-        verified.problems.extend(state.problems);
-        raw.extend(state.raw);
-    }
+    let mut raw = verifier.compare_all(&subjects, threads, &mut verified);
+    // What is installed again comes from the entry, so that its state is part of the answer.
+    let compared: BTreeSet<EntryIndex> = subjects.iter().filter_map(Subject::entry).collect();
+    let behind: BTreeSet<EntryIndex> = raw
+        .iter()
+        .filter(|it| !it.absent)
+        .filter_map(|it| it.finding.entry)
+        .filter(|entry| !compared.contains(entry) && snapshot.entry(*entry).kind == EntryKind::Wheel)
+        .collect();
+    let behind: Vec<Subject> = behind.into_iter().map(Subject::Entry).collect();
+    let behind = verifier.compare_all(&behind, threads, &mut verified).into_iter();
+    raw.extend(behind.filter(|it| it.finding.breaks_installations()));
     verified.findings = judge::judge(&verifier, raw);
+    verified.obstacles = obstacles(snapshot, &verified);
     verified.problems.sort_unstable();
     verified.problems.dedup();
     verified.cancelled = cancel.is_cancelled();
     verified
+}
+
+/// What is in the way where something is damaged.
+fn obstacles(snapshot: &Snapshot, verified: &Verified) -> BTreeMap<EnvironmentIndex, Obstacles> {
+    let mut damaged: BTreeMap<EnvironmentIndex, Vec<PathBuf>> = BTreeMap::new();
+    for place in verified.damage().flat_map(|it| &it.places) {
+        let Some(index) = place.environment else { continue };
+        damaged.entry(index).or_default().push(place.path.clone());
+    }
+    let of = |(index, paths): (EnvironmentIndex, Vec<PathBuf>)| {
+        let obstacles = obstacles::of(snapshot.environment(index), paths.into_iter());
+        (!obstacles.is_empty()).then_some((index, obstacles))
+    };
+    damaged.into_iter().filter_map(of).collect()
 }
 
 /// Entries that are environments are compared by the distributions in them.
@@ -151,9 +174,30 @@ struct Compared {
 }
 
 impl Verifier<'_> {
+    /// Compares files with several threads.
+    fn compare_all(&self, subjects: &[Subject], threads: usize, verified: &mut Verified) -> Vec<Raw> {
+        let states = walk::each(subjects, threads, State::default, |state, _, subject| {
+            if !self.cancel.is_cancelled() {
+                match subject {
+                    Subject::Entry(index) => self.entry(*index, state),
+                    Subject::Distribution(index, position) => self.distribution(*index, *position, state),
+                }
+            }
+        });
+        let mut raw = Vec::new();
+        for state in states {
+            verified.files += state.files;
+            verified.by_size += state.by_size;
+            verified.bytes += state.bytes;
+            verified.problems.extend(state.problems);
+            raw.extend(state.raw);
+        }
+        raw
+    }
+
     fn entry_path(&self, index: EntryIndex) -> PathBuf {
         let key = &self.snapshot.entry(index).key;
-        self.snapshot.cache.path.join(&*key.bucket).join(&key.id)
+        self.snapshot.cache.path.join(key.path())
     }
 
     fn entry(&self, index: EntryIndex, state: &mut State) {
@@ -186,7 +230,7 @@ impl Verifier<'_> {
         };
         for file in &listed {
             let full = path.join(&file.path);
-            if file.is_comparable
+            if !file.is_private
                 && let Some(compared) = self.compare(&full, false, file.row, state)
             {
                 let finding = Finding {
@@ -223,7 +267,14 @@ impl Verifier<'_> {
         listing.attach(Layout::of(&environment.path, &distribution.dist_info), &sources);
         let is_wheel = listing.is_of(&sources);
         let entry = distribution.entry.map(|entry| self.entry_path(entry));
-        let origin = entry.as_ref().map(|path| Origin { path, sources: &sources, is_wheel });
+        let installed = distribution.record.map(|record| Time(record.modified));
+        let origin = entry.as_ref().map(|path| Origin {
+            root: &environment.path,
+            installed,
+            path,
+            sources: &sources,
+            is_wheel,
+        });
         let mut raws = Vec::new();
         for file in listing.files.iter().filter(|file| file.is_needed() || file.is_comparable()) {
             if self.cancel.is_cancelled() {
@@ -268,7 +319,6 @@ impl Verifier<'_> {
             raws.push((Raw { absent, ..raw(finding, compared) }, named));
         }
         let most = installed::most(raws.iter().filter_map(|(_, named)| named.as_ref())).cloned();
-        let installed = distribution.record.map(|record| Time(record.modified));
         state.raw.extend(raws.into_iter().map(|(raw, named)| {
             let is_linked = named.is_some() && named == most;
             Raw { claim: Some(Claim { position, is_linked, installed }), ..raw }
@@ -312,6 +362,7 @@ impl Verifier<'_> {
         };
         state.files += 1;
         if content::agrees_without_digest(&stat, row) {
+            state.by_size += u64::from(stat.kind == FileKind::File && row.size != Some(0));
             self.progress.add_files(1, 0);
             return None;
         }

@@ -155,6 +155,11 @@ impl Entry {
     pub fn exclusive(&self) -> u64 {
         self.disk.saturating_sub(self.shared)
     }
+
+    /// Whether it could be read, with everything that may use it or lead to it.
+    pub fn is_certain(&self) -> bool {
+        self.doubt.is_none() && !self.unread && !self.unclear
+    }
 }
 
 /// What an entry is.

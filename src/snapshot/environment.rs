@@ -234,6 +234,8 @@ pub struct Distribution {
     pub editable: bool,
     /// The tool that `INSTALLER` names.
     pub installer: Option<String>,
+    /// Whether the system's package manager has installed it, which alone knows its files: they are compared with nothing.
+    pub of_system: bool,
     /// When it was installed: the modification time of its `RECORD` or `.dist-info`.
     pub installed: Option<Timestamp>,
     /// Its `.dist-info` directory, relative to the environment's root.
@@ -293,7 +295,11 @@ pub struct FileBytes {
 impl Distribution {
     /// How its files were linked, in words.
     pub fn mode_in_words(&self) -> &'static str {
-        if self.other_cache.is_some() { "linked to another cache" } else { self.mode.word() }
+        match () {
+            () if self.of_system => "the system's",
+            () if self.other_cache.is_some() => "linked to another cache",
+            () => self.mode.word(),
+        }
     }
 
     /// Whether conda has installed it: its files are conda's, and no wheel belongs over them.

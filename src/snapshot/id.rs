@@ -1,6 +1,7 @@
 //! Indices into one snapshot, and the key that names an entry across snapshots.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 macro_rules! index {
@@ -46,4 +47,11 @@ pub struct EntryKey {
     pub bucket: Arc<str>,
     /// The entry's directory name. uv's ids are ASCII; a stray directory may be called anything.
     pub id: OsString,
+}
+
+impl EntryKey {
+    /// Where the entry is, relative to the cache's root.
+    pub fn path(&self) -> PathBuf {
+        Path::new(&*self.bucket).join(&self.id)
+    }
 }

@@ -12,7 +12,7 @@ mod wheel;
 
 pub use direct_url::{DirectUrl, file_path, is_plain, requirement};
 pub use local::LocalSource;
-pub use metadata::{installer, metadata_name_version, wheel_tags};
+pub use metadata::{installer, is_of_system, metadata_name_version, wheel_tags};
 pub use version::{compare_versions, same_version};
 pub use wheel::WheelFilename;
 

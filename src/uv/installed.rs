@@ -320,8 +320,8 @@ pub struct EntryFile {
     pub path: PathBuf,
     /// What its row states.
     pub row: Stated,
-    /// Whether its content can be compared with that.
-    pub is_comparable: bool,
+    /// Whether an installer writes it, so that it is not compared with that.
+    pub is_private: bool,
 }
 
 /// Reads an entry's own `RECORD`. Rows that lead out of the entry are left out: uv installs nothing for them.
@@ -329,8 +329,8 @@ pub fn entry_files(bytes: &[u8]) -> impl Iterator<Item = EntryFile> + '_ {
     record::rows(bytes).flatten().filter_map(|row| {
         let location = Location::parse(&row.path).filter(|location| location.ups == 0)?;
         let row_states = Stated { digest: row.digest, size: row.size };
-        let is_comparable = row.digest.is_some() && !names::is_private_row(&row.path, row.digest.as_ref());
-        Some(EntryFile { path: location.rest, row: row_states, is_comparable })
+        let is_private = names::is_private_row(&row.path, row.digest.as_ref());
+        Some(EntryFile { path: location.rest, row: row_states, is_private })
     })
 }
 

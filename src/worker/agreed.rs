@@ -1,7 +1,6 @@
 //! What is left of a plan that somebody has agreed to when it is made again, and what became of each of its steps.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use crate::apply::{Outcome, State};
 use crate::plan::{At, Plan, Step};
@@ -44,9 +43,7 @@ pub(crate) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (P
 /// That an environment uses what was to go, by a new scan.
 fn now_used(step: &Step, snapshot: &Snapshot) -> Option<String> {
     let path = step.at.path();
-    let (index, _) = snapshot
-        .entries()
-        .find(|(_, entry)| Path::new(entry.key.bucket.as_ref()).join(&entry.key.id) == path)?;
+    let (index, _) = snapshot.entries().find(|(_, entry)| entry.key.path() == path)?;
     let used = snapshot.references_to(index).iter().find(|it| it.evidence > Evidence::Name)?;
     let environment = &snapshot.environment(used.environment).path;
     Some(format!("`{}` uses it now", environment.display()))

@@ -141,6 +141,7 @@ fn checked(wanted: &Wanted, verified: &Verified) -> CheckedRow {
         environments: wanted.environments.len() as u64,
         files: verified.files,
         bytes: verified.bytes,
+        by_size: verified.by_size,
     }
 }
 
@@ -203,7 +204,7 @@ fn print(
     if !verified.findings.is_empty() || !verified.problems.is_empty() {
         writeln!(writer)?;
     }
-    let CheckedRow { entries, environments, files, bytes } = checked(wanted, verified);
+    let CheckedRow { entries, environments, files, bytes, .. } = checked(wanted, verified);
     let mut places = Vec::new();
     if entries > 0 {
         places.push(human::counted(entries, "entry", "entries"));
@@ -224,6 +225,20 @@ fn print(
     let compared = human::counted(files, "file", "files");
     let headline = format!("{compared} of {places} compared, {}: {result}.", human::bytes(bytes));
     writeln!(writer, "{}", view.painted(paint, &view.wrapped(&headline)))?;
+    let environments = wanted.environments.iter().map(|index| snapshot.environment(*index));
+    let of_system = environments.flat_map(|it| &it.distributions).filter(|it| it.of_system).count() as u64;
+    if of_system > 0 {
+        let are = human::counted(of_system, "distribution is", "distributions are");
+        let text = format!(
+            "{are} the system's: its package manager alone knows their files, and they were not compared."
+        );
+        writeln!(writer, "{}", view.wrapped(&text))?;
+    }
+    if verified.by_size > 0 {
+        let have = human::counted(verified.by_size, "file has", "files have");
+        let text = format!("{have} no SHA-256 in RECORD: only the size was compared.");
+        writeln!(writer, "{}", view.wrapped(&text))?;
+    }
     if own > 0 {
         let files = human::counted(own, "file has", "files have");
         let more = if view.verbose { "" } else { "; `-v` lists them" };

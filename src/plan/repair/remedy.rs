@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::{Command, own_mode};
 use crate::human;
-use crate::plan::At;
 use crate::plan::again::{Again, Where, again, of_conda, place};
+use crate::plan::{At, obstacles};
 use crate::scan::repair::{
-    BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Why,
+    BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Supply, Why,
 };
 use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
@@ -87,7 +87,7 @@ pub(super) const ONLY_WHEELS: &str = "--only-binary";
 const TOGETHER: &str = "The commands belong together, in this order: what the cache has is damaged as well.";
 
 /// What is said where a row rests on the commands of one before it.
-const FIRST: &str = "The commands that are named above come first: they are about the same entry.";
+const FIRST: &str = "The commands that are named above come first: this one rests on them.";
 
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).
 const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache leads nowhere, uv uninstalls the \
@@ -151,8 +151,7 @@ pub(super) fn of_files(
     left.files = files.iter().map(|file| At::new(&file.path)).collect();
     match why {
         _ if environment.stored => {
-            let id = environment.path.file_name().map(|id| id.to_string_lossy().into_owned());
-            left.commands.push(Command::new(["cachetui", "prune", "--"], id.into_iter().collect()));
+            left.commands.push(cachetui(facts, &["prune", "--"], name(&environment.path)));
         }
         Why::DirectoryLink { link, now: Some(now), .. } => {
             let link = environment.path.join(link).display().to_string();
@@ -161,7 +160,7 @@ pub(super) fn of_files(
         }
         Why::NoCandidate | Why::OtherContent { .. } => {
             if clear(facts, environment, distribution, &mut left) {
-                reinstall(facts, environment, distribution, &mut left);
+                install_again(facts, environment, distribution, &mut left);
             }
         }
         _ => reinstall(facts, environment, distribution, &mut left),
@@ -181,15 +180,10 @@ pub(super) fn modified(
     let mut left = left(&at, Some(distribution), Cause::Modified, reason);
     left.files = distribution.modified.iter().map(|file| At::new(&file.path)).collect();
     if environment.stored {
-        let id = environment.path.file_name().map(|id| id.to_string_lossy().into_owned());
-        left.commands.push(Command::new(["cachetui", "prune", "--"], id.into_iter().collect()));
+        left.commands.push(cachetui(facts, &["prune", "--"], name(&environment.path)));
         return left;
     }
-    // From a changed entry uv would install the change again.
-    let in_cache = distribution.modified.iter().any(|file| file.in_cache);
-    if !in_cache || clear(facts, environment, distribution, &mut left) {
-        reinstall(facts, environment, distribution, &mut left);
-    }
+    reinstall(facts, environment, distribution, &mut left);
     if !left.commands.is_empty() {
         let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
         left.warning = Some(format!("Installing again discards what was edited.{warning}"));
@@ -218,6 +212,18 @@ pub(super) fn once(rows: &mut [Left]) {
     }
 }
 
+/// A command of cachetui, told of the cache where it would take another one.
+fn cachetui(facts: &Facts, words: &[&str], about: Vec<String>) -> Command {
+    let cache = facts.cache.display().to_string();
+    let other: &[&str] = if facts.named { &["--cache-dir", &cache] } else { &[] };
+    Command::new([&["cachetui"], other, words].concat(), about)
+}
+
+/// The last name of a path, as a command takes it.
+fn name(path: &Path) -> Vec<String> {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).into_iter().collect()
+}
+
 /// Adds what takes the entry away that lacks what is broken: uv would install from it again (uv 0.13.8). Answers whether
 /// the distribution is to be installed after that.
 fn clear(
@@ -227,10 +233,13 @@ fn clear(
     left: &mut Left,
 ) -> bool {
     // What cannot be had again stays, for what it still has.
-    let Some(stale) = distribution.stale.as_ref().filter(|it| !it.gone) else { return true };
-    let mut words = vec!["cachetui".to_owned()];
-    if facts.named {
-        words.extend(["--cache-dir".to_owned(), facts.cache.display().to_string()]);
+    let Some(stale) = distribution.stale.as_ref().filter(|it| it.supply != Supply::Gone) else { return true };
+    if stale.held {
+        let entry = name(&stale.entry);
+        let is = "that uv would install from is damaged too, and something else may use it";
+        left.reason = format!("{}; the entry `{}` {is}", left.reason, entry.join(""));
+        left.commands.push(cachetui(facts, &["why", "--"], entry));
+        return false;
     }
     let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
     let removed = || {
@@ -241,24 +250,19 @@ fn clear(
     if !others.is_empty() {
         // They would break: each is linked to the new entry after the old one is gone.
         let again: Option<Vec<Command>> = others.iter().map(|it| relinked(facts, distribution, it)).collect();
-        if let Some(again) = again.filter(|_| !stale.unlocated && !cfg!(windows)) {
+        if let Some(again) = again.filter(|_| stale.supply == Supply::Known && !cfg!(windows)) {
             left.commands.push(removed());
             left.commands.extend(again);
             return true;
         }
-        words.push("verify".to_owned());
         let about = vec![format!("{}=={}", distribution.name, distribution.version)];
-        left.commands.push(Command::new(words.iter().map(String::as_str), about));
+        left.commands.push(cachetui(facts, &["verify"], about));
         return false;
     }
     if stale.linked.is_empty() || cfg!(windows) {
-        words.push("prune".to_owned());
-        if stale.unlocated {
-            words.extend(["--allow", "gone"].map(str::to_owned));
-        }
-        words.push("--".to_owned());
-        let id = stale.entry.file_name().map(|id| id.to_string_lossy().into_owned());
-        left.commands.push(Command::new(words.iter().map(String::as_str), id.into_iter().collect()));
+        let allowed: &[&str] = if stale.supply == Supply::Unlocated { &["--allow", "gone"] } else { &[] };
+        let words = [&["prune"], allowed, &["--"]].concat();
+        left.commands.push(cachetui(facts, &words, name(&stale.entry)));
     } else {
         left.commands.push(removed());
     }
@@ -433,21 +437,49 @@ pub(super) fn dead_link(path: &Path, target: &Path) -> Left {
     left
 }
 
-/// Adds the commands that install a distribution again from where it came, with what has to be known before.
+/// Adds the commands that install a distribution again, not from an entry that is damaged: uv would install the damage, and
+/// leave out what the entry lacks (uv 0.13.8).
 fn reinstall(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
+    let is_damaged = distribution.stale.as_ref().is_some_and(|it| it.damaged)
+        || distribution.modified.iter().any(|file| file.in_cache);
+    if !is_damaged || clear(facts, environment, distribution, left) {
+        install_again(facts, environment, distribution, left);
+    }
+}
+
+/// Adds the commands that install a distribution again from where it came, with what has to be known before.
+fn install_again(
+    facts: &Facts,
+    environment: &EnvironmentFacts,
+    distribution: &DistributionFacts,
+    left: &mut Left,
+) {
     let Some(again) = again(&distribution.name, &distribution.version, &distribution.came) else { return };
+    let is_of_it =
+        |full: &&PathBuf| distribution.modified.iter().any(|it| environment.path.join(&it.path) == **full);
+    if let Some(full) = environment.obstacles.full.iter().find(is_of_it) {
+        left.reason = format!("{}; {}", left.reason, obstacles::full(full));
+        left.commands.clear();
+        return;
+    }
     let mut warnings: Vec<String> = again.note.clone().into_iter().collect();
+    let cleared = !left.commands.is_empty();
+    let in_the_way = obstacles::removed(&environment.obstacles);
+    if !in_the_way.is_empty() {
+        warnings.insert(0, obstacles::FIRST.to_owned());
+    }
+    left.commands.splice(0..0, in_the_way);
     if let Some(poison) = facts.poison.get(&distribution.name) {
         let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
         left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
         warnings.insert(0, EMPTIES.to_owned());
     }
-    if left.commands.len() > 1 || !left.commands.is_empty() && warnings.iter().all(|it| it != EMPTIES) {
+    if cleared {
         warnings.insert(0, TOGETHER.to_owned());
     }
     left.warning = (!warnings.is_empty()).then(|| warnings.join(" "));
@@ -494,11 +526,7 @@ pub(super) fn take_away<'a>(cache: &Path, files: impl Iterator<Item = &'a PathBu
     let mut paths: Vec<String> = files.map(|path| cache.join(path).display().to_string()).collect();
     paths.sort_unstable();
     paths.dedup();
-    if cfg!(windows) {
-        Command::new(["cmd", "/c", "del"], paths)
-    } else {
-        Command::new(["rm", "-f", "--"], paths)
-    }
+    obstacles::files(paths)
 }
 
 /// Where uv is to look for a distribution, and the requirement by which it can fetch it; none for what it would build from a

@@ -63,6 +63,7 @@ pub(super) fn attribute(
     contended::settle_broken(&dist_infos, &mut all, collected);
     for (position, (dist_info, mut examined)) in dist_infos.iter().zip(all).enumerate() {
         collected.links.extend(std::mem::take(&mut examined.links));
+        collected.beside.append(&mut examined.symlinks);
         let number = u32::try_from(position).expect("fewer than 2^32 distributions");
         uses.extend(examined.uses.iter().map(|(entry, by, counts)| Use {
             entry: *entry,
@@ -224,6 +225,8 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
     };
     let empty = !examined.has_record && installed::is_empty(&root.join(&dist_info.path));
     let lost = !examined.has_record && gone() && installer.as_deref() == Some("uv");
+    let whole = root.join(&dist_info.path);
+    let of_system = whole.parent().is_some_and(|site| names::is_of_system(site, installer.as_deref()));
     let note = if empty { EMPTY.to_owned() } else { note };
     let entry = examined
         .uses
@@ -252,6 +255,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         local: local.map(|bytes| names::LocalSource::parse(&bytes)),
         registry: None,
         installer,
+        of_system,
         installed: super::newest(
             ["RECORD", "INSTALLER"].iter().filter_map(|name| Some(loose(name)?.stat.modified)),
         ),

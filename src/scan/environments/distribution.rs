@@ -179,7 +179,8 @@ impl Examination<'_> {
         let Some(entry) = chosen.filter(|_| examined.broken.iter().any(|it| !it.dangling)) else { return };
         let sources = self.sources(entry);
         let path = &self.against.entries[entry as usize].path;
-        let origin = Origin { path, sources: &sources, is_wheel: listing.is_of(&sources) };
+        let (root, installed, is_wheel) = (self.root, self.installed, listing.is_of(&sources));
+        let origin = Origin { root, installed, path, sources: &sources, is_wheel };
         let lacked = |it: &Broken| {
             let file = listing.files.iter().find(|file| file.path == it.path);
             !it.dangling && file.is_some_and(|file| origin.lacks(file))

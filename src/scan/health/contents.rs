@@ -27,7 +27,7 @@ pub(super) fn examine(snapshot: &Snapshot, cancel: &Cancel) -> Vec<Finding> {
         if cancel.is_cancelled() {
             return Vec::new();
         }
-        let path = snapshot.cache.path.join(&*entry.key.bucket).join(&entry.key.id);
+        let path = snapshot.cache.path.join(entry.key.path());
         let Some(dist_info) = dist_info(&path) else { continue };
         let Ok((files, digest)) = installed::of_entry_with_digest(&path, &dist_info) else { continue };
         let bad = bad_files(&path, &dist_info, &files);
@@ -63,9 +63,7 @@ fn bad_files(entry: &Path, dist_info: &OsStr, files: &[EntryFile]) -> u64 {
             Ok(stat) => row.size.is_some_and(|size| size != stat.size && (stat.size == 0 || later(&stat))),
             Err(error) if read::is_absent(&error) => {
                 // The nearest directory that is there shows whether something was taken out of it.
-                let mut above = file.ancestors().skip(1).take_while(|above| above.starts_with(entry));
-                let nearest = above.find_map(|above| FileStat::of(above).ok());
-                nearest.is_none_or(|stat| later(&stat))
+                installed::nearest(&file, entry).is_none_or(|(_, stat)| later(&stat))
             }
             Err(_) => false,
         };
@@ -82,7 +80,7 @@ fn title(snapshot: &Snapshot, index: EntryIndex) -> String {
 
 fn place(snapshot: &Snapshot, index: EntryIndex) -> PathBuf {
     let key = &snapshot.entry(index).key;
-    snapshot.cache.path.join(&*key.bucket).join(&key.id)
+    snapshot.cache.path.join(key.path())
 }
 
 fn of_damaged(snapshot: &Snapshot, damaged: &[(EntryIndex, u64)]) -> Option<Finding> {

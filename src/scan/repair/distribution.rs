@@ -121,7 +121,8 @@ pub(super) fn read(
             find(it, &candidates, &mut caches, hashing);
         }
         // The wheel's own fault, whose `RECORD` has a row too many.
-        broken.retain(|it| it.file.lies != Lies::Missing || !is_absent(&it.file, &listing, &candidates));
+        let at = (root, Some(stat.modified));
+        broken.retain(|it| it.file.lies != Lies::Missing || !is_absent(at, &it.file, &listing, &candidates));
     }
     broken.sort_by(|one, other| one.file.path.cmp(&other.file.path));
     broken.dedup_by(|one, other| one.file.path == other.file.path);
@@ -299,12 +300,18 @@ fn candidates<'a>(
     chosen.into_iter().map(candidate).collect()
 }
 
-/// Whether a file that no entry has was not in the wheel either.
-fn is_absent(broken: &BrokenFile, listing: &Listing, candidates: &[Candidate<'_>]) -> bool {
+/// Whether a file that no entry has was not in the wheel either. `at`: in which installation, and when it was installed there.
+fn is_absent(
+    at: (&Path, Option<Time>),
+    broken: &BrokenFile,
+    listing: &Listing,
+    candidates: &[Candidate<'_>],
+) -> bool {
     let Some(file) = listing.files.iter().find(|file| file.path == broken.path) else { return false };
     let lacks = |it: &Candidate<'_>| {
+        let (root, installed) = at;
         let is_wheel = listing.is_of(&it.sources);
-        Origin { path: &it.path, sources: &it.sources, is_wheel }.lacks(file)
+        Origin { root, installed, path: &it.path, sources: &it.sources, is_wheel }.lacks(file)
     };
     broken.source.is_err() && candidates.iter().filter(|it| it.is_it).any(lacks)
 }

@@ -425,7 +425,7 @@ fn mismatch(entry: &Entry) -> NoTarget {
 }
 
 fn relative(entry: &Entry) -> PathBuf {
-    Path::new(entry.key.bucket.as_ref()).join(&entry.key.id)
+    entry.key.path()
 }
 
 fn target(entry: &Entry, distribution: Option<(String, String)>) -> Result<LinkTarget, NoTarget> {

@@ -1,7 +1,9 @@
 //! What comparing contents with `RECORD` brings.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::scan::obstacles::Obstacles;
 use crate::snapshot::{EntryIndex, EnvironmentIndex, FilePrint, Problem};
 
 /// What was found.
@@ -11,8 +13,12 @@ pub struct Verified {
     pub files: u64,
     /// Their sizes added up, in bytes.
     pub bytes: u64,
+    /// Those of them of which `RECORD` states no SHA-256, so that only their sizes were compared.
+    pub by_size: u64,
     /// Everything that is not as `RECORD` says, ordered by path.
     pub findings: Vec<Finding>,
+    /// What keeps uv from installing into environments in which something is damaged.
+    pub obstacles: BTreeMap<EnvironmentIndex, Obstacles>,
     /// What could not be read, ordered by path.
     pub problems: Vec<Problem>,
     /// Whether somebody stopped it; then not everything was compared.
@@ -52,6 +58,13 @@ pub struct Finding {
     pub unexplained: u64,
     /// The cache's file, where that is another one with the same content.
     pub twin: Option<Twin>,
+}
+
+impl Finding {
+    /// Whether what is installed from there lacks something: files that are too many harm nobody, and Python compiles anew.
+    pub fn breaks_installations(&self) -> bool {
+        self.fault != Fault::Extra && self.path.extension().is_none_or(|extension| extension != "pyc")
+    }
 }
 
 /// Another file with the same content.

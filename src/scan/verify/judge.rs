@@ -5,7 +5,7 @@
 //! everything is unpacked (uv 0.13.8), which sets its change time, and a file that was written later has been changed.
 //! A file that only one inode has is never taken for the wheel's own: a failing disk changes no times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::path::{Path, PathBuf};
 
 use super::{Fault, Finding, Good, Place, Raw, Twin, Verdict, Verifier};
@@ -39,6 +39,17 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         collect(verifier, entry, &sources, &mut members);
     }
     leave_to_owners(&mut raw);
+    let owners: BTreeMap<PathBuf, String> = raw
+        .iter()
+        .filter(|it| it.claim.is_some())
+        .map(|it| (it.finding.path.clone(), it.finding.name.clone()))
+        .collect();
+    // What one environment shows that the wheel never had, the entry cannot have lost.
+    let lacked: BTreeSet<(EntryIndex, PathBuf)> = raw
+        .iter()
+        .filter(|it| it.absent)
+        .filter_map(|it| it.finding.entry.zip(it.finding.source.clone()))
+        .collect();
     let mut findings: BTreeMap<PathBuf, Finding> = BTreeMap::new();
     for Raw { mut finding, inode, absent, .. } in raw {
         let key = finding.entry.zip(finding.source.clone());
@@ -46,6 +57,8 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         if inode.is_some() {
             finding.places = sharing(same, inode);
         }
+        // A file that several distributions list is damaged in one of them.
+        finding.places.retain(|it| owners.get(&it.path).is_none_or(|owner| *owner == finding.name));
         let itself =
             Place { environment: environment_of(verifier, &finding.path), path: finding.path.clone() };
         finding.places.push(itself);
@@ -54,13 +67,22 @@ pub(super) fn judge(verifier: &Verifier<'_>, mut raw: Vec<Raw>) -> Vec<Finding> 
         if finding.places.iter().all(|place| place.environment.is_some()) {
             finding.twin = twin(verifier, &finding, same);
         }
+        let absent =
+            absent || finding.fault == Fault::Missing && key.is_some_and(|key| lacked.contains(&key));
         finding.verdict = if absent { Verdict::Wheel } else { verdict(verifier, &finding, same) };
         if finding.verdict == Verdict::Damage {
             finding.good = good(verifier, &finding, same);
         }
         // The cache's name of it, or that of the first environment: one for all who have it.
         finding.path.clone_from(&finding.places[0].path);
-        findings.entry(finding.path.clone()).or_insert(finding);
+        match findings.entry(finding.path.clone()) {
+            btree_map::Entry::Vacant(free) => _ = free.insert(finding),
+            btree_map::Entry::Occupied(mut same) => {
+                let places = &mut same.get_mut().places;
+                places.append(&mut finding.places);
+                order(places);
+            }
+        }
     }
     findings.into_values().collect()
 }

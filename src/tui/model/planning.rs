@@ -5,7 +5,6 @@
 //! were hashed for it: it stays as it is, and whoever carries it out leaves alone what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
 
 use crate::apply::Run;
 use crate::human;
@@ -213,7 +212,7 @@ impl Planning {
     fn label(&mut self, snapshot: &Snapshot) {
         let place = |index: EntryIndex| {
             let key = &snapshot.entry(index).key;
-            At::new(&Path::new(&*key.bucket).join(&key.id))
+            At::new(&key.path())
         };
         let labels = snapshot.distinctions().into_iter();
         self.labels =

@@ -411,7 +411,7 @@ fn copied(model: &Model) -> Option<String> {
         let snapshot = model.snapshot();
         let path = match model.subject() {
             Subject::Nothing | Subject::Planned(Planned::Class(_) | Planned::Return) => return None,
-            Subject::Entry(key) => snapshot.cache.path.join(key.bucket.as_ref()).join(&key.id),
+            Subject::Entry(key) => snapshot.cache.path.join(key.path()),
             Subject::Environment(path) | Subject::Lock(path) => path,
             Subject::Planned(Planned::Thing(at)) => snapshot.cache.path.join(at.path()),
             Subject::Planned(Planned::Distribution(root, dist_info)) => root.path().join(dist_info.path()),

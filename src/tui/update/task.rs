@@ -1,7 +1,6 @@
 //! Plans, the questions before they are carried out, and the tasks that do it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::human;
 use crate::plan::{At, Class, Request};
@@ -63,7 +62,7 @@ pub(super) fn prune(model: &mut Model) {
     let unseen = keys
         .iter()
         .filter(|key| model.marks.entries.contains(*key))
-        .filter_map(|key| Some((At::new(&Path::new(&*key.bucket).join(&key.id)), model.entry_hidden(key)?)))
+        .filter_map(|key| Some((At::new(&key.path()), model.entry_hidden(key)?)))
         .collect();
     let what: Vec<String> = keys.iter().filter_map(what).collect();
     let lost = (keys.len() - what.len()) as u64;

@@ -1,5 +1,7 @@
 //! The files of a `.dist-info` that are written like a mail's header.
 
+use std::path::Path;
+
 /// The most lines of a header that are looked at.
 const MOST_LINES: usize = 10_000;
 
@@ -42,6 +44,17 @@ pub fn metadata_name_version(bytes: &[u8]) -> (Option<String>, Option<String>) {
         }
     }
     (name, version)
+}
+
+/// Whether the system's package manager has installed a distribution: `INSTALLER` says so (Fedora writes `rpm`), or it has none
+/// and lies where only Debian's packages do (Debian 12 leaves `INSTALLER` out; pip and uv install to `/usr/local` there).
+///
+/// `site` is the directory that its `.dist-info` lies in.
+pub fn is_of_system(site: &Path, installer: Option<&str>) -> bool {
+    match installer {
+        Some(installer) => ["rpm", "debian", "dpkg", "apk", "pacman", "portage"].contains(&installer),
+        None => site.ends_with("lib/python3/dist-packages"),
+    }
 }
 
 /// The program named in an `INSTALLER` file, as `uv` or `pip`.

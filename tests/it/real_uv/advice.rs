@@ -363,3 +363,55 @@ fn a_saved_plan_knows_the_directories_that_were_read_as_environments() {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(target.join("demo_a/__init__.py").is_file());
 }
+
+/// What keeps an entry although it is named.
+type Holds = dyn Fn(&Sandbox, &Path);
+
+#[test]
+fn no_prune_is_named_that_would_keep_what_it_is_named_for() {
+    let holds: [(&str, &Holds); 3] = [
+        ("kept, ", &|sandbox, entry| {
+            std::os::unix::fs::symlink(entry.join("demo_a"), sandbox.roots().join("own-link")).unwrap();
+        }),
+        ("could not be understood", &|sandbox, _| {
+            let pointers = sandbox.json(&["links"]);
+            let pointer = pointers["pointers"][0]["path"].as_str().unwrap().to_owned();
+            let pointer = sandbox.cache().join(pointer).with_file_name("2.0-py3-none-any");
+            std::fs::write(pointer, "archive-v9\nwhat?").unwrap();
+        }),
+        ("other path", &|sandbox, entry| {
+            let site = sandbox.roots().join("elsewhere/.venv/lib/python3.11/site-packages");
+            std::fs::create_dir_all(site.join("demo_a")).unwrap();
+            std::fs::write(sandbox.roots().join("elsewhere/.venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+            let id = entry.file_name().unwrap();
+            let there = Path::new("/other/cache/archive-v0").join(id).join("demo_a/part.py");
+            std::os::unix::fs::symlink(there, site.join("demo_a/part.py")).unwrap();
+        }),
+    ];
+    for (reason, hold) in holds {
+        let Some((sandbox, _directory)) = sandbox() else { return };
+        let wheel =
+            Wheel::new("demo-a", "1.0").file("demo_a/part.py", "PART = 1\n").save(&sandbox.path("own"));
+        let environment = sandbox.install("app", "copy", &[wheel.to_str().unwrap()]);
+        let id = sandbox.json(&["list", "demo-a"])["entries"][0]["id"].as_str().unwrap().to_owned();
+        let entry = sandbox.cache().join("archive-v0").join(&id);
+        hold(&sandbox, &entry);
+        std::fs::remove_file(entry.join("demo_a/part.py")).unwrap();
+        let pruned = sandbox.cachetui(&["prune", "--yes", "--allow", "gone", "--", &id]).output().unwrap();
+        assert!(entry.is_dir(), "{reason}: {}", String::from_utf8_lossy(&pruned.stdout));
+        let (told, code) = answer(&sandbox, &["verify", "demo-a"]);
+        let advice = told["advice"].as_array().unwrap();
+        let commands: Vec<&Value> = advice.iter().flat_map(|it| it["commands"].as_array().unwrap()).collect();
+        assert_eq!((code, commands.len()), (3, 0), "{reason}: {told:#}");
+        assert!(advice.iter().any(|it| it["notes"][0].as_str().unwrap().contains(&id)), "{told:#}");
+        // The environment lacks the file too: nothing is installed again from an entry that has to go first.
+        std::fs::remove_file(site(&environment).join("demo_a/part.py")).unwrap();
+        let (told, code) = answer(&sandbox, &["repair", environment.to_str().unwrap(), "--dry-run"]);
+        assert_eq!(code, 3, "{told:#}");
+        run_all(&sandbox, &told["plan"]["kept"][0]["commands"]);
+        assert!(
+            entry.is_dir() && told["plan"]["kept"][0]["commands"].as_array().unwrap().len() == 1,
+            "{told:#}"
+        );
+    }
+}

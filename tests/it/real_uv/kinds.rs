@@ -6,6 +6,7 @@ mod inside;
 mod named;
 mod owners;
 mod pythons;
+mod system;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

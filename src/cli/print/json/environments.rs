@@ -100,6 +100,7 @@ struct DistributionRow<'a> {
     editable: bool,
     other_cache: Option<Cow<'a, str>>,
     installer: Option<&'a str>,
+    of_system: bool,
     installed: Option<Timestamp>,
     dist_info: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,6 +193,7 @@ impl<'a> DistributionRow<'a> {
             editable: item.editable,
             other_cache: item.other_cache.as_ref().map(|path| path.to_string_lossy()),
             installer: item.installer.as_deref(),
+            of_system: item.of_system,
             installed: item.installed,
             dist_info,
             dist_info_bytes,

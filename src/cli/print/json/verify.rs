@@ -23,6 +23,8 @@ pub struct CheckedRow {
     pub files: u64,
     /// Their sizes added up, in bytes.
     pub bytes: u64,
+    /// Files of which `RECORD` states no SHA-256: only their sizes were compared.
+    pub by_size: u64,
 }
 
 /// The keys of an answer of `verify --detach`.

@@ -22,6 +22,8 @@ pub(in crate::scan::environments) struct Examined {
     pub(in crate::scan::environments) broken: Vec<Broken>,
     /// Inodes of the cache that lie beside the directory that is read.
     pub(in crate::scan::environments) links: Vec<FileId>,
+    /// Symlinks into the cache that lie beside the directory that is read, by their real directories.
+    pub(in crate::scan::environments) symlinks: Vec<PathBuf>,
     pub(in crate::scan::environments) has_record: bool,
     /// Rows of its `RECORD` that could not be understood.
     pub(in crate::scan::environments) unclear: u64,

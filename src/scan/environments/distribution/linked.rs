@@ -14,6 +14,7 @@ use crate::scan::installed::{self, BrokenLink, Class, InstalledFile};
 use crate::scan::spot::{Spot, Spots};
 use crate::snapshot::{EvidenceCounts, ModeCounts};
 use crate::uv::installed::Stated;
+use crate::uv::link;
 
 impl Examination<'_> {
     /// A file whose inode lies in several entries.
@@ -102,6 +103,9 @@ impl Examination<'_> {
         for file in files.iter().filter(|file| !file.is_private()) {
             let path = self.root.join(&file.path);
             let Ok(stat) = FileStat::following(&path) else {
+                if self.names_this_cache(&path) {
+                    examined.symlinks.extend(in_real_directory(&path));
+                }
                 gone(file, &path, examined);
                 continue;
             };
@@ -204,6 +208,7 @@ impl Examination<'_> {
                 if is_symlink {
                     (by.symlink, counts.symlink) = (by.symlink + 1, counts.symlink + 1);
                     modes.symlink += 1;
+                    examined.symlinks.extend(in_real_directory(&path));
                 } else {
                     (by.hardlink, counts.inode) = (by.hardlink + 1, counts.inode + 1);
                     modes.hardlink += 1;
@@ -222,6 +227,12 @@ impl Examination<'_> {
                 examined.files.own += 1;
             }
         }
+    }
+
+    /// Whether a symlink names this cache by its own path.
+    fn names_this_cache(&self, path: &Path) -> bool {
+        let target = std::fs::read_link(path).ok().and_then(|text| link::archive_target(&text));
+        target.is_some_and(|target| self.against.entries().is_own(&target.prefix))
     }
 
     /// Whether a file is the very one of the entry that belongs there, and that is as it was unpacked.
@@ -246,6 +257,12 @@ fn fits(file: &InstalledFile, spot: Spot, other: Spot) -> bool {
         Named::Otherwise => false,
         Named::Unknown => installed::is_header(&file.path),
     }
+}
+
+/// A path with every symlink above the file resolved.
+fn in_real_directory(path: &Path) -> Option<PathBuf> {
+    let above = crate::disk::canonical(path.parent()?).ok()?;
+    Some(above.join(path.file_name()?))
 }
 
 /// A file that is not there, or a broken symlink. A person's own, to a disk that is not there, is no damage.

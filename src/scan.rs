@@ -404,6 +404,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         let harvest = state.harvest;
         gathered.failed.extend(harvest.failed);
         search.unreached.extend(harvest.unreached);
+        search.leads.extend(harvest.leads);
         gathered.records.push(harvest.records);
         for (number, facts) in harvest.entries {
             gathered.facts[number] = facts;

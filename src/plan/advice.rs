@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::again::{Again, Where, again, of_conda, place};
 use super::repair::Command;
-use super::{At, KeptBecause, Plan, obstacles, prune};
+use super::{At, KeptBecause, Plan, detach, obstacles, prune};
 use crate::scan::obstacles::Obstacles;
 use crate::scan::verify::{Fault, Finding, Verified};
 use crate::snapshot::{Distribution, Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
@@ -46,7 +46,11 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
                 }
             }
             Fault::Missing if !in_cache => missing.extend(environments),
-            _ if in_cache && finding.good.is_some() && !environments.is_empty() => {
+            _ if in_cache
+                && finding.good.is_some()
+                && !environments.is_empty()
+                && detach::reaches(finding) =>
+            {
                 keepers.extend(environments);
             }
             _ if in_cache && finding.good.is_some() => lacking.add(finding, &environments),

@@ -79,11 +79,12 @@ pub(super) fn place(environment: Where<'_>) -> Vec<String> {
     let mut place = match (manager, program, prefix) {
         (_, Some(program), _) => words("--python", program),
         (Manager::Target, None, Some(prefix)) => words("--prefix", prefix),
-        (Manager::Target, None, None) => return words("--target", root),
+        (Manager::Target, None, None) => words("--target", root),
         (_, None, _) => words("--python", root),
     };
-    if program.is_none() && prefix.is_some() {
-        // Its distributions lie in a directory of that version.
+    let is_target = manager == Manager::Target && program.is_none();
+    if is_target || program.is_none() && prefix.is_some() {
+        // Its distributions lie in a directory of that version, or have libraries for it.
         place.extend(python.iter().flat_map(|version| words("--python", version)));
     } else if managed {
         place.push("--break-system-packages".to_owned());

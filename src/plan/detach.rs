@@ -4,6 +4,8 @@
 //! which files that happened to, who shares them, and whether a good copy exists anywhere. Where none does, nothing is
 //! planned: the edit stays with all who have it.
 
+use std::path::{Component, Path};
+
 use serde::Serialize;
 
 use super::At;
@@ -92,6 +94,14 @@ pub fn detach(snapshot: &Snapshot, environment: EnvironmentIndex, verified: &Ver
     plan
 }
 
+/// Whether every name of a damaged file lies below the directory of its environment. Nothing is replaced elsewhere: the scripts
+/// and data of a system Python lie beside its distributions.
+pub(super) fn reaches(finding: &Finding) -> bool {
+    let twin = finding.twin.iter().flat_map(|twin| &twin.places);
+    let is_beside = |path: &Path| path.components().any(|part| part == Component::ParentDir);
+    finding.places.iter().chain(twin).all(|place| !is_beside(&place.path))
+}
+
 fn step(
     snapshot: &Snapshot,
     environment: EnvironmentIndex,
@@ -99,6 +109,11 @@ fn step(
 ) -> Result<DetachStep, &'static str> {
     let root_of = |index| &snapshot.environment(index).path;
     let Some(print) = finding.print else { return Err("nothing is there that could be kept") };
+    if !reaches(finding) {
+        return Err(
+            "a name of it lies outside of the directory with the distributions, where nothing is replaced",
+        );
+    }
     let is_own = |place: &Place| place.environment == Some(environment);
     let is_cached = |places: &[Place]| places.iter().any(|place| place.environment.is_none());
     // What a run leaves that was stopped after it had given the environment a file of its own is in two files.

@@ -135,6 +135,8 @@ pub enum KeptBecause {
     /// Its files were given other permissions than the entry's have.
     OtherPermissions,
     /// A file has what its replacement would lack: an owner, permissions, an access control list, capabilities or other
+    /// A file of an installation that lies outside of the directory with its distributions, as its scripts and data do.
+    Outside,
     /// attributes.
     WouldLose {
         /// What that is, as the rest of a sentence.
@@ -191,6 +193,7 @@ impl KeptBecause {
             Self::OfConda => (12, "installed by conda"),
             Self::OtherPermissions => (12, "of other permissions"),
             Self::WouldLose { .. } => (12, "with attributes of their own"),
+            Self::Outside => (12, "outside of the environment's directory"),
             Self::Editable => (13, "editable"),
             Self::Broken => (14, "broken"),
             Self::Unread => (15, "unread"),
@@ -283,6 +286,9 @@ impl KeptBecause {
                 "its files were given other permissions than the entry's have, and keep them".to_owned()
             }
             Self::WouldLose { what } => what.clone(),
+            Self::Outside => {
+                "it lies outside of the directory with the distributions, where relink changes nothing".to_owned()
+            }
             Self::Editable => "it is installed editable".to_owned(),
             Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
             Self::Unread => "something of it could not be read".to_owned(),

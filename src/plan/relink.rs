@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::step::Bytes;
 use super::{Action, At, Kept, KeptBecause, Plan, Relink, Totals};
 use crate::human;
-use crate::scan::losses::Losing;
+use crate::scan::losses::{Losing, Stays};
 use crate::snapshot::{
     Certainty, Distribution, DistributionState, Environment, EnvironmentIndex, Evidence, FilePrint,
     JointCopy, Mode, Snapshot, TreePrint, What,
@@ -308,7 +308,10 @@ pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)], block: u64) {
             step.bytes.needed = step.bytes.needed.saturating_sub(file.needed + link);
             step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
         }
-        let because = KeptBecause::WouldLose { what: file.loss.to_string() };
+        let because = match &file.why {
+            Stays::Loses(loss) => KeptBecause::WouldLose { what: loss.to_string() },
+            Stays::Outside => KeptBecause::Outside,
+        };
         plan.kept.push(Kept {
             at: At::new(&step.at.path().join(&file.path)),
             name: Some(step.name.clone()),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::failed::Failed;
 use super::index::Records;
+use super::outside::Lead;
 use super::share::SharedExtent;
 use crate::disk::{self, FileKind, FileStat, Time};
 use crate::snapshot::{EntryKey, EnvironmentKind, Odd, Problem};
@@ -65,6 +66,8 @@ pub(super) struct Harvest {
     pub(super) objects: Vec<(PathBuf, FileStat)>,
     /// uv's records of interpreters, and when each was written.
     pub(super) recorded: Vec<(InterpreterRecord, Time)>,
+    /// What leads into entries from a place of the cache in which uv keeps no pointers.
+    pub(super) leads: Vec<Lead>,
     /// Environments that lie in the cache but not in an archive bucket.
     pub(super) environments: Vec<(PathBuf, Option<EnvironmentKind>)>,
     pub(super) shared: Vec<SharedExtent>,

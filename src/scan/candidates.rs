@@ -7,13 +7,13 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cache::Layout;
-use super::discover::{self, Search, conda};
+use super::discover::{self, Search, conda, pythons};
 use super::environments::{Candidate, EntryFacts};
 use super::failed::Failed;
 use super::moved;
 use super::presence::{self, Missing, Presence};
 use super::{Gathered, Request, registry};
-use crate::disk::{FileStat, Time};
+use crate::disk::{self, FileStat, Time, read};
 use crate::snapshot::{EnvironmentKind, FoundBy};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::interpreter::InterpreterRecord;
@@ -113,6 +113,13 @@ pub(super) fn candidates(
     let mut named = FxHashSet::default();
     for path in &request.targets {
         match crate::disk::canonical(path) {
+            // A prefix: its distributions lie further down.
+            Ok(path) if !has_distributions(&path) && !pythons::sites(&path).is_empty() => {
+                for site in pythons::sites(&path) {
+                    named.insert(site.clone());
+                    search.found.push(discover::Found { path: site, found_by: FoundBy::Root, target: true });
+                }
+            }
             Ok(path) => {
                 named.insert(path.clone());
                 let known = discover::at(&path, FoundBy::Root).ok().flatten();
@@ -151,6 +158,7 @@ pub(super) fn candidates(
         }
     }
     conda::add_below(search);
+    beneath(search);
     installations(by_name, search);
     search.away.sort_unstable();
     search.away.dedup();
@@ -176,6 +184,12 @@ pub(super) fn candidates(
         }
     };
     found.into_iter().enumerate().map(candidate).collect()
+}
+
+/// Whether a directory has distributions in it, or is an environment.
+fn has_distributions(directory: &Path) -> bool {
+    let mut items = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|item| item.file_name());
+    items.any(|name| name == "pyvenv.cfg" || crate::uv::distribution::parse_dist_info(&name).is_some())
 }
 
 /// Looks nearby for what is missing. What lies in the cache is met there.
@@ -226,6 +240,33 @@ fn installations(by_name: &ByName, search: &mut Search) {
             Err(error) if discover::is_absence(&error) => {}
             Err(error) => search.out_of_reach(&met.path, "read the directory", &error),
         }
+    }
+}
+
+/// Adds what environments see the distributions of: with `--system-site-packages` those of their interpreter, and those of the
+/// environment that an overlay extends (`uv run --with`). Whatever leads into the cache there is used by them.
+fn beneath(search: &mut Search) {
+    let mut sites = Vec::new();
+    let mut extended = Vec::new();
+    for found in search.found.iter().filter(|found| !found.target) {
+        let Ok(bytes) = read::followed(&found.path.join("pyvenv.cfg"), read::SMALL) else { continue };
+        let cfg = crate::uv::environment::parse(&bytes);
+        if let Some(home) = cfg.home.filter(|_| cfg.include_system) {
+            let real =
+                ["python3", "python.exe"].iter().find_map(|name| disk::canonical(&home.join(name)).ok());
+            let beside = |program: &Path| Some(program.parent()?.parent()?.to_owned());
+            let prefixes =
+                home.parent().map(Path::to_owned).into_iter().chain(real.and_then(|it| beside(&it)));
+            sites.extend(prefixes.flat_map(|prefix| pythons::sites(&prefix)));
+        }
+        extended.extend(cfg.extends);
+    }
+    let found_by = FoundBy::KnownPlace;
+    let site = |path| discover::Found { path, found_by, target: true };
+    search.installations.extend(sites.into_iter().map(site));
+    for path in extended {
+        let answer = disk::canonical(&path).and_then(|path| discover::at(&path, found_by));
+        search.take(&path, answer);
     }
 }
 

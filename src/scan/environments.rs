@@ -250,6 +250,9 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     collected.problems.extend(visitor.away.problem(root));
     let mut environment = kind::describe(candidate);
     let mut uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
+    if environment.manager == Manager::Target && environment.python.is_none() {
+        environment.python = kind::python_of_wheels(root, &environment.distributions);
+    }
     let named = named_by_broken(&collected, against.by_id);
     reached_by_name(&environment, &named, against, &mut uses);
     reached_by_name(&environment, &named_here(&collected, against.entries()), against, &mut uses);

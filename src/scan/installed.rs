@@ -28,8 +28,17 @@ pub(super) fn listing(root: &Path, dist_info: &Path) -> io::Result<Listing> {
         listing.files.iter_mut().for_each(|file| file.class = Class::Private);
         return Ok(listing);
     }
-    Ok(Listing::read(Layout::of(root, dist_info), &bytes?))
+    let listing = Listing::read(Layout::of(root, dist_info), &bytes?);
+    // uv and pip write it last of all, with a row for itself.
+    let itself = dist_info.join("RECORD");
+    if listing.unclear == 0 && listing.files.iter().all(|file| file.path != itself) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, CUT_OFF));
+    }
+    Ok(listing)
 }
+
+/// What is said of a `RECORD` that lacks the row for itself.
+const CUT_OFF: &str = "it does not list itself, so that its end is missing";
 
 /// Whether the system's package manager has installed a distribution. `dist_info` is the whole path.
 fn is_of_system(dist_info: &Path) -> bool {

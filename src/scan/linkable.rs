@@ -20,12 +20,26 @@ pub struct Linkable {
     pub digest: Option<[u8; 32]>,
 }
 
+impl Linkable {
+    /// Whether it lies outside of the directory that is read as the environment.
+    pub(super) fn is_beside(&self) -> bool {
+        self.destination.starts_with("..")
+    }
+}
+
 /// Lists the files of a distribution that are an entry's, ordered by destination, each once. `dist_info` is relative to
 /// the environment's root.
 ///
 /// # Errors
 /// When the environment's `RECORD` cannot be read. Without the entry's nothing is in common.
 pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Linkable>, Error> {
+    let mut files = all(entry, environment, dist_info)?;
+    files.retain(|file| !file.is_beside());
+    Ok(files)
+}
+
+/// The same files and those of the distribution that lie outside of the directory, as the scripts and data of a system Python.
+pub(super) fn all(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Linkable>, Error> {
     let listing = installed::listing(environment, dist_info);
     let mut listing =
         listing.map_err(|error| Error::new("read", environment.join(dist_info).join("RECORD"), error))?;
@@ -37,7 +51,7 @@ pub fn list(entry: &Path, environment: &Path, dist_info: &Path) -> Result<Vec<Li
     };
     listing.attach(layout, &installed::sources(entry, name, layout, &parsed.name));
     let mut files = Vec::new();
-    for file in listing.files.into_iter().filter(|file| !file.is_private() && !file.is_beside()) {
+    for file in listing.files.into_iter().filter(|file| !file.is_private()) {
         // uv copies what it has to change; another digest is another file.
         let Some(source) = file.same_source().filter(|source| !source.always_copied) else { continue };
         // What Python has compiled again is the environment's own.

@@ -15,14 +15,23 @@ use crate::snapshot::Mode;
 pub struct Losing {
     /// Where it is in the environment, relative to its root.
     pub path: PathBuf,
-    /// What it would lose.
-    pub loss: Loss,
+    /// Why it stays.
+    pub why: Stays,
     /// The bytes that a link in its place would free.
     pub frees: u64,
     /// The bytes that a copy in its place would take.
     pub needed: u64,
     /// Whether the scan has left it out already, because its permissions were changed.
     pub left_out: bool,
+}
+
+/// Why a file stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stays {
+    /// What it would lose.
+    Loses(Loss),
+    /// It lies outside of the environment's directory, where nothing is linked: a script or data of a system Python.
+    Outside,
 }
 
 /// What is to be done to the files of a distribution.
@@ -47,8 +56,31 @@ pub struct Asked<'a> {
 /// # Errors
 /// When the environment's `RECORD` cannot be read.
 pub fn list(asked: &Asked<'_>) -> Result<Vec<Losing>, Error> {
-    let files = linkable::list(asked.entry, asked.root, asked.dist_info)?;
-    Ok(files.iter().filter_map(|file| one(asked, file)).collect())
+    let files = linkable::all(asked.entry, asked.root, asked.dist_info)?;
+    let stays = |file: &Linkable| if file.is_beside() { outside(asked, file) } else { one(asked, file) };
+    Ok(files.iter().filter_map(stays).collect())
+}
+
+/// A file outside of the environment's directory that is not linked as is asked for.
+fn outside(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
+    let (path, source) = (asked.root.join(&file.destination), asked.entry.join(&file.source));
+    let (stat, other) = (FileStat::of(&path).ok()?, FileStat::of(&source).ok()?);
+    let shared = (stat.device, stat.inode) == (other.device, other.inode);
+    let links = matches!(asked.mode, Mode::Hardlink | Mode::Symlink);
+    let is_so = match asked.mode {
+        _ if stat.kind == FileKind::Symlink => asked.mode == Mode::Symlink,
+        Mode::Hardlink => shared,
+        Mode::Symlink => false,
+        Mode::Copy | Mode::Clone => !shared,
+    };
+    let is_edited = stat.kind == FileKind::File && stat.size != other.size;
+    (!is_so && !is_edited).then(|| Losing {
+        path: file.destination.clone(),
+        why: Stays::Outside,
+        frees: if links && stat.kind == FileKind::File && stat.links == 1 { stat.disk } else { 0 },
+        needed: if asked.mode == Mode::Copy { other.disk } else { 0 },
+        left_out: false,
+    })
 }
 
 fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
@@ -58,7 +90,8 @@ fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
         let seen = Metadata::of(&read::open(&source).ok()?).ok().filter(Metadata::is_special)?;
         let loss = lost_to_copy(asked, &Metadata { fixed: None, ..seen }, true)?;
         let needed = if asked.mode == Mode::Copy { other.disk } else { 0 };
-        return Some(Losing { path: file.destination.clone(), loss, frees: 0, needed, left_out: false });
+        let why = Stays::Loses(loss);
+        return Some(Losing { path: file.destination.clone(), why, frees: 0, needed, left_out: false });
     }
     let shared = (stat.device, stat.inode) == (other.device, other.inode);
     // What has another size is edited, and stays for that.
@@ -78,7 +111,7 @@ fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
     let links = matches!(asked.mode, Mode::Hardlink | Mode::Symlink);
     let frees = if links && stat.links == 1 { stat.disk } else { 0 };
     let needed = if asked.mode == Mode::Copy { stat.disk } else { 0 };
-    Some(Losing { path: file.destination.clone(), loss, frees, needed, left_out })
+    Some(Losing { path: file.destination.clone(), why: Stays::Loses(loss), frees, needed, left_out })
 }
 
 /// What this user cannot give to a copy.

@@ -212,6 +212,8 @@ pub struct DistributionFacts {
     pub unreadable: Option<String>,
     /// Lines of it that could not be understood.
     pub unclear: u64,
+    /// Whether uv cannot read it either, and uninstalls nothing by it.
+    pub invalid: bool,
     /// What its `direct_url.json` says.
     pub direct_url: Option<DirectUrl>,
     /// Whether conda has installed it.
@@ -320,6 +322,8 @@ pub enum Why {
     NoDigest,
     /// The installer writes it for each environment: it is in no entry.
     Private,
+    /// It belongs outside of the directory with the distributions, where nothing is linked.
+    Outside,
     /// A directory above it is a symlink.
     DirectoryLink {
         /// The symlink, relative to the environment's root.
@@ -494,7 +498,10 @@ fn environment(
 fn leftovers(environment: &Environment) -> Vec<Leftover> {
     let lacks_record = |it: &&Distribution| {
         let record = environment.path.join(&it.dist_info).join("RECORD");
-        it.record.is_none() && FileStat::of(&record).is_err_and(|error| look::is_absence(&error))
+        match FileStat::of(&record) {
+            Ok(stat) => stat.size == 0,
+            Err(error) => it.record.is_none() && look::is_absence(&error),
+        }
     };
     let left = environment.distributions.iter().filter(lacks_record).filter_map(|it| {
         let is_beside = |other: &&Distribution| {

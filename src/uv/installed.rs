@@ -103,6 +103,8 @@ pub struct Listing {
     pub files: Vec<InstalledFile>,
     /// Rows that could not be understood, or that lead out of the installation.
     pub unclear: u64,
+    /// Whether rows of it are no rows at all, so that uv cannot uninstall by it (uv 0.13.8).
+    pub malformed: bool,
 }
 
 /// Where an installation keeps the files of one distribution.
@@ -194,6 +196,7 @@ impl Listing {
         for row in record::rows(bytes) {
             let Ok(row) = row else {
                 listing.unclear += 1;
+                listing.malformed = true;
                 continue;
             };
             if row.path.ends_with('/') && Location::parse(row.path.trim_end_matches('/')).is_some() {

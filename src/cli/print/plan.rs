@@ -141,6 +141,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::WithinBudget => "not needed to keep within the limit",
         KeptBecause::AlreadySo { .. } => "linked so already",
         KeptBecause::NoEntry => "not from this cache",
+        KeptBecause::Outside => "outside of the directory with the distributions",
         KeptBecause::WouldLose { .. } => "with attributes that the entry's files lack",
         KeptBecause::OfConda => "installed by conda",
         KeptBecause::OtherPermissions => "of other permissions than the entry's files",

@@ -52,6 +52,8 @@ pub enum Cause {
     NoDigest,
     /// Files that an installer writes are missing.
     Private,
+    /// Files belong outside of the directory with the distributions, as scripts and data of a system Python do.
+    Outside,
     /// A whole directory is a symlink.
     DirectoryLink,
     /// Files, or the whole environment, could not be looked at.
@@ -138,6 +140,11 @@ pub(super) fn of_files(
                 "are missing that installers write"
             };
             (Cause::Private, format!("{number} {verb}; no cache has such"))
+        }
+        Why::Outside => {
+            let text = "outside of the directory with the distributions, where repair links nothing";
+            let verb = human::counted(files.len() as u64, "file belongs", "files belong");
+            (Cause::Outside, format!("{verb} {text}"))
         }
         Why::DirectoryLink { link, leads, .. } => {
             let gone = if *leads { "whole directory" } else { "directory that is gone" };
@@ -316,6 +323,13 @@ pub(super) fn unreadable(
     };
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
     reinstall(facts, environment, distribution, &mut left);
+    // uv refuses to uninstall by what it cannot read (uv 0.13.8), and installs over the files where nothing says what they are.
+    if distribution.invalid && !left.commands.is_empty() {
+        let directory = environment.path.join(&distribution.dist_info).display().to_string();
+        left.commands.insert(0, removal(directory, false));
+        let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+        left.warning = Some(format!("{}{warning}", obstacles::FIRST));
+    }
     left
 }
 
@@ -385,20 +399,27 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
 fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, bare, beside }: &Leftover) -> Left {
     let directory = dist_info.file_name().unwrap_or_default().display().to_string();
     let reason = match beside {
-        Some(other) => format!("`{directory}` has no RECORD, and {other} is installed: it is a leftover"),
+        Some(other) => format!(
+            "`{directory}` has no RECORD, or an empty one, and {other} is installed: it is a leftover"
+        ),
         None => format!("`{directory}` is empty: an interrupted uninstall has left it"),
     };
     let facts = DistributionFacts { name: name.clone(), version: version.clone(), ..Default::default() };
     let mut left = left(at, Some(&facts), Cause::Leftover, reason);
     left.files.push(At::new(dist_info));
+    left.commands.push(removal(root.join(dist_info).display().to_string(), *bare));
+    left
+}
+
+/// The command that removes a directory; one that has to be empty for that, if it is `bare`.
+fn removal(directory: String, bare: bool) -> Command {
     let words = match (cfg!(windows), bare) {
         (true, false) => vec!["cmd", "/c", "rmdir", "/s", "/q"],
         (true, true) => vec!["cmd", "/c", "rmdir"],
         (false, false) => vec!["rm", "-rf", "--"],
         (false, true) => vec!["rmdir", "--"],
     };
-    left.commands.push(Command::new(words, vec![root.join(dist_info).display().to_string()]));
-    left
+    Command::new(words, vec![directory])
 }
 
 /// The command that brings an interpreter back, or an environment with another one.

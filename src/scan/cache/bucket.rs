@@ -8,9 +8,10 @@ use std::path::{Component, Path, PathBuf};
 use rustc_hash::FxHashSet;
 
 use super::super::away::Away;
-use super::super::discover::is_absence;
+use super::super::discover::{is_absence, is_path_file};
 use super::super::failed::Failed;
 use super::super::index::{ELSEWHERE, FileRecord, Place as FilePlace, Records, STORE, TRASHED};
+use super::super::outside::Lead;
 use super::super::print;
 use super::super::share::{self, SharedExtent};
 use super::super::spot::Spot;
@@ -20,7 +21,7 @@ use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, Time};
-use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint};
+use crate::snapshot::{EnvironmentKind, PointerForm, Problem, TreePrint, UserLinkForm};
 use crate::uv::bucket::{BucketKind, TRASH};
 use crate::uv::distribution::WheelFilename;
 use crate::uv::interpreter::InterpreterRecord;
@@ -66,6 +67,7 @@ struct BucketVisitor<'a> {
     objects: &'a mut Vec<(PathBuf, FileStat)>,
     recorded: &'a mut Vec<(InterpreterRecord, Time)>,
     environments: &'a mut Vec<(PathBuf, Option<EnvironmentKind>)>,
+    leads: &'a mut Vec<Lead>,
     problems: &'a mut Vec<Problem>,
     pointers_unread: &'a mut bool,
     unreached: &'a mut Vec<PathBuf>,
@@ -105,6 +107,7 @@ pub(in crate::scan) fn read(
         objects: &mut harvest.objects,
         recorded: &mut harvest.recorded,
         environments: &mut harvest.environments,
+        leads: &mut harvest.leads,
         problems: &mut harvest.problems,
         pointers_unread: &mut harvest.pointers_unread,
         unreached: &mut harvest.unreached,
@@ -120,6 +123,9 @@ pub(in crate::scan) fn read(
         walk::walk(&real, cancel, &mut visitor);
     } else if let Ok(stat) = FileStat::of(&path) {
         visitor.add(&stat);
+        if stat.kind == FileKind::Symlink && part.bucket.is_none() {
+            visitor.leads.extend(Lead::at(&path, UserLinkForm::Symlink).unwrap_or_default());
+        }
         // Where a symlink with the name of an unknown bucket leads nothing is read.
         if stat.kind == FileKind::Symlink
             && path.is_dir()
@@ -320,6 +326,29 @@ impl BucketVisitor<'_> {
         true
     }
 
+    /// Takes note of what leads into entries from where uv keeps no pointers: a person's `--target` or prefix. A running build
+    /// holds the cache's lock, and a killed one leaves an overlay that nobody uses.
+    fn lead(&mut self, parent: &Directory<'_>, name: &OsStr, kind: FileKind) {
+        let is_uvs = |kind: BucketKind| kind.holds_pointers() || kind == BucketKind::Builds;
+        if self.is_shaped || self.kind.is_some_and(is_uvs) || self.place == TRASHED {
+            return;
+        }
+        let read = match kind {
+            _ if is_path_file(name) => Lead::path_file(parent, name),
+            FileKind::Symlink => Lead::symlink(parent, name).map(|lead| vec![lead]),
+            _ => return,
+        };
+        match read {
+            Ok(leads) => self.leads.extend(leads),
+            Err(error) if is_absence(&error) => {}
+            Err(error) => {
+                let path = parent.path().join(name);
+                self.failed.extend(Failed::of(&path, "find where it leads", &error));
+                self.unreached.push(path);
+            }
+        }
+    }
+
     /// Whether environments may lie at this depth: those that uv makes lie at the top of their bucket, those of a person
     /// (`UV_PROJECT_ENVIRONMENT` in the cache's directory) anywhere that is no bucket.
     fn may_hold_environments(&self, at_top: bool) -> bool {
@@ -389,6 +418,7 @@ impl Visitor for BucketVisitor<'_> {
             }
             _ => {}
         }
+        self.lead(parent, name, stat.kind);
         self.weigh(parent, name, stat.kind, before);
         if self.reflinks
             && stat.kind == FileKind::File

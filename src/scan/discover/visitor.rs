@@ -54,7 +54,7 @@ impl SearchVisitor<'_> {
 
     /// Whether a directory is a bucket of entries, of which is noted that a cache lies there.
     fn is_of_cache(&mut self, parent: &Directory<'_>, name: &OsStr) -> bool {
-        let is_one = is_archive(name);
+        let is_one = is_archive(name) && is_cache_beside(&parent.path());
         if is_one {
             self.search.caches.push(parent.path());
         }
@@ -170,6 +170,15 @@ impl Visitor for SearchVisitor<'_> {
         // What vanished meanwhile holds no environment; a directory that may not be read may well hold one.
         self.search.not_searched(path, operation, &error);
     }
+}
+
+/// Whether a directory has what uv puts at the root of a cache beside its buckets of entries.
+fn is_cache_beside(directory: &Path) -> bool {
+    let mut items = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    items.any(|item| {
+        let name = item.file_name();
+        name == "CACHEDIR.TAG" || !is_archive(&name) && Bucket::parse(&name).is_some()
+    })
 }
 
 /// Whether a directory is called as the buckets of entries are: what has distributions in there is an entry of another

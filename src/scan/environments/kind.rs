@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::Candidate;
 use crate::disk::read;
 use crate::scan::discover::{conda, is_site};
-use crate::snapshot::{Environment, EnvironmentKind, FoundBy, Manager};
+use crate::snapshot::{Distribution, Environment, EnvironmentKind, FoundBy, Manager};
+use crate::uv::distribution::wheel_tags;
 
 /// Interpreters an environment may have, relative to its root.
 const INTERPRETERS: &[&str] = &["bin/python", "bin/python3", "Scripts/python.exe", "python.exe"];
@@ -78,6 +79,23 @@ fn installation(root: &Path) -> (Option<PathBuf>, bool) {
 fn prefix(site: &Path) -> Option<&Path> {
     let library = site.parent().filter(|_| is_site(site))?;
     if cfg!(windows) { library.parent() } else { library.parent()?.parent() }
+}
+
+/// The version of Python that distributions were installed for, as `3.12`: by the first that has libraries for one version
+/// alone (`cp312-cp312-…` in its `WHEEL`).
+pub(super) fn python_of_wheels(root: &Path, distributions: &[Distribution]) -> Option<String> {
+    distributions.iter().find_map(|distribution| {
+        let wheel = root.join(&distribution.dist_info).join("WHEEL");
+        let tags = wheel_tags(&read::followed(&wheel, read::SMALL).ok()?);
+        tags.iter().find_map(|tag| {
+            let (python, rest) = tag.split_once('-')?;
+            let version = python.strip_prefix("cp")?;
+            let is_own = rest.strip_prefix(python).is_some_and(|rest| !rest.is_empty());
+            let (major, minor) = version.split_at_checked(1)?;
+            let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            (is_own && is_number(major) && is_number(minor)).then(|| format!("{major}.{minor}"))
+        })
+    })
 }
 
 /// The version in the name of the directory of a Python's modules, as `3.12` of `python3.12`.

@@ -105,11 +105,14 @@ pub(super) fn read(
     let (stat, listing) = match read {
         Ok(read) => read,
         Err(error) => {
+            let is_cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
+            facts.invalid = is_cut && FileStat::of(&record).is_ok_and(|stat| stat.size > 0);
             facts.unreadable = Some(words(&error));
             return Reading { facts, ..Reading::default() };
         }
     };
     facts.record = Some(print::of(&stat));
+    facts.invalid = listing.malformed;
     let (mut broken, seen) = broken(root, &listing, stat.modified, stores);
     facts.unclear = seen.unclear;
     generated(root, dist_info, &mut broken);
@@ -146,7 +149,7 @@ fn broken(root: &Path, listing: &Listing, installed: Time, stores: &[Store]) -> 
         let is_needed = file.is_needed();
         let path = &file.path;
         let mut add = |lies, why, target| {
-            let why = if file.is_beside() && why == Why::NoCandidate { Why::Private } else { why };
+            let why = if file.is_beside() && why == Why::NoCandidate { Why::Outside } else { why };
             let (digest, size) = (file.row.digest, file.row.size.unwrap_or(0));
             let file = BrokenFile { path: path.clone(), lies, digest, size, source: Err(why) };
             found.push(Broken { file, target });

@@ -182,9 +182,20 @@ fn collect(
 
 /// Whether a finding is damage, or the wheel's own.
 fn verdict(verifier: &Verifier<'_>, finding: &Finding, members: &[Member]) -> Verdict {
-    let Some(entry) = finding.entry.filter(|_| finding.fault != Fault::Extra) else { return Verdict::Damage };
+    let Some(entry) = finding.entry else { return Verdict::Damage };
     let path = verifier.entry_path(entry);
-    let Ok(unpacked) = FileStat::of(&path).map(|stat| stat.changed) else { return Verdict::Damage };
+    let Ok(top) = FileStat::of(&path) else { return Verdict::Damage };
+    // uv unpacks beside the place and renames, which sets the change time of the entry's directory.
+    let unpacked = top.changed;
+    if finding.fault == Fault::Extra {
+        // A file that is added later changes the directory that it lies in.
+        let above = finding.path.parent().filter(|above| **above != *path);
+        let is_old = match above.map(FileStat::of) {
+            Some(stat) => stat.is_ok_and(|stat| stat.modified <= unpacked),
+            None => top.modified < unpacked,
+        };
+        return if is_old { Verdict::Wheel } else { Verdict::Damage };
+    }
     if finding.fault == Fault::Missing {
         let never_had = finding.source.as_ref().is_some_and(|source| installed::never_had(&path, source));
         let gone = members.iter().all(|member| member.stat.is_none());

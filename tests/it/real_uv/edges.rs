@@ -322,6 +322,57 @@ const WAYS: &[Way] = &[
             site(&environment).join(module("environment-as-part"))
         },
     },
+    Way {
+        package: "target-in-the-cache",
+        make: |sandbox, _| {
+            let target = sandbox.cache().join("site");
+            install_by(sandbox, "symlink", &["--target", target.to_str().unwrap()], &["target-in-the-cache"]);
+            target.join(module("target-in-the-cache"))
+        },
+    },
+    Way {
+        package: "prefix-in-the-cache",
+        make: |sandbox, _| {
+            let prefix = folder(sandbox.cache().join("tools")).join("prefix");
+            install_by(sandbox, "symlink", &["--prefix", prefix.to_str().unwrap()], &["prefix-in-the-cache"]);
+            site(&prefix).join(module("prefix-in-the-cache"))
+        },
+    },
+    Way {
+        package: "link-in-the-cache",
+        make: |sandbox, entry| {
+            let link = sandbox.cache().join("current");
+            symlink(entry, &link).unwrap();
+            link.join(module("link-in-the-cache"))
+        },
+    },
+    Way {
+        package: "folder-called-as-a-bucket",
+        make: |sandbox, entry| {
+            let folder = folder(sandbox.roots().join("models/archive-v0/latest"));
+            symlink(entry, folder.join("weights")).unwrap();
+            folder.join("weights").join(module("folder-called-as-a-bucket"))
+        },
+    },
+    Way {
+        package: "base-of-an-environment",
+        make: |sandbox, _| {
+            // An interpreter outside of what is searched, as an environment with `--system-site-packages` sees it.
+            let base = sandbox.path("elsewhere/python");
+            let made = install(sandbox, "elsewhere/made", "symlink", &["base-of-an-environment"]);
+            let python = made.join("lib").read_dir().unwrap().next().unwrap().unwrap().file_name();
+            let library = folder(base.join("lib"));
+            std::fs::rename(made.join("lib").join(&python), library.join(&python)).unwrap();
+            std::fs::remove_dir_all(made).unwrap();
+            folder(base.join("bin"));
+            let environment = folder(sandbox.roots().join("sees/.venv"));
+            let bin = base.join("bin");
+            let cfg = format!("home = {}\ninclude-system-site-packages = true\n", bin.display());
+            std::fs::write(environment.join("pyvenv.cfg"), cfg).unwrap();
+            folder(environment.join("lib").join(python).join("site-packages"));
+            site(&base).join(module("base-of-an-environment"))
+        },
+    },
 ];
 
 /// Takes away what uv recorded of interpreters, from which an environment would be known.

@@ -4,6 +4,7 @@
 mod caches;
 mod inside;
 mod named;
+mod outside;
 mod owners;
 mod pythons;
 mod system;

@@ -83,7 +83,9 @@ fn kept(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for kept in &plan.kept {
         let name = match (&kept.because, kept.name.as_deref()) {
-            (KeptBecause::WouldLose { .. }, _) | (_, None) => view.path(&kept.at.path()),
+            (KeptBecause::WouldLose { .. } | KeptBecause::Outside, _) | (_, None) => {
+                view.path(&kept.at.path())
+            }
             (_, Some(name)) => human::escape(name).into(),
         };
         reasons.entry(&kept.reason).or_default().push(name);

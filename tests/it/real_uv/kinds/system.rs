@@ -20,6 +20,7 @@ fn packaged(site: &Path, name: &str, installer: Option<&str>) {
         format!("{name}/__init__.py,{digest},15"),
         format!("{name}/lib.so,{digest},4096"),
         format!("../scripts/{name},{digest},200"),
+        format!("{name}-1.0.dist-info/RECORD,,"),
     ];
     std::fs::write(info.join("RECORD"), rows.join("\n")).unwrap();
     if let Some(installer) = installer {

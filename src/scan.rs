@@ -246,6 +246,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let bystanders = leave_out_bystanders(&mut readings);
     snapshot.user_links = user_links(&search.leads, &candidates, &readings, &against.entries(), &layout);
     find_running(&layout, &mut readings);
+    other_caches::mark_unseen(&mut readings);
     snapshot.scope.processes_hidden = !disk::processes::visible();
     central::projects(&mut readings, &search.led, &request.remembered);
     moved::judge(&mut search, request, &readings, &snapshot);

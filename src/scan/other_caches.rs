@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::environments::{LinkedFile, Reading};
 use crate::disk::FileStat;
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::distribution::parse_dist_info;
@@ -63,6 +64,37 @@ impl OtherCaches {
             }
         }
         found
+    }
+}
+
+/// Marks distributions whose files have names that were not found in any environment, as where a cache outside of what was
+/// searched has them. That they are no copies is all that is known.
+pub(super) fn mark_unseen(readings: &mut [Reading]) {
+    let inodes = readings.iter().flat_map(|it| &it.linked).map(|file| (file.device, file.inode));
+    let mut found: FxHashMap<(u64, u64), u64> = FxHashMap::default();
+    for inode in inodes {
+        *found.entry(inode).or_default() += 1;
+    }
+    for Reading { environment, linked, .. } in readings {
+        let is_unexplained = |file: &&LinkedFile| file.links > found[&(file.device, file.inode)];
+        let unexplained: FxHashSet<(u64, u64)> =
+            linked.iter().filter(is_unexplained).map(|file| (file.device, file.inode)).collect();
+        if unexplained.is_empty() {
+            continue;
+        }
+        for distribution in &mut environment.distributions {
+            let modes = distribution.files.modes;
+            if distribution.other_cache.is_some() || modes.hardlink + modes.symlink + modes.clone > 0 {
+                continue;
+            }
+            let metadata = environment.path.join(&distribution.dist_info).join("METADATA");
+            let Ok(stat) = FileStat::of(&metadata) else { continue };
+            if unexplained.contains(&(stat.device, stat.inode)) {
+                distribution.linked_elsewhere = true;
+                environment.modes.copy -= modes.copy;
+                environment.modes.hardlink += modes.copy;
+            }
+        }
     }
 }
 

@@ -242,6 +242,8 @@ pub struct Distribution {
     pub dist_info: PathBuf,
     /// The other cache that its files are linked to.
     pub other_cache: Option<PathBuf>,
+    /// Whether its files have other names that were not found, as in a cache that was not searched.
+    pub linked_elsewhere: bool,
     /// What is wrong with it or what could not be proven, as a sentence; empty when nothing is.
     pub note: String,
 }
@@ -298,6 +300,7 @@ impl Distribution {
         match () {
             () if self.of_system => "the system's",
             () if self.other_cache.is_some() => "linked to another cache",
+            () if self.linked_elsewhere => "linked elsewhere",
             () => self.mode.word(),
         }
     }

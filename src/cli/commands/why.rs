@@ -274,8 +274,10 @@ fn print_users(
             .map(|it| format!("{} {}", human::escape(&it.name), human::escape(&it.version)))
             .unwrap_or_default();
         let other = distribution.and_then(|it| it.other_cache.as_deref());
-        let mode =
-            if other.is_some() { "linked to another cache" } else { LinkMode::of(reference.by).word() };
+        let mode = match distribution {
+            Some(it) if it.other_cache.is_some() || it.linked_elsewhere => it.mode_in_words(),
+            _ => LinkMode::of(reference.by).word(),
+        };
         let evidence = match other {
             Some(other) => format!("{}; of {}", evidence(reference), view.path(other)),
             None => evidence(reference),

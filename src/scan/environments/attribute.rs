@@ -261,6 +261,7 @@ fn describe(root: &Path, dist_info: &DistInfo, examined: Examined, collected: &C
         ),
         dist_info: dist_info.path.clone(),
         other_cache: None,
+        linked_elsewhere: false,
         note,
     }
 }

@@ -152,3 +152,38 @@ fn copies_and_links_to_this_cache_are_not_told_to_be_of_another() {
     let envs = json(&sandbox, &["envs"]);
     assert_eq!(row(&envs, &two)["other_caches"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn what_is_hardlinked_to_a_cache_that_nobody_searched_is_no_copy() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(base.path()) else { return };
+    let links = sandbox.path("links");
+    let made = environment(&sandbox, &sandbox.roots().join("made"), "copy", &["demo-a"]);
+    let app = sandbox.roots().join("app");
+    sandbox.run_uv(&["venv", "--quiet", app.to_str().unwrap()]);
+    let python = app.join("bin/python");
+    let other = sandbox.path("elsewhere/cache");
+    let install = ["pip", "install", "--quiet", "--no-index", "--link-mode", "hardlink", "--find-links"];
+    let mut uv = sandbox.uv(&install);
+    uv.arg(&links).args(["--python", python.to_str().unwrap(), "--cache-dir"]).arg(&other);
+    ran(uv.args(["demo-a", "demo-b"]));
+    for (root, elsewhere, mode) in [(&app, true, "hardlink"), (&made, false, "copy")] {
+        let envs = json(&sandbox, &["envs", root.to_str().unwrap()]);
+        for found in row(&envs, root)["distributions"].as_array().unwrap() {
+            assert_eq!(
+                (&found["linked_elsewhere"], &found["mode"]),
+                (&elsewhere.into(), &mode.into()),
+                "{found:#}"
+            );
+        }
+    }
+    assert!(said(&sandbox, &["envs", app.to_str().unwrap()]).contains("linked elsewhere"));
+    assert!(said(&sandbox, &["why", "demo-a"]).contains("linked elsewhere"));
+    // Two environments that share with each other are explained.
+    let copy = sandbox.roots().join("copied");
+    ran(sandbox.command("cp").arg("-al").arg(&made).arg(&copy));
+    let envs = json(&sandbox, &["envs", "--dists"]);
+    for root in [&made, &copy] {
+        assert_eq!(row(&envs, root)["distributions"][0]["linked_elsewhere"], false, "{envs:#}");
+    }
+}

@@ -588,6 +588,8 @@ fn credentials_are_in_no_answer_and_in_no_argument() {
         format!("https://127.0.0.1:9/demo_x-1.0-py3-none-any.whl?token={secret}"),
         format!("https://127.0.0.1:9/demo_x-1.0-py3-none-any.whl#token={secret}"),
     ];
+    // What is removed in the very moment of the installation cannot be told from what was never there.
+    std::thread::sleep(std::time::Duration::from_millis(20));
     std::fs::remove_file(World::site(&environment).join("demo_x/part.py")).unwrap();
     std::fs::remove_file(entry_of(&world, "1.0").join("demo_x/part.py")).ok();
     for url in urls {

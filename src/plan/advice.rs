@@ -161,7 +161,7 @@ fn other_cache(snapshot: &Snapshot) -> Vec<String> {
     if named { option() } else { Vec::new() }
 }
 
-/// A command of cachetui, told of the cache where it would take another one.
+/// A command of cachetui, with the option that names the cache where it is not the default one.
 fn cachetui(snapshot: &Snapshot, words: &[&str]) -> Vec<String> {
     let words = words.iter().map(|it| (*it).to_owned()).collect();
     [vec!["cachetui".to_owned()], other_cache(snapshot), words].concat()

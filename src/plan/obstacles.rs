@@ -33,7 +33,7 @@ pub(super) fn files(paths: Vec<String>) -> Command {
     }
 }
 
-/// What is said of a directory in the place of a file that holds something: nobody but its owner knows what that is.
+/// What is said of a directory in the place of a file that is not empty: only its owner knows whether it is needed.
 pub(super) fn full(directory: &Path) -> String {
     let path = directory.display();
     format!(

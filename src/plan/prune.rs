@@ -122,7 +122,7 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
     }
 }
 
-/// What speaks against removing an entry that somebody names, whatever else is removed; nothing where it would go.
+/// Why a prune that names an entry would keep it, if it would.
 pub(super) fn against_named(snapshot: &Snapshot, index: EntryIndex) -> Option<KeptBecause> {
     let chooser = Chooser {
         snapshot,

@@ -228,10 +228,9 @@ fn print(
     let environments = wanted.environments.iter().map(|index| snapshot.environment(*index));
     let of_system = environments.flat_map(|it| &it.distributions).filter(|it| it.of_system).count() as u64;
     if of_system > 0 {
-        let are = human::counted(of_system, "distribution is", "distributions are");
-        let text = format!(
-            "{are} the system's: its package manager alone knows their files, and they were not compared."
-        );
+        let came = human::counted(of_system, "distribution", "distributions");
+        let text =
+            format!("Not compared: {came} of the system, whose RECORD the packagers leave out of date.");
         writeln!(writer, "{}", view.wrapped(&text))?;
     }
     if verified.by_size > 0 {

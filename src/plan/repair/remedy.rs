@@ -219,7 +219,7 @@ pub(super) fn once(rows: &mut [Left]) {
     }
 }
 
-/// A command of cachetui, told of the cache where it would take another one.
+/// A command of cachetui, with the option that names the cache where it is not the default one.
 fn cachetui(facts: &Facts, words: &[&str], about: Vec<String>) -> Command {
     let cache = facts.cache.display().to_string();
     let other: &[&str] = if facts.named { &["--cache-dir", &cache] } else { &[] };

@@ -327,7 +327,7 @@ impl BucketVisitor<'_> {
     }
 
     /// Takes note of what leads into entries from where uv keeps no pointers: a person's `--target` or prefix. A running build
-    /// holds the cache's lock, and a killed one leaves an overlay that nobody uses.
+    /// holds the cache's lock, and a killed one leaves an overlay that is not in use.
     fn lead(&mut self, parent: &Directory<'_>, name: &OsStr, kind: FileKind) {
         let is_uvs = |kind: BucketKind| kind.holds_pointers() || kind == BucketKind::Builds;
         if self.is_shaped || self.kind.is_some_and(is_uvs) || self.place == TRASHED {

@@ -29,7 +29,7 @@ pub struct Stale {
 /// What an entry can be had again from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supply {
-    /// What it came from, as far as anybody knows.
+    /// What it came from is there, as far as that can be told.
     Known,
     /// It came from this machine and nothing tells from where.
     Unlocated,

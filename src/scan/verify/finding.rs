@@ -61,7 +61,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether what is installed from there lacks something: files that are too many harm nobody, and Python compiles anew.
+    /// Whether an installation from there lacks something. Extra files do no harm, and Python compiles bytecode again.
     pub fn breaks_installations(&self) -> bool {
         self.fault != Fault::Extra && self.path.extension().is_none_or(|extension| extension != "pyc")
     }

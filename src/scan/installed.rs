@@ -29,9 +29,12 @@ pub(super) fn listing(root: &Path, dist_info: &Path) -> io::Result<Listing> {
         return Ok(listing);
     }
     let listing = Listing::read(Layout::of(root, dist_info), &bytes?);
-    // uv and pip write it last of all, with a row for itself.
-    let itself = dist_info.join("RECORD");
-    if listing.unclear == 0 && listing.files.iter().all(|file| file.path != itself) {
+    // uv and pip write it last of all, with a row for itself; the wheel may spell its `.dist-info` in another way.
+    let is_itself = |file: &InstalledFile| {
+        let is_in_info = file.path.parent().and_then(Path::extension).is_some_and(|it| it == "dist-info");
+        is_in_info && file.path.file_name().is_some_and(|name| name == "RECORD")
+    };
+    if listing.unclear == 0 && !listing.files.iter().any(is_itself) {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, CUT_OFF));
     }
     Ok(listing)

@@ -67,6 +67,10 @@ impl SearchVisitor<'_> {
             return;
         }
         let path = parent.path();
+        // An entry, as in a copy of a bucket without the rest of its cache: it is unpacked, and not installed.
+        if path.parent().and_then(Path::file_name).is_some_and(is_archive) {
+            return;
+        }
         if self.search.installations.last().is_none_or(|last| last.path != path) {
             self.search.installations.push(Found { path, found_by: self.place.found_by, target: true });
         }

@@ -447,6 +447,19 @@ fn a_copy_of_the_cache_and_links_that_a_killed_uv_left_use_nothing() {
 }
 
 #[test]
+fn a_copy_of_a_bucket_without_its_cache_is_no_installation() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+    let backup = folder(sandbox.roots().join("backup"));
+    ran(Command::new("cp").arg("-a").arg(sandbox.cache().join("archive-v0")).arg(&backup));
+    forget(&sandbox);
+    let envs = sandbox.json(&["envs"]);
+    let below = |it: &&Value| it["path"].as_str().unwrap().starts_with(backup.to_str().unwrap());
+    assert_eq!(envs["environments"].as_array().unwrap().iter().find(below), None);
+    assert_eq!(listed(&sandbox, "demo-a")["state"], "unused");
+}
+
+#[test]
 fn a_cache_in_an_environment_and_one_that_is_seen_twice_use_nothing_of_themselves() {
     let base = tempfile::tempdir().unwrap();
     let Some(sandbox) = Sandbox::new(base.path()) else { return };

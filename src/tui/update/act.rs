@@ -169,6 +169,9 @@ fn why_not(model: &Model, action: Action) -> Option<&'static str> {
         Action::Prune => "There is no entry to plan for: view 1 lists them.",
         Action::Relink | Action::Repair => "No environment is marked or under the cursor: view 2 lists them.",
         Action::Verify => "Nothing to compare is marked or under the cursor: views 1 and 2 list what is.",
+        Action::Undo | Action::Purge if model.scanning() => {
+            "A scan runs: what the trash holds is known when it ends."
+        }
         Action::Undo => "The trash has nothing to put back.",
         Action::Purge => "The trash is empty.",
         Action::Stop => "No scan and no task is running.",

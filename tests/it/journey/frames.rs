@@ -26,7 +26,7 @@ fn journey(size: (u16, u16)) -> String {
     tell("why", session.press("w", "what the answer rests on"));
     session.press("h", "frees");
     tell("help", session.press("?", "go down one row"));
-    session.press("\x1b", "frees");
+    session.close("go down one row");
     tell("environments", session.press("2", "environments 2"));
     tell("links", session.press("3", "links "));
     // How its tiles are cut depends on sizes.

@@ -186,6 +186,16 @@ impl Session {
         self.wait_for(text)
     }
 
+    /// Types Escape, then waits until the screen no longer shows a text, that of the window which is closed.
+    ///
+    /// What lies behind the window is on the screen all the time, so that it tells nothing. And a key that arrives with Escape is read as
+    /// that key with Alt.
+    pub(crate) fn close(&mut self, window: &str) -> String {
+        self.wait_for(window);
+        self.send("\x1b");
+        self.wait(&format!("the end of {window:?}"), |screen| !screen.contents().contains(window))
+    }
+
     /// Waits until the program has written another frame to its end; answers whether it has, and not come to its own end.
     #[cfg(target_os = "linux")]
     pub(crate) fn wait_for_frame(&mut self) -> bool {

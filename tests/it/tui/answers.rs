@@ -1,11 +1,12 @@
 //! What the screen answers, what it never hides, and what it shows at every width.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cachetui::lock::{LockFile, Maker, Resource, State, Survey};
 use cachetui::snapshot::{Bucket, Snapshot, TreePrint};
 use cachetui::tui::{Event, Glyphs, Keymap, Theme};
-use cachetui::worker::Around;
+use cachetui::worker::{Around, ScanEvent};
 use cachetui::worker::task::{Task, TaskEvent};
 use ratatui::style::Color;
 
@@ -266,6 +267,19 @@ fn no_text_is_bright_black() {
             assert!(style.fg != Some(Color::DarkGray) && style.bg != Some(Color::DarkGray), "{role:?}");
         }
     }
+}
+
+#[test]
+fn the_trash_is_not_called_empty_before_it_was_read() {
+    let (snapshot, around) = with_trash();
+    let mut screen = Screen::bare(120, 40, Glyphs::Unicode);
+    screen.event(Event::ScanStarted);
+    for key in ["X", "z"] {
+        let text = screen.press(key).text();
+        assert!(text.contains("A scan runs: what the trash holds is known when it ends."), "{key}: {text}");
+    }
+    screen.event(Event::Scan(ScanEvent::Finished(Arc::new(snapshot)))).event(Event::Around(around));
+    assert!(screen.press("z").text().contains("cancel: nothing is changed"));
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub mod near;
 pub mod newcomers;
 mod objects;
 pub mod obstacles;
+mod offline;
 mod other_caches;
 pub mod outline;
 mod outside;

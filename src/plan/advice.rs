@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::again::{Again, Where, again, of_conda, place};
+use super::again::{Again, OFFLINE, Where, again, of_conda, place};
 use super::repair::Command;
 use super::{At, KeptBecause, Plan, detach, obstacles, prune};
-use crate::scan::obstacles::Obstacles;
 use crate::scan::verify::{Fault, Finding, Verified};
 use crate::snapshot::{Distribution, Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
 use crate::uv::distribution::is_plain;
@@ -100,7 +99,7 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
             "A file that RECORD does not list goes with its entry, which uv makes again when it needs it:",
         ),
     ] {
-        let found = what.again(snapshot, &origins, &verified.obstacles);
+        let found = what.again(snapshot, &origins, verified);
         last.extend(found.last);
         held.extend(found.held);
         // What is installed from there again is damaged again.
@@ -115,7 +114,7 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
         }
     }
     let mut found = Found::default();
-    commands(snapshot, &origins, &alone.places, &verified.obstacles, &mut found);
+    commands(snapshot, &origins, &alone.places, verified, &mut found);
     held.append(&mut found.held);
     if !found.commands.is_empty() {
         let text = "What was changed in one environment alone is as before after:";
@@ -205,7 +204,7 @@ impl Reinstall {
     /// Only an entry that is gone is unpacked again from a file of this machine (uv 0.13.8). One that an environment reaches by
     /// symlinks is not pruned; uv cleans all versions of a package, which would break every environment that reaches another
     /// one.
-    fn again(&self, snapshot: &Snapshot, origins: &Origins<'_>, obstacles: &InTheWay) -> Found {
+    fn again(&self, snapshot: &Snapshot, origins: &Origins<'_>, verified: &Verified) -> Found {
         let (mut pruned, mut allowed, mut cleaned, mut removed) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut found, mut places) = (Found::default(), BTreeSet::new());
@@ -277,7 +276,7 @@ impl Reinstall {
         add(cachetui(snapshot, &["prune", "--allow", "gone", "--"]), allowed);
         add([uv(snapshot), vec!["cache".to_owned(), "clean".to_owned()]].concat(), cleaned);
         add(["rm", "-rf", "--"].map(str::to_owned).to_vec(), removed);
-        commands(snapshot, origins, &places, obstacles, &mut found);
+        commands(snapshot, origins, &places, verified, &mut found);
         if found.commands.len() > 1 {
             found.notes.insert(0, "The commands belong together, in this order.".to_owned());
         }
@@ -320,17 +319,15 @@ struct Found {
     stuck: BTreeSet<EntryIndex>,
 }
 
-/// What keeps uv from installing into environments.
-type InTheWay = BTreeMap<EnvironmentIndex, Obstacles>;
-
 /// Adds the commands that install distributions again where they are, from where they came.
 fn commands(
     snapshot: &Snapshot,
     origins: &Origins<'_>,
     places: &BTreeSet<Place>,
-    in_the_way: &InTheWay,
+    verified: &Verified,
     found: &mut Found,
 ) {
+    let in_the_way = &verified.obstacles;
     let environments: BTreeSet<EnvironmentIndex> = places.iter().map(|(index, ..)| *index).collect();
     for it in environments.iter().filter_map(|index| in_the_way.get(index)) {
         found.held.extend(it.full.iter().map(|path| format!("{}.", obstacles::full(path))));
@@ -362,6 +359,10 @@ fn commands(
         // What was linked otherwise than uv does by itself stays so.
         if installed.is_some_and(|it| it.mode == LinkMode::Only(Mode::Symlink)) {
             words.extend(["--link-mode", "symlink"].map(str::to_owned));
+        }
+        let entry = installed.and_then(|it| it.entry);
+        if entry.is_some_and(|entry| verified.offline.contains(&(*index, entry))) {
+            words.push(OFFLINE.to_owned());
         }
         words.extend(options);
         if let Some(note) = note.filter(|note| !found.notes.contains(note)) {

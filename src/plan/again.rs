@@ -13,6 +13,9 @@ pub(super) const INDEX: &str = "https://<INDEX-URL>";
 /// What stands for a directory that nothing names.
 pub(super) const DIRECTORY: &str = "<DIRECTORY>";
 
+/// The option by which uv installs from the entry that it has, and makes no new one.
+pub(super) const OFFLINE: &str = "--offline";
+
 /// How to have a distribution again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Again {

@@ -397,7 +397,8 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
             facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
             facts.of_conda = found.is_some_and(Distribution::is_of_conda);
             let found = found.filter(|_| !namesake);
-            facts.stale = found.and_then(|it| it.entry).map(|entry| stale::of(snapshot, entry, &origins));
+            facts.stale =
+                found.and_then(|it| it.entry).map(|entry| stale::of(snapshot, entry, *index, &origins));
         }
         let facts = environment(of, seen, distributions, &origins);
         let modified = facts.distributions.iter().flat_map(|it| &it.modified);

@@ -26,6 +26,7 @@ use std::sync::OnceLock;
 use super::content;
 use super::installed::{self, BrokenLink, Claim, Class, Layout, Listing, Origin, Several, Sources};
 use super::obstacles::{self, Obstacles};
+use super::offline;
 use super::print;
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
@@ -117,6 +118,7 @@ pub fn verify(
     raw.extend(behind.filter(|it| it.finding.breaks_installations()));
     verified.findings = judge::judge(&verifier, raw);
     verified.obstacles = obstacles(snapshot, &verified);
+    verified.offline = offline(snapshot, &verified);
     verified.problems.sort_unstable();
     verified.problems.dedup();
     verified.cancelled = cancel.is_cancelled();
@@ -135,6 +137,21 @@ fn obstacles(snapshot: &Snapshot, verified: &Verified) -> BTreeMap<EnvironmentIn
         (!obstacles.is_empty()).then_some((index, obstacles))
     };
     damaged.into_iter().filter_map(of).collect()
+}
+
+/// What is installed again from where it is, without a network.
+fn offline(snapshot: &Snapshot, verified: &Verified) -> BTreeSet<(EnvironmentIndex, EntryIndex)> {
+    let in_cache = |it: &Finding| it.places.iter().any(|place| place.environment.is_none());
+    let damaged: BTreeSet<EntryIndex> =
+        verified.damage().filter(|it| in_cache(it)).filter_map(|it| it.entry).collect();
+    let of = |it: &Finding| {
+        let entry = it.entry.filter(|entry| !damaged.contains(entry));
+        let places: Vec<_> =
+            it.places.iter().filter_map(|place| Some((place.environment?, entry?))).collect();
+        places
+    };
+    let found: BTreeSet<_> = verified.damage().flat_map(of).collect();
+    found.into_iter().filter(|(index, entry)| offline::is_needed(snapshot, *entry, *index)).collect()
 }
 
 /// Entries that are environments are compared by the distributions in them.

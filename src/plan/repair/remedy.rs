@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Command, own_mode};
 use crate::human;
-use crate::plan::again::{Again, Where, again, of_conda, place};
+use crate::plan::again::{Again, OFFLINE, Where, again, of_conda, place};
 use crate::plan::{At, obstacles};
 use crate::scan::repair::{
     BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Supply, Why,
@@ -480,7 +480,9 @@ fn install_again(
     distribution: &DistributionFacts,
     left: &mut Left,
 ) {
-    let Some(again) = again(&distribution.name, &distribution.version, &distribution.came) else { return };
+    let Some(mut again) = again(&distribution.name, &distribution.version, &distribution.came) else {
+        return;
+    };
     let is_of_it =
         |full: &&PathBuf| distribution.modified.iter().any(|it| environment.path.join(&it.path) == **full);
     if let Some(full) = environment.obstacles.full.iter().find(is_of_it) {
@@ -499,6 +501,9 @@ fn install_again(
         let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
         left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
         warnings.insert(0, EMPTIES.to_owned());
+    }
+    if !cleared && distribution.stale.as_ref().is_some_and(|it| it.offline) {
+        again.options.insert(0, OFFLINE.to_owned());
     }
     if cleared {
         warnings.insert(0, TOGETHER.to_owned());

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::{BrokenFile, DistributionFacts, EnvironmentFacts, Request, Why};
 use crate::control::{Cancel, Progress};
 use crate::scan::installed::{self, Layout};
+use crate::scan::offline;
 use crate::scan::verify::{Wanted, verify};
-use crate::snapshot::{CameFrom, Distribution, EntryIndex, Manager, Origins, Snapshot};
+use crate::snapshot::{CameFrom, Distribution, EntryIndex, EnvironmentIndex, Manager, Origins, Snapshot};
 
 /// An entry that a distribution was installed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Stale {
     pub linked: Vec<Linked>,
     /// Whether what it came from is still there.
     pub supply: Supply,
+    /// Whether uv is to install from it again without a network, since other environments reach it by symlinks.
+    pub offline: bool,
     /// Whether something that was not seen may use it, or something outside of environments leads into it.
     pub held: bool,
 }
@@ -59,7 +62,12 @@ pub struct Linked {
 }
 
 /// What is known of an entry before it is compared.
-pub(super) fn of(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) -> Stale {
+pub(super) fn of(
+    snapshot: &Snapshot,
+    index: EntryIndex,
+    by: EnvironmentIndex,
+    origins: &Origins<'_>,
+) -> Stale {
     let entry = snapshot.entry(index);
     let links = snapshot.references_to(index).iter().filter(|it| it.by.symlink + it.counts.symlink > 0);
     let mut linked: Vec<Linked> = links
@@ -85,6 +93,7 @@ pub(super) fn of(snapshot: &Snapshot, index: EntryIndex, origins: &Origins<'_>) 
         pointers: entry.pointers.iter().map(|pointer| snapshot.pointer(*pointer).path.clone()).collect(),
         damaged: false,
         linked,
+        offline: offline::is_needed(snapshot, index, by),
         supply: match &entry.source {
             source if source.gone.is_some() => Supply::Gone,
             source if source.unlocated => Supply::Unlocated,

@@ -1,6 +1,6 @@
 //! What comparing contents with `RECORD` brings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::scan::obstacles::Obstacles;
@@ -19,6 +19,9 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// What keeps uv from installing into environments in which something is damaged.
     pub obstacles: BTreeMap<EnvironmentIndex, Obstacles>,
+    /// Where an undamaged entry is behind damage of an environment: those that uv is to install from again as they are, since other
+    /// environments reach them by symlinks.
+    pub offline: BTreeSet<(EnvironmentIndex, EntryIndex)>,
     /// What could not be read, ordered by path.
     pub problems: Vec<Problem>,
     /// Whether somebody stopped it; then not everything was compared.

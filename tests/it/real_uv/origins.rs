@@ -624,3 +624,50 @@ fn credentials_are_in_no_answer_and_in_no_argument() {
         }
     }
 }
+
+#[test]
+fn an_entry_that_others_reach_by_symlinks_stays_the_one_that_uv_installs_from() {
+    for version in RELEASES {
+        for origin in ["settings", "index", "url"] {
+            for by in ["verify", "repair"] {
+                let directory = tempfile::tempdir().unwrap();
+                let Some(mut world) = World::new(directory.path()) else { return };
+                if world.sandbox.use_release(version).is_none() {
+                    continue;
+                }
+                let case = format!("{version}, {origin}, {by}");
+                let environment = world.install("app", "copy", &world.arguments(origin));
+                let held = world.install("held", "symlink", &world.arguments(origin));
+                let edit = || {
+                    let file = World::site(&environment).join("demo_x/part.py");
+                    std::fs::remove_file(&file).unwrap();
+                    std::fs::write(file, "EDITED\n").unwrap();
+                };
+                let before = [&environment, &held].map(|it| World::content(it));
+                edit();
+                if by == "repair" {
+                    // What it cannot put back: that a person has changed the file.
+                    std::fs::remove_file(World::site(&environment).join("demo_x/other.py")).unwrap();
+                }
+                let (commands, told) = match by {
+                    "verify" => world.named(),
+                    _ => named_for(&world, &environment),
+                };
+                assert_eq!(commands.len(), 1, "{case}: {told:#}");
+                assert!(commands[0].iter().any(|word| word == "--offline"), "{case}: {told:#}");
+                run_all(&world, origin, &case, &environment, &commands, &told);
+                world.sandbox.run_uv(&["cache", "prune", "--quiet"]);
+                assert_eq!([&environment, &held].map(|it| World::content(it)), before, "{case}");
+                // Without the answer of the index there is nothing to be had offline.
+                let answers = world.sandbox.cache().read_dir().unwrap().map(|it| it.unwrap().path());
+                let is_simple =
+                    |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("simple-");
+                answers.filter(is_simple).for_each(|path| std::fs::remove_dir_all(path).unwrap());
+                edit();
+                let (commands, told) = world.named();
+                let is_offline = commands[0].iter().any(|word| word == "--offline");
+                assert_eq!(is_offline, origin == "url", "{case}: {told:#}");
+            }
+        }
+    }
+}

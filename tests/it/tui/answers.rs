@@ -6,8 +6,8 @@ use std::time::Duration;
 use cachetui::lock::{LockFile, Maker, Resource, State, Survey};
 use cachetui::snapshot::{Bucket, Snapshot, TreePrint};
 use cachetui::tui::{Event, Glyphs, Keymap, Theme};
-use cachetui::worker::{Around, ScanEvent};
 use cachetui::worker::task::{Task, TaskEvent};
+use cachetui::worker::{Around, ScanEvent};
 use ratatui::style::Color;
 
 use super::screen::Screen;

@@ -1,5 +1,5 @@
 //! `disk` reads, `uv` understands, `lock` guards, `scan` builds a `snapshot`, `plan` decides, `linker` links, `apply` writes;
-//! `worker` keeps it off the screen's thread, `tui` shows it, `cli` starts it.
+//! `worker` keeps it off the screen's thread, `say` words it, `tui` shows it, `cli` starts it.
 //!
 //! That sentence is the architecture: the modules below stand in its order of layers, each imports only from those
 //! above it in this list, and `tests/it/architecture.rs` holds them to it.
@@ -29,6 +29,8 @@ pub mod linker;
 pub mod apply;
 
 pub mod worker;
+
+pub mod say;
 
 pub mod tui;
 

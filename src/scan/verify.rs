@@ -80,6 +80,7 @@ struct Raw {
 struct State {
     files: u64,
     by_size: u64,
+    away: Vec<PathBuf>,
     bytes: u64,
     raw: Vec<Raw>,
     problems: Vec<Problem>,
@@ -103,7 +104,14 @@ pub fn verify(
     let several = snapshot.environments().map(|_| OnceLock::new()).collect();
     let verifier = Verifier { snapshot, digests: Digests::new(cancel.clone()), several, cancel, progress };
     let subjects = subjects(snapshot, wanted);
-    let mut verified = Verified::default();
+    let is_of_system = |it: &&Subject| match it {
+        Subject::Distribution(index, position) => {
+            snapshot.environment(*index).distributions[*position].of_system
+        }
+        Subject::Entry(_) => false,
+    };
+    let of_system = subjects.iter().filter(is_of_system).count() as u64;
+    let mut verified = Verified { of_system, ..Verified::default() };
     let mut raw = verifier.compare_all(&subjects, threads, &mut verified);
     // What is installed again comes from the entry, so that its state is part of the answer.
     let compared: BTreeSet<EntryIndex> = subjects.iter().filter_map(Subject::entry).collect();
@@ -119,6 +127,8 @@ pub fn verify(
     verified.findings = judge::judge(&verifier, raw);
     verified.obstacles = obstacles(snapshot, &verified);
     verified.offline = offline(snapshot, &verified);
+    verified.away.sort_unstable();
+    verified.away.dedup();
     verified.problems.sort_unstable();
     verified.problems.dedup();
     verified.cancelled = cancel.is_cancelled();
@@ -205,6 +215,7 @@ impl Verifier<'_> {
         for state in states {
             verified.files += state.files;
             verified.by_size += state.by_size;
+            verified.away.extend(state.away);
             verified.bytes += state.bytes;
             verified.problems.extend(state.problems);
             raw.extend(state.raw);
@@ -307,6 +318,7 @@ impl Verifier<'_> {
             let Some(compared) = self.compare(&full, true, file.row, state) else { continue };
             // A person's own symlink, to a disk that is not there.
             if compared.fault == Fault::Missing && is_of_cache == Some(false) {
+                state.away.push(full);
                 continue;
             }
             let another = |found| self.several(index).another_states(&file.path, position, found);

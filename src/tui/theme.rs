@@ -9,6 +9,8 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 
+use crate::say::Tone;
+
 /// The themes that the program brings.
 const BUILT_IN: &str = include_str!("../../assets/theme.toml");
 
@@ -52,6 +54,16 @@ pub enum Role {
     Key,
     KeyDisabled,
     Progress,
+}
+
+impl From<Tone> for Role {
+    fn from(tone: Tone) -> Self {
+        match tone {
+            Tone::Good => Self::Good,
+            Tone::Notice => Self::Warning,
+            Tone::Bad => Self::Error,
+        }
+    }
 }
 
 /// A style for every role.

@@ -21,6 +21,7 @@ use crate::control::Counts;
 use crate::disk::walk;
 use crate::human;
 use crate::plan;
+use crate::say;
 use crate::scan::verify::{Fault, Finding, Verdict, Verified, Wanted, verify};
 use crate::snapshot::{EntryIndex, EnvironmentIndex, Snapshot, What};
 use crate::worker;
@@ -142,6 +143,8 @@ fn checked(wanted: &Wanted, verified: &Verified) -> CheckedRow {
         files: verified.files,
         bytes: verified.bytes,
         by_size: verified.by_size,
+        of_system: verified.of_system,
+        away: verified.away.len() as u64,
     }
 }
 
@@ -189,8 +192,10 @@ fn print(
             writeln!(writer, "  and {more} of {name} {}; `-v` lists all", finding.fault.word())?;
         }
     }
-    let own = of(Verdict::Wheel).count() as u64;
     if view.verbose {
+        for path in &verified.away {
+            writeln!(writer, "{} {}", view.painted(Paint::Notice, "not compared"), view.path(path))?;
+        }
         for finding in of(Verdict::Wheel) {
             one(snapshot, finding, Paint::Notice, view, writer)?;
         }
@@ -213,37 +218,15 @@ fn print(
         places.push(human::counted(environments, "environment", "environments"));
     }
     let places = if places.is_empty() { "nothing".to_owned() } else { places.join(" and ") };
-    let damaged = verified.damage().count() as u64;
-    let (paint, result) = match damaged {
-        0 if !verified.problems.is_empty() => {
-            (Paint::Notice, "no damage in what could be compared".to_owned())
-        }
-        0 => (Paint::Good, "all as RECORD says".to_owned()),
-        1 => (Paint::Bad, "1 is damaged".to_owned()),
-        many => (Paint::Bad, format!("{} are damaged", human::count(many))),
-    };
+    let (tone, result) = say::verified::result(verified);
     let compared = human::counted(files, "file", "files");
     let headline = format!("{compared} of {places} compared, {}: {result}.", human::bytes(bytes));
-    writeln!(writer, "{}", view.painted(paint, &view.wrapped(&headline)))?;
-    let environments = wanted.environments.iter().map(|index| snapshot.environment(*index));
-    let of_system = environments.flat_map(|it| &it.distributions).filter(|it| it.of_system).count() as u64;
-    if of_system > 0 {
-        let came = human::counted(of_system, "distribution", "distributions");
-        let text =
-            format!("Not compared: {came} of the system, whose RECORD the packagers leave out of date.");
-        writeln!(writer, "{}", view.wrapped(&text))?;
-    }
-    if verified.by_size > 0 {
-        let have = human::counted(verified.by_size, "file has", "files have");
-        let text = format!("{have} no SHA-256 in RECORD: only the size was compared.");
-        writeln!(writer, "{}", view.wrapped(&text))?;
-    }
-    if own > 0 {
-        let files = human::counted(own, "file has", "files have");
-        let more = if view.verbose { "" } else { "; `-v` lists them" };
-        let text =
-            format!("{files} differed from RECORD from the start, which is the wheel's own fault{more}.");
-        writeln!(writer, "{}", view.wrapped(&text))?;
+    writeln!(writer, "{}", view.painted(tone.into(), &view.wrapped(&headline)))?;
+    let lists = (!view.verbose).then_some("`-v` lists them");
+    for text in
+        say::verified::not_compared(verified, lists).iter().chain(&say::verified::of_wheels(verified, lists))
+    {
+        writeln!(writer, "{}", view.wrapped(text))?;
     }
     if verified.damage().any(|finding| finding.places.iter().any(|it| it.environment.is_none())) {
         let searched = words::searched(&snapshot.scope, view);

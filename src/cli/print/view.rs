@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::cli::args::{ColorChoice, Look};
 use crate::cli::surroundings::Surroundings;
 use crate::human;
+use crate::say::Tone;
 
 /// How output is shown.
 #[derive(Clone, Debug)]
@@ -46,6 +47,16 @@ pub enum Paint {
     Kept,
     /// Not known well enough.
     Unsure,
+}
+
+impl From<Tone> for Paint {
+    fn from(tone: Tone) -> Self {
+        match tone {
+            Tone::Good => Self::Good,
+            Tone::Notice => Self::Notice,
+            Tone::Bad => Self::Bad,
+        }
+    }
 }
 
 impl View {

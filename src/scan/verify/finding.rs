@@ -15,6 +15,10 @@ pub struct Verified {
     pub bytes: u64,
     /// Those of them of which `RECORD` states no SHA-256, so that only their sizes were compared.
     pub by_size: u64,
+    /// Distributions of the system, which were not compared.
+    pub of_system: u64,
+    /// A person's own symlinks in the place of files, whose target is not there, ordered by path. They were not compared.
+    pub away: Vec<PathBuf>,
     /// Everything that is not as `RECORD` says, ordered by path.
     pub findings: Vec<Finding>,
     /// What keeps uv from installing into environments in which something is damaged.

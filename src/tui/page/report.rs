@@ -12,7 +12,8 @@ use crate::apply::{Report, State};
 use crate::human;
 use crate::plan::repair::Command;
 use crate::plan::{self, Action, At, DetachPlan};
-use crate::scan::verify::{Finding, Verdict, Verified};
+use crate::say;
+use crate::scan::verify::{Finding, Verified};
 use crate::snapshot::{ModeCounts, Snapshot};
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, PageLine, Target};
@@ -223,31 +224,24 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
 }
 
 fn compared(snapshot: &Snapshot, verified: &Verified, lines: &mut Vec<ReportLine>) {
-    let damaged = verified.damage().count() as u64;
     let files = human::counted(verified.files, "file", "files");
-    let (result, role) = match damaged {
-        0 if verified.cancelled => ("no damage as far as it came".to_owned(), Role::Warning),
-        0 if !verified.problems.is_empty() => {
-            ("no damage in what could be compared".to_owned(), Role::Warning)
-        }
-        0 => ("all as RECORD says".to_owned(), Role::Good),
-        1 => ("1 is damaged".to_owned(), Role::Error),
-        many => (format!("{} are damaged", human::count(many)), Role::Error),
-    };
+    let (tone, result) = say::verified::result(verified);
     let bytes = human::bytes(verified.bytes);
-    lines.push(said(&format!("{files} compared, {bytes}: {result}."), role));
+    lines.push(said(&format!("{files} compared, {bytes}: {result}."), tone.into()));
     if verified.cancelled {
         lines.push(said("It was stopped before its end.", Role::Warning));
     }
     for finding in verified.damage() {
         damage(snapshot, finding, lines);
     }
-    let own = verified.findings.iter().filter(|finding| finding.verdict == Verdict::Wheel).count() as u64;
-    if own > 0 {
-        let files = human::counted(own, "file has", "files have");
-        let text = format!("{files} differed from RECORD from the start, which is the wheel's own fault.");
+    let not_compared = say::verified::not_compared(verified, None);
+    let notes: Vec<String> =
+        not_compared.into_iter().chain(say::verified::of_wheels(verified, None)).collect();
+    if !notes.is_empty() {
         lines.push(said("", Role::Text));
-        lines.push(said(&text, Role::Dim));
+        lines.extend(notes.iter().map(|text| said(text, Role::Dim)));
+        let away = verified.away.iter().map(|path| escaped(format!("  {}", shown(path)), Role::Dim));
+        lines.extend(away);
     }
     for problem in &verified.problems {
         let text = format!("{}: {}", shown(&problem.path), human::escape(&problem.message));

@@ -160,6 +160,31 @@ fn a_record_that_was_wrong_from_the_start_is_the_wheels_own_fault_once_a_second_
 }
 
 #[test]
+fn a_persons_own_symlink_to_what_is_not_there_is_told_and_is_no_damage() {
+    let Some(ground) = Ground::new() else { return };
+    let environment = ground.install("app", "hardlink");
+    let path = site(&environment).join("one/edited.py");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/media/of-nobody/module.py", &path).unwrap();
+    let whole = ground.verify(&["--all"], 0);
+    assert_eq!((&whole["checked"]["away"], &whole["findings"]), (&json!(1), &json!([])), "{whole:#}");
+    for (more, lists) in [(None, true), (Some("-v"), false)] {
+        let output = ground.sandbox.cachetui(&["verify", "--all"]).args(more).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.contains("no damage in what could be compared") && !said.contains("all as RECORD says"),
+            "{said}"
+        );
+        assert!(
+            said.contains("1 file is a symlink to a place outside of the cache that is not there"),
+            "{said}"
+        );
+        assert_eq!(said.contains("`-v` lists them"), lists, "{said}");
+        assert_eq!(said.contains(path.to_str().unwrap()), !lists, "{said}");
+    }
+}
+
+#[test]
 fn ten_files_that_are_damaged_alike_are_listed_and_the_rest_counted() {
     let Some(ground) = Ground::new() else { return };
     let links = ground.sandbox.path("wheels");

@@ -25,6 +25,10 @@ pub struct CheckedRow {
     pub bytes: u64,
     /// Files of which `RECORD` states no SHA-256: only their sizes were compared.
     pub by_size: u64,
+    /// Distributions of the system, which were not compared.
+    pub of_system: u64,
+    /// Symlinks in the place of files that lead out of the cache, to what is not there. They were not compared.
+    pub away: u64,
 }
 
 /// The keys of an answer of `verify --detach`.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::step::Bytes;
 use super::{Action, At, Kept, KeptBecause, Plan, Relink, Totals};
 use crate::human;
-use crate::scan::losses::{Losing, Stays};
+use crate::scan::losses::{Looked, Stays};
 use crate::snapshot::{
     Certainty, Distribution, DistributionState, Environment, EnvironmentIndex, Evidence, FilePrint,
     JointCopy, Mode, Snapshot, TreePrint, What,
@@ -295,11 +295,16 @@ fn step(
     })
 }
 
-/// Takes files out of a plan that stay as they are: by the place of their step, in ascending order. `block` is the bytes of one
-/// block of the cache's volume.
-pub fn keep(plan: &mut Plan, losing: &[(usize, Losing)], block: u64) {
-    for (position, file) in losing {
-        let step = &mut plan.relinks[*position];
+/// Takes files out of a plan that stay as they are, and the blocks that symlinks do not take: by the place of their step. `block`
+/// is the bytes of one block of the cache's volume.
+pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
+    for (step, looked) in plan.relinks.iter_mut().zip(looked) {
+        step.bytes.needed = step.bytes.needed.saturating_sub(looked.short * block);
+    }
+    for (position, file) in
+        looked.iter().enumerate().flat_map(|(position, it)| it.stay.iter().map(move |file| (position, file)))
+    {
+        let step = &mut plan.relinks[position];
         step.keeps += 1;
         if !file.left_out {
             step.bytes.files = step.bytes.files.saturating_sub(1);

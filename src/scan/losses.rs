@@ -25,6 +25,15 @@ pub struct Losing {
     pub left_out: bool,
 }
 
+/// What the files of a distribution are like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Those that stay.
+    pub stay: Vec<Losing>,
+    /// How many become symlinks of which ext2 to ext4 keep the target in the inode, so that they take no block.
+    pub short: u64,
+}
+
 /// Why a file stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stays {
@@ -51,14 +60,31 @@ pub struct Asked<'a> {
     pub user: Option<u32>,
 }
 
-/// Lists the files that stay. What cannot be looked at is left to whoever changes something.
+/// Looks at the files. What cannot be looked at is left to whoever changes something.
 ///
 /// # Errors
 /// When the environment's `RECORD` cannot be read.
-pub fn list(asked: &Asked<'_>) -> Result<Vec<Losing>, Error> {
-    let files = linkable::all(asked.entry, asked.root, asked.dist_info)?;
-    let stays = |file: &Linkable| if file.is_beside() { outside(asked, file) } else { one(asked, file) };
-    Ok(files.iter().filter_map(stays).collect())
+pub fn look(asked: &Asked<'_>) -> Result<Looked, Error> {
+    let mut looked = Looked::default();
+    for file in linkable::all(asked.entry, asked.root, asked.dist_info)? {
+        let stays = if file.is_beside() { outside(asked, &file) } else { one(asked, &file) };
+        match stays {
+            Some(stays) => looked.stay.push(stays),
+            None => looked.short += u64::from(is_short(asked, &file)),
+        }
+    }
+    Ok(looked)
+}
+
+/// Whether a file becomes a symlink of at most 59 bytes (kernel documentation, `filesystems/ext4/symlink.rst`).
+fn is_short(asked: &Asked<'_>, file: &Linkable) -> bool {
+    const MOST: usize = 59;
+    let source = asked.entry.join(&file.source);
+    if asked.mode != Mode::Symlink || file.is_beside() || source.as_os_str().len() > MOST {
+        return false;
+    }
+    let (path, other) = (FileStat::of(&asked.root.join(&file.destination)), FileStat::of(&source));
+    path.is_ok_and(|stat| stat.kind == FileKind::File && other.is_ok_and(|other| other.size == stat.size))
 }
 
 /// A file outside of the environment's directory that is not linked as is asked for.

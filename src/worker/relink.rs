@@ -12,7 +12,7 @@ use crate::human;
 use crate::linker::{Root, probe};
 use crate::lock::Refused;
 use crate::plan::{self, Plan, RelinkStep};
-use crate::scan::losses::{self, Asked};
+use crate::scan::losses::{self, Asked, Looked};
 use crate::snapshot::{Certainty, Mode};
 
 /// What came of it.
@@ -25,10 +25,10 @@ pub struct Relinked {
 }
 
 /// Looks at the files of a plan, and takes those out of it that would lose what the cache's files lack: they stay, and the plan
-/// names them. `reflinks`: whether the cache's filesystem has them; where it has none clones become hardlinks.
+/// names them. Symlinks that take no block are not counted as if they did. `reflinks`: whether the cache's filesystem has them; where it has none clones become hardlinks.
 pub fn look(plan: &mut Plan, reflinks: bool) {
     let cache = plan.cache.path();
-    let losing = |step: &RelinkStep| {
+    let look = |step: &RelinkStep| {
         let (root, dist_info, entry) = (step.at.path(), step.dist_info.path(), cache.join(step.entry.path()));
         let asked = Asked {
             root: &root,
@@ -39,14 +39,13 @@ pub fn look(plan: &mut Plan, reflinks: bool) {
             user: probe::user(),
         };
         // What cannot be read now is told when it is carried out.
-        losses::list(&asked).unwrap_or_default()
+        let looked = losses::look(&asked).unwrap_or_default();
+        // An overlay has symlinks in its upper layer, which is ext4 or xfs almost always.
+        let is_kept_in_inodes =
+            looked.short > 0 && matches!(volume::filesystem(&root).name, "ext4" | "overlayfs");
+        Looked { short: if is_kept_in_inodes { looked.short } else { 0 }, ..looked }
     };
-    let found = walk::map(&plan.relinks, walk::threads(), losing);
-    let found: Vec<(usize, losses::Losing)> = found
-        .into_iter()
-        .enumerate()
-        .flat_map(|(position, files)| files.into_iter().map(move |file| (position, file)))
-        .collect();
+    let found = walk::map(&plan.relinks, walk::threads(), look);
     plan::keep(plan, &found, volume::block(&cache).unwrap_or_default());
 }
 

@@ -181,6 +181,24 @@ fn environments_go_from_every_mode_to_every_other_on_btrfs() {
 }
 
 #[test]
+fn symlinks_that_fit_into_their_inode_take_nothing_on_ext4() {
+    let Some(mounted) = Mounted::new("ext4", 64) else { return };
+    let Some(sandbox) = Sandbox::new(mounted.path()) else { return };
+    let entry = sandbox.cache().join("archive-v0").join("i".repeat(16));
+    let room = 59_usize.checked_sub(entry.as_os_str().len() + 1).unwrap();
+    let links = sandbox.path("links");
+    // Around the length at which they no longer fit, whatever the length of the entry's id.
+    let lengths = room.saturating_sub(8).max(5)..room + 8;
+    let files = lengths.clone().map(|length| format!("q/a{}", "x".repeat(length - "q/a".len())));
+    files.fold(Wheel::empty("q", "1.0"), |wheel, file| wheel.file(&file, format!("{file}\n"))).save(&links);
+    let environment =
+        sandbox.install("app", "hardlink", &["--no-index", "--find-links", links.to_str().unwrap(), "q"]);
+    let done = relink(&sandbox, &[environment.to_str().unwrap(), "--link-mode", "symlink", "--yes"], 0);
+    assert_eq!(signed(&done, "predicted"), signed(&done, "measured"), "{done:#}");
+    assert!(signed(&done, "measured") < 0, "the long ones take a block each: {done:#}");
+}
+
+#[test]
 fn symlinks_with_other_names_are_not_promised() {
     let base = tempfile::tempdir().unwrap();
     let Some(sandbox) = Sandbox::new(base.path()) else { return };

@@ -20,7 +20,7 @@ pub(super) use crate::uv::installed::{
 /// leave `RECORD` as the build wrote it, or leave it out (Debian 12).
 pub(super) fn listing(root: &Path, dist_info: &Path) -> io::Result<Listing> {
     let whole = root.join(dist_info);
-    let bytes = read::small(&whole.join("RECORD"), read::RECORD);
+    let bytes = record(&whole);
     if dist_info.components().count() == 1 && is_of_system(&whole) {
         let bytes = bytes.unwrap_or_default();
         let mut listing = Listing::read(Layout::of(root, dist_info), &bytes);
@@ -38,6 +38,23 @@ pub(super) fn listing(root: &Path, dist_info: &Path) -> io::Result<Listing> {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, CUT_OFF));
     }
     Ok(listing)
+}
+
+/// Reads the `RECORD` in a `.dist-info`.
+///
+/// Wheels that were packed on Windows by hand may separate names by `\`. uv reads that as `/` (0.13.8), or copies the row as it is
+/// (0.9.30); the file is in its directory either way. What really has such a name keeps it.
+fn record(dist_info: &Path) -> io::Result<Vec<u8>> {
+    let bytes = read::small(&dist_info.join("RECORD"), read::RECORD)?;
+    let Some(site) = dist_info.parent().filter(|_| bytes.contains(&b'\\')) else { return Ok(bytes) };
+    let mut read = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let name = line.split(|byte| *byte == b',').next().unwrap_or_default();
+        let is_name = std::str::from_utf8(name).is_ok_and(|name| !is_absent(&site.join(name)));
+        let is_separated = name.contains(&b'\\') && (cfg!(windows) || !is_name);
+        read.extend(line.iter().map(|byte| if is_separated && *byte == b'\\' { b'/' } else { *byte }));
+    }
+    Ok(read)
 }
 
 /// What is said of a `RECORD` that lacks the row for itself.
@@ -67,8 +84,7 @@ pub(super) fn is_bare(directory: &Path) -> bool {
 /// Reads where uv installs each file of an entry; nothing where its `RECORD` cannot be read. `dist_info` is the name of the
 /// entry's `.dist-info`, `name` that of the distribution.
 pub(super) fn sources(entry: &Path, dist_info: &OsStr, layout: Layout<'_>, name: &str) -> Sources {
-    let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD);
-    bytes.map_or_else(
+    record(&entry.join(dist_info)).map_or_else(
         |_| Sources::default(),
         |bytes| installed::sources(layout, name, &bytes, |path| is_executable(&entry.join(path))),
     )
@@ -76,8 +92,7 @@ pub(super) fn sources(entry: &Path, dist_info: &OsStr, layout: Layout<'_>, name:
 
 /// Reads what an entry's own `RECORD` lists. `dist_info` is the name of its `.dist-info`.
 pub(super) fn of_entry(entry: &Path, dist_info: &OsStr) -> io::Result<Vec<EntryFile>> {
-    let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
-    Ok(installed::entry_files(&bytes).collect())
+    Ok(installed::entry_files(&record(&entry.join(dist_info))?).collect())
 }
 
 /// The same, with the SHA-256 of the `RECORD` itself: entries of which that is equal have the same files.
@@ -85,7 +100,7 @@ pub(super) fn of_entry_with_digest(
     entry: &Path,
     dist_info: &OsStr,
 ) -> io::Result<(Vec<EntryFile>, [u8; 32])> {
-    let bytes = read::small(&entry.join(dist_info).join("RECORD"), read::RECORD)?;
+    let bytes = record(&entry.join(dist_info))?;
     Ok((installed::entry_files(&bytes).collect(), Sha256::digest(&bytes).into()))
 }
 

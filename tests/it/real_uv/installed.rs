@@ -284,6 +284,34 @@ fn odd_rows_that_are_no_damage_are_none_for_any_command() {
     }
 }
 
+/// Separates the names in a `RECORD` by `\`, as uv 0.9.30 leaves them that a wheel has so.
+fn separate_otherwise(record: &Path) {
+    let text = std::fs::read_to_string(record).unwrap();
+    let is_own = |line: &&str| line.starts_with("one/") || line.starts_with("one-1.0.dist-info/RECORD");
+    let changed = |line: &str| if is_own(&line) { line.replace('/', "\\") } else { line.to_owned() };
+    std::fs::write(record, text.split_inclusive('\n').map(changed).collect::<String>()).unwrap();
+}
+
+#[test]
+fn rows_that_are_separated_by_backslashes_are_of_files_in_directories() {
+    for mode in ["hardlink", "symlink", "copy"] {
+        let Some(ground) = Ground::new() else { return };
+        let environment = ground.install(mode, mode, &["one", "tool"]);
+        let record = "one-1.0.dist-info/RECORD";
+        separate_otherwise(&site(&environment).join(record));
+        separate_otherwise(&ground.entry("one.pth").join(record));
+        // What really has such a name keeps it.
+        std::fs::write(site(&environment).join("of\\itself.py"), "").unwrap();
+        add_rows(&environment, "one", "of\\itself.py,,0\n");
+        assert_eq!(ground.said(&environment), whole(), "{mode}");
+        let module = site(&environment).join("one/module.py");
+        std::fs::remove_file(&module).unwrap();
+        assert_eq!(ground.said(&environment), missing("one", &["one/module.py"]), "{mode}");
+        std::fs::write(module, "edited\n").unwrap();
+        assert_eq!(ground.said(&environment), edited("one", "one/module.py"), "{mode}");
+    }
+}
+
 /// Writes a wheel whose `RECORD` lists files that it does not have.
 fn phantom(links: &Path) -> String {
     let nothing = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0";

@@ -17,6 +17,7 @@ pub mod belonging;
 mod cache;
 mod candidates;
 mod central;
+pub mod conda;
 mod content;
 pub mod copied;
 pub mod discover;

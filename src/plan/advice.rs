@@ -346,8 +346,8 @@ fn commands(
         let installed =
             environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
         if installed.is_some_and(Distribution::is_of_conda) {
-            let command = of_conda(&root, name, version);
-            found.commands.extend(command.map(|(start, about)| Command::new(start, about)));
+            let package = verified.conda.get(&(*index, name.clone()));
+            found.commands.extend(of_conda(&root, package, name, version));
             continue;
         }
         let came = installed.map(|it| origins.came_from(it)).unwrap_or_default();

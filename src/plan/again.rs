@@ -3,6 +3,8 @@
 //! Only what is known to have come from `PyPI` is asked for by name and version alone. What nothing tells, and what must not be
 //! shown, is a blank in the command, which uv refuses as it stands, and a sentence says what belongs there.
 
+use super::repair::Command;
+use crate::scan::conda;
 use crate::snapshot::{CameFrom, Environment, Manager};
 use crate::uv::distribution::{file_path, is_plain, requirement};
 use crate::uv::url;
@@ -110,10 +112,23 @@ pub(super) struct Where<'a> {
     pub(super) managed: bool,
 }
 
-/// The command by which conda installs again what it has installed: its beginning, and what it is about.
-pub(super) fn of_conda<'a>(root: &'a str, name: &str, version: &str) -> Option<([&'a str; 5], Vec<String>)> {
-    let start = ["conda", "install", "--force-reinstall", "--prefix", root];
-    (is_plain(name) && is_plain(version)).then(|| (start, vec![format!("{name}={version}")]))
+/// The command by which conda installs again what it has installed: that very build from its channel, where conda tells.
+pub(super) fn of_conda(
+    root: &str,
+    package: Option<&conda::Package>,
+    name: &str,
+    version: &str,
+) -> Option<Command> {
+    let mut start = vec!["conda", "install", "--force-reinstall", "--prefix", root];
+    let about = match package {
+        Some(conda::Package { name, version, build, channel }) => {
+            start.extend(channel.iter().flat_map(|channel| ["--channel", channel]));
+            vec![name.as_str(), version, build]
+        }
+        None => vec![name, version],
+    };
+    let is_plain = about.iter().all(|word| is_plain(word));
+    is_plain.then(|| Command::new(start, vec![about.join("=")]))
 }
 
 impl<'a> Where<'a> {

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::conda;
 use super::installed;
 use super::obstacles::{self, Obstacles};
 use crate::control::Cancel;
@@ -218,6 +219,8 @@ pub struct DistributionFacts {
     pub direct_url: Option<DirectUrl>,
     /// Whether conda has installed it.
     pub of_conda: bool,
+    /// The package that it is of there, where that is known.
+    pub conda: Option<conda::Package>,
     /// Where it came from.
     pub came: CameFrom,
     /// Whether uv built it here, so that no index may have a wheel with its content.
@@ -396,6 +399,9 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
             };
             facts.built = of.path.join(&facts.dist_info).join("uv_build.json").exists();
             facts.of_conda = found.is_some_and(Distribution::is_of_conda);
+            facts.conda = (facts.of_conda && !request.outline)
+                .then(|| conda::package(&of.path, &facts.dist_info))
+                .flatten();
             let found = found.filter(|_| !namesake);
             facts.stale =
                 found.and_then(|it| it.entry).map(|entry| stale::of(snapshot, entry, *index, &origins));

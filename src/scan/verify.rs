@@ -23,6 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::conda::{self, Package};
 use super::content;
 use super::installed::{self, BrokenLink, Claim, Class, Layout, Listing, Origin, Several, Sources};
 use super::obstacles::{self, Obstacles};
@@ -127,6 +128,7 @@ pub fn verify(
     verified.findings = judge::judge(&verifier, raw);
     verified.obstacles = obstacles(snapshot, &verified);
     verified.offline = offline(snapshot, &verified);
+    verified.conda = of_conda(snapshot, &verified);
     verified.away.sort_unstable();
     verified.away.dedup();
     verified.problems.sort_unstable();
@@ -145,6 +147,21 @@ fn obstacles(snapshot: &Snapshot, verified: &Verified) -> BTreeMap<EnvironmentIn
     let of = |(index, paths): (EnvironmentIndex, Vec<PathBuf>)| {
         let obstacles = obstacles::of(snapshot.environment(index), paths.into_iter());
         (!obstacles.is_empty()).then_some((index, obstacles))
+    };
+    damaged.into_iter().filter_map(of).collect()
+}
+
+/// The packages of conda in which something is damaged.
+fn of_conda(snapshot: &Snapshot, verified: &Verified) -> BTreeMap<(EnvironmentIndex, String), Package> {
+    let places = verified
+        .damage()
+        .flat_map(|it| it.places.iter().filter_map(|place| Some((place.environment?, it.name.clone()))));
+    let damaged: BTreeSet<(EnvironmentIndex, String)> = places.collect();
+    let of = |(index, name): (EnvironmentIndex, String)| {
+        let environment = snapshot.environment(index);
+        let is_it = |it: &&Distribution| it.name == name && it.is_of_conda();
+        let distribution = environment.distributions.iter().find(is_it)?;
+        Some(((index, name), conda::package(&environment.path, &distribution.dist_info)?))
     };
     damaged.into_iter().filter_map(of).collect()
 }

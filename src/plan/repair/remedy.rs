@@ -343,8 +343,8 @@ pub(super) fn of_conda_itself(environment: &EnvironmentFacts, distribution: &Dis
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OfConda, reason);
     left.files = distribution.files.iter().map(|file| At::new(&file.path)).collect();
     let root = environment.path.display().to_string();
-    let command = of_conda(&root, &distribution.name, &distribution.version);
-    left.commands.extend(command.map(|(start, about)| Command::new(start, about)));
+    let (name, version) = (&distribution.name, &distribution.version);
+    left.commands.extend(of_conda(&root, distribution.conda.as_ref(), name, version));
     left
 }
 

@@ -8,12 +8,9 @@ use std::path::Path;
 
 use super::DistInfo;
 use crate::disk::read;
-use crate::scan::installed;
+use crate::scan::{conda, installed};
 use crate::snapshot::{Environment, Leftover, LeftoverKind, Manager};
 use crate::uv::distribution::installer;
-
-/// The most that is read of what conda notes of a package, in bytes: it lists the package's files.
-const LARGEST: u64 = 64 << 20;
 
 /// Takes what is not installed out of the `.dist-info` directories of an environment, and answers what it is.
 pub(super) fn take(root: &Path, environment: &Environment, dist_infos: &mut Vec<DistInfo>) -> Vec<Leftover> {
@@ -90,13 +87,6 @@ impl Conda<'_> {
 
     /// Whether conda knows of a package with a `.dist-info`. What cannot be read may have it.
     fn has(&self, dist_info: &Path) -> bool {
-        let Ok(items) = std::fs::read_dir(self.root.join("conda-meta")) else { return true };
-        let Some(name) = dist_info.file_name().and_then(|name| name.to_str()) else { return true };
-        let row = format!("{name}/");
-        items.flatten().map(|item| item.path()).any(|path| {
-            path.extension().is_some_and(|it| it == "json")
-                && read::small(&path, LARGEST)
-                    .map_or(true, |bytes| bytes.windows(row.len()).any(|part| part == row.as_bytes()))
-        })
+        conda::describing(self.root, dist_info).map_or(true, |found| found.is_some())
     }
 }

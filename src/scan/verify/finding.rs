@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::scan::conda::Package;
 use crate::scan::obstacles::Obstacles;
 use crate::snapshot::{EntryIndex, EnvironmentIndex, FilePrint, Problem};
 
@@ -26,6 +27,8 @@ pub struct Verified {
     /// Where an undamaged entry is behind damage of an environment: those that uv is to install from again as they are, since other
     /// environments reach them by symlinks.
     pub offline: BTreeSet<(EnvironmentIndex, EntryIndex)>,
+    /// The packages of conda that have damaged distributions, by environment and the distribution's name.
+    pub conda: BTreeMap<(EnvironmentIndex, String), Package>,
     /// What could not be read, ordered by path.
     pub problems: Vec<Problem>,
     /// Whether somebody stopped it; then not everything was compared.

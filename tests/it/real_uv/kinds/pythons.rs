@@ -209,7 +209,16 @@ fn give_to_conda(prefix: &Path, name: &str) {
     let installer = site.join(&info).join("INSTALLER");
     std::fs::remove_file(&installer).unwrap();
     std::fs::write(&installer, b"conda\n").unwrap();
-    let text = format!("{{\"name\": \"{name}\", \"files\": [\"{relative}/{info}/METADATA\"]}}");
+    // conda may call it otherwise.
+    let text = serde_json::json!({
+        "name": format!("py-{name}"),
+        "version": "1.0",
+        "build": "py_0",
+        "channel": "https://conda.anaconda.org/conda-forge/noarch",
+        "subdir": "noarch",
+        "files": [format!("{relative}/{info}/METADATA")],
+    });
+    let text = text.to_string();
     std::fs::write(prefix.join(format!("conda-meta/{name}-1.0-py_0.json")), text).unwrap();
 }
 
@@ -264,7 +273,10 @@ fn what_conda_installed_is_condas_and_what_it_removed_is_left_over() {
     for file in [&own, &of_uv] {
         std::fs::remove_file(file).unwrap();
     }
-    let command = format!("conda install --force-reinstall --prefix {name} demo-a=1.0");
+    let command = format!(
+        "conda install --force-reinstall --prefix {name} --channel https://conda.anaconda.org/conda-forge \
+         py-demo-a=1.0=py_0"
+    );
     let repaired = said(&sandbox, &["repair", name, "--yes"]);
     assert!(repaired.contains(&command), "{repaired}");
     assert!(!own.exists() && of_uv.is_file(), "{repaired}");

@@ -12,7 +12,7 @@ use crate::uv::url;
 /// The most that is read of one, in bytes: it lists the package's files.
 const LARGEST: u64 = 64 << 20;
 
-/// A package as conda names it, which is not always how PyPI does: `pytorch` has the distribution `torch`.
+/// A package as conda names it, which is not always how `PyPI` does: `pytorch` has the distribution `torch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
     /// Its name.

@@ -300,35 +300,44 @@ fn step(
 pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
     for (step, looked) in plan.relinks.iter_mut().zip(looked) {
         step.bytes.needed = step.bytes.needed.saturating_sub(looked.short * block);
-    }
-    for (position, file) in
-        looked.iter().enumerate().flat_map(|(position, it)| it.stay.iter().map(move |file| (position, file)))
-    {
-        let step = &mut plan.relinks[position];
-        step.keeps += 1;
-        if !file.left_out {
-            step.bytes.files = step.bytes.files.saturating_sub(1);
-            // Where a symlink takes a block, this one does not.
-            let link = if step.mode == Mode::Symlink { block } else { 0 };
-            step.bytes.needed = step.bytes.needed.saturating_sub(file.needed + link);
-            step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
+        let first = plan.kept.len();
+        for file in &looked.stay {
+            step.keeps += 1;
+            if !file.left_out {
+                step.bytes.files = step.bytes.files.saturating_sub(1);
+                // Where a symlink takes a block, this one does not.
+                let link = if step.mode == Mode::Symlink { block } else { 0 };
+                step.bytes.needed = step.bytes.needed.saturating_sub(file.needed + link);
+                step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
+            }
+            let because = match &file.why {
+                Stays::Loses(loss) => KeptBecause::WouldLose { what: loss.to_string() },
+                Stays::Outside => KeptBecause::Outside,
+            };
+            plan.kept.push(Kept {
+                at: At::new(&step.at.path().join(&file.path)),
+                name: Some(step.name.clone()),
+                version: Some(step.version.clone()),
+                disk: 0,
+                modified: 0,
+                reason: because.sentence(),
+                because,
+            });
         }
-        let because = match &file.why {
-            Stays::Loses(loss) => KeptBecause::WouldLose { what: loss.to_string() },
-            Stays::Outside => KeptBecause::Outside,
-        };
-        plan.kept.push(Kept {
-            at: At::new(&step.at.path().join(&file.path)),
-            name: Some(step.name.clone()),
-            version: Some(step.version.clone()),
-            disk: 0,
-            modified: 0,
-            reason: because.sentence(),
-            because,
-        });
+        // How many files are modified is told with the first that stays, where the step goes.
+        if is_empty(step)
+            && let Some(kept) = plan.kept.get_mut(first)
+        {
+            kept.modified = step.modified;
+        }
     }
-    plan.relinks.retain(|step| step.bytes.files > 0 || step.keeps == 0);
+    plan.relinks.retain(|step| !is_empty(step));
     plan.totals = Totals::of(&plan.steps, &plan.relinks);
+}
+
+/// Whether everything that a step was about stays as it is.
+fn is_empty(step: &RelinkStep) -> bool {
+    step.bytes.files == 0 && step.keeps > 0
 }
 
 /// How many files of a distribution are not in a mode yet.

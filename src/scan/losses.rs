@@ -99,7 +99,10 @@ fn outside(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
         Mode::Symlink => false,
         Mode::Copy | Mode::Clone => !shared,
     };
-    let is_edited = stat.kind == FileKind::File && stat.size != other.size;
+    let is_edited = match stat.kind {
+        FileKind::File => stat.size != other.size,
+        _ => !leads_to(&path, &other),
+    };
     (!is_so && !is_edited).then(|| Losing {
         path: file.destination.clone(),
         why: Stays::Outside,
@@ -113,6 +116,9 @@ fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
     let (path, source) = (asked.root.join(&file.destination), asked.entry.join(&file.source));
     let (stat, other) = (FileStat::of(&path).ok()?, FileStat::of(&source).ok()?);
     if stat.kind == FileKind::Symlink && matches!(asked.mode, Mode::Copy | Mode::Clone) {
+        if !leads_to(&path, &other) {
+            return None;
+        }
         let seen = Metadata::of(&read::open(&source).ok()?).ok().filter(Metadata::is_special)?;
         let loss = lost_to_copy(asked, &Metadata { fixed: None, ..seen }, true)?;
         let needed = if asked.mode == Mode::Copy { other.disk } else { 0 };
@@ -138,6 +144,11 @@ fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
     let frees = if links && stat.links == 1 { stat.disk } else { 0 };
     let needed = if asked.mode == Mode::Copy { stat.disk } else { 0 };
     Some(Losing { path: file.destination.clone(), why: Stays::Loses(loss), frees, needed, left_out })
+}
+
+/// Whether a symlink leads to a file; one that leads to another was edited, and stays for that.
+fn leads_to(link: &Path, file: &FileStat) -> bool {
+    FileStat::following(link).is_ok_and(|stat| (stat.device, stat.inode) == (file.device, file.inode))
 }
 
 /// What this user cannot give to a copy.

@@ -1,6 +1,6 @@
 //! Files that no entry has, in other environments: what one has by its `RECORD` and by its bytes is what another lacks.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
@@ -21,17 +21,18 @@ pub(super) fn find(snapshot: &Snapshot, index: EnvironmentIndex, distributions: 
                 |it: &&crate::snapshot::Distribution| it.name == facts.name && it.version == facts.version;
             for distribution in environment.distributions.iter().filter(is_same) {
                 let by_digest = rows(&environment.path, &distribution.dist_info);
-                let Ok(root) = FileStat::of(&environment.path) else { continue };
                 for file in facts.files.iter_mut().filter(|it| lacks(it)) {
                     let Some(digest) = file.digest else { continue };
-                    let Some(path) = by_digest.get(&digest) else { continue };
-                    if let Some(stat) = has(&environment.path.join(path), &digest) {
+                    let place = by_digest.get(&digest).and_then(|path| below(&environment.path, path));
+                    let Some((above, path)) = place else { continue };
+                    let Ok(root) = FileStat::of(above) else { continue };
+                    if let Some(stat) = has(&above.join(path), &digest) {
                         file.size = stat.size;
                         file.source = Ok(Source {
                             cache: 0,
-                            entry: environment.path.clone(),
+                            entry: above.to_owned(),
                             entry_is: Identity { device: root.device, inode: root.inode },
-                            path: path.clone(),
+                            path: path.to_owned(),
                             owner: stat.owner,
                             way: Way::Environment,
                             hashed: None,
@@ -43,9 +44,21 @@ pub(super) fn find(snapshot: &Snapshot, index: EnvironmentIndex, distributions: 
     }
 }
 
-/// Whether no cache has a file.
+/// A directory and a file below it: a file of a prefix may lie outside of the directory of its distributions, as
+/// `../../../bin/x` does.
+fn below<'a>(root: &'a Path, file: &'a Path) -> Option<(&'a Path, &'a Path)> {
+    let ups = file.components().take_while(|part| *part == Component::ParentDir).count();
+    let mut rest = file.components();
+    rest.by_ref().take(ups).for_each(drop);
+    Some((root.ancestors().nth(ups)?, rest.as_path()))
+}
+
+/// Whether no cache has a file, and one could be put there: outside of the environment's directory nothing is changed.
 pub(super) fn lacks(file: &BrokenFile) -> bool {
-    file.digest.is_some() && matches!(file.source, Err(Why::NoCandidate | Why::OtherContent { .. }))
+    let is_within = !file.path.starts_with(Component::ParentDir.as_os_str());
+    file.digest.is_some()
+        && is_within
+        && matches!(file.source, Err(Why::NoCandidate | Why::OtherContent { .. }))
 }
 
 /// The files of a distribution, relative to the environment, by the digests that its `RECORD` states.

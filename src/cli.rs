@@ -97,6 +97,11 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
             let snapshot = scan(Absent::Empty, &arguments.environments)?;
             commands::envs::run(&snapshot, arguments, here, &view, writer)
         }
+        Command::Find(find) => {
+            let job = request::start_finding(places, &find.requirements, surroundings)?;
+            let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+            commands::find::run(&snapshot, find, &view, writer)
+        }
         Command::Why(arguments) => commands::why::run(&*snapshot()?, arguments, &view, writer),
         Command::Links(arguments) => commands::links::run(&*snapshot()?, arguments, &view, writer),
         Command::Doctor(arguments) => {

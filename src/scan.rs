@@ -26,6 +26,7 @@ mod entries;
 mod environments;
 mod failed;
 pub mod files;
+mod find;
 mod groups;
 pub mod health;
 mod index;
@@ -70,6 +71,7 @@ use crate::snapshot::{
     Snapshot, Space, UserLink,
 };
 use crate::uv::bucket::BucketKind;
+use crate::uv::requirement::Requirement;
 use crate::uv::root::Root;
 
 use cache::{Harvest, Layout};
@@ -99,6 +101,8 @@ pub struct Request {
     pub symlinks: bool,
     /// Where packages are taken from, as settings and variables say.
     pub sources: Vec<crate::uv::sources::Place>,
+    /// Which distributions are looked for, where it is not all that is to be known: see [`find`].
+    pub wanted: Vec<Requirement>,
     /// Whether the search goes into other mounts.
     pub cross_mounts: bool,
     /// How many threads to use.
@@ -185,6 +189,9 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     if missing && request.absent == Absent::Refused {
         return Err(Error::Missing { path: root.clone() });
     }
+    if !request.wanted.is_empty() {
+        return find::find(request, missing, live, cancel, progress);
+    }
     let begun = (request.clock)();
     progress.enter(Phase::Cache);
     let layout = if missing { Layout::missing(root) } else { Layout::read(root)? };
@@ -212,20 +219,10 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     progress.enter(Phase::Environments);
     let table = FileTable::build(std::mem::take(&mut harvest.records), request.threads);
     let sharing = Sharing::build(&harvest.shared);
-    let facts: Vec<EntryFacts> = harvest
-        .facts
-        .iter()
-        .enumerate()
-        .map(|(number, facts)| EntryFacts {
-            path: layout.entry_path(&layout.keys[number]),
-            dist_info: facts.dist_info.clone(),
-            linkable: facts.linkable,
-            needs_record: facts.entry_points || facts.scripts > 0 || facts.was_disturbed(),
-            modified: facts.modified.clone(),
-        })
-        .collect();
+    let facts = entry_facts(&layout, &harvest);
     let (by_name, by_id) = candidates::lookups(&layout, &facts);
-    let candidates = candidates::candidates(request, &layout, &harvest, &by_name, &mut search);
+    let may_be_of = |name: &str, version: &str| by_name.contains_key(&(name.to_owned(), version.to_owned()));
+    let candidates = candidates::candidates(request, &layout, &harvest, &may_be_of, &mut search);
     let directories = candidates::directories(&harvest);
     let roots: Vec<PathBuf> = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
     let others = OtherCaches::new(std::mem::take(&mut search.caches), &layout.canonical);
@@ -240,6 +237,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         directories: &directories,
         roots: &roots,
         others: &others,
+        wanted: &[],
         reflinks,
         cancel,
         progress,
@@ -279,6 +277,18 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// What environments need to know of the entries, in their order.
+fn entry_facts(layout: &Layout, harvest: &Gathered) -> Vec<EntryFacts> {
+    let facts = layout.keys.iter().zip(&harvest.facts).map(|(key, facts)| EntryFacts {
+        path: layout.entry_path(key),
+        dist_info: facts.dist_info.clone(),
+        linkable: facts.linkable,
+        needs_record: facts.entry_points || facts.scripts > 0 || facts.was_disturbed(),
+        modified: facts.modified.clone(),
+    });
+    facts.collect()
 }
 
 /// Notes which entries lie in the lower layer of an overlay: one call for each, and none elsewhere.
@@ -349,10 +359,12 @@ fn first_round(
     progress: &Progress,
 ) -> (Gathered, Search) {
     let mut tasks: Vec<Task<'_>> = Vec::new();
+    let is_read = |part: &usize| {
+        let part = &layout.parts[*part];
+        !part.is(BucketKind::Archive) && (request.wanted.is_empty() || find::may_have_environments(part))
+    };
     // Buckets first: they are few and large, and would otherwise keep one thread busy at the end.
-    tasks.extend(
-        (0..layout.parts.len()).filter(|part| !layout.parts[*part].is(BucketKind::Archive)).map(Task::Part),
-    );
+    tasks.extend((0..layout.parts.len()).filter(is_read).map(Task::Part));
     tasks.extend(request.places.iter().map(Task::Search));
     tasks.extend((0..layout.keys.len()).map(Task::Entry));
     let reading = cache::entry::Reading { cancel, progress, reflinks };
@@ -375,6 +387,11 @@ fn first_round(
             }
             Task::Entry(number) => {
                 let path = layout.entry_path(&layout.keys[*number]);
+                if !request.wanted.is_empty()
+                    && !find::reads(&request.wanted, &path, *number, &mut state.harvest)
+                {
+                    return;
+                }
                 cache::entry::read(&path, *number, &reading, &mut state.harvest);
                 if let Some((_, facts)) = state.harvest.entries.last() {
                     live.update(|snapshot| {

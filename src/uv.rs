@@ -34,6 +34,8 @@ pub mod shard;
 
 pub mod distribution;
 
+pub mod requirement;
+
 pub mod record;
 
 pub mod installed;

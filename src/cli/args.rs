@@ -23,11 +23,12 @@ use crate::cli::select::pointers::PointerSort;
 use crate::snapshot::{
     EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
 };
+use crate::uv::requirement::Requirement;
 use locks::LocksArguments;
 use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
 use relink::RelinkArguments;
 use repair::RepairArguments;
-use values::{Age, Bytes, words};
+use values::{Age, Bytes, requirement, words};
 use verify::VerifyArguments;
 
 const STYLES: Styles = Styles::styled()
@@ -88,6 +89,14 @@ Columns:
   HEALTH      broken: files dangle or are missing; no-interpreter: its Python is gone
 
 The exit code is 0 whatever the health.";
+
+const FIND_HELP: &str = "\
+Columns:
+  LINKED       how the files were linked, read from the files; `-` where they come from no entry of the cache
+  ENVIRONMENT  the root of an environment, or the directory of distributions of a Python
+  PROJECT      of an environment that lies in the cache: the project that it belongs to
+
+The exit code is 0 where an installation has what was asked for, and 1 where none has.";
 
 const DOCTOR_HELP: &str = "\
 Columns:
@@ -203,6 +212,11 @@ pub enum Command {
     /// List environments and how they are linked to the cache
     #[command(after_long_help = ENVS_HELP)]
     Envs(EnvsArguments),
+    /// Find the installations that have a distribution: environments, tools, and Pythons of the system, of uv and of conda
+    ///
+    /// It does not read the cache, but for the names of its entries and what meets a requirement.
+    #[command(after_long_help = FIND_HELP)]
+    Find(FindArguments),
     /// Explain who uses an entry and why it is kept
     Why(WhyArguments),
     /// List what leads to entries: live, dangling, foreign, malformed
@@ -355,6 +369,19 @@ pub struct EnvsArguments {
     #[arg(long, help_heading = "Order")]
     pub reverse: bool,
     /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `find`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FindArguments {
+    /// What to look for: a name, or one with versions, as `numpy<2`, `torch==2.7.*` or `demo>=1,<2`
+    ///
+    /// Versions are compared as PEP 440 says. Several are looked for at once. Quote them: `<` and `>` mean something to a shell.
+    #[arg(required = true, value_name = "SPEC", value_parser = requirement)]
+    pub requirements: Vec<Requirement>,
+    /// Print one JSON object instead of tables
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod envs;
+pub mod find;
 pub mod links;
 pub mod list;
 pub mod locks;

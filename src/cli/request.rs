@@ -20,6 +20,7 @@ use crate::scan::known::{self, Known};
 use crate::scan::outline::outline;
 use crate::scan::{self, Absent, discover, registry};
 use crate::snapshot::{FoundBy, Problem, Snapshot};
+use crate::uv::requirement::Requirement;
 use crate::uv::root::{self, Root, RootInputs};
 use crate::uv::sources::{self, Place};
 use crate::worker::{self, ScanJob};
@@ -104,6 +105,18 @@ pub(super) fn start(
         prepared.look_at(&path);
     }
     Ok(prepared.start(surroundings.now))
+}
+
+/// Starts looking for distributions. Nothing of it is remembered: environments without them are left out of what is found.
+pub(super) fn start_finding(
+    places: &Places,
+    requirements: &[Requirement],
+    surroundings: &Surroundings,
+) -> Result<ScanJob, Failure> {
+    let prepared = prepare(places, Absent::Empty, surroundings)?;
+    let (mut request, _) = prepared.request(surroundings.now);
+    request.wanted = requirements.to_vec();
+    Ok(worker::start_scan(request, None))
 }
 
 impl Prepared {
@@ -225,6 +238,7 @@ pub(super) fn prepare(
         problems: Vec::new(),
         symlinks,
         sources,
+        wanted: Vec::new(),
         cross_mounts: places.cross_mounts,
         threads: walk::threads(),
         started: surroundings.now,

@@ -22,6 +22,10 @@ use crate::uv::link::ArchivePath;
 /// Entries by normalized name and version.
 pub(super) type ByName = FxHashMap<(String, String), Vec<u32>>;
 
+/// Whether an installation of Python is read that has a distribution of this normalized name and version: one that may have come
+/// from an entry.
+pub(super) type IsOfInterest<'a> = &'a dyn Fn(&str, &str) -> bool;
+
 /// Entries by id. The same id may stand in several buckets.
 #[derive(Debug, Default)]
 pub(super) struct ById {
@@ -80,11 +84,11 @@ pub(super) fn candidates(
     request: &Request,
     layout: &Layout,
     harvest: &Gathered,
-    by_name: &ByName,
+    is_of_interest: IsOfInterest<'_>,
     search: &mut Search,
 ) -> Vec<Candidate> {
     for (record, written) in &harvest.recorded {
-        recorded(record, *written, request, by_name, search);
+        recorded(record, *written, request, is_of_interest, search);
     }
     let mut targets = Vec::new();
     for item in request.remembered.iter().filter(|item| item.is_environment()) {
@@ -159,7 +163,7 @@ pub(super) fn candidates(
     }
     conda::add_below(search);
     beneath(search);
-    installations(by_name, search);
+    installations(is_of_interest, search);
     search.away.sort_unstable();
     search.away.dedup();
     let found = discover::unique(std::mem::take(&mut search.found));
@@ -221,7 +225,7 @@ fn links(request: &Request, layout: &Layout, search: &mut Search) {
 
 /// Takes the installations that a search has met outside of environments, where they have a distribution that may have come
 /// from the cache; the others are watched.
-fn installations(by_name: &ByName, search: &mut Search) {
+fn installations(is_of_interest: IsOfInterest<'_>, search: &mut Search) {
     let environments: FxHashSet<PathBuf> =
         search.found.iter().filter(|found| !found.target).map(|found| found.path.clone()).collect();
     for met in std::mem::take(&mut search.installations) {
@@ -231,7 +235,7 @@ fn installations(by_name: &ByName, search: &mut Search) {
         }
         // One that was linked to entries which are gone has links to nothing left.
         let linked = search.leads.iter().any(|lead| lead.path.starts_with(&met.path) && lead.is_dead());
-        match has_any(&met.path, by_name).map(|any| any || linked) {
+        match has_any(&met.path, is_of_interest).map(|any| any || linked) {
             Ok(true) => search.found.push(met),
             Ok(false) => {
                 let stat = FileStat::of(&met.path).map(|stat| super::print::of(&stat));
@@ -270,13 +274,13 @@ fn beneath(search: &mut Search) {
     }
 }
 
-/// Whether a directory of distributions has any that may have come from an entry, by name and version. Such a directory
-/// may have tens of thousands of files, which need not be looked at where it has none.
-fn has_any(site: &Path, by_name: &ByName) -> std::io::Result<bool> {
+/// Whether a directory of distributions has any that is of interest. Such a directory may have tens of thousands of files, which
+/// need not be looked at where it has none.
+fn has_any(site: &Path, is_of_interest: IsOfInterest<'_>) -> std::io::Result<bool> {
     for item in std::fs::read_dir(site)? {
         let name = crate::uv::distribution::parse_dist_info(&item?.file_name());
         let known = |name: crate::uv::distribution::DistInfoName| {
-            by_name.contains_key(&(crate::uv::distribution::normalize(&name.name), name.version))
+            is_of_interest(&crate::uv::distribution::normalize(&name.name), &name.version)
         };
         if name.is_some_and(known) {
             return Ok(true);
@@ -297,7 +301,7 @@ fn recorded(
     record: &InterpreterRecord,
     written: Time,
     request: &Request,
-    by_name: &ByName,
+    is_of_interest: IsOfInterest<'_>,
     search: &mut Search,
 ) {
     let at = |path: PathBuf| discover::at(&path, FoundBy::InterpreterRecord);
@@ -323,7 +327,7 @@ fn recorded(
         }
         for site in &record.sites {
             match crate::disk::canonical(site) {
-                Ok(path) => match has_any(&path, by_name) {
+                Ok(path) => match has_any(&path, is_of_interest) {
                     Ok(true) => {
                         let found_by = FoundBy::InterpreterRecord;
                         search.found.push(discover::Found { path, found_by, target: true });

@@ -7,6 +7,7 @@
 mod attribute;
 mod contended;
 mod distribution;
+mod eggs;
 mod kind;
 mod leftovers;
 mod tally;
@@ -35,6 +36,7 @@ use crate::snapshot::{
 };
 use crate::uv::distribution as names;
 use crate::uv::link::archive_target;
+use crate::uv::requirement::Requirement;
 use tally::{Named, Tally, own_bytes};
 
 /// What the environments are compared with.
@@ -56,6 +58,8 @@ pub(super) struct Against<'a> {
     pub(super) roots: &'a [PathBuf],
     /// Other caches that environments may be linked to.
     pub(super) others: &'a OtherCaches,
+    /// The distributions that are looked for; all where there is none.
+    pub(super) wanted: &'a [Requirement],
     /// Whether files may share extents.
     pub(super) reflinks: bool,
     pub(super) cancel: &'a Cancel,
@@ -260,6 +264,9 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let cache_paths = cache_paths(&collected, against.by_id);
     let named_elsewhere = of_another_path(&collected, against.entries());
     environment.print = collected.print;
+    for (site, _) in &collected.sites {
+        environment.distributions.extend(eggs::of(root, site, against.wanted));
+    }
     environment.sites = collected.sites;
     environment.files = collected.files;
     environment.logical = collected.logical;
@@ -400,33 +407,9 @@ pub(super) fn outline(
     progress: &Progress,
 ) -> Option<Environment> {
     let root = &candidate.found.path;
-    let against = Against {
-        table: &FileTable::build(Vec::new(), 1),
-        sharing: &Sharing::build(&[]),
-        entries: &[],
-        by_name: &FxHashMap::default(),
-        by_id: &ById::default(),
-        cache,
-        cache_itself: None,
-        directories: &FxHashMap::default(),
-        roots: &[],
-        others: &OtherCaches::default(),
-        reflinks: false,
-        cancel,
-        progress,
-    };
-    let visitor = |device, target| visitor::EnvironmentVisitor {
-        against: &against,
-        itself: None,
-        nested: &[],
-        collected: Collected::default(),
-        device,
-        target,
-        outline: Some(Vec::new()),
-        spots: Spots::default(),
-        seen: rustc_hash::FxHashSet::default(),
-        away: Away::default(),
-    };
+    let nothing = Nothing::default();
+    let against = nothing.against(cache, cancel, progress);
+    let visitor = |device, target| outlining(&against, &[], device, target);
     let mut top = visitor(None, candidate.found.target);
     walk::walk(root, cancel, &mut top);
     let (device, packages) = (top.device, top.outline.unwrap_or_default());
@@ -453,6 +436,81 @@ pub(super) fn outline(
     };
     let distributions = collected.dist_infos.into_iter().map(outlined).collect();
     Some(Environment { distributions, ..kind::describe(candidate) })
+}
+
+/// A cache with no entry: what is compared with it is only listed.
+#[derive(Default)]
+struct Nothing {
+    table: FileTable,
+    sharing: Sharing,
+    by_name: FxHashMap<(String, String), Vec<u32>>,
+    by_id: ById,
+    directories: FxHashMap<(u64, u64), u32>,
+    others: OtherCaches,
+}
+
+impl Nothing {
+    fn against<'a>(&'a self, cache: &'a Path, cancel: &'a Cancel, progress: &'a Progress) -> Against<'a> {
+        Against {
+            table: &self.table,
+            sharing: &self.sharing,
+            entries: &[],
+            by_name: &self.by_name,
+            by_id: &self.by_id,
+            cache,
+            cache_itself: None,
+            directories: &self.directories,
+            roots: &[],
+            others: &self.others,
+            wanted: &[],
+            reflinks: false,
+            cancel,
+            progress,
+        }
+    }
+}
+
+/// A visitor that looks at directories alone.
+fn outlining<'a>(
+    against: &'a Against<'a>,
+    nested: &'a [PathBuf],
+    device: Option<u64>,
+    target: bool,
+) -> visitor::EnvironmentVisitor<'a> {
+    visitor::EnvironmentVisitor {
+        against,
+        itself: None,
+        nested,
+        collected: Collected::default(),
+        device,
+        target,
+        outline: Some(Vec::new()),
+        spots: Spots::default(),
+        seen: rustc_hash::FxHashSet::default(),
+        away: Away::default(),
+    }
+}
+
+/// Whether distributions that meet a requirement are listed in the directories of an environment: its `.dist-info` directories, or
+/// what older tools have made there. What cannot be read may have them.
+pub(super) fn has(
+    candidate: &Candidate,
+    wanted: &[Requirement],
+    cache: &Path,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> bool {
+    let root = &candidate.found.path;
+    let nothing = Nothing::default();
+    let against = nothing.against(cache, cancel, progress);
+    let mut visitor = outlining(&against, &candidate.nested, None, candidate.found.target);
+    walk::walk(root, cancel, &mut visitor);
+    let collected = visitor.collected;
+    let is_wanted =
+        |it: &DistInfo| wanted.iter().any(|wanted| wanted.is_met_by(&it.name.name, &it.name.version));
+    collected.unread
+        || collected.dist_infos.iter().any(is_wanted)
+        || collected.sites.iter().any(|(site, _)| !eggs::of(root, site, wanted).is_empty())
 }
 
 /// Whether a walk without files met nothing that it could not read or understand.

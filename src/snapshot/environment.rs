@@ -305,6 +305,15 @@ impl Distribution {
         }
     }
 
+    /// How its files were linked, in one word. Files with another name in another cache are no copies.
+    pub fn mode_word(&self) -> &'static str {
+        match self.mode {
+            _ if self.linked_elsewhere => Mode::Hardlink.word(),
+            LinkMode::Only(Mode::Copy) if self.other_cache.is_some() => Mode::Hardlink.word(),
+            mode => mode.word(),
+        }
+    }
+
     /// Whether conda has installed it: its files are conda's, and no wheel belongs over them.
     pub fn is_of_conda(&self) -> bool {
         self.installer.as_deref() == Some("conda")

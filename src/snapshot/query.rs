@@ -9,27 +9,24 @@ use std::path::Path;
 use super::entry::Entry;
 use super::id::{EntryIndex, EnvironmentIndex};
 use super::{EnvironmentKind, Snapshot};
-use crate::uv::distribution::{normalize, same_version};
+use crate::uv::distribution::normalize;
+use crate::uv::requirement::Requirement;
 
 /// What somebody calls one or several entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct What {
     text: OsString,
+    requirement: Option<Requirement>,
+    /// Normalized, of what is no requirement: cached environments are called `ruff +2`.
     name: Option<String>,
-    version: Option<String>,
 }
 
 impl What {
     /// Reads what somebody typed; every text means something, if only a stray directory's id.
     pub fn new(text: &OsStr) -> Self {
-        let (name, version) = match text.to_str() {
-            Some(text) => match text.split_once("==") {
-                Some((name, version)) => (Some(normalize(name.trim())), Some(version.trim().to_owned())),
-                None => (Some(normalize(text.trim())), None),
-            },
-            None => (None, None),
-        };
-        Self { text: text.to_owned(), name, version }
+        let requirement = text.to_str().and_then(|text| Requirement::read(text).ok());
+        let name = text.to_str().filter(|_| requirement.is_none()).map(normalize);
+        Self { text: text.to_owned(), requirement, name }
     }
 
     /// What was typed.
@@ -37,16 +34,23 @@ impl What {
         &self.text
     }
 
-    /// Whether it means this entry by its name, and version if one was given.
+    /// The requirement that it is, if it is one: a name, or one with versions.
+    pub fn requirement(&self) -> Option<&Requirement> {
+        self.requirement.as_ref()
+    }
+
+    /// Whether it means this entry by its name, and versions if some were given.
     pub fn names(&self, entry: &Entry) -> bool {
         self.names_distribution(entry.name.as_deref(), entry.version.as_deref())
     }
 
     /// Whether it means a distribution of this name and version.
     pub fn names_distribution(&self, name: Option<&str>, version: Option<&str>) -> bool {
-        let (Some(wanted), Some(name)) = (self.name.as_deref(), name) else { return false };
-        normalize(name) == wanted
-            && self.version.as_deref().is_none_or(|wanted| version.is_some_and(|it| same_version(wanted, it)))
+        let Some(name) = name else { return false };
+        match &self.requirement {
+            Some(wanted) => wanted.is_met_by(name, version.unwrap_or_default()),
+            None => self.name.as_ref().is_some_and(|own| *own == normalize(name)),
+        }
     }
 
     /// Whether it is this entry's id, alone or behind its bucket.

@@ -13,7 +13,7 @@ mod wheel;
 pub use direct_url::{DirectUrl, file_path, is_plain, requirement};
 pub use local::LocalSource;
 pub use metadata::{installer, is_of_system, metadata_name_version, wheel_tags};
-pub use version::{compare_versions, same_version};
+pub use version::{compare_versions, parse as parse_version, same_version};
 pub use wheel::WheelFilename;
 
 /// Writes a package's name in its one normal form (PEP 503): lower case, with single dashes.

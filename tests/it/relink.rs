@@ -225,6 +225,7 @@ impl Ground {
             problems: Vec::new(),
             symlinks: false,
             sources: Vec::new(),
+            wanted: Vec::new(),
             cross_mounts: false,
             threads: 2,
             started: jiff::Timestamp::now(),

@@ -18,6 +18,7 @@ fn scanned(fixture: &Fixture) -> Snapshot {
         problems: Vec::new(),
         symlinks: false,
         sources: Vec::new(),
+        wanted: Vec::new(),
         cross_mounts: false,
         threads: 2,
         started: jiff::Timestamp::now(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::human::read;
+use crate::uv::requirement::Requirement;
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,11 @@ where
 /// Reads a size: a number with or without a unit. `K`, `KiB`, `M` … are powers of 1024, `kB`, `MB` … of 1000.
 pub fn bytes(text: &str) -> Result<Bytes, String> {
     read::bytes(text).map(Bytes)
+}
+
+/// Reads a requirement.
+pub fn requirement(text: &str) -> Result<Requirement, String> {
+    Requirement::read(text)
 }
 
 /// Reads an age: a number and a unit, of which months have 30 days and years 365.

@@ -11,6 +11,7 @@
 pub mod doctor;
 pub mod entries;
 pub mod environments;
+pub mod find;
 pub mod frame;
 pub mod locks;
 pub mod plan;
@@ -27,15 +28,15 @@ use serde::{Serialize, Serializer};
 
 use super::View;
 use crate::snapshot::Snapshot;
-use frame::{CacheRow, ProblemRow, ScopeRow};
+use frame::{CacheName, CacheRow, ProblemRow, ScopeRow};
 
 /// The version of the schema: it grows when a key changes its meaning or goes, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Document<'a, Body: Serialize, Problems: Serialize> {
+struct Document<'a, Cache: Serialize, Body: Serialize, Problems: Serialize> {
     schema_version: u32,
-    cache: CacheRow<'a>,
+    cache: Cache,
     scope: ScopeRow<'a>,
     problems: Problems,
     #[serde(flatten)]
@@ -64,9 +65,29 @@ pub fn write(
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    write_about(CacheRow::new(&snapshot.cache), snapshot, body, view, writer)
+}
+
+/// The same where the cache was not read, so that its sizes are not known.
+pub fn write_unread(
+    snapshot: &Snapshot,
+    body: impl Serialize,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    write_about(CacheName::new(&snapshot.cache), snapshot, body, view, writer)
+}
+
+fn write_about(
+    cache: impl Serialize,
+    snapshot: &Snapshot,
+    body: impl Serialize,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let document = Document {
         schema_version: SCHEMA_VERSION,
-        cache: CacheRow::new(&snapshot.cache),
+        cache,
         scope: ScopeRow::new(&snapshot.scope),
         problems: Rows(|| snapshot.problems.iter().map(ProblemRow::new)),
         body,

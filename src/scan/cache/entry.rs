@@ -145,6 +145,22 @@ pub(in crate::scan) fn read(path: &Path, number: usize, reading: &Reading<'_>, h
     harvest.entries.push((number, facts));
 }
 
+/// Looks at the names at the top of the entry at `path`.
+pub(in crate::scan) fn outline(path: &Path) -> io::Result<Facts> {
+    let mut facts = Facts::default();
+    for item in std::fs::read_dir(path)? {
+        let name = item?.file_name();
+        if name == "pyvenv.cfg" {
+            facts.environment = true;
+        } else if crate::uv::distribution::parse_dist_info(&name).is_some()
+            && facts.dist_info.as_ref().is_none_or(|first| name < *first)
+        {
+            facts.dist_info = Some(name);
+        }
+    }
+    Ok(facts)
+}
+
 impl Facts {
     /// Whether something was added or removed after it was unpacked: a directory is newer than every file.
     pub(in crate::scan) fn was_disturbed(&self) -> bool {

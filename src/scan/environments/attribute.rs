@@ -29,6 +29,12 @@ pub(super) fn attribute(
 ) -> Vec<Use> {
     let mut dist_infos = std::mem::take(&mut collected.dist_infos);
     environment.leftovers = leftovers::take(root, environment, &mut dist_infos);
+    if !against.wanted.is_empty() {
+        let is_wanted = |it: &DistInfo| {
+            against.wanted.iter().any(|wanted| wanted.is_met_by(&it.name.name, &it.name.version))
+        };
+        dist_infos.retain(is_wanted);
+    }
     order(&mut dist_infos);
     let private = private_files(collected);
     let mut uses = Vec::new();

@@ -5,13 +5,9 @@
 
 pub(super) mod rows;
 
-use std::str::FromStr;
-
-use pep440_rs::VersionSpecifiers;
-
 use crate::human::read;
 use crate::snapshot::Mode;
-use crate::uv::distribution::normalize;
+use crate::uv::requirement::Requirement;
 
 /// A filter as it was read.
 #[derive(Debug, Default)]
@@ -49,7 +45,7 @@ enum Ask {
     /// Seconds since the last use.
     Age(Compare, u64),
     /// A package in some versions.
-    Requirement(String, VersionSpecifiers),
+    Requirement(Requirement),
 }
 
 /// A word, in lower case, and how much of a field it has to be.
@@ -198,11 +194,7 @@ impl Ask {
                 Self::Age(compare, read::seconds(value).map_err(|why| format!("`{text}`: {why}"))?)
             });
         }
-        let named = name.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.'));
-        match VersionSpecifiers::from_str(rest) {
-            Ok(versions) if named && !name.is_empty() => Ok(Self::Requirement(normalize(name), versions)),
-            _ => Err(format!("`{text}` is no requirement; write numpy<2 or numpy==1.26.4")),
-        }
+        Requirement::read(text).map(Self::Requirement)
     }
 }
 

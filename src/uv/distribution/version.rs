@@ -9,7 +9,7 @@ use pep440_rs::Version;
 const LONGEST: usize = 512;
 
 /// Reads a version as written in a file name, where `_` may stand for the `-` or `+` that cannot.
-fn parse(text: &str) -> Option<Version> {
+pub fn parse(text: &str) -> Option<Version> {
     if text.len() > LONGEST {
         return None;
     }

@@ -12,6 +12,7 @@
 
 mod cases;
 mod damage;
+mod found;
 mod ground;
 mod said;
 mod truth;

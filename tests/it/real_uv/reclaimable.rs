@@ -22,6 +22,7 @@ fn scanned(sandbox: &Sandbox) -> Snapshot {
         problems: Vec::new(),
         symlinks: false,
         sources: Vec::new(),
+        wanted: Vec::new(),
         cross_mounts: false,
         threads: 2,
         started: jiff::Timestamp::now(),

@@ -292,6 +292,7 @@ impl Made {
             problems: Vec::new(),
             symlinks: false,
             sources: Vec::new(),
+            wanted: Vec::new(),
             cross_mounts: false,
             threads: 1,
             started: later(),

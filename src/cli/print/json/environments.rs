@@ -9,8 +9,7 @@ use super::entries::ModesRow;
 use super::frame::BytesRow;
 use super::text::{Bytes, lossless};
 use crate::snapshot::{
-    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, LinkMode, Mode, Project,
-    Reclaimable, Snapshot,
+    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, Project, Reclaimable, Snapshot,
 };
 
 /// One of `environments`.
@@ -73,7 +72,7 @@ pub struct EntryName<'a> {
 
 /// Of a central environment, what has become of its project.
 #[derive(Serialize)]
-struct ProjectRow<'a> {
+pub struct ProjectRow<'a> {
     state: &'static str,
     path: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +80,8 @@ struct ProjectRow<'a> {
 }
 
 impl<'a> ProjectRow<'a> {
-    fn new(project: &'a Project) -> Self {
+    /// The row of a project.
+    pub fn new(project: &'a Project) -> Self {
         let (path, path_bytes) = project.directory().map(lossless).unzip();
         Self { state: project.word(), path, path_bytes: path_bytes.flatten() }
     }
@@ -183,12 +183,7 @@ impl<'a> DistributionRow<'a> {
             name: &item.name,
             version: &item.version,
             installed_from: EntryName::new(snapshot, item.entry),
-            mode: match item.mode {
-                // Files with another name in another cache are no copies.
-                _ if item.linked_elsewhere => Mode::Hardlink.word(),
-                LinkMode::Only(Mode::Copy) if item.other_cache.is_some() => Mode::Hardlink.word(),
-                mode => mode.word(),
-            },
+            mode: item.mode_word(),
             files: FilesRow::new(&item.files),
             state: item.state.word(),
             direct_url: item.direct_url.as_ref().map(|direct| direct.url.as_str()),

@@ -26,13 +26,20 @@ pub struct BytesRow {
     certainty: &'static str,
 }
 
-/// `cache`.
+/// What `cache` has in every answer.
 #[derive(Serialize)]
-pub struct CacheRow<'a> {
+pub struct CacheName<'a> {
     path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<Bytes<'a>>,
     found_by: &'a str,
+}
+
+/// `cache`.
+#[derive(Serialize)]
+pub struct CacheRow<'a> {
+    #[serde(flatten)]
+    name: CacheName<'a>,
     filesystem: Option<&'a str>,
     space: Option<SpaceRow>,
     files: u64,
@@ -114,14 +121,19 @@ impl BytesRow {
     }
 }
 
+impl<'a> CacheName<'a> {
+    /// The path of a cache, and by what it was found.
+    pub fn new(cache: &'a Cache) -> Self {
+        let (path, path_bytes) = lossless(&cache.path);
+        Self { path, path_bytes, found_by: &cache.found_by }
+    }
+}
+
 impl<'a> CacheRow<'a> {
     /// The row of a cache.
     pub fn new(cache: &'a Cache) -> Self {
-        let (path, path_bytes) = lossless(&cache.path);
         Self {
-            path,
-            path_bytes,
-            found_by: &cache.found_by,
+            name: CacheName::new(cache),
             filesystem: cache.filesystem.as_deref(),
             space: cache.space.map(|Space { total, available, .. }| SpaceRow { total, available }),
             files: cache.files,

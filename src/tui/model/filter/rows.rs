@@ -4,11 +4,9 @@
 //! answered lets no row through, also where the condition is one that must not hold.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
-use pep440_rs::Version;
 
 use crate::human;
 use crate::snapshot::{EntryIndex, EntryState, EnvironmentIndex, Evidence, Mode, ModeCounts};
@@ -163,16 +161,13 @@ impl Asked<'_> {
             Ask::Mode(mode) => self.modes(row).map(|modes| count(modes, *mode) > 0),
             Ask::Size(compare, limit) => self.size(row).map(|size| compare.holds(size, *limit)),
             Ask::Age(compare, limit) => self.age(row).map(|age| compare.holds(age, *limit)),
-            Ask::Requirement(name, versions) => {
-                let meets = |version: &str| Version::from_str(version).is_ok_and(|it| versions.contains(&it));
+            Ask::Requirement(wanted) => {
                 if self.view == View::Environments {
                     let installed = &self.facts.snapshot.environments[row].distributions;
-                    return Some(
-                        installed.iter().any(|it| normalize(&it.name) == *name && meets(&it.version)),
-                    );
+                    return Some(installed.iter().any(|it| wanted.is_met_by(&it.name, &it.version)));
                 }
                 let (known, version) = (texts.name.as_deref()?, texts.version.as_deref());
-                Some(normalize(known) == *name && version.is_some_and(meets))
+                Some(version.is_some_and(|version| wanted.is_met_by(known, version)))
             }
         }
     }

@@ -144,6 +144,7 @@ pub(super) fn snapshot(ground: &Ground) -> Snapshot {
         remembered: Vec::new(),
         problems: Vec::new(),
         sources: Vec::new(),
+        wanted: Vec::new(),
         cross_mounts: false,
         threads: 2,
         started: jiff::Timestamp::now(),

@@ -312,6 +312,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         problems: Vec::new(),
         symlinks: false,
         sources: Vec::new(),
+        wanted: Vec::new(),
         cross_mounts: false,
         threads: 1,
         started: jiff::Timestamp::now(),

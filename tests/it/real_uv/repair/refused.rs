@@ -51,6 +51,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
         problems: Vec::new(),
         symlinks: false,
         sources: Vec::new(),
+        wanted: Vec::new(),
         cross_mounts: false,
         threads: 1,
         started: jiff::Timestamp::now(),

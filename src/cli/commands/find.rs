@@ -1,0 +1,150 @@
+//! `find`: which installations have a distribution, and which entries of the cache are of it.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::summary::{self, Unseen};
+use crate::cli::args::FindArguments;
+use crate::cli::failure::{FAILED, Failure};
+use crate::cli::print::json::find::{FoundRow, KnownEntryRow};
+use crate::cli::print::json::{self, Rows};
+use crate::cli::print::{Cell, Column, Fit, Table, View, words};
+use crate::human;
+use crate::snapshot::{Distribution, Entry, Environment, LinkMode, Snapshot};
+use crate::uv::distribution::compare_versions;
+
+/// Prints the installations that have what the arguments ask for. `snapshot` has these alone.
+pub fn run(
+    snapshot: &Snapshot,
+    arguments: &FindArguments,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let of = |environment| move |distribution| (environment, distribution);
+    let environments = snapshot.environments.iter();
+    let mut found: Vec<(&Environment, &Distribution)> =
+        environments.flat_map(|it| it.distributions.iter().map(of(it))).collect();
+    found.sort_by(|(one_in, one), (other_in, other)| {
+        let versions = || compare_versions(&other.version, &one.version);
+        one.name.cmp(&other.name).then_with(versions).then_with(|| one_in.path.cmp(&other_in.path))
+    });
+    let is_wanted = |entry: &&Entry| {
+        let (Some(name), Some(version)) = (&entry.name, &entry.version) else { return false };
+        arguments.requirements.iter().any(|wanted| wanted.is_met_by(name, version))
+    };
+    let mut entries: Vec<&Entry> = snapshot.entries.iter().filter(is_wanted).collect();
+    entries.sort_by(|one, other| {
+        let versions = || {
+            let version = |entry: &Entry| entry.version.clone().unwrap_or_default();
+            compare_versions(&version(other), &version(one))
+        };
+        one.name.cmp(&other.name).then_with(versions).then_with(|| one.key.cmp(&other.key))
+    });
+    if arguments.json {
+        #[derive(Serialize)]
+        struct Body<Found: Serialize, Entries: Serialize> {
+            found: Found,
+            entries: Entries,
+        }
+        let body = Body {
+            found: Rows(|| found.iter().map(|(environment, it)| FoundRow::new(snapshot, environment, it))),
+            entries: Rows(|| entries.iter().map(|entry| KnownEntryRow::new(entry))),
+        };
+        json::write_unread(snapshot, body, view, writer)?;
+    } else {
+        if !found.is_empty() {
+            installations(&found, view).print(view, writer)?;
+        }
+        if !entries.is_empty() {
+            if !found.is_empty() {
+                writeln!(writer)?;
+            }
+            in_cache(snapshot, &entries, &found).print(view, writer)?;
+        }
+        if !view.quiet && !(found.is_empty() && entries.is_empty()) {
+            writeln!(writer)?;
+        }
+        let headline = headline(snapshot, &found, &entries, view);
+        summary::print(snapshot, &[headline], Unseen::Matters, view, writer)?;
+    }
+    if found.is_empty() { Err(Failure::quiet(FAILED)) } else { Ok(()) }
+}
+
+fn installations(found: &[(&Environment, &Distribution)], view: &View) -> Table {
+    let mut table = Table::new(&[
+        Column::text("NAME"),
+        Column::text("VERSION"),
+        Column::text("LINKED").spare(3),
+        Column::text("ENVIRONMENT").fit(Fit::Middle(28)),
+        Column::text("KIND").spare(2),
+        Column::text("PYTHON").spare(1),
+        Column::text("PROJECT").spare(4),
+    ]);
+    for (environment, distribution) in found {
+        let project = environment.project.directory().map(|path| view.path(path));
+        table.push([
+            human::escape(&distribution.name).into_owned().into(),
+            human::escape(&distribution.version).into_owned().into(),
+            Cell::or_dash(linked(distribution)),
+            view.path(&environment.path).into(),
+            environment.kind.word().into(),
+            Cell::or_dash(human::escape(environment.python.as_deref().unwrap_or_default())),
+            Cell::or_dash(project.unwrap_or_default()),
+        ]);
+    }
+    table
+}
+
+/// How it is linked; nothing where it came from no cache.
+fn linked(distribution: &Distribution) -> String {
+    if distribution.editable {
+        return "editable".to_owned();
+    }
+    let is_known = distribution.mode != LinkMode::Unknown || distribution.of_system;
+    if is_known || distribution.linked_elsewhere || distribution.other_cache.is_some() {
+        distribution.mode_in_words().to_owned()
+    } else {
+        String::new()
+    }
+}
+
+fn in_cache(snapshot: &Snapshot, entries: &[&Entry], found: &[(&Environment, &Distribution)]) -> Table {
+    let mut table = Table::new(&[
+        Column::text("ENTRY").fit(Fit::Middle(20)),
+        Column::text("NAME"),
+        Column::text("VERSION"),
+        Column::number("FOUND ABOVE"),
+    ]);
+    for entry in entries {
+        let is_from = |(_, it): &&(&Environment, &Distribution)| {
+            it.entry.is_some_and(|index| snapshot.entry(index).key == entry.key)
+        };
+        table.push([
+            human::escape_os(&entry.key.id).into_owned().into(),
+            human::escape(entry.name.as_deref().unwrap_or_default()).into_owned().into(),
+            human::escape(entry.version.as_deref().unwrap_or_default()).into_owned().into(),
+            human::count(found.iter().filter(is_from).count() as u64).into(),
+        ]);
+    }
+    table
+}
+
+fn headline(
+    snapshot: &Snapshot,
+    found: &[(&Environment, &Distribution)],
+    entries: &[&Entry],
+    view: &View,
+) -> String {
+    let searched = words::searched(&snapshot.scope, view);
+    let stored = match entries.len() as u64 {
+        0 => "the cache has no entry of it".to_owned(),
+        many => format!("{} of it in the cache", human::counted(many, "entry", "entries")),
+    };
+    if found.is_empty() {
+        return format!("No installation has it; searched {searched}; {stored}.");
+    }
+    let installed = human::counted(found.len() as u64, "installation", "installations");
+    let environments = human::counted(snapshot.environments.len() as u64, "environment", "environments");
+    format!("{installed} in {environments}; searched {searched}; {stored}.")
+}

@@ -48,7 +48,7 @@ const AFTER_LONG_HELP: &str = "\
 Words:
   entry        one directory of the cache that holds an unpacked wheel, or a whole environment
   pointer      what inside the cache leads to an entry: a symlink, a link file, a .http or .rev file
-  WHAT         entries by name, name==version or id; an id that starts with a dash goes after `--`
+  WHAT         entries by name, requirement (numpy<2) or id; an id that starts with a dash goes after `--`
   ENV          an environment by its root, or by the project that holds it
 
 Exit codes:
@@ -60,6 +60,7 @@ Examples:
   cachetui                                    open the interface
   cachetui list --state unused --sort size    what nobody uses, largest first
   cachetui why torch==2.9.0                   who uses it, and what deleting it gives back
+  cachetui find 'numpy<2'                     which installations have it
   cachetui envs ~/code/project                how each distribution there was linked
   cachetui links --state dangling             pointers that lead nowhere
   cachetui prune --unused --dry-run           what would go, and what that gives back
@@ -95,6 +96,8 @@ Columns:
   LINKED       how the files were linked, read from the files; `-` where they come from no entry of the cache
   ENVIRONMENT  the root of an environment, or the directory of distributions of a Python
   PROJECT      of an environment that lies in the cache: the project that it belongs to
+  ENTRY        entries of the cache that meet a requirement, whoever uses them
+  INSTALLED    how many of the installations above came from the entry
 
 The exit code is 0 where an installation has what was asked for, and 1 where none has.";
 
@@ -285,7 +288,7 @@ pub struct DemoArguments {
 /// The arguments of `list`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ListArguments {
-    /// Only these: a name, `name==version` or an entry's id
+    /// Only these: a name, a requirement as `numpy<2`, or an entry's id
     pub what: Vec<OsString>,
     /// Which entries.
     #[command(flatten)]
@@ -389,7 +392,7 @@ pub struct FindArguments {
 /// The arguments of `why`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct WhyArguments {
-    /// A name, `name==version` or an entry's id
+    /// A name, a requirement as `numpy<2`, or an entry's id
     #[arg(required = true)]
     pub what: Vec<OsString>,
     /// Print one JSON object instead of prose
@@ -400,7 +403,7 @@ pub struct WhyArguments {
 /// The arguments of `links`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LinksArguments {
-    /// Only what leads to these: a name, `name==version` or an entry's id
+    /// Only what leads to these: a name, a requirement as `numpy<2`, or an entry's id
     pub what: Vec<OsString>,
     /// Only pointers in these states
     #[arg(long, value_name = "STATE", value_delimiter = ',', help_heading = "Filters",

@@ -27,6 +27,7 @@ use super::select::pattern::near_names;
 use crate::human;
 use crate::scan::belonging::belonging;
 use crate::snapshot::{EnvironmentIndex, Snapshot, What};
+use crate::uv::requirement::Requirement;
 
 /// The environments that ENV arguments mean. Relative ones start at `current_dir`; one without a separator may name a
 /// tool. The filesystem is asked where a path leads only when its text names no environment.
@@ -115,7 +116,8 @@ fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
     if let Some(installed) = installed(snapshot, what) {
         return failure.hint(installed);
     }
-    let name = What::new(text.split("==").next().unwrap_or_default().as_ref());
+    let wanted = what.requirement().map_or(&*text, Requirement::name);
+    let name = What::new(wanted.as_ref());
     let named: Vec<String> = snapshot
         .entries
         .iter()
@@ -124,7 +126,7 @@ fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
         .collect();
     let near = if named.is_empty() {
         let names = snapshot.entries.iter().filter_map(|entry| entry.name.as_deref());
-        near_names(&text, names, 5).into_iter().map(str::to_owned).collect()
+        near_names(wanted, names, 5).into_iter().map(str::to_owned).collect()
     } else {
         named
     };

@@ -38,7 +38,7 @@ impl Request {
 pub struct Prune {
     /// Kinds of things to remove.
     pub classes: BTreeSet<Class>,
-    /// Entries to remove, named as people name them: a name, `name==version`, or an id. What is named is not held back by
+    /// Entries to remove, named as people name them: a name, a requirement as `numpy<2`, or an id. What is named is not held back by
     /// the grace period, nor because somebody uses it by hardlink, clone or copy.
     pub what: Vec<String>,
     /// Only what was last used longer ago than this, in seconds.
@@ -61,7 +61,7 @@ pub struct Relink {
     /// How their files are to be linked.
     #[serde(with = "link_mode")]
     pub mode: Mode,
-    /// Only these distributions, each a name or `name==version`; all of them when there are none.
+    /// Only these distributions, each a name or a requirement; all of them when there are none.
     pub packages: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! How people name entries and environments, and which ones they mean.
 //!
-//! WHAT is a name, `name==version`, or an entry's id, alone or behind its bucket; ENV is an environment's root or a
+//! WHAT is a name, a requirement as `numpy<2`, or an entry's id, alone or behind its bucket; ENV is an environment's root or a
 //! project that holds one. An id wins over a name: it can mean one entry only.
 
 use std::ffi::{OsStr, OsString};

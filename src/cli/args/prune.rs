@@ -29,7 +29,7 @@ Examples:
 /// The arguments of `prune`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PruneArguments {
-    /// Remove these: a name, `name==version` or an entry's id
+    /// Remove these: a name, a requirement as `numpy<2`, or an entry's id
     pub what: Vec<OsString>,
     /// Which kinds of things.
     #[command(flatten)]

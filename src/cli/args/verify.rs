@@ -25,7 +25,7 @@ read.";
 /// The arguments of `verify`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct VerifyArguments {
-    /// Only these: a name, `name==version` or an entry's id; an environment's root, or a project that holds one
+    /// Only these: a name, a requirement as `numpy<2`, or an entry's id; an environment's root, or a project that holds one
     ///
     /// Without any, all entries of the cache.
     #[arg(value_name = "WHAT|ENV")]

@@ -13,6 +13,10 @@ use crate::cli::print::{Cell, Column, Fit, Table, View, words};
 use crate::human;
 use crate::snapshot::{Distribution, Entry, Environment, LinkMode, Snapshot};
 use crate::uv::distribution::compare_versions;
+use crate::uv::requirement::Requirement;
+
+/// A distribution, and the environment that has it.
+type Installation<'a> = (&'a Environment, &'a Distribution);
 
 /// Prints the installations that have what the arguments ask for. `snapshot` has these alone.
 pub fn run(
@@ -21,26 +25,7 @@ pub fn run(
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let of = |environment| move |distribution| (environment, distribution);
-    let environments = snapshot.environments.iter();
-    let mut found: Vec<(&Environment, &Distribution)> =
-        environments.flat_map(|it| it.distributions.iter().map(of(it))).collect();
-    found.sort_by(|(one_in, one), (other_in, other)| {
-        let versions = || compare_versions(&other.version, &one.version);
-        one.name.cmp(&other.name).then_with(versions).then_with(|| one_in.path.cmp(&other_in.path))
-    });
-    let is_wanted = |entry: &&Entry| {
-        let (Some(name), Some(version)) = (&entry.name, &entry.version) else { return false };
-        arguments.requirements.iter().any(|wanted| wanted.is_met_by(name, version))
-    };
-    let mut entries: Vec<&Entry> = snapshot.entries.iter().filter(is_wanted).collect();
-    entries.sort_by(|one, other| {
-        let versions = || {
-            let version = |entry: &Entry| entry.version.clone().unwrap_or_default();
-            compare_versions(&version(other), &version(one))
-        };
-        one.name.cmp(&other.name).then_with(versions).then_with(|| one.key.cmp(&other.key))
-    });
+    let (found, entries) = (found(snapshot), stored(snapshot, &arguments.requirements));
     if arguments.json {
         #[derive(Serialize)]
         struct Body<Found: Serialize, Entries: Serialize> {
@@ -53,17 +38,13 @@ pub fn run(
         };
         json::write_unread(snapshot, body, view, writer)?;
     } else {
-        if !found.is_empty() {
-            installations(&found, view).print(view, writer)?;
-        }
-        if !entries.is_empty() {
-            if !found.is_empty() {
-                writeln!(writer)?;
+        for table in [installations(&found, view), in_cache(snapshot, &entries, &found)] {
+            if !table.is_empty() {
+                table.print(view, writer)?;
+                if !view.quiet {
+                    writeln!(writer)?;
+                }
             }
-            in_cache(snapshot, &entries, &found).print(view, writer)?;
-        }
-        if !view.quiet && !(found.is_empty() && entries.is_empty()) {
-            writeln!(writer)?;
         }
         let headline = headline(snapshot, &found, &entries, view);
         summary::print(snapshot, &[headline], Unseen::Matters, view, writer)?;
@@ -71,7 +52,37 @@ pub fn run(
     if found.is_empty() { Err(Failure::quiet(FAILED)) } else { Ok(()) }
 }
 
-fn installations(found: &[(&Environment, &Distribution)], view: &View) -> Table {
+/// By name, the newest version first.
+fn found(snapshot: &Snapshot) -> Vec<Installation<'_>> {
+    let of = |environment| move |distribution| (environment, distribution);
+    let environments = snapshot.environments.iter();
+    let mut found: Vec<Installation<'_>> =
+        environments.flat_map(|it| it.distributions.iter().map(of(it))).collect();
+    found.sort_by(|(one_in, one), (other_in, other)| {
+        let versions = || compare_versions(&other.version, &one.version);
+        one.name.cmp(&other.name).then_with(versions).then_with(|| one_in.path.cmp(&other_in.path))
+    });
+    found
+}
+
+/// The entries that meet a requirement, in the same order.
+fn stored<'a>(snapshot: &'a Snapshot, requirements: &[Requirement]) -> Vec<&'a Entry> {
+    fn version(entry: &Entry) -> &str {
+        entry.version.as_deref().unwrap_or_default()
+    }
+    let is_wanted = |entry: &&Entry| {
+        let name = entry.name.as_deref();
+        name.is_some_and(|name| requirements.iter().any(|it| it.is_met_by(name, version(entry))))
+    };
+    let mut entries: Vec<&Entry> = snapshot.entries.iter().filter(is_wanted).collect();
+    entries.sort_by(|one, other| {
+        let versions = || compare_versions(version(other), version(one));
+        one.name.cmp(&other.name).then_with(versions).then_with(|| one.key.cmp(&other.key))
+    });
+    entries
+}
+
+fn installations(found: &[Installation<'_>], view: &View) -> Table {
     let mut table = Table::new(&[
         Column::text("NAME"),
         Column::text("VERSION"),
@@ -109,15 +120,15 @@ fn linked(distribution: &Distribution) -> String {
     }
 }
 
-fn in_cache(snapshot: &Snapshot, entries: &[&Entry], found: &[(&Environment, &Distribution)]) -> Table {
+fn in_cache(snapshot: &Snapshot, entries: &[&Entry], found: &[Installation<'_>]) -> Table {
     let mut table = Table::new(&[
         Column::text("ENTRY").fit(Fit::Middle(20)),
         Column::text("NAME"),
         Column::text("VERSION"),
-        Column::number("FOUND ABOVE"),
+        Column::number("INSTALLED"),
     ]);
     for entry in entries {
-        let is_from = |(_, it): &&(&Environment, &Distribution)| {
+        let is_from = |(_, it): &&Installation<'_>| {
             it.entry.is_some_and(|index| snapshot.entry(index).key == entry.key)
         };
         table.push([
@@ -130,19 +141,14 @@ fn in_cache(snapshot: &Snapshot, entries: &[&Entry], found: &[(&Environment, &Di
     table
 }
 
-fn headline(
-    snapshot: &Snapshot,
-    found: &[(&Environment, &Distribution)],
-    entries: &[&Entry],
-    view: &View,
-) -> String {
+fn headline(snapshot: &Snapshot, found: &[Installation<'_>], entries: &[&Entry], view: &View) -> String {
     let searched = words::searched(&snapshot.scope, view);
     let stored = match entries.len() as u64 {
-        0 => "the cache has no entry of it".to_owned(),
-        many => format!("{} of it in the cache", human::counted(many, "entry", "entries")),
+        0 => "the cache has no entry of that".to_owned(),
+        many => format!("{} of that in the cache", human::counted(many, "entry", "entries")),
     };
     if found.is_empty() {
-        return format!("No installation has it; searched {searched}; {stored}.");
+        return format!("No installation has that; searched {searched}; {stored}.");
     }
     let installed = human::counted(found.len() as u64, "installation", "installations");
     let environments = human::counted(snapshot.environments.len() as u64, "environment", "environments");

@@ -41,7 +41,7 @@ fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Up to `limit` of `names` that somebody may have meant by `wanted`, nearest first, without repetition.
 pub fn near_names<'a>(wanted: &str, names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
-    let wanted = normalize(wanted.split("==").next().unwrap_or(wanted));
+    let wanted = normalize(wanted);
     let allowed = 1 + wanted.chars().count() / 4;
     let mut near: Vec<(usize, &str)> = names
         .filter_map(|name| {

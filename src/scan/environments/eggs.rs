@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::disk::read;
 use crate::snapshot::{Distribution, DistributionState};
-use crate::uv::distribution::{metadata_name_version, normalize};
+use crate::uv::distribution::{is_of_system, metadata_name_version, normalize};
 use crate::uv::requirement::Requirement;
 
 /// Lists those of a directory of distributions that meet a requirement. `site` is relative to the environment's root.
@@ -14,6 +14,7 @@ pub(super) fn of(root: &Path, site: &Path, wanted: &[Requirement]) -> Vec<Distri
     if wanted.is_empty() {
         return Vec::new();
     }
+    let of_system = is_of_system(&root.join(site), None);
     let names =
         std::fs::read_dir(root.join(site)).into_iter().flatten().flatten().map(|item| item.file_name());
     let mut found: Vec<Distribution> = names
@@ -31,6 +32,7 @@ pub(super) fn of(root: &Path, site: &Path, wanted: &[Requirement]) -> Vec<Distri
                 version,
                 dist_info: site.join(&file),
                 state: DistributionState::Unknown,
+                of_system,
                 ..Distribution::default()
             })
         })

@@ -154,6 +154,16 @@ fn what_has_no_dist_info_and_what_no_cache_has_is_found_too() {
         .unwrap();
     std::fs::write(site.join("single-2.0.egg-info"), metadata("single", "2.0")).unwrap();
     std::fs::create_dir(site.join("broken.egg-info")).unwrap();
+    // Debian's own are the system's, as `envs` says too.
+    let debian = ground.sandbox.roots().join("usr/lib/python3/dist-packages");
+    std::fs::create_dir_all(&debian).unwrap();
+    std::fs::write(debian.join("packaged-3.0.egg-info"), metadata("packaged", "3.0")).unwrap();
+    std::fs::create_dir(debian.join("other-1.0.dist-info")).unwrap();
+    let packaged = find(&ground, &["packaged"], 0);
+    assert_eq!(
+        (&packaged["found"][0]["of_system"], &packaged["found"][0]["mode"]),
+        (&true.into(), &"unknown".into())
+    );
     // Neither needs a cache.
     std::fs::remove_dir_all(ground.sandbox.cache()).unwrap();
     let answer = find(&ground, &["old_thing<2", "single", "broken", "demo-plain"], 0);

@@ -76,9 +76,8 @@ use crate::uv::root::Root;
 
 use cache::{Harvest, Layout};
 use discover::{Place, Search};
-use environments::{Against, Candidate, EntryFacts, Reading};
+use environments::{Against, Basis, Candidate, EntryFacts, Reading};
 use index::FileTable;
-use other_caches::OtherCaches;
 use outside::{Entries, Lead};
 use share::Sharing;
 
@@ -196,52 +195,18 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     progress.enter(Phase::Cache);
     let layout = if missing { Layout::missing(root) } else { Layout::read(root)? };
     let filesystem = volume::filesystem(root);
-    let reflinks = filesystem.reflinks == Reflinks::Possible && tells_of_sharing(root);
-    let mut snapshot = Snapshot {
-        cache: Cache {
-            path: root.clone(),
-            canonical: layout.canonical.clone(),
-            found_by: request.cache.found_by.clone(),
-            filesystem: Some(filesystem.name.to_owned()),
-            reflinks,
-            certainty: certainty(filesystem),
-            space: space(root),
-            ..Cache::default()
-        },
-        scope: Scope { started: Some(request.started), ..Scope::default() },
-        entries: layout.keys.iter().map(|key| Entry { key: key.clone(), ..Entry::default() }).collect(),
-        problems: request.problems.iter().chain(&layout.problems).cloned().collect(),
-        ..Snapshot::default()
-    };
+    let mut snapshot = begin(request, &layout, filesystem);
+    let reflinks = snapshot.cache.reflinks;
     live.update(|shared| *shared = snapshot.clone());
 
     let (mut harvest, mut search) = first_round(request, &layout, reflinks, live, cancel, progress);
     progress.enter(Phase::Environments);
-    let table = FileTable::build(std::mem::take(&mut harvest.records), request.threads);
-    let sharing = Sharing::build(&harvest.shared);
-    let facts = entry_facts(&layout, &harvest);
-    let (by_name, by_id) = candidates::lookups(&layout, &facts);
-    let may_be_of = |name: &str, version: &str| by_name.contains_key(&(name.to_owned(), version.to_owned()));
+    let mut basis = basis(request, &layout, &mut harvest, reflinks);
+    let may_be_of =
+        |name: &str, version: &str| basis.by_name.contains_key(&(name.to_owned(), version.to_owned()));
     let candidates = candidates::candidates(request, &layout, &harvest, &may_be_of, &mut search);
-    let directories = candidates::directories(&harvest);
-    let roots: Vec<PathBuf> = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
-    let others = OtherCaches::new(std::mem::take(&mut search.caches), &layout.canonical);
-    let against = Against {
-        table: &table,
-        sharing: &sharing,
-        entries: &facts,
-        by_name: &by_name,
-        by_id: &by_id,
-        cache: &layout.canonical,
-        cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
-        directories: &directories,
-        roots: &roots,
-        others: &others,
-        wanted: &[],
-        reflinks,
-        cancel,
-        progress,
-    };
+    basis.compare(&candidates, &mut search);
+    let against = basis.against(&[], cancel, progress);
     let mut readings = second_round(&candidates, request.threads, &against);
     let bystanders = leave_out_bystanders(&mut readings);
     snapshot.user_links = user_links(&search.leads, &candidates, &readings, &against.entries(), &layout);
@@ -259,13 +224,19 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     failed.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.failed)));
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
-    failed.extend(pointers::resolve(&layout, &by_id, std::mem::take(&mut harvest.pointers), &mut snapshot));
+    failed.extend(pointers::resolve(
+        &layout,
+        &basis.by_id,
+        std::mem::take(&mut harvest.pointers),
+        &mut snapshot,
+    ));
     snapshot.scope.failed = failed::failures(failed, request, &layout);
     snapshot.problems.extend_from_slice(&snapshot.scope.failed);
     let odd = understood::judge(&layout, &mut harvest, &snapshot);
-    let held = groups::build(&table, &harvest, &readings, filesystem, &layout.canonical, request.threads);
-    snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &table, &readings);
-    drop(table);
+    let held =
+        groups::build(&basis.table, &harvest, &readings, filesystem, &layout.canonical, request.threads);
+    snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &basis.table, &readings);
+    drop(basis);
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
     sources::look(&mut snapshot, &request.sources);
@@ -277,6 +248,45 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// What is known before anything but the root of the cache was read.
+fn begin(request: &Request, layout: &Layout, filesystem: volume::Filesystem) -> Snapshot {
+    let root = &request.cache.path;
+    Snapshot {
+        cache: Cache {
+            path: root.clone(),
+            canonical: layout.canonical.clone(),
+            found_by: request.cache.found_by.clone(),
+            filesystem: Some(filesystem.name.to_owned()),
+            reflinks: filesystem.reflinks == Reflinks::Possible && tells_of_sharing(root),
+            certainty: certainty(filesystem),
+            space: space(root),
+            ..Cache::default()
+        },
+        scope: Scope { started: Some(request.started), ..Scope::default() },
+        entries: layout.keys.iter().map(|key| Entry { key: key.clone(), ..Entry::default() }).collect(),
+        problems: request.problems.iter().chain(&layout.problems).cloned().collect(),
+        ..Snapshot::default()
+    }
+}
+
+/// What environments are compared with, from what the first round brought.
+fn basis(request: &Request, layout: &Layout, harvest: &mut Gathered, reflinks: bool) -> Basis {
+    let entries = entry_facts(layout, harvest);
+    let (by_name, by_id) = candidates::lookups(layout, &entries);
+    Basis {
+        table: FileTable::build(std::mem::take(&mut harvest.records), request.threads),
+        sharing: Sharing::build(&harvest.shared),
+        entries,
+        by_name,
+        by_id,
+        cache: layout.canonical.clone(),
+        cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
+        directories: candidates::directories(harvest),
+        reflinks,
+        ..Basis::default()
+    }
 }
 
 /// What environments need to know of the entries, in their order.

@@ -20,7 +20,7 @@ use rustc_hash::FxHashMap;
 
 use super::away::Away;
 use super::candidates::ById;
-use super::discover::{Found, is_absence};
+use super::discover::{Found, Search, is_absence};
 use super::failed::Failed;
 use super::index::{FileId, FileTable};
 use super::other_caches::{self, OtherCaches};
@@ -64,6 +64,54 @@ pub(super) struct Against<'a> {
     pub(super) reflinks: bool,
     pub(super) cancel: &'a Cancel,
     pub(super) progress: &'a Progress,
+}
+
+/// What is known of a cache, for environments to be compared with. By default nothing, where they are only listed.
+#[derive(Debug, Default)]
+pub(super) struct Basis {
+    pub(super) table: FileTable,
+    pub(super) sharing: Sharing,
+    pub(super) entries: Vec<EntryFacts>,
+    pub(super) by_name: FxHashMap<(String, String), Vec<u32>>,
+    pub(super) by_id: ById,
+    pub(super) cache: PathBuf,
+    pub(super) cache_itself: Option<(u64, u64)>,
+    pub(super) directories: FxHashMap<(u64, u64), u32>,
+    pub(super) roots: Vec<PathBuf>,
+    pub(super) others: OtherCaches,
+    pub(super) reflinks: bool,
+}
+
+impl Basis {
+    /// Takes note of what is to be compared, and of the other caches that a search has met.
+    pub(super) fn compare(&mut self, candidates: &[Candidate], search: &mut Search) {
+        self.roots = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
+        self.others = OtherCaches::new(std::mem::take(&mut search.caches), &self.cache);
+    }
+
+    pub(super) fn against<'a>(
+        &'a self,
+        wanted: &'a [Requirement],
+        cancel: &'a Cancel,
+        progress: &'a Progress,
+    ) -> Against<'a> {
+        Against {
+            table: &self.table,
+            sharing: &self.sharing,
+            entries: &self.entries,
+            by_name: &self.by_name,
+            by_id: &self.by_id,
+            cache: &self.cache,
+            cache_itself: self.cache_itself,
+            directories: &self.directories,
+            roots: &self.roots,
+            others: &self.others,
+            wanted,
+            reflinks: self.reflinks,
+            cancel,
+            progress,
+        }
+    }
 }
 
 /// What an environment needs to know of an entry.
@@ -407,8 +455,8 @@ pub(super) fn outline(
     progress: &Progress,
 ) -> Option<Environment> {
     let root = &candidate.found.path;
-    let nothing = Nothing::default();
-    let against = nothing.against(cache, cancel, progress);
+    let basis = Basis { cache: cache.to_owned(), ..Basis::default() };
+    let against = basis.against(&[], cancel, progress);
     let visitor = |device, target| outlining(&against, &[], device, target);
     let mut top = visitor(None, candidate.found.target);
     walk::walk(root, cancel, &mut top);
@@ -436,38 +484,6 @@ pub(super) fn outline(
     };
     let distributions = collected.dist_infos.into_iter().map(outlined).collect();
     Some(Environment { distributions, ..kind::describe(candidate) })
-}
-
-/// A cache with no entry: what is compared with it is only listed.
-#[derive(Default)]
-struct Nothing {
-    table: FileTable,
-    sharing: Sharing,
-    by_name: FxHashMap<(String, String), Vec<u32>>,
-    by_id: ById,
-    directories: FxHashMap<(u64, u64), u32>,
-    others: OtherCaches,
-}
-
-impl Nothing {
-    fn against<'a>(&'a self, cache: &'a Path, cancel: &'a Cancel, progress: &'a Progress) -> Against<'a> {
-        Against {
-            table: &self.table,
-            sharing: &self.sharing,
-            entries: &[],
-            by_name: &self.by_name,
-            by_id: &self.by_id,
-            cache,
-            cache_itself: None,
-            directories: &self.directories,
-            roots: &[],
-            others: &self.others,
-            wanted: &[],
-            reflinks: false,
-            cancel,
-            progress,
-        }
-    }
 }
 
 /// A visitor that looks at directories alone.
@@ -501,8 +517,8 @@ pub(super) fn has(
     progress: &Progress,
 ) -> bool {
     let root = &candidate.found.path;
-    let nothing = Nothing::default();
-    let against = nothing.against(cache, cancel, progress);
+    let basis = Basis { cache: cache.to_owned(), ..Basis::default() };
+    let against = basis.against(&[], cancel, progress);
     let mut visitor = outlining(&against, &candidate.nested, None, candidate.found.target);
     walk::walk(root, cancel, &mut visitor);
     let collected = visitor.collected;

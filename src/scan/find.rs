@@ -8,19 +8,13 @@
 use std::path::Path;
 
 use super::cache::{Harvest, Layout, Part, entry};
-use super::candidates;
-use super::environments::{self, Against};
-use super::index::FileTable;
-use super::other_caches::{self, OtherCaches};
-use super::share::Sharing;
 use super::{
-    Error, Live, Request, central, entries, entry_facts, first_round, problem, searched, second_round,
-    tells_of_sharing,
+    Error, Live, Request, basis, begin, candidates, central, entries, environments, first_round,
+    other_caches, problem, searched, second_round,
 };
 use crate::control::{Cancel, Phase, Progress};
-use crate::disk::volume::{self, Reflinks};
-use crate::disk::{FileStat, walk};
-use crate::snapshot::{Cache, Completeness, Entry, Scope, Snapshot};
+use crate::disk::{volume, walk};
+use crate::snapshot::{Completeness, Snapshot};
 use crate::uv::bucket::{BucketKind, TRASH};
 use crate::uv::distribution::parse_dist_info;
 use crate::uv::requirement::Requirement;
@@ -38,29 +32,12 @@ pub(super) fn find(
     let begun = (request.clock)();
     progress.enter(Phase::Cache);
     let layout = if missing { Layout::missing(root) } else { Layout::read(root)? };
-    let filesystem = volume::filesystem(root);
-    let reflinks = filesystem.reflinks == Reflinks::Possible && tells_of_sharing(root);
-    let mut snapshot = Snapshot {
-        cache: Cache {
-            path: root.clone(),
-            canonical: layout.canonical.clone(),
-            found_by: request.cache.found_by.clone(),
-            filesystem: Some(filesystem.name.to_owned()),
-            reflinks,
-            ..Cache::default()
-        },
-        scope: Scope { started: Some(request.started), ..Scope::default() },
-        entries: layout.keys.iter().map(|key| Entry { key: key.clone(), ..Entry::default() }).collect(),
-        problems: request.problems.iter().chain(&layout.problems).cloned().collect(),
-        ..Snapshot::default()
-    };
+    let mut snapshot = begin(request, &layout, volume::filesystem(root));
+    let reflinks = snapshot.cache.reflinks;
     live.update(|shared| *shared = snapshot.clone());
     let (mut harvest, mut search) = first_round(request, &layout, reflinks, live, cancel, progress);
     progress.enter(Phase::Environments);
-    let table = FileTable::build(std::mem::take(&mut harvest.records), request.threads);
-    let sharing = Sharing::build(&harvest.shared);
-    let facts = entry_facts(&layout, &harvest);
-    let (by_name, by_id) = candidates::lookups(&layout, &facts);
+    let mut basis = basis(request, &layout, &mut harvest, reflinks);
     // Whether one has it is asked of all alike below.
     let mut candidates = candidates::candidates(request, &layout, &harvest, &|_, _| true, &mut search);
     let has = walk::map(&candidates, request.threads, |candidate| {
@@ -68,25 +45,8 @@ pub(super) fn find(
     });
     let mut has = has.into_iter();
     candidates.retain(|_| has.next().unwrap_or_default());
-    let directories = candidates::directories(&harvest);
-    let roots: Vec<_> = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
-    let others = OtherCaches::new(std::mem::take(&mut search.caches), &layout.canonical);
-    let against = Against {
-        table: &table,
-        sharing: &sharing,
-        entries: &facts,
-        by_name: &by_name,
-        by_id: &by_id,
-        cache: &layout.canonical,
-        cache_itself: FileStat::of(&layout.canonical).ok().map(|stat| (stat.device, stat.inode)),
-        directories: &directories,
-        roots: &roots,
-        others: &others,
-        wanted: &request.wanted,
-        reflinks,
-        cancel,
-        progress,
-    };
+    basis.compare(&candidates, &mut search);
+    let against = basis.against(&request.wanted, cancel, progress);
     let mut readings = second_round(&candidates, request.threads, &against);
     other_caches::mark_unseen(&mut readings);
     central::projects(&mut readings, &search.led, &request.remembered);

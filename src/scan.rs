@@ -202,9 +202,8 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     let (mut harvest, mut search) = first_round(request, &layout, reflinks, live, cancel, progress);
     progress.enter(Phase::Environments);
     let mut basis = basis(request, &layout, &mut harvest, reflinks);
-    let may_be_of =
-        |name: &str, version: &str| basis.by_name.contains_key(&(name.to_owned(), version.to_owned()));
-    let candidates = candidates::candidates(request, &layout, &harvest, &may_be_of, &mut search);
+    let has_any = |site: &Path| candidates::has_any(site, &basis.by_name);
+    let candidates = candidates::candidates(request, &layout, &harvest, &has_any, &mut search);
     basis.compare(&candidates, &mut search);
     let against = basis.against(&[], cancel, progress);
     let mut readings = second_round(&candidates, request.threads, &against);
@@ -218,10 +217,7 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
 
     progress.enter(Phase::Evidence);
     searched(&mut snapshot.scope, request, &mut search, bystanders);
-    let mut failed = layout.failed.clone();
-    failed.append(&mut harvest.failed);
-    failed.append(&mut search.failed);
-    failed.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.failed)));
+    let mut failed = failures(&layout, &mut harvest, &mut search, &mut readings);
     snapshot.problems.extend(search.problems);
     snapshot.problems.append(&mut harvest.problems);
     failed.extend(pointers::resolve(
@@ -248,6 +244,20 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// Everything that failed for a reason that is to be told.
+fn failures(
+    layout: &Layout,
+    harvest: &mut Gathered,
+    search: &mut Search,
+    readings: &mut [Reading],
+) -> Vec<failed::Failed> {
+    let mut failed = layout.failed.clone();
+    failed.append(&mut harvest.failed);
+    failed.append(&mut search.failed);
+    failed.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.failed)));
+    failed
 }
 
 /// What is known before anything but the root of the cache was read.

@@ -347,7 +347,10 @@ fn commands(
             environment.distributions.iter().find(|it| it.name == *name && it.version == *version);
         if installed.is_some_and(Distribution::is_of_conda) {
             let package = verified.conda.get(&(*index, name.clone()));
-            found.commands.extend(of_conda(&root, package, name, version));
+            if let Some((command, note)) = of_conda(&root, package, name, version) {
+                found.commands.push(command);
+                found.notes.extend(note);
+            }
             continue;
         }
         let came = installed.map(|it| origins.came_from(it)).unwrap_or_default();

@@ -112,23 +112,35 @@ pub(super) struct Where<'a> {
     pub(super) managed: bool,
 }
 
-/// The command by which conda installs again what it has installed: that very build from its channel, where conda tells.
+/// What stands for a channel of conda that is not shown.
+const CHANNEL: &str = "<CHANNEL-URL>";
+
+/// The command by which conda installs again what it has installed, and what has to be known before: that very build from its
+/// channel, where conda tells.
 pub(super) fn of_conda(
     root: &str,
     package: Option<&conda::Package>,
     name: &str,
     version: &str,
-) -> Option<Command> {
+) -> Option<(Command, Option<String>)> {
     let mut start = vec!["conda", "install", "--force-reinstall", "--prefix", root];
-    let about = match package {
-        Some(conda::Package { name, version, build, channel }) => {
-            start.extend(channel.iter().flat_map(|channel| ["--channel", channel]));
-            vec![name.as_str(), version, build]
-        }
-        None => vec![name, version],
+    let is_named =
+        |it: &&conda::Package| [&it.name, &it.version, &it.build].iter().all(|word| is_plain(word));
+    let Some(conda::Package { name, version, build, channel }) = package.filter(is_named) else {
+        let is_named = is_plain(name) && is_plain(version);
+        return is_named.then(|| (Command::new(start, vec![format!("{name}={version}")]), None));
     };
-    let is_plain = about.iter().all(|word| is_plain(word));
-    is_plain.then(|| Command::new(start, vec![about.join("=")]))
+    let mut note = None;
+    match channel {
+        conda::Channel::Unknown => {}
+        conda::Channel::Named(channel) => start.extend(["--channel", channel]),
+        conda::Channel::Hidden => {
+            start.extend(["--channel", CHANNEL]);
+            let text = "stands for the channel that it came from, which is not shown: its URL may hold a password or a token.";
+            note = Some(format!("`{CHANNEL}` {text}"));
+        }
+    }
+    Some((Command::new(start, vec![format!("{name}={version}={build}")]), note))
 }
 
 impl<'a> Where<'a> {

@@ -298,8 +298,11 @@ fn step(
 /// Takes files out of a plan that stay as they are, and the blocks that symlinks do not take: by the place of their step. `block`
 /// is the bytes of one block of the cache's volume.
 pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
+    // What an earlier step has too was taken off already.
+    let mut known = HashSet::new();
     for (step, looked) in plan.relinks.iter_mut().zip(looked) {
-        step.bytes.needed = step.bytes.needed.saturating_sub(looked.short * block);
+        let short = looked.short.iter().filter(|path| known.insert((step.at.clone(), *path))).count() as u64;
+        step.bytes.needed = step.bytes.needed.saturating_sub(short * block);
         let first = plan.kept.len();
         for file in &looked.stay {
             step.keeps += 1;

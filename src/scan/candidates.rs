@@ -22,9 +22,8 @@ use crate::uv::link::ArchivePath;
 /// Entries by normalized name and version.
 pub(super) type ByName = FxHashMap<(String, String), Vec<u32>>;
 
-/// Whether an installation of Python is read that has a distribution of this normalized name and version: one that may have come
-/// from an entry.
-pub(super) type IsOfInterest<'a> = &'a dyn Fn(&str, &str) -> bool;
+/// Whether a directory of distributions outside of environments is read.
+pub(super) type IsOfInterest<'a> = &'a dyn Fn(&Path) -> std::io::Result<bool>;
 
 /// Entries by id. The same id may stand in several buckets.
 #[derive(Debug, Default)]
@@ -235,7 +234,7 @@ fn installations(is_of_interest: IsOfInterest<'_>, search: &mut Search) {
         }
         // One that was linked to entries which are gone has links to nothing left.
         let linked = search.leads.iter().any(|lead| lead.path.starts_with(&met.path) && lead.is_dead());
-        match has_any(&met.path, is_of_interest).map(|any| any || linked) {
+        match is_of_interest(&met.path).map(|any| any || linked) {
             Ok(true) => search.found.push(met),
             Ok(false) => {
                 let stat = FileStat::of(&met.path).map(|stat| super::print::of(&stat));
@@ -274,13 +273,13 @@ fn beneath(search: &mut Search) {
     }
 }
 
-/// Whether a directory of distributions has any that is of interest. Such a directory may have tens of thousands of files, which
-/// need not be looked at where it has none.
-fn has_any(site: &Path, is_of_interest: IsOfInterest<'_>) -> std::io::Result<bool> {
+/// Whether a directory of distributions has any that may have come from an entry, by name and version. Such a directory
+/// may have tens of thousands of files, which need not be looked at where it has none.
+pub(super) fn has_any(site: &Path, by_name: &ByName) -> std::io::Result<bool> {
     for item in std::fs::read_dir(site)? {
         let name = crate::uv::distribution::parse_dist_info(&item?.file_name());
         let known = |name: crate::uv::distribution::DistInfoName| {
-            is_of_interest(&crate::uv::distribution::normalize(&name.name), &name.version)
+            by_name.contains_key(&(crate::uv::distribution::normalize(&name.name), name.version))
         };
         if name.is_some_and(known) {
             return Ok(true);
@@ -327,7 +326,7 @@ fn recorded(
         }
         for site in &record.sites {
             match crate::disk::canonical(site) {
-                Ok(path) => match has_any(&path, is_of_interest) {
+                Ok(path) => match is_of_interest(&path) {
                     Ok(true) => {
                         let found_by = FoundBy::InterpreterRecord;
                         search.found.push(discover::Found { path, found_by, target: true });

@@ -21,8 +21,19 @@ pub struct Package {
     pub version: String,
     /// Its build.
     pub build: String,
-    /// The channel that it came from, as a name or a URL; none where that is not to be shown.
-    pub channel: Option<String>,
+    /// The channel that it came from.
+    pub channel: Channel,
+}
+
+/// Where conda had a package from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Nothing tells.
+    Unknown,
+    /// A name or a URL.
+    Named(String),
+    /// It is not to be shown: a password or a token may be in its URL.
+    Hidden,
 }
 
 /// What conda has written.
@@ -52,7 +63,8 @@ pub(super) fn describing(root: &Path, dist_info: &Path) -> io::Result<Option<Vec
     let Some(name) = dist_info.file_name().and_then(OsStr::to_str) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let row = format!("{name}/");
+    // `dask_cudf-1.0.dist-info` ends as `cudf-1.0.dist-info` does.
+    let row = format!("/{name}/");
     let mut unread = None;
     for item in std::fs::read_dir(root.join("conda-meta"))?.flatten() {
         if Path::new(&item.file_name()).extension().is_none_or(|it| it != "json") {
@@ -70,22 +82,27 @@ pub(super) fn describing(root: &Path, dist_info: &Path) -> io::Result<Option<Vec
 }
 
 /// The channel without its platform. An account's token may be in its path, as `/t/<token>/`, or a password in it.
-fn channel(written: &Written) -> Option<String> {
+fn channel(written: &Written) -> Channel {
     let channel = written.channel.trim_end_matches('/');
     let of_platform = channel.strip_suffix(written.subdir.as_str()).filter(|_| !written.subdir.is_empty());
     let channel = of_platform.unwrap_or(channel).trim_end_matches('/');
-    let is_secret = channel.contains("/t/") || url::masked(channel) != channel;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/+@%".contains(&byte);
-    let is_option = channel.starts_with('-');
-    (!channel.is_empty() && !is_secret && !is_option && channel.bytes().all(is_plain))
-        .then(|| channel.to_owned())
+    // A user name needs no scheme before it.
+    let is_secret = channel.contains("/t/") || channel.contains('@') || url::masked(channel) != channel;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/+%".contains(&byte);
+    if channel.is_empty() {
+        Channel::Unknown
+    } else if is_secret || channel.starts_with('-') || !channel.bytes().all(is_plain) {
+        Channel::Hidden
+    } else {
+        Channel::Named(channel.to_owned())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(channel: &str, subdir: &str) -> Option<String> {
+    fn of(channel: &str, subdir: &str) -> Channel {
         let [name, version, build] = ["a", "1", "0"].map(str::to_owned);
         super::channel(&Written {
             name,
@@ -98,11 +115,12 @@ mod tests {
 
     #[test]
     fn a_channel_is_named_without_its_platform_and_never_with_a_secret() {
-        let forge = Some("https://conda.anaconda.org/conda-forge".to_owned());
+        let forge = Channel::Named("https://conda.anaconda.org/conda-forge".to_owned());
         assert_eq!(of("https://conda.anaconda.org/conda-forge/linux-64", "linux-64"), forge);
         assert_eq!(of("https://conda.anaconda.org/conda-forge/noarch/", "noarch"), forge);
         assert_eq!(of("https://conda.anaconda.org/conda-forge", ""), forge);
-        assert_eq!(of("conda-forge", "noarch").as_deref(), Some("conda-forge"));
+        assert_eq!(of("conda-forge", "noarch"), Channel::Named("conda-forge".to_owned()));
+        assert_eq!(of("", "noarch"), Channel::Unknown);
         for secret in [
             "https://conda.anaconda.org/t/abc/private/noarch",
             "https://me:word@host/main",
@@ -110,9 +128,9 @@ mod tests {
             "-x",
             "a b",
             "a$(b)",
-            "",
+            "me:word@host/main",
         ] {
-            assert_eq!(of(secret, "noarch"), None, "{secret}");
+            assert_eq!(of(secret, "noarch"), Channel::Hidden, "{secret}");
         }
     }
 }

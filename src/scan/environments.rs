@@ -38,6 +38,7 @@ use crate::uv::distribution as names;
 use crate::uv::link::archive_target;
 use crate::uv::requirement::Requirement;
 use tally::{Named, Tally, own_bytes};
+pub(super) use visitor::is_site_packages;
 
 /// What the environments are compared with.
 pub(super) struct Against<'a> {
@@ -302,9 +303,6 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     collected.problems.extend(visitor.away.problem(root));
     let mut environment = kind::describe(candidate);
     let mut uses = attribute::attribute(root, &mut environment, &mut collected, against, candidate.entry);
-    if environment.manager == Manager::Target && environment.python.is_none() {
-        environment.python = kind::python_of_wheels(root, &environment.distributions);
-    }
     let named = named_by_broken(&collected, against.by_id);
     reached_by_name(&environment, &named, against, &mut uses);
     reached_by_name(&environment, &named_here(&collected, against.entries()), against, &mut uses);
@@ -525,8 +523,13 @@ pub(super) fn has(
     let is_wanted =
         |it: &DistInfo| wanted.iter().any(|wanted| wanted.is_met_by(&it.name.name, &it.name.version));
     collected.unread
-        || collected.dist_infos.iter().any(is_wanted)
+        || collected.dist_infos.iter().filter(|it| is_on_path(&it.path)).any(is_wanted)
         || collected.sites.iter().any(|(site, _)| !eggs::of(root, site, wanted).is_empty())
+}
+
+/// Whether Python sees a `.dist-info`: one of what a package brings along is none of the installation (`setuptools/_vendor`).
+fn is_on_path(dist_info: &Path) -> bool {
+    dist_info.parent().is_some_and(|site| site.as_os_str().is_empty() || is_site_packages(site))
 }
 
 /// Whether a walk without files met nothing that it could not read or understand.

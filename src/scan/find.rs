@@ -5,12 +5,14 @@
 //! buckets of the cache are not read, but for those that tell of environments. So nothing is known afterwards of sizes, of pointers,
 //! and of whether an entry is in use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::cache::{Harvest, Layout, Part, entry};
+use super::discover::conda;
+use super::environments::Candidate;
 use super::{
-    Error, Live, Request, basis, begin, candidates, central, entries, environments, first_round,
-    other_caches, problem, searched, second_round,
+    Error, Live, Request, basis, begin, candidates, central, entries, environments, failed, failures,
+    first_round, moved, other_caches, problem, searched, second_round,
 };
 use crate::control::{Cancel, Phase, Progress};
 use crate::disk::{volume, walk};
@@ -39,9 +41,11 @@ pub(super) fn find(
     progress.enter(Phase::Environments);
     let mut basis = basis(request, &layout, &mut harvest, reflinks);
     // Whether one has it is asked of all alike below.
-    let mut candidates = candidates::candidates(request, &layout, &harvest, &|_, _| true, &mut search);
+    let mut candidates = candidates::candidates(request, &layout, &harvest, &|_| Ok(true), &mut search);
+    leave_out_vendored(&mut candidates);
     let has = walk::map(&candidates, request.threads, |candidate| {
-        environments::has(candidate, &request.wanted, &layout.canonical, cancel, progress)
+        !is_unpacked(&candidate.found.path)
+            && environments::has(candidate, &request.wanted, &layout.canonical, cancel, progress)
     });
     let mut has = has.into_iter();
     candidates.retain(|_| has.next().unwrap_or_default());
@@ -50,10 +54,14 @@ pub(super) fn find(
     let mut readings = second_round(&candidates, request.threads, &against);
     other_caches::mark_unseen(&mut readings);
     central::projects(&mut readings, &search.led, &request.remembered);
+    moved::judge(&mut search, request, &readings, &snapshot);
     progress.enter(Phase::Evidence);
+    let failed = failures(&layout, &mut harvest, &mut search, &mut readings);
     searched(&mut snapshot.scope, request, &mut search, Vec::new());
     snapshot.problems.append(&mut search.problems);
     snapshot.problems.append(&mut harvest.problems);
+    snapshot.scope.failed = failed::failures(failed, request, &layout);
+    snapshot.problems.extend_from_slice(&snapshot.scope.failed);
     for (entry, facts) in snapshot.entries.iter_mut().zip(&harvest.facts) {
         entries::preliminary(entry, facts);
     }
@@ -70,6 +78,29 @@ pub(super) fn find(
     snapshot.scope.elapsed = (request.clock)().saturating_duration_since(begun);
     progress.enter(Phase::Done);
     Ok(snapshot)
+}
+
+/// Takes out what looks like a directory of distributions and lies in another: a package brings it along (`setuptools/_vendor`).
+fn leave_out_vendored(candidates: &mut Vec<Candidate>) {
+    let sites: Vec<PathBuf> =
+        candidates.iter().filter(|it| it.found.target).map(|it| it.found.path.clone()).collect();
+    candidates.retain(|candidate| {
+        let path = &candidate.found.path;
+        let mut above = path.ancestors().skip(1);
+        !candidate.found.target
+            || environments::is_site_packages(path)
+            || !above
+                .any(|above| environments::is_site_packages(above) || sites.iter().any(|site| site == above))
+    });
+}
+
+/// Whether a directory lies in what conda has unpacked for its environments, and not installed: `pkgs/<name>-<version>-<build>`.
+fn is_unpacked(path: &Path) -> bool {
+    let is_one = |above: &Path| {
+        let parent = above.parent().and_then(Path::file_name);
+        parent.is_some_and(|name| name == conda::PACKAGES) && above.join("info/index.json").is_file()
+    };
+    path.ancestors().any(is_one)
 }
 
 /// Whether a part of the cache's root tells of environments, or may have some in it.

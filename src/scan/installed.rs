@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -50,8 +50,13 @@ fn record(dist_info: &Path) -> io::Result<Vec<u8>> {
     let mut read = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let name = line.split(|byte| *byte == b',').next().unwrap_or_default();
-        let is_name = std::str::from_utf8(name).is_ok_and(|name| !is_absent(&site.join(name)));
-        let is_separated = name.contains(&b'\\') && (cfg!(windows) || !is_name);
+        // On Windows it separates always; a name that leads elsewhere is not looked at.
+        let is_there = || {
+            let name = std::str::from_utf8(name).ok().map(Path::new);
+            let is_below = |it: &&Path| it.components().all(|part| matches!(part, Component::Normal(_)));
+            name.filter(is_below).is_some_and(|name| !is_absent(&site.join(name)))
+        };
+        let is_separated = name.contains(&b'\\') && (cfg!(windows) || !is_there());
         read.extend(line.iter().map(|byte| if is_separated && *byte == b'\\' { b'/' } else { *byte }));
     }
     Ok(read)

@@ -30,8 +30,8 @@ pub struct Losing {
 pub struct Looked {
     /// Those that stay.
     pub stay: Vec<Losing>,
-    /// How many become symlinks of which ext2 to ext4 keep the target in the inode, so that they take no block.
-    pub short: u64,
+    /// Those that become symlinks of which ext2 to ext4 keep the target in the inode, so that they take no block.
+    pub short: Vec<PathBuf>,
 }
 
 /// Why a file stays as it is.
@@ -70,7 +70,8 @@ pub fn look(asked: &Asked<'_>) -> Result<Looked, Error> {
         let stays = if file.is_beside() { outside(asked, &file) } else { one(asked, &file) };
         match stays {
             Some(stays) => looked.stay.push(stays),
-            None => looked.short += u64::from(is_short(asked, &file)),
+            None if is_short(asked, &file) => looked.short.push(file.destination),
+            None => {}
         }
     }
     Ok(looked)

@@ -3,7 +3,7 @@
 
 use std::str::FromStr as _;
 
-use pep440_rs::VersionSpecifiers;
+use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 use super::distribution::{normalize, parse_version, same_version};
 
@@ -70,9 +70,29 @@ impl Requirement {
     pub fn allows(&self, version: &str) -> bool {
         match &self.versions {
             Versions::Any => true,
-            Versions::Specified(versions) => parse_version(version).is_some_and(|it| versions.contains(&it)),
+            Versions::Specified(versions) => {
+                parse_version(version).is_some_and(|it| versions.iter().all(|wanted| contains(wanted, &it)))
+            }
             Versions::Exactly(wanted) => same_version(wanted, version),
         }
+    }
+}
+
+/// Whether a version is one of those that a specifier means.
+///
+/// `==2.7.*` means what begins with 2.7, where missing parts are zeros (PEP 440): not 2. The crate compares the parts that both have
+/// (`pep440_rs` 0.7.3).
+fn contains(wanted: &VersionSpecifier, version: &Version) -> bool {
+    let begins = || {
+        let parts = wanted.version().release().iter().enumerate();
+        let mut parts =
+            parts.map(|(at, part)| version.release().get(at).copied().unwrap_or_default() == *part);
+        wanted.version().epoch() == version.epoch() && parts.all(|is_same| is_same)
+    };
+    match wanted.operator() {
+        Operator::EqualStar => begins(),
+        Operator::NotEqualStar => !begins(),
+        _ => wanted.contains(version),
     }
 }
 
@@ -102,7 +122,15 @@ mod tests {
             ("demo<2", "1.9rc1", true),
             ("demo==2.7.*", "2.7.1", true),
             ("demo==2.7.*", "2.8", false),
+            ("demo==2.7.*", "2", false),
+            ("demo!=2.7.*", "2", true),
+            ("demo!=2.7.*", "2.7.3", false),
+            ("demo==2.0.*", "2", true),
+            ("demo==2.*", "1!2.7", false),
+            ("demo==2.7.*", "2.7.1+cu121", true),
             ("demo==2.7.0", "2.7.0+cu121", true),
+            ("demo===2.7.0", "2.7.0+cu121", false),
+            ("demo===2.7.0", "2.7.0", true),
             ("demo==2.7.0+cu121", "2.7.0", false),
             ("demo==1.0", "1.0.0", true),
             ("demo == 1.0", "1.0", true),

@@ -42,8 +42,8 @@ pub fn look(plan: &mut Plan, reflinks: bool) {
         let looked = losses::look(&asked).unwrap_or_default();
         // An overlay has symlinks in its upper layer, which is ext4 or xfs almost always.
         let is_kept_in_inodes =
-            looked.short > 0 && matches!(volume::filesystem(&root).name, "ext4" | "overlayfs");
-        Looked { short: if is_kept_in_inodes { looked.short } else { 0 }, ..looked }
+            !looked.short.is_empty() && matches!(volume::filesystem(&root).name, "ext4" | "overlayfs");
+        Looked { short: if is_kept_in_inodes { looked.short } else { Vec::new() }, ..looked }
     };
     let found = walk::map(&plan.relinks, walk::threads(), look);
     plan::keep(plan, &found, volume::block(&cache).unwrap_or_default());

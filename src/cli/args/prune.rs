@@ -29,7 +29,9 @@ Examples:
 /// The arguments of `prune`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PruneArguments {
-    /// Remove these: a name, a requirement as `numpy<2`, or an entry's id
+    /// Remove these: a name, a requirement as 'numpy<2', or an entry's id
+    ///
+    /// Quote requirements. Versions are compared as PEP 440 says: `==2.7.0` means `2.7.0+cu121` too, `===2.7.0` that text alone.
     pub what: Vec<OsString>,
     /// Which kinds of things.
     #[command(flatten)]

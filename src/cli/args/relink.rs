@@ -31,7 +31,9 @@ pub struct RelinkArguments {
     /// How their files are to be linked
     #[arg(long, value_name = "MODE", value_parser = words(&Mode::ALL, Mode::word))]
     pub link_mode: Mode,
-    /// Only this distribution: a name or a requirement as `numpy<2`; repeatable
+    /// Only this distribution: a name or a requirement as 'numpy<2'; repeatable
+    ///
+    /// Quote requirements. `==2.7.0` means `2.7.0+cu121` too, `===2.7.0` that text alone (PEP 440).
     #[arg(long = "package", value_name = "NAME", help_heading = "Filters")]
     pub packages: Vec<String>,
     /// Every environment that was found, but those the cache keeps for uvx

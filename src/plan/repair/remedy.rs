@@ -344,7 +344,10 @@ pub(super) fn of_conda_itself(environment: &EnvironmentFacts, distribution: &Dis
     left.files = distribution.files.iter().map(|file| At::new(&file.path)).collect();
     let root = environment.path.display().to_string();
     let (name, version) = (&distribution.name, &distribution.version);
-    left.commands.extend(of_conda(&root, distribution.conda.as_ref(), name, version));
+    if let Some((command, note)) = of_conda(&root, distribution.conda.as_ref(), name, version) {
+        left.commands.push(command);
+        left.warning = note;
+    }
     left
 }
 

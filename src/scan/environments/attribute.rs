@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::contended;
 use super::distribution::{self, Examined};
+use super::kind;
 use super::leftovers;
 use super::{Against, Collected, DistInfo, Tally, Use};
 use crate::disk::volume;
@@ -15,7 +16,7 @@ use crate::scan::installed::{self, Listing, Several};
 use crate::scan::print;
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EvidenceCounts, FileCounts, Health, LinkMode,
-    ModeCounts,
+    Manager, ModeCounts,
 };
 use crate::uv::distribution as names;
 
@@ -29,10 +30,14 @@ pub(super) fn attribute(
 ) -> Vec<Use> {
     let mut dist_infos = std::mem::take(&mut collected.dist_infos);
     environment.leftovers = leftovers::take(root, environment, &mut dist_infos);
+    if environment.manager == Manager::Target && environment.python.is_none() {
+        environment.python = kind::python_of_wheels(root, dist_infos.iter().map(|it| it.path.as_path()));
+    }
     if !against.wanted.is_empty() {
-        let is_wanted = |it: &DistInfo| {
+        let meets = |it: &DistInfo| {
             against.wanted.iter().any(|wanted| wanted.is_met_by(&it.name.name, &it.name.version))
         };
+        let is_wanted = |it: &DistInfo| super::is_on_path(&it.path) && meets(it);
         dist_infos.retain(is_wanted);
     }
     order(&mut dist_infos);

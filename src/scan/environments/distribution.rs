@@ -168,6 +168,7 @@ impl Examination<'_> {
         self.presumed(&presumed, compiled, candidates, &mut examined, &mut uses);
         self.beside(&listing.files, candidates, &mut examined, &mut uses);
         self.leave_out_absent(&listing, chosen, &mut examined);
+        examined.decide();
         examined.count_broken();
         examined.elsewhere = self.elsewhere(&listing.files);
         examined.uses = used(uses);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Candidate;
 use crate::disk::read;
 use crate::scan::discover::{conda, is_site};
-use crate::snapshot::{Distribution, Environment, EnvironmentKind, FoundBy, Manager};
+use crate::snapshot::{Environment, EnvironmentKind, FoundBy, Manager};
 use crate::uv::distribution::wheel_tags;
 
 /// Interpreters an environment may have, relative to its root.
@@ -83,9 +83,12 @@ fn prefix(site: &Path) -> Option<&Path> {
 
 /// The version of Python that distributions were installed for, as `3.12`: by the first that has libraries for one version
 /// alone (`cp312-cp312-…` in its `WHEEL`).
-pub(super) fn python_of_wheels(root: &Path, distributions: &[Distribution]) -> Option<String> {
-    distributions.iter().find_map(|distribution| {
-        let wheel = root.join(&distribution.dist_info).join("WHEEL");
+pub(super) fn python_of_wheels<'a>(
+    root: &Path,
+    mut dist_infos: impl Iterator<Item = &'a Path>,
+) -> Option<String> {
+    dist_infos.find_map(|dist_info| {
+        let wheel = root.join(dist_info).join("WHEEL");
         let tags = wheel_tags(&read::followed(&wheel, read::SMALL).ok()?);
         tags.iter().find_map(|tag| {
             let (python, rest) = tag.split_once('-')?;

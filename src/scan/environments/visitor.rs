@@ -406,7 +406,7 @@ fn is_left(name: &OsStr) -> bool {
 }
 
 /// Whether a directory, relative to an environment, holds its distributions.
-fn is_site_packages(relative: &Path) -> bool {
+pub(in crate::scan) fn is_site_packages(relative: &Path) -> bool {
     relative.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
 }
 

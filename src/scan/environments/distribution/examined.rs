@@ -24,6 +24,9 @@ pub(in crate::scan::environments) struct Examined {
     pub(in crate::scan::environments) links: Vec<FileId>,
     /// Symlinks into the cache that lie beside the directory that is read, by their real directories.
     pub(in crate::scan::environments) symlinks: Vec<PathBuf>,
+    /// Where only some entries were read: files that have other names or share extents, and may be links to one of the others,
+    /// which has the same file.
+    pub(in crate::scan::environments) undecided: u64,
     pub(in crate::scan::environments) has_record: bool,
     /// Rows of its `RECORD` that could not be understood.
     pub(in crate::scan::environments) unclear: u64,
@@ -45,6 +48,13 @@ pub(in crate::scan::environments) struct Broken {
 }
 
 impl Examined {
+    /// Where files of it are links they were all made so; where none is, none was.
+    pub(super) fn decide(&mut self) {
+        let modes = &mut self.files.modes;
+        let of = if modes.hardlink + modes.clone > 0 { &mut self.files.own } else { &mut modes.copy };
+        *of += std::mem::take(&mut self.undecided);
+    }
+
     /// Counts a file whose content is not what its row says.
     pub(in crate::scan::environments) fn change(&mut self, path: &Path) {
         self.files.modified += 1;

@@ -58,6 +58,11 @@ impl Examination<'_> {
                     files.unprovable += 1;
                     return Some(Equal::Unprovable);
                 }
+                let is_shared = loose.stat.links > 1 || matches!(loose.map, Some(Map::Shared(_)));
+                if is_shared && !self.against.wanted.is_empty() {
+                    examined.undecided += 1;
+                    return None;
+                }
                 files.modes.copy += 1;
                 let FileStat { device, inode, links, disk, .. } = loose.stat;
                 if links == 1 && !self.several.has(&file.path) {

@@ -64,10 +64,14 @@ fn compare(ground: &Ground, log: &str) {
         let mut environment = environment.filter(|it| Path::new(text(it, "path")).starts_with(root));
         let environment = environment.next().unwrap_or_else(|| panic!("{log}: {}", root.display()));
         for name in PACKAGES {
-            let found = answer["found"].as_array().unwrap().iter();
-            let own = found.filter(|it| Path::new(text(&it["environment"], "path")).starts_with(root));
-            let own = Value::Array(own.cloned().collect());
-            assert_eq!(said(&own, name), said(&environment["distributions"], name), "{log}: {name}: {own:#}");
+            // Also when it is looked for alone, so that nothing is known of what shares files with it.
+            for answer in [&answer, &find(ground, &[name], 0)] {
+                let found = answer["found"].as_array().unwrap().iter();
+                let own = found.filter(|it| Path::new(text(&it["environment"], "path")).starts_with(root));
+                let own = Value::Array(own.cloned().collect());
+                let expected = said(&environment["distributions"], name);
+                assert_eq!(said(&own, name), expected, "{log}: {name}: {own:#}");
+            }
         }
     }
     let entries: BTreeMap<&str, &Value> =
@@ -119,20 +123,20 @@ fn versions_choose_and_nothing_found_ends_with_1() {
         assert_eq!(output.status.success(), is_met, "why {spec}");
         let output = ground.sandbox.cachetui(&["list", "--json", &spec]).output().unwrap();
         assert_eq!(output.status.success(), is_met, "list {spec}");
-        let relink = [
-            "relink",
-            root.to_str().unwrap(),
-            "--link-mode",
-            "copy",
-            "--dry-run",
-            "--json",
-            "--package",
-            &spec,
-        ];
-        let output = ground.sandbox.cachetui(&relink).output().unwrap();
-        let steps = serde_json::from_slice::<Value>(&output.stdout).ok();
-        let steps = steps.map_or(0, |it| it["plan"]["steps"].as_array().map_or(0, Vec::len));
-        assert_eq!(steps, usize::from(is_met), "relink {spec}");
+        let name = root.to_str().unwrap();
+        let relink = ["relink", name, "--link-mode", "copy", "--dry-run", "--package", &spec];
+        // What is linked by hardlinks keeps its files.
+        for arguments in [&relink[..], &["prune", "--dry-run", &spec]] {
+            let output = ground.sandbox.cachetui(arguments).arg("--json").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(i32::from(!is_met)), "{arguments:?}: {said}");
+            if is_met {
+                let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+                assert_eq!(answer["plan"]["steps"].as_array().unwrap().len(), 1, "{arguments:?}: {answer:#}");
+            } else {
+                assert!(said.contains("is called") || said.contains("has"), "{arguments:?}: {said}");
+            }
+        }
     }
     for wrong in ["demo-plain<<2", "", "demo plain", "demo[x]"] {
         let output = ground.sandbox.cachetui(&["find", wrong]).output().unwrap();
@@ -158,7 +162,12 @@ fn what_has_no_dist_info_and_what_no_cache_has_is_found_too() {
     let debian = ground.sandbox.roots().join("usr/lib/python3/dist-packages");
     std::fs::create_dir_all(&debian).unwrap();
     std::fs::write(debian.join("packaged-3.0.egg-info"), metadata("packaged", "3.0")).unwrap();
-    std::fs::create_dir(debian.join("other-1.0.dist-info")).unwrap();
+    let over = ground.sandbox.roots().join("over");
+    std::fs::create_dir(&over).unwrap();
+    let home = ground.sandbox.roots().join("usr/bin");
+    let settings =
+        format!("home = {}\ninclude-system-site-packages = true\nversion = 3.11.0\n", home.display());
+    std::fs::write(over.join("pyvenv.cfg"), settings).unwrap();
     let packaged = find(&ground, &["packaged"], 0);
     assert_eq!(
         (&packaged["found"][0]["of_system"], &packaged["found"][0]["mode"]),
@@ -202,4 +211,26 @@ fn tools_and_cached_environments_have_what_they_run() {
     };
     assert_eq!(kinds("demo-files"), BTreeSet::from(["project", "tool"]), "{answer:#}");
     assert_eq!(kinds("demo-plain"), BTreeSet::from(["cached", "project"]), "{answer:#}");
+}
+
+#[test]
+fn what_lies_about_as_if_it_were_installed_is_not_found() {
+    let Some(ground) = Ground::of("", VERSION, &[(Kind::System, "hardlink")]) else { return };
+    let installation = &ground.installations[0];
+    let site = installation.root.join(&installation.site);
+    std::fs::create_dir_all(site.join("demo_plain/_vendor/vendored-1.0.dist-info")).unwrap();
+    // conda has it unpacked for its environments.
+    let package = ground.sandbox.roots().join("pkgs/unpacked-1.0-py_0");
+    std::fs::create_dir_all(package.join("lib/python3.11/site-packages/unpacked-1.0.dist-info")).unwrap();
+    std::fs::create_dir(package.join("info")).unwrap();
+    std::fs::write(package.join("info/index.json"), "{}").unwrap();
+    find(&ground, &["vendored", "unpacked"], 1);
+    // The same elsewhere is an installation.
+    std::fs::remove_file(package.join("info/index.json")).unwrap();
+    let answer = find(&ground, &["vendored", "unpacked"], 0);
+    assert_eq!(
+        at(&answer, &package),
+        BTreeSet::from([("unpacked".to_owned(), "1.0".to_owned())]),
+        "{answer:#}"
+    );
 }

@@ -284,6 +284,22 @@ fn what_conda_installed_is_condas_and_what_it_removed_is_left_over() {
     let verified = said(&sandbox, &["verify", name]);
     assert_eq!(commands(&verified, "conda "), [command], "{verified}");
     assert_eq!(commands(&verified, "uv "), [""; 0], "{verified}");
+    // Another package whose `.dist-info` ends alike is not taken for it, and a channel with a password is a blank.
+    let meta = root.join("conda-meta");
+    let file = meta.join("demo-a-1.0-py_0.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let alike = text.replace("/demo_a-1.0", "/of_demo_a-1.0").replace("py-demo-a", "of-demo-a");
+    std::fs::write(meta.join("a-1.0-py_0.json"), &alike).unwrap();
+    std::fs::write(meta.join("z-1.0-py_0.json"), alike).unwrap();
+    std::fs::write(&file, text.replace("https://conda", "https://me:word@conda")).unwrap();
+    for arguments in [&["verify", name][..], &["repair", name, "--dry-run"]] {
+        if arguments[0] == "repair" {
+            std::fs::remove_file(&own).unwrap();
+        }
+        let told = said(&sandbox, arguments);
+        assert!(told.contains("--channel '<CHANNEL-URL>' py-demo-a=1.0=py_0"), "{told}");
+        assert!(told.contains("stands for the channel") && !told.contains("word@"), "{told}");
+    }
     std::fs::write(&own, super::core("demo-a")).unwrap();
     let relinked = said(&sandbox, &["relink", name, "--link-mode", "hardlink", "--dry-run"]);
     assert!(relinked.contains("conda installed it"), "{relinked}");

@@ -96,7 +96,7 @@ Columns:
   LINKED       how the files were linked, read from the files; `-` where they come from no entry of the cache
   ENVIRONMENT  the root of an environment, or the directory of distributions of a Python
   PROJECT      of an environment that lies in the cache: the project that it belongs to
-  ENTRY        entries of the cache that meet a requirement, whoever uses them
+  ENTRY        entries of the cache that meet a requirement, used or not
   INSTALLED    how many of the installations above came from the entry
 
 The exit code is 0 where an installation has what was asked for, and 1 where none has.";
@@ -217,7 +217,7 @@ pub enum Command {
     Envs(EnvsArguments),
     /// Find the installations that have a distribution: environments, tools, and Pythons of the system, of uv and of conda
     ///
-    /// It does not read the cache, but for the names of its entries and what meets a requirement.
+    /// Of the cache it reads only the names of its entries, and the entries that meet a requirement.
     #[command(after_long_help = FIND_HELP)]
     Find(FindArguments),
     /// Explain who uses an entry and why it is kept

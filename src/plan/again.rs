@@ -115,8 +115,8 @@ pub(super) struct Where<'a> {
 /// What stands for a channel of conda that is not shown.
 const CHANNEL: &str = "<CHANNEL-URL>";
 
-/// The command by which conda installs again what it has installed, and what has to be known before: that very build from its
-/// channel, where conda tells.
+/// The command by which conda installs a package again, with a note where a blank has to be filled in: the same build from the same
+/// channel, where conda has recorded them.
 pub(super) fn of_conda(
     root: &str,
     package: Option<&conda::Package>,

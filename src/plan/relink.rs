@@ -298,7 +298,7 @@ fn step(
 /// Takes files out of a plan that stay as they are, and the blocks that symlinks do not take: by the place of their step. `block`
 /// is the bytes of one block of the cache's volume.
 pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
-    // What an earlier step has too was taken off already.
+    // A path that an earlier step has too was subtracted already.
     let mut known = HashSet::new();
     for (step, looked) in plan.relinks.iter_mut().zip(looked) {
         let short = looked.short.iter().filter(|path| known.insert((step.at.clone(), *path))).count() as u64;
@@ -327,7 +327,7 @@ pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
                 because,
             });
         }
-        // How many files are modified is told with the first that stays, where the step goes.
+        // Where the step is dropped, its number of modified files is reported with the first file that stays.
         if is_empty(step)
             && let Some(kept) = plan.kept.get_mut(first)
         {

@@ -84,7 +84,7 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    /// Takes note of what is to be compared, and of the other caches that a search has met.
+    /// Adds the environments that are read, and the other caches that the search has found.
     pub(super) fn compare(&mut self, candidates: &[Candidate], search: &mut Search) {
         self.roots = candidates.iter().map(|candidate| candidate.found.path.clone()).collect();
         self.others = OtherCaches::new(std::mem::take(&mut search.caches), &self.cache);
@@ -527,7 +527,7 @@ pub(super) fn has(
         || collected.sites.iter().any(|(site, _)| !eggs::of(root, site, wanted).is_empty())
 }
 
-/// Whether Python sees a `.dist-info`: one of what a package brings along is none of the installation (`setuptools/_vendor`).
+/// Whether a `.dist-info` lies where Python looks for distributions. Packages bring their own copies of others (`setuptools/_vendor`).
 fn is_on_path(dist_info: &Path) -> bool {
     dist_info.parent().is_some_and(|site| site.as_os_str().is_empty() || is_site_packages(site))
 }

@@ -1,9 +1,8 @@
 //! Looks for distributions by requirement in everything that is installed.
 //!
-//! The same places are searched as by a scan, and what meets a requirement is read by the same rules. Nothing else is: of an entry
-//! that does not meet one only the names at its top, of an environment without one only its directories of distributions. The
-//! buckets of the cache are not read, but for those that tell of environments. So nothing is known afterwards of sizes, of pointers,
-//! and of whether an entry is in use.
+//! It searches the places that a scan searches, and reads what meets a requirement by the same rules. Of the other entries it reads
+//! only the names at the top, of the other environments only the directories of distributions. Of the cache's other buckets it reads
+//! those that name environments. So its snapshot has no sizes and no pointers, and does not say which entries are in use.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,8 @@ use crate::uv::bucket::{BucketKind, TRASH};
 use crate::uv::distribution::parse_dist_info;
 use crate::uv::requirement::Requirement;
 
-/// Looks for what a request wants. Of the cache's entries the snapshot has names and versions, and the rest of those that meet a
-/// requirement; it has the environments that have what meets one, each with that alone.
+/// Looks for the distributions that a request wants. The snapshot has the names and versions of all entries, and the environments that
+/// have such a distribution, with these distributions alone.
 pub(super) fn find(
     request: &Request,
     missing: bool,
@@ -40,7 +39,7 @@ pub(super) fn find(
     let (mut harvest, mut search) = first_round(request, &layout, reflinks, live, cancel, progress);
     progress.enter(Phase::Environments);
     let mut basis = basis(request, &layout, &mut harvest, reflinks);
-    // Whether one has it is asked of all alike below.
+    // Which of them have a distribution that is looked for is checked below, for all of them.
     let mut candidates = candidates::candidates(request, &layout, &harvest, &|_| Ok(true), &mut search);
     leave_out_vendored(&mut candidates);
     let has = walk::map(&candidates, request.threads, |candidate| {

@@ -60,7 +60,7 @@ pub struct Asked<'a> {
     pub user: Option<u32>,
 }
 
-/// Looks at the files. What cannot be looked at is left to whoever changes something.
+/// Looks at the files. Those that cannot be read are reported when the plan is carried out.
 ///
 /// # Errors
 /// When the environment's `RECORD` cannot be read.
@@ -147,7 +147,7 @@ fn one(asked: &Asked<'_>, file: &Linkable) -> Option<Losing> {
     Some(Losing { path: file.destination.clone(), why: Stays::Loses(loss), frees, needed, left_out })
 }
 
-/// Whether a symlink leads to a file; one that leads to another was edited, and stays for that.
+/// Whether a symlink leads to a file; one that leads to another is an edit, and stays.
 fn leads_to(link: &Path, file: &FileStat) -> bool {
     FileStat::following(link).is_ok_and(|stat| (stat.device, stat.inode) == (file.device, file.inode))
 }

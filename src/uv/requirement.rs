@@ -96,7 +96,7 @@ fn contains(wanted: &VersionSpecifier, version: &Version) -> bool {
     }
 }
 
-/// Whether a text may be a version that somebody has made up: one word without operators.
+/// Whether a text can be a version that is not one of PEP 440: one word without operators.
 fn is_word(text: &str) -> bool {
     let is_part = |it: char| it.is_alphanumeric() || matches!(it, '.' | '_' | '-' | '+' | '!');
     !text.is_empty() && text.chars().all(is_part)

@@ -144,11 +144,11 @@ fn in_cache(snapshot: &Snapshot, entries: &[&Entry], found: &[Installation<'_>])
 fn headline(snapshot: &Snapshot, found: &[Installation<'_>], entries: &[&Entry], view: &View) -> String {
     let searched = words::searched(&snapshot.scope, view);
     let stored = match entries.len() as u64 {
-        0 => "the cache has no entry of that".to_owned(),
-        many => format!("{} of that in the cache", human::counted(many, "entry", "entries")),
+        0 => "the cache has no matching entry".to_owned(),
+        many => format!("the cache has {}", human::counted(many, "matching entry", "matching entries")),
     };
     if found.is_empty() {
-        return format!("No installation has that; searched {searched}; {stored}.");
+        return format!("No installation has it; searched {searched}; {stored}.");
     }
     let installed = human::counted(found.len() as u64, "installation", "installations");
     let environments = human::counted(snapshot.environments.len() as u64, "environment", "environments");

@@ -1,6 +1,6 @@
 //! Distributions that have no `.dist-info`: Debian's packages and what setuptools installed by itself have an `.egg-info`.
 //!
-//! They come from no cache. They are told where somebody looks for a distribution, and nowhere else.
+//! They come from no cache. Only `find` reports them.
 
 use std::path::Path;
 

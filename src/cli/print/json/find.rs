@@ -43,7 +43,7 @@ struct EnvironmentName<'a> {
     project: Option<ProjectRow<'a>>,
 }
 
-/// One of `entries`: an entry of the cache that meets a requirement, whether or not anybody uses it.
+/// One of `entries`: an entry of the cache that meets a requirement, used or not.
 #[derive(Serialize)]
 pub struct KnownEntryRow<'a> {
     id: Cow<'a, str>,

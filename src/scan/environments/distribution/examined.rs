@@ -48,7 +48,8 @@ pub(in crate::scan::environments) struct Broken {
 }
 
 impl Examined {
-    /// Where files of it are links they were all made so; where none is, none was.
+    /// Counts the undecided files. Where other files of the distribution are links, they are links to entries that were not read; where
+    /// none is, they are copies.
     pub(super) fn decide(&mut self) {
         let modes = &mut self.files.modes;
         let of = if modes.hardlink + modes.clone > 0 { &mut self.files.own } else { &mut modes.copy };

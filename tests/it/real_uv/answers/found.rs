@@ -190,7 +190,7 @@ fn what_has_no_dist_info_and_what_no_cache_has_is_found_too() {
     let said = ran(&mut ground.sandbox.cachetui(&["find", "old-thing", "demo-plain"]));
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(
-        said.contains("2 installations in 1 environment") && said.contains("the cache has no entry"),
+        said.contains("2 installations in 1 environment") && said.contains("the cache has no matching entry"),
         "{said}"
     );
 }

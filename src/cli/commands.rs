@@ -109,10 +109,17 @@ fn installed(snapshot: &Snapshot, what: &What) -> Option<String> {
     (!paths.is_empty()).then(|| format!("{number} it installed: {}.", human::list(&paths)))
 }
 
+/// Says that a WHAT means nothing here.
+fn no_such(noun: &str, what: &What) -> String {
+    let text = what.text().to_string_lossy();
+    let verb = if what.requirement().is_some_and(Requirement::has_versions) { "meets" } else { "is called" };
+    format!("No {noun} {verb} `{}`.", human::escape(&text))
+}
+
 /// The failure for a WHAT that means nothing here, with the names somebody may have meant.
 fn unknown_what(snapshot: &Snapshot, what: &What) -> Failure {
     let text = what.text().to_string_lossy();
-    let failure = Failure::message(FAILED, format!("No entry is called `{}`.", human::escape(&text)));
+    let failure = Failure::message(FAILED, no_such("entry", what));
     if let Some(installed) = installed(snapshot, what) {
         return failure.hint(installed);
     }

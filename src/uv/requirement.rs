@@ -61,6 +61,11 @@ impl Requirement {
         &self.name
     }
 
+    /// Whether it means some versions only.
+    pub fn has_versions(&self) -> bool {
+        self.versions != Versions::Any
+    }
+
     /// Whether it means a distribution of this name, which may be written in any form, and version.
     pub fn is_met_by(&self, name: &str, version: &str) -> bool {
         normalize(name) == self.name && self.allows(version)

@@ -225,7 +225,7 @@ fn what_is_not_there_is_named_with_what_is_near() {
     Here are `torch`.
     ");
     insta::assert_snapshot!(failed("list torch==3"), @r"
-    error: No entry is called `torch==3`.
+    error: No entry meets `torch==3`.
     Here are `torch==2.9.0` and `torch==2.7.1`.
     ");
     assert!(failed("envs nowhere").starts_with("error: No environment is known at `nowhere`."));

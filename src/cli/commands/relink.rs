@@ -107,8 +107,7 @@ fn chosen(
         let what = What::new(text.as_ref());
         let installed = chosen.iter().flat_map(|index| &snapshot.environment(*index).distributions);
         if !installed.into_iter().any(|it| what.names_distribution(Some(&it.name), Some(&it.version))) {
-            let shown = human::escape(text);
-            return Err(Failure::message(FAILED, format!("No distribution there is called `{shown}`.")));
+            return Err(Failure::message(FAILED, super::no_such("distribution there", &what)));
         }
     }
     Ok(chosen)

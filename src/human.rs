@@ -66,6 +66,12 @@ pub fn age(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
     counted(number, singular, plural)
 }
 
+/// Writes how long ago something was, as `3 days ago` or `just now`.
+pub fn ago(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
+    let age = age(then, now);
+    if age == "now" { "just now".to_owned() } else { format!("{age} ago") }
+}
+
 /// Writes an age in at most four cells, as `3d`, `11mo` or `now`.
 pub fn short_age(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(then.as_second()).max(0);

@@ -85,6 +85,9 @@ const ENVS_HELP: &str = "\
 Columns:
   LINK MODES  how the files were linked, by number of files; read from the files, never from settings
   EXCLUSIVE   what deleting this environment alone gives back
+  LAST USED   the newest sign of use: something was installed, Python compiled a module, a script was written, uv asked the
+              interpreter; running an environment again leaves no sign
+  PROJECT     the project that it lies in, or for which it lies in the cache
   FILES       with --dists: C clone, H hardlink, S symlink, P copy; own: in no known entry; private: what uv keeps for
               itself, as RECORD and generated scripts
   HEALTH      broken: files dangle or are missing; no-interpreter: its Python is gone
@@ -95,7 +98,7 @@ const FIND_HELP: &str = "\
 Columns:
   LINKED       how the files were linked, read from the files; `-` where they come from no entry of the cache
   ENVIRONMENT  the root of an environment, or the directory of distributions of a Python
-  PROJECT      of an environment that lies in the cache: the project that it belongs to
+  PROJECT      the project that it lies in, or for which it lies in the cache
   ENTRY        entries of the cache that meet a requirement, used or not
   INSTALLED    how many of the installations above came from the entry
 
@@ -364,6 +367,9 @@ pub struct EnvsArguments {
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Filters",
         value_parser = words(&ENVIRONMENT_KINDS, EnvironmentKind::word))]
     pub kind: Vec<EnvironmentKind>,
+    /// Only environments without a sign of use for so long, as `90d`, `6w` or `1y`
+    #[arg(long, value_name = "AGE", value_parser = values::age, help_heading = "Filters")]
+    pub idle: Option<Age>,
     /// What to order them by
     #[arg(long, value_name = "KEY", default_value = "path", help_heading = "Order",
         value_parser = words(&EnvironmentSort::ALL, EnvironmentSort::word))]
@@ -517,6 +523,7 @@ impl EnvsArguments {
             health: self.health.clone(),
             modes: self.mode.clone(),
             kinds: self.kind.clone(),
+            idle: self.idle.map(|age| age.0.as_secs()),
             only: None,
         }
     }

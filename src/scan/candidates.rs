@@ -86,8 +86,12 @@ pub(super) fn candidates(
     is_of_interest: IsOfInterest<'_>,
     search: &mut Search,
 ) -> Vec<Candidate> {
+    let mut asked: FxHashMap<PathBuf, Time> = FxHashMap::default();
     for (record, written) in &harvest.recorded {
-        recorded(record, *written, request, is_of_interest, search);
+        if let Some(path) = recorded(record, *written, request, is_of_interest, search) {
+            let newest = asked.entry(path).or_insert(*written);
+            *newest = (*newest).max(*written);
+        }
     }
     let mut targets = Vec::new();
     for item in request.remembered.iter().filter(|item| item.is_environment()) {
@@ -113,29 +117,7 @@ pub(super) fn candidates(
     search.unreached.extend(request.problems.iter().map(|problem| problem.path.clone()));
     search.absent.sort_unstable();
     search.absent.dedup();
-    let mut named = FxHashSet::default();
-    for path in &request.targets {
-        match crate::disk::canonical(path) {
-            // A prefix: its distributions lie further down.
-            Ok(path) if !has_distributions(&path) && !pythons::sites(&path).is_empty() => {
-                for site in pythons::sites(&path) {
-                    named.insert(site.clone());
-                    search.found.push(discover::Found { path: site, found_by: FoundBy::Root, target: true });
-                }
-            }
-            Ok(path) => {
-                named.insert(path.clone());
-                let known = discover::at(&path, FoundBy::Root).ok().flatten();
-                let target = discover::Found { path, found_by: FoundBy::Root, target: true };
-                search.found.push(known.unwrap_or(target));
-            }
-            Err(error) => {
-                search.problems.push(super::problem(path.clone(), "read the directory", &error));
-                search.unreached.push(path.clone());
-                search.failed.push(Failed::named(path, "read the directory", &error));
-            }
-        }
-    }
+    let named = named_targets(request, search);
     let mut kinds: FxHashMap<PathBuf, Option<EnvironmentKind>> = FxHashMap::default();
     for (path, kind) in &harvest.environments {
         match crate::disk::canonical(path).and_then(|path| discover::at(&path, FoundBy::Cache)) {
@@ -183,10 +165,39 @@ pub(super) fn candidates(
             nested: within.chain(cache).chain(unpacked).map(Path::to_owned).collect(),
             named: named.contains(&found.path),
             inside: kind == Some(None) && entry.is_none(),
+            recorded: asked.get(&found.path).copied(),
             found,
         }
     };
     found.into_iter().enumerate().map(candidate).collect()
+}
+
+/// Takes the directories that were named as `--target`; answers with those that are there.
+fn named_targets(request: &Request, search: &mut Search) -> FxHashSet<PathBuf> {
+    let mut named = FxHashSet::default();
+    for path in &request.targets {
+        match crate::disk::canonical(path) {
+            // A prefix: its distributions lie further down.
+            Ok(path) if !has_distributions(&path) && !pythons::sites(&path).is_empty() => {
+                for site in pythons::sites(&path) {
+                    named.insert(site.clone());
+                    search.found.push(discover::Found { path: site, found_by: FoundBy::Root, target: true });
+                }
+            }
+            Ok(path) => {
+                named.insert(path.clone());
+                let known = discover::at(&path, FoundBy::Root).ok().flatten();
+                let target = discover::Found { path, found_by: FoundBy::Root, target: true };
+                search.found.push(known.unwrap_or(target));
+            }
+            Err(error) => {
+                search.problems.push(super::problem(path.clone(), "read the directory", &error));
+                search.unreached.push(path.clone());
+                search.failed.push(Failed::named(path, "read the directory", &error));
+            }
+        }
+    }
+    named
 }
 
 /// Whether a directory has distributions in it, or is an environment.
@@ -295,14 +306,14 @@ fn in_bucket(path: &Path) -> bool {
 }
 
 /// Takes what uv recorded of an interpreter: the environment it belongs to, or else the places an installation of Python
-/// has its distributions in, which `uv pip install --system` fills by the same link modes.
+/// has its distributions in, which `uv pip install --system` fills by the same link modes. Answers with the environment's root.
 fn recorded(
     record: &InterpreterRecord,
     written: Time,
     request: &Request,
     is_of_interest: IsOfInterest<'_>,
     search: &mut Search,
-) {
+) -> Option<PathBuf> {
     let at = |path: PathBuf| discover::at(&path, FoundBy::InterpreterRecord);
     let answer = crate::disk::canonical(&record.prefix).and_then(at);
     if !matches!(answer, Ok(Some(_))) {
@@ -345,5 +356,7 @@ fn recorded(
             }
         }
     }
+    let environment = answer.as_ref().ok().and_then(|found| Some(found.as_ref()?.path.clone()));
     search.take(&record.prefix, answer);
+    environment
 }

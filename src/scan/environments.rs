@@ -32,7 +32,7 @@ use crate::disk::walk;
 use crate::disk::{FileStat, Time};
 use crate::snapshot::{
     Distribution, DistributionState, EntryIndex, Environment, EnvironmentKind, EvidenceCounts, FilePrint,
-    Manager, ModeCounts, OtherCache, Problem, TreePrint,
+    LastUse, LastUseEvidence, Manager, ModeCounts, OtherCache, Problem, TreePrint,
 };
 use crate::uv::distribution as names;
 use crate::uv::link::archive_target;
@@ -145,6 +145,8 @@ pub(super) struct Candidate {
     pub(super) named: bool,
     /// Whether it lies in the cache's directory outside of uv's buckets.
     pub(super) inside: bool,
+    /// When uv wrote its newest record of the interpreter.
+    pub(super) recorded: Option<Time>,
 }
 
 /// What reading an environment brought.
@@ -277,6 +279,10 @@ struct Collected {
     dangling: u64,
     unread: bool,
     blind: bool,
+    /// The newest sign of use among its files.
+    used: Option<(Time, LastUseEvidence)>,
+    /// What its path files name, every symlink resolved.
+    needs: Vec<PathBuf>,
 }
 
 /// Reads one environment. `None` when it is not there any more.
@@ -314,6 +320,8 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
         environment.distributions.extend(eggs::of(root, site, against.wanted));
     }
     environment.sites = collected.sites;
+    environment.last_use = last_use(environment.installed, candidate.recorded, collected.used);
+    environment.needs.append(&mut collected.needs);
     environment.files = collected.files;
     environment.logical = collected.logical;
     environment.disk = collected.disk;
@@ -539,6 +547,19 @@ fn is_plain(collected: &Collected) -> bool {
         && collected.problems.is_empty()
         && collected.failed.is_empty()
         && collected.directories.is_empty()
+}
+
+/// The newest sign that an environment was used.
+fn last_use(
+    installed: Option<jiff::Timestamp>,
+    recorded: Option<Time>,
+    used: Option<(Time, LastUseEvidence)>,
+) -> Option<LastUse> {
+    let installed = installed.map(|time| LastUse { time, evidence: LastUseEvidence::Install });
+    let recorded = recorded.map(|time| (time, LastUseEvidence::Record));
+    let others = recorded.into_iter().chain(used);
+    let others = others.map(|(time, evidence)| LastUse { time: time.timestamp(), evidence });
+    installed.into_iter().chain(others).max_by_key(|it| it.time)
 }
 
 /// The newest of some times, as a timestamp.

@@ -53,6 +53,7 @@ pub fn outline(request: &Request, cancel: &Cancel, progress: &Progress) -> Optio
         nested: Vec::new(),
         named: false,
         inside: false,
+        recorded: None,
     };
     let read = |found| environments::outline(&candidate(found), &canonical, cancel, progress);
     let environments = found.into_iter().map(read).collect::<Option<Vec<_>>>()?;

@@ -8,6 +8,7 @@ use super::group::Certainty;
 use super::id::{EntryKey, PointerIndex};
 use super::layout::Odd;
 use super::print::TreePrint;
+use crate::human;
 use crate::uv::bucket::TRASH;
 
 /// The cache itself.
@@ -228,7 +229,7 @@ pub struct Links {
     pub unexplained: u64,
 }
 
-/// The newest sign that an entry was used.
+/// The newest sign that an entry or an environment was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastUse {
     /// When.
@@ -237,7 +238,8 @@ pub struct LastUse {
     pub evidence: LastUseEvidence,
 }
 
-/// What shows when an entry was last used. Access times never do: uv does not read files it links, and backups do.
+/// What shows when an entry or an environment was last used. Access times never do: uv does not read files it links, and backups
+/// do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LastUseEvidence {
     /// It was unpacked then.
@@ -246,8 +248,16 @@ pub enum LastUseEvidence {
     Pointer,
     /// A file's change time: a hardlink was made or removed then.
     Link,
-    /// An environment that uses it was installed then.
+    /// It was installed into an environment then; of an environment, something was installed into it.
     Install,
+    /// The environment was made then: the time of its `pyvenv.cfg`.
+    Made,
+    /// A script was written into the environment then.
+    Script,
+    /// Python compiled a module of the environment then: it was imported for the first time after it was installed.
+    Compiled,
+    /// uv asked the environment's interpreter then, and wrote down what it answered.
+    Record,
 }
 
 /// Why nobody can say that an entry is unused. What cannot be read or understood counts as in use.
@@ -336,6 +346,13 @@ impl Origin {
     }
 }
 
+impl LastUse {
+    /// When it was, and what shows it, as `3 days ago (a pointer was written)`.
+    pub fn in_words(self, now: Timestamp) -> String {
+        format!("{} ({})", human::ago(self.time, now), self.evidence.words())
+    }
+}
+
 impl LastUseEvidence {
     /// What the evidence is, to stand in brackets after a time.
     pub fn words(self) -> &'static str {
@@ -343,7 +360,11 @@ impl LastUseEvidence {
             Self::Unpacked => "it was unpacked",
             Self::Pointer => "a pointer was written",
             Self::Link => "a link was made or removed",
-            Self::Install => "an environment was installed",
+            Self::Install => "it was installed",
+            Self::Made => "it was made",
+            Self::Script => "a script was written",
+            Self::Compiled => "Python compiled a module",
+            Self::Record => "uv asked its interpreter",
         }
     }
 
@@ -354,6 +375,10 @@ impl LastUseEvidence {
             Self::Pointer => "pointer",
             Self::Link => "link",
             Self::Install => "install",
+            Self::Made => "made",
+            Self::Script => "script",
+            Self::Compiled => "compiled",
+            Self::Record => "record",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::entry::LastUse;
 use super::id::EntryIndex;
 use super::print::{FilePrint, TreePrint};
 use super::reference::ModeCounts;
@@ -62,6 +63,11 @@ pub struct Environment {
     pub health: Health,
     /// The newest installation seen in it.
     pub installed: Option<Timestamp>,
+    /// The newest sign that it was used. A long time without one is no proof that it was not.
+    pub last_use: Option<LastUse>,
+    /// What other directories it needs to work: the environment that it extends, the directory of its interpreter, and what its
+    /// path files name. Absolute, every symlink resolved.
+    pub needs: Vec<PathBuf>,
     /// What identifies it.
     pub print: TreePrint,
     /// The directories of its distributions, relative to its root: an installation changes them.
@@ -93,6 +99,14 @@ impl Environment {
     /// The link mode over all distributions.
     pub fn mode(&self) -> LinkMode {
         LinkMode::of(self.modes)
+    }
+
+    /// The directory of its project, where that is known: the one that it lies in, or the one for which it lies in the cache.
+    pub fn project_directory(&self) -> Option<&Path> {
+        match self.kind {
+            EnvironmentKind::Project => self.path.parent(),
+            _ => self.project.directory(),
+        }
     }
 }
 

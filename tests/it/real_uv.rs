@@ -31,6 +31,7 @@ mod relink;
 mod repair;
 mod together;
 mod unseen;
+mod used;
 mod verify;
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -79,10 +79,13 @@ fn table(snapshot: &Snapshot, rows: &[EnvironmentIndex], alone: &[Reclaimable], 
         Column::text("LINK MODES").fit(Fit::End(14)),
         Column::number("SIZE").spare(1),
         Column::number("EXCLUSIVE").spare(3),
+        Column::number("LAST USED").spare(6),
         Column::text("HEALTH").fit(Fit::End(16)),
+        Column::text("PROJECT").fit(Fit::Middle(20)).spare(7),
     ]);
     for index in rows {
         let item = snapshot.environment(*index);
+        let used = item.last_use.map(|last_use| human::short_age(last_use.time, view.now));
         table.push([
             view.path(&item.path).into(),
             Cell::or_dash(human::escape(item.python.as_deref().unwrap_or_default())),
@@ -91,7 +94,9 @@ fn table(snapshot: &Snapshot, rows: &[EnvironmentIndex], alone: &[Reclaimable], 
             Cell::or_dash(modes(item)),
             human::bytes(item.disk).into(),
             words::reclaimable(alone[index.position()]).into(),
+            Cell::or_dash(used.unwrap_or_default()),
             Cell::painted(words::health_paint(item.health), health(item)),
+            Cell::or_dash(item.project_directory().map(|path| view.path(path)).unwrap_or_default()),
         ]);
     }
     table
@@ -156,6 +161,9 @@ fn print_one(
         words::reclaimable_in_words(alone),
     );
     writeln!(writer, "{}", view.indented(&sizes, 2))?;
+    if let Some(last_use) = item.last_use {
+        writeln!(writer, "  last used {}", last_use.in_words(view.now))?;
+    }
     if item.copied > 0 {
         writeln!(writer, "  {} of copies the cache holds too", human::bytes(item.copied))?;
     }

@@ -93,7 +93,7 @@ fn installations(found: &[Installation<'_>], view: &View) -> Table {
         Column::text("PROJECT").spare(4),
     ]);
     for (environment, distribution) in found {
-        let project = environment.project.directory().map(|path| view.path(path));
+        let project = environment.project_directory().map(|path| view.path(path));
         table.push([
             human::escape(&distribution.name).into_owned().into(),
             human::escape(&distribution.version).into_owned().into(),

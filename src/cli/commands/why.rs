@@ -186,10 +186,10 @@ fn print_facts(
         ),
     )?;
     if let Some(created) = entry.created {
-        fact("created", ago(created, view))?;
+        fact("created", human::ago(created, view.now))?;
     }
     if let Some(last) = entry.last_use {
-        fact("last used", format!("{} ({})", ago(last.time, view), last.evidence.words()))?;
+        fact("last used", last.in_words(view.now))?;
     }
     if entry.modified > 0 {
         let files = human::counted(entry.modified, "file differs", "files differ");
@@ -197,13 +197,6 @@ fn print_facts(
     }
     fact("links", links(entry))?;
     fact("gives back", gives_back(snapshot, index, alone, view))
-}
-
-fn ago(time: jiff::Timestamp, view: &View) -> String {
-    match human::age(time, view.now) {
-        now if now == "now" => "just now".to_owned(),
-        age => format!("{age} ago"),
-    }
 }
 
 fn links(entry: &Entry) -> String {

@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 
-use crate::snapshot::{EnvironmentIndex, EnvironmentKind, Health, LinkMode, Reclaimable, Snapshot};
+use crate::snapshot::{
+    Environment, EnvironmentIndex, EnvironmentKind, Health, LinkMode, Reclaimable, Snapshot,
+};
 use crate::uv::distribution::compare_versions;
 
 /// Which environments are wanted. An empty list wants all.
@@ -14,6 +16,8 @@ pub struct EnvironmentFilter {
     pub modes: Vec<LinkMode>,
     /// Of one of these kinds.
     pub kinds: Vec<EnvironmentKind>,
+    /// Without a sign of use for so many seconds.
+    pub idle: Option<u64>,
     /// Only these.
     pub only: Option<Vec<EnvironmentIndex>>,
 }
@@ -38,13 +42,15 @@ pub enum EnvironmentSort {
     Exclusive,
     /// The newest installation, longest ago first.
     Installed,
+    /// The newest sign of use, longest ago first.
+    Used,
     /// The health, worst first.
     Health,
 }
 
 impl EnvironmentSort {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Path,
         Self::Python,
         Self::Kind,
@@ -53,6 +59,7 @@ impl EnvironmentSort {
         Self::Files,
         Self::Exclusive,
         Self::Installed,
+        Self::Used,
         Self::Health,
     ];
 
@@ -67,6 +74,7 @@ impl EnvironmentSort {
             Self::Files => "files",
             Self::Exclusive => "exclusive",
             Self::Installed => "installed",
+            Self::Used => "used",
             Self::Health => "health",
         }
     }
@@ -80,10 +88,19 @@ impl EnvironmentFilter {
             .filter(|(index, _)| self.only.as_ref().is_none_or(|only| only.contains(index)))
             .filter(|(_, item)| self.health.is_empty() || self.health.contains(&item.health))
             .filter(|(_, item)| self.modes.is_empty() || self.modes.contains(&item.mode()))
+            .filter(|(_, item)| self.idle.is_none_or(|idle| is_idle(snapshot, item, idle)))
             .filter(|(_, item)| self.kinds.is_empty() || self.kinds.contains(&item.kind))
             .map(|(index, _)| index)
             .collect()
     }
+}
+
+/// Whether nothing shows that an environment was used for so many seconds. Of one that shows nothing at all that is not known.
+fn is_idle(snapshot: &Snapshot, environment: &Environment, seconds: u64) -> bool {
+    let now = snapshot.scope.started.unwrap_or_default();
+    let longest = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let used = environment.last_use.map(|last_use| last_use.time);
+    used.is_some_and(|used| now.as_second().saturating_sub(used.as_second()) >= longest)
 }
 
 /// Orders `rows`; what is equal stays ordered by path. `alone` is what deleting each environment of the snapshot gives
@@ -111,6 +128,10 @@ pub fn sort(
         EnvironmentSort::Installed => {
             rows.sort_by_key(|index| (item(index).installed.is_none(), item(index).installed));
         }
+        EnvironmentSort::Used => rows.sort_by_key(|index| {
+            let used = item(index).last_use.map(|last_use| last_use.time);
+            (used.is_none(), used)
+        }),
         EnvironmentSort::Health => rows.sort_by_key(|index| Reverse(item(index).health)),
     }
     if reverse {

@@ -19,6 +19,8 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
     if let Ok(bytes) = read::small(&root.join("pyvenv.cfg"), crate::uv::environment::LONGEST_FILE as u64) {
         let settings = crate::uv::environment::parse(&bytes);
         environment.manager = super::manager(settings.maker());
+        let needs = settings.extends.into_iter().chain(settings.home);
+        environment.needs.extend(needs.filter_map(|path| crate::disk::canonical(&path).ok()));
         environment.python = settings.version;
     } else if root.join("conda-meta").is_dir() {
         environment.manager = Manager::Conda;

@@ -15,7 +15,7 @@ use crate::scan::outside::{self, Lead};
 use crate::scan::print;
 use crate::scan::share::{self, Map};
 use crate::scan::spot::Spots;
-use crate::snapshot::Problem;
+use crate::snapshot::{LastUseEvidence, Problem};
 use crate::uv::distribution as names;
 use crate::uv::link;
 
@@ -213,6 +213,28 @@ impl EnvironmentVisitor<'_> {
         }
     }
 
+    /// Takes note of what shows that the environment was used: a module that Python compiled, a script, its `pyvenv.cfg`. A file of
+    /// the cache's own has the time at which it was unpacked.
+    fn used(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        if stat.links > 1 {
+            return;
+        }
+        let bytes = name.as_encoded_bytes();
+        let directory = parent.relative().file_name();
+        let evidence = match parent.depth() {
+            0 if name == "pyvenv.cfg" => LastUseEvidence::Made,
+            1 if directory.is_some_and(|it| it == "bin" || it == "Scripts") => LastUseEvidence::Script,
+            _ if bytes.ends_with(b".pyc") && directory.is_some_and(|it| it == "__pycache__") => {
+                LastUseEvidence::Compiled
+            }
+            _ => return,
+        };
+        let newer = self.collected.used.is_none_or(|(time, _)| stat.modified > time);
+        if newer {
+            self.collected.used = Some((stat.modified, evidence));
+        }
+    }
+
     /// What a path file names is on Python's search path.
     fn path_file(&mut self, parent: &Directory<'_>, name: &OsStr) {
         if self.outline.is_some() || !is_path_file(name) || !self.is_site(parent) {
@@ -232,6 +254,7 @@ impl EnvironmentVisitor<'_> {
             return self.collected.indirect.extend(found);
         }
         let Ok(Some(real)) = lead.directory() else { return };
+        self.collected.needs.push(real.clone());
         let above = crate::disk::canonical(&parent.path()).ok();
         let root = above.as_ref().and_then(|above| above.ancestors().nth(parent.depth()));
         if real.starts_with(self.against.cache) || root.is_none_or(|root| real.starts_with(root)) {
@@ -367,6 +390,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         match stat.kind {
             FileKind::File => {
                 self.collected.logical += stat.size;
+                self.used(parent, name, stat);
                 if is_left(name) {
                     self.left(stat);
                 } else {

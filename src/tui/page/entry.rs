@@ -64,7 +64,7 @@ fn identity(model: &Model, document: &mut Document, index: EntryIndex, width: us
         None => source(model, document, entry, width),
     }
     if let Some(created) = entry.created {
-        fact(document, "created", &ago(created, model.moment.now), Role::Text, width);
+        fact(document, "created", &human::ago(created, model.moment.now), Role::Text, width);
     }
     if let Some(used) = last_use(model, entry) {
         fact(document, "last used", &used, Role::Text, width);
@@ -121,17 +121,9 @@ fn source(model: &Model, document: &mut Document, entry: &Entry, width: usize) {
     }
 }
 
-/// How long ago something was.
-pub(super) fn ago(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
-    let age = human::age(then, now);
-    if age == "now" { "just now".to_owned() } else { format!("{age} ago") }
-}
-
 /// When an entry was last used, and what shows it.
 pub(super) fn last_use(model: &Model, entry: &Entry) -> Option<String> {
-    let last_use = entry.last_use?;
-    let ago = ago(last_use.time, model.moment.now);
-    Some(format!("{ago} ({})", last_use.evidence.words()))
+    Some(entry.last_use?.in_words(model.moment.now))
 }
 
 /// `at least ` before a number that may be larger, `at most ` before one that may be smaller.

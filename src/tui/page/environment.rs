@@ -53,8 +53,11 @@ fn identity(model: &Model, document: &mut Document, environment: &Environment, w
     }
     fact(document, "found by", environment.found_by.word(), Role::Text, width);
     if let Some(installed) = environment.installed {
-        let ago = super::entry::ago(installed, model.moment.now);
+        let ago = human::ago(installed, model.moment.now);
         fact(document, "installed", &ago, Role::Text, width);
+    }
+    if let Some(last_use) = environment.last_use {
+        fact(document, "last used", &last_use.in_words(model.moment.now), Role::Text, width);
     }
     let role = if environment.health == Health::Ok { Role::Good } else { Role::Error };
     fact(document, "health", &health(model.settings.glyphs, environment, usize::MAX), role, width);

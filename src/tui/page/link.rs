@@ -8,7 +8,7 @@ use crate::tui::model::page::{Document, PageLine, Subject, Target};
 use crate::tui::text::{self, piece};
 use crate::tui::theme::Role;
 
-use super::entry::{ago, pointer_role};
+use super::entry::pointer_role;
 use super::{fact, gap, paragraph};
 
 /// The detail of the pointer in a row of the snapshot.
@@ -33,7 +33,7 @@ pub(super) fn document(model: &Model, row: usize, width: usize) -> Document {
     };
     fact(&mut document, "says", &says, Role::Text, width);
     if let Some(modified) = pointer.modified {
-        fact(&mut document, "written", &ago(modified, model.moment.now), Role::Text, width);
+        fact(&mut document, "written", &human::ago(modified, model.moment.now), Role::Text, width);
     }
     gap(&mut document);
     if !pointer.note.is_empty() {

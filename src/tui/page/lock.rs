@@ -13,7 +13,6 @@ use crate::tui::model::page::{Document, PageLine, Subject, Target};
 use crate::tui::text::{self, piece};
 use crate::tui::theme::Role;
 
-use super::entry::ago;
 use super::{fact, fact_path, gap, heading, paragraph};
 
 /// The detail of the lock file in a row of the list.
@@ -31,7 +30,7 @@ pub(super) fn document(model: &Model, row: usize, width: usize) -> Document {
     guarded(model, &mut document, file, &guards, width);
     fact(&mut document, "state", &sentence(&file.state), lock_role(&file.state), width);
     if let Some(modified) = file.modified {
-        fact(&mut document, "made", &ago(modified, model.moment.now), Role::Text, width);
+        fact(&mut document, "made", &human::ago(modified, model.moment.now), Role::Text, width);
     }
     for holder in &file.holders {
         gap(&mut document);
@@ -45,7 +44,7 @@ pub(super) fn document(model: &Model, row: usize, width: usize) -> Document {
         let command = if holder.command.is_empty() { "cannot be read" } else { &holder.command };
         fact(&mut document, "command", &human::escape(command), Role::Text, width);
         if let Some(since) = holder.since {
-            fact(&mut document, "started", &ago(since, model.moment.now), Role::Text, width);
+            fact(&mut document, "started", &human::ago(since, model.moment.now), Role::Text, width);
         }
         if let Some(directory) = &holder.directory {
             fact_path(model, &mut document, "in", &human::path(directory, home), width);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::frame::{BytesRow, SizeRow};
 use super::pointers::PointerBrief;
 use super::text::{Bytes, lossless};
-use crate::snapshot::{Doubt, EntryIndex, Reclaimable, Reference, Snapshot, Totals, UserLink};
+use crate::snapshot::{Doubt, EntryIndex, LastUse, Reclaimable, Reference, Snapshot, Totals, UserLink};
 
 /// One of `entries`.
 #[derive(Serialize)]
@@ -52,9 +52,16 @@ struct SourceRow<'a> {
 }
 
 #[derive(Serialize)]
-struct LastUseRow {
+pub(super) struct LastUseRow {
     time: Timestamp,
     evidence: &'static str,
+}
+
+impl LastUseRow {
+    /// The row of a sign of use.
+    pub(super) fn new(last_use: LastUse) -> Self {
+        Self { time: last_use.time, evidence: last_use.evidence.word() }
+    }
 }
 
 #[derive(Serialize)]
@@ -158,9 +165,7 @@ impl<'a> EntryRow<'a> {
             bytes: BytesRow::new(entry.logical, entry.disk, entry.shared, alone),
             modified: entry.modified,
             created: entry.created,
-            last_use: entry
-                .last_use
-                .map(|last| LastUseRow { time: last.time, evidence: last.evidence.word() }),
+            last_use: entry.last_use.map(LastUseRow::new),
             newest: entry.newest,
             pointers: entry
                 .pointers

@@ -1,15 +1,17 @@
 //! Environments and their distributions in JSON: the rows of `envs`.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::entries::ModesRow;
+use super::entries::{LastUseRow, ModesRow};
 use super::frame::BytesRow;
 use super::text::{Bytes, lossless};
 use crate::snapshot::{
-    Distribution, EntryIndex, EnvironmentIndex, EnvironmentKind, FileCounts, Project, Reclaimable, Snapshot,
+    Distribution, EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, FileCounts, Project,
+    Reclaimable, Snapshot,
 };
 
 /// One of `environments`.
@@ -35,6 +37,7 @@ pub struct EnvironmentRow<'a> {
     copied: u64,
     dangling: u64,
     installed: Option<Timestamp>,
+    last_use: Option<LastUseRow>,
     health: &'static str,
     unread: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +73,7 @@ pub struct EntryName<'a> {
     entry_bucket: Option<&'a str>,
 }
 
-/// Of a central environment, what has become of its project.
+/// What has become of the project of an environment.
 #[derive(Serialize)]
 pub struct ProjectRow<'a> {
     state: &'static str,
@@ -80,10 +83,15 @@ pub struct ProjectRow<'a> {
 }
 
 impl<'a> ProjectRow<'a> {
-    /// The row of a project.
-    pub fn new(project: &'a Project) -> Self {
-        let (path, path_bytes) = project.directory().map(lossless).unzip();
-        Self { state: project.word(), path, path_bytes: path_bytes.flatten() }
+    /// The row of an environment's project: of one that lies in the cache for its project, or in its project.
+    pub fn of(environment: &'a Environment) -> Option<Self> {
+        let state = match environment.kind {
+            EnvironmentKind::Central => environment.project.word(),
+            EnvironmentKind::Project => Project::There(PathBuf::new()).word(),
+            _ => return None,
+        };
+        let (path, path_bytes) = environment.project_directory().map(lossless).unzip();
+        Some(Self { state, path, path_bytes: path_bytes.flatten() })
     }
 }
 
@@ -156,6 +164,7 @@ impl<'a> EnvironmentRow<'a> {
             copied: item.copied,
             dangling: item.dangling,
             installed: item.installed,
+            last_use: item.last_use.map(LastUseRow::new),
             health: item.health.word(),
             unread: item.unread,
             prefix: item.prefix.as_ref().map(|path| path.to_string_lossy()),
@@ -170,7 +179,7 @@ impl<'a> EnvironmentRow<'a> {
                 .iter()
                 .map(|it| OtherCacheRow { path: it.path.to_string_lossy(), files: it.files })
                 .collect(),
-            project: (item.kind == EnvironmentKind::Central).then(|| ProjectRow::new(&item.project)),
+            project: ProjectRow::of(item),
             distributions: item.distributions.iter().map(|it| DistributionRow::new(snapshot, it)).collect(),
         }
     }

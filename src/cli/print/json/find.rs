@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::environments::{EntryName, ProjectRow};
 use super::text::{Bytes, lossless};
-use crate::snapshot::{Distribution, Entry, Environment, EnvironmentKind, Snapshot};
+use crate::snapshot::{Distribution, Entry, Environment, Snapshot};
 
 /// One of `found`: a distribution in an environment.
 #[derive(Serialize)]
@@ -59,7 +59,6 @@ impl<'a> FoundRow<'a> {
     pub fn new(snapshot: &'a Snapshot, environment: &'a Environment, item: &'a Distribution) -> Self {
         let (dist_info, dist_info_bytes) = lossless(&item.dist_info);
         let (path, path_bytes) = lossless(&environment.path);
-        let is_central = environment.kind == EnvironmentKind::Central;
         Self {
             name: &item.name,
             version: &item.version,
@@ -80,7 +79,7 @@ impl<'a> FoundRow<'a> {
                 manager: environment.manager.word(),
                 python: environment.python.as_deref(),
                 found_by: environment.found_by.word(),
-                project: is_central.then(|| ProjectRow::new(&environment.project)),
+                project: ProjectRow::of(environment),
             },
         }
     }

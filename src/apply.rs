@@ -9,6 +9,7 @@
 //! before the entry they lead to, and come back after it. A crash between any two system calls leaves a cache that uv can
 //! use: at worst an entry to which nothing leads, and trash.
 
+pub mod beside;
 mod buckets;
 pub mod check;
 pub mod detach;
@@ -19,6 +20,7 @@ pub mod measure;
 pub mod prune;
 pub mod purge;
 pub mod relink;
+pub mod remove;
 pub mod repair;
 pub mod report;
 pub mod restore;
@@ -26,7 +28,7 @@ pub mod state;
 pub mod trash;
 pub mod weigh;
 
-pub use prune::{Unmovable, prune, prune_as};
+pub use prune::{Manner, Unmovable, prune, prune_as};
 pub use relink::{RelinkOutcome, RelinkReport, relink};
 pub use report::{Freed, Outcome, Report, State};
 pub use restore::restore;

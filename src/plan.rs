@@ -20,6 +20,7 @@ mod objects;
 mod obstacles;
 mod prune;
 mod relink;
+mod remove;
 pub mod repair;
 mod request;
 mod step;
@@ -34,7 +35,8 @@ pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause, kept_in_short};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
-pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Request};
+pub use remove::{against_removal, is_removable};
+pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Remove, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use unread::{Unread, away};
 pub use unused::unused_in_words;
@@ -116,6 +118,11 @@ impl Plan {
         self.steps.is_empty() && self.relinks.is_empty()
     }
 
+    /// Whether a step removes something from the cache.
+    pub fn changes_cache(&self) -> bool {
+        self.steps.iter().any(Step::is_in_cache)
+    }
+
     /// The cautions that the request does not allow.
     pub fn refused(&self) -> impl Iterator<Item = &Caution> {
         self.cautions.iter().filter(|caution| !self.request.allows().contains(&caution.allowance))
@@ -159,9 +166,10 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         match request {
             Request::Prune(prune) => prune::prune(snapshot, prune, &mut plan),
             Request::Relink(relink) => relink::relink(snapshot, relink, &mut plan),
+            Request::Remove(remove) => remove::remove(snapshot, remove, &mut plan),
         }
     }
-    if !plan.steps.is_empty() {
+    if plan.changes_cache() {
         plan.watch = watch::watched(snapshot);
     }
     plan.totals = Totals::of(&plan.steps, &plan.relinks);

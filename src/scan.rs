@@ -27,6 +27,7 @@ mod environments;
 mod failed;
 pub mod files;
 mod find;
+pub mod foreign;
 mod groups;
 pub mod health;
 mod index;

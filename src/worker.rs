@@ -7,6 +7,7 @@ pub(crate) mod agreed;
 pub mod detach;
 pub mod host;
 pub mod relink;
+pub mod remove;
 pub mod repair;
 pub mod task;
 

@@ -75,6 +75,17 @@ pub enum Unmovable {
     Refuse,
 }
 
+/// How things are moved into the trash.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// The time of the run, by which it is named.
+    pub now: Timestamp,
+    /// The run, where it has removed something elsewhere already.
+    pub run: Option<trash::Run>,
+    /// What becomes of a directory that cannot be renamed.
+    pub unmovable: Unmovable,
+}
+
 struct Pruning<'a> {
     cache: Buckets,
     /// For each step, whether its target is deleted where it lies because it cannot be renamed.
@@ -98,7 +109,7 @@ struct Moved {
     name: OsString,
 }
 
-const NO_ROOM: &str =
+pub(crate) const NO_ROOM: &str =
     "There was no room to make a directory for the trash: what was removed is gone, and cannot be put back.";
 
 /// Carries out the steps of a plan, and deletes in place what cannot be renamed into the trash. `now` names the trash.
@@ -112,10 +123,10 @@ pub fn prune(
     cancel: &Cancel,
     progress: &Progress,
 ) -> Result<Committed, Error> {
-    prune_as(plan, lock, now, Unmovable::Delete, cancel, progress)
+    prune_as(plan, lock, &Manner { now, run: None, unmovable: Unmovable::Delete }, cancel, progress)
 }
 
-/// Carries out the steps of a plan. `now` names the trash.
+/// Carries out the steps of a plan.
 ///
 /// One step that fails or is stale does not stop the others. `progress` counts files and bytes of what has been removed.
 ///
@@ -125,11 +136,11 @@ pub fn prune(
 pub fn prune_as(
     plan: &Plan,
     lock: &CacheExclusive,
-    now: Timestamp,
-    unmovable: Unmovable,
+    manner: &Manner,
     cancel: &Cancel,
     progress: &Progress,
 ) -> Result<Committed, Error> {
+    let unmovable = manner.unmovable;
     let path = lock.cache();
     let other = || io::Error::new(io::ErrorKind::InvalidInput, "the plan is for another cache");
     if !is_same(path, &plan.cache.path()) {
@@ -140,7 +151,7 @@ pub fn prune_as(
     let mut notes = Vec::new();
     let mut held = None;
     let mut stuck = vec![false; plan.steps.len()];
-    let run = match trash::Run::begin(cache.root(), now) {
+    let run = match trash::Run::begin(cache.root(), manner.now, manner.run.as_ref()) {
         Ok(run) => {
             let tidy = |_: &Error| purge::tidy(cache.root(), &run);
             held = trash::hold(cache.root()).inspect_err(tidy)?;
@@ -196,7 +207,7 @@ pub(super) fn is_same(one: &Path, other: &Path) -> bool {
             .is_ok_and(|one| crate::disk::canonical(other).is_ok_and(|it| it == one))
 }
 
-fn has_no_room(error: &io::Error) -> bool {
+pub(super) fn has_no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
@@ -427,7 +438,7 @@ fn put_back(moved: Vec<Moved>) -> bool {
 
 /// Removes a tree where there is no room for a trash: under another name first, which uv does not know, so that nobody
 /// meets half of it.
-fn away(place: &Place, name: &OsStr, expected: (u64, u64)) -> Result<(), Trouble> {
+pub(super) fn away(place: &Place, name: &OsStr, expected: (u64, u64)) -> Result<(), Trouble> {
     let hidden = same_length(name);
     let moved = place.move_new(name, place, &hidden);
     moved.map_err(|error| Trouble::failed("rename", place.join(name), error))?;

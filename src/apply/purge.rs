@@ -32,22 +32,29 @@ pub struct Removed {
 
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
 pub fn purge(lock: &impl HoldsCache, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+    match ground::cache(lock) {
+        Ok(root) => purge_in(&root, runs, cancel, progress),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => vec![error],
+    }
+}
+
+/// The same, of the trash in a directory: of a cache whose lock is held, or beside environments.
+pub(super) fn purge_in(root: &Root, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
     let mut errors = Vec::new();
-    let opened =
-        ground::cache(lock).and_then(|root| Ok((root.directory(Path::new(DIRECTORY), Missing::Fail)?, root)));
-    let (trash, root) = match opened {
-        Ok(opened) => opened,
+    let trash = match root.directory(Path::new(DIRECTORY), Missing::Fail) {
+        Ok(trash) => trash,
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return errors,
         Err(error) => return vec![error],
     };
     // Claimed while nobody else works on the trash: what is being put back is not deleted.
-    let claimed: Vec<Result<Run, Error>> = match super::trash::hold(&root) {
+    let claimed: Vec<Result<Run, Error>> = match super::trash::hold(root) {
         Ok(_held) => runs.iter().map(|run| run.claim(&trash)).collect(),
         Err(error) => return vec![error],
     };
     for claimed in claimed {
         match claimed {
-            Ok(run) => errors.extend(purge_run(&root, &trash, &run, cancel, progress)),
+            Ok(run) => errors.extend(purge_run(root, &trash, &run, cancel, progress)),
             // Somebody else was faster.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
             Err(error) => errors.push(error),

@@ -16,6 +16,9 @@ pub struct Report {
     pub freed: Freed,
     /// Where what was removed is kept, relative to the cache's root, until it is purged.
     pub trash: Option<At>,
+    /// Where environments that were removed are kept, beside their places, until they are purged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<At>,
     /// What else is worth saying, as sentences. Not escaped.
     pub notes: Vec<String>,
 }
@@ -25,7 +28,7 @@ pub struct Report {
 pub struct Outcome {
     /// What was to be done.
     pub action: Action,
-    /// To what, relative to the cache's root.
+    /// To what, as in the plan.
     #[serde(flatten)]
     pub at: At,
     /// What became of it.

@@ -28,7 +28,7 @@ const LONGEST: u64 = pointer::LONGEST_FILE as u64;
 /// What became of one thing in the trash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// Where it was, relative to the cache's root.
+    /// Where it was, relative to the cache's root; an environment by its absolute path.
     pub path: PathBuf,
     /// What became of it: done, or stale when it stays in the trash because uv has made it anew.
     pub state: State,
@@ -47,8 +47,15 @@ impl Restored {
     /// What came back of several things, in words, as `4 entries and 8 pointers and other files`.
     pub fn in_words(all: &[Self]) -> String {
         let done = all.iter().filter(|item| item.state == State::Done);
-        let (entries, others): (Vec<&Self>, Vec<&Self>) = done.partition(|item| item.is_entry());
-        let mut parts = vec![human::counted(entries.len() as u64, "entry", "entries")];
+        let (environments, rest): (Vec<&Self>, Vec<&Self>) = done.partition(|item| item.path.is_absolute());
+        let (entries, others): (Vec<&Self>, Vec<&Self>) = rest.into_iter().partition(|item| item.is_entry());
+        let mut parts = Vec::new();
+        if !environments.is_empty() {
+            parts.push(human::counted(environments.len() as u64, "environment", "environments"));
+        }
+        if !entries.is_empty() || environments.is_empty() {
+            parts.push(human::counted(entries.len() as u64, "entry", "entries"));
+        }
         if !others.is_empty() {
             let number = others.len() as u64;
             parts.push(human::counted(number, "pointer or other file", "pointers and other files"));

@@ -62,11 +62,15 @@ impl Run {
         self.name.to_str().is_some_and(|name| name.ends_with(PURGING))
     }
 
-    /// Begins the trash of a run at `now`. Fails where no directory can be made, as on a full disk.
-    pub(super) fn begin(cache: &Root, now: Timestamp) -> Result<Self, Error> {
+    /// Begins the trash of a run: under the name that it has elsewhere already, else under one of `now`. Fails where no directory
+    /// can be made, as on a full disk.
+    pub(super) fn begin(cache: &Root, now: Timestamp, elsewhere: Option<&Self>) -> Result<Self, Error> {
         let trash = cache.directory(Path::new(DIRECTORY), Missing::Create)?;
         // In a shared cache the next user works in it too. One that belongs to somebody else is as it is.
         drop(trash.open_like(cache.place()));
+        if let Some(run) = elsewhere.filter(|run| trash.create_new_directory(&run.name).is_ok()) {
+            return Ok(run.clone());
+        }
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for number in 0..1_000 {

@@ -18,17 +18,20 @@ use super::print::View;
 use super::progress;
 use super::request::{self, Prepared};
 use super::surroundings::{self, Surroundings};
-use crate::apply::{self, Report, Run, State, Unmovable, journal, measure, purge, trash};
+use crate::apply::beside::{self, Whole};
+use crate::apply::prune::Committed;
+use crate::apply::{self, Manner, Outcome, Report, Run, State, Unmovable, journal, measure, purge, trash};
 use crate::control::{Cancel, Counts, Progress};
 use crate::disk::volume;
 use crate::human;
-use crate::lock::{CacheExclusive, Refused, holder};
-use crate::plan::{At, Plan, plan};
+use crate::lock::{CacheExclusive, CacheShared, Refused, holder};
+use crate::plan::{At, Plan, Step, plan};
 use crate::snapshot::Snapshot;
 use crate::worker;
 use crate::worker::again::{Look, Ready, ready};
 use crate::worker::agreed::{ordered, still};
 use crate::worker::host::{Host, Means, Told};
+use crate::worker::remove::{self, Removed};
 
 /// What every change needs to know.
 #[derive(Clone, Copy)]
@@ -54,6 +57,18 @@ pub(super) enum Origin<'a> {
     },
 }
 
+impl<'a> Origin<'a> {
+    /// The scan that can be made again; the plan as it holds by what was found, and what became of its other steps.
+    fn of(self, reviewed: &Plan) -> (&'a Prepared, (Plan, Vec<Outcome>)) {
+        match self {
+            Origin::Scanned(prepared) => (prepared, (reviewed.clone(), Vec::new())),
+            Origin::Saved { prepared, snapshot } => {
+                (prepared, still(reviewed, plan(snapshot, &reviewed.request), snapshot))
+            }
+        }
+    }
+}
+
 /// What became of a plan.
 #[derive(Default)]
 pub(super) struct Done {
@@ -61,6 +76,16 @@ pub(super) struct Done {
     pub(super) interrupted: bool,
     /// Whether something that was removed could not be deleted.
     left_over: bool,
+    /// The first environment whose lock somebody else held.
+    busy: Option<Refused>,
+}
+
+/// The lock under which a plan is carried out.
+enum Guard {
+    /// Of a plan that changes the cache.
+    Alone(CacheExclusive),
+    /// Of one that changes environments only.
+    Shared(CacheShared),
 }
 
 /// What some work brought.
@@ -85,8 +110,10 @@ pub(super) struct Emptied {
 
 impl Done {
     /// Whether everything was done, as the program's end.
-    pub(super) fn verdict(&self) -> Result<(), Failure> {
-        if self.interrupted {
+    pub(super) fn verdict(self) -> Result<(), Failure> {
+        if let Some(refused) = self.busy {
+            Err(locking::failure(refused))
+        } else if self.interrupted {
             Err(Failure::quiet(INTERRUPTED))
         } else if self.report.is_complete() && !self.left_over {
             Ok(())
@@ -189,19 +216,7 @@ impl Ground<'_> {
             Ok(errors) => errors,
             Err(refused) => return Ok(Err(refused)),
         };
-        let mut left = Vec::new();
-        // That it was stopped is no failure where somebody stopped it.
-        let is_stop =
-            |error: &&crate::disk::Error| stopped && error.source.kind() == io::ErrorKind::Interrupted;
-        for error in errors.iter().filter(|error| !is_stop(error)) {
-            left.push(format!("{error}: {}.", crate::disk::error::words(&error.source)));
-        }
-        if stopped || !left.is_empty() {
-            left.push(
-                "What is left of it lies in the trash: `cachetui trash purge` deletes that too.".to_owned(),
-            );
-        }
-        Ok(Ok(Emptied { left, notes, stopped }))
+        Ok(Ok(Emptied { left: left(&errors, stopped), notes, stopped }))
     }
 
     /// The free bytes of the cache's volume once its filesystem has written what it has put off, which may take a while.
@@ -236,18 +251,44 @@ impl Ground<'_> {
         if !keep {
             self.settled()?;
         }
-        let notes = RefCell::default();
-        let Ready { go, left } = self.ready(plan, origin, &notes)?;
+        let (go, left, notes) = self.go(plan, origin)?;
         let mut done = match go {
-            Some((current, guard)) => self.commit(plan, current, guard, notes.into_inner(), keep)?,
+            Some((current, guard)) => self.commit(plan, current, guard, notes, keep)?,
             None => Done::default(),
         };
         let outcomes = std::mem::take(&mut done.report.outcomes);
         done.report.outcomes = ordered(plan, outcomes, left);
+        if done.report.beside.is_empty() {
+            self.forget(&mut done.report);
+        }
         let state = self.surroundings.state_dir.as_deref();
         let told = state.and_then(|it| journal::keep(it, surroundings::now(), plan, &done.report));
         done.report.notes.extend(told);
         Ok(done)
+    }
+
+    /// The plan as it still holds, with the lock under which it does; what of it no longer does; and what is worth saying of the lock.
+    #[expect(clippy::type_complexity, reason = "three answers of one question")]
+    fn go(
+        &self,
+        reviewed: &Plan,
+        origin: Origin<'_>,
+    ) -> Result<(Option<(Plan, Guard)>, Vec<Outcome>, Vec<String>), Failure> {
+        if reviewed.changes_cache() {
+            let notes = RefCell::default();
+            let Ready { go, left } = self.ready(reviewed, origin, &notes)?;
+            return Ok((go.map(|(plan, lock)| (plan, Guard::Alone(lock))), left, notes.into_inner()));
+        }
+        let (_, (current, left)) = origin.of(reviewed);
+        if let Some(failure) = refused(&current) {
+            return Err(failure);
+        }
+        let hosted = hosted(self.places, self.surroundings, self.view, |host| host.shared(self.cache))?;
+        let lock = hosted.answer.map_err(locking::failure)?;
+        if hosted.interrupted {
+            return Err(Failure::quiet(INTERRUPTED));
+        }
+        Ok((Some((current, Guard::Shared(lock))), left, hosted.notes))
     }
 
     /// The plan as it still holds, with the lock under which it does, and what of it no longer does. The notes are those of
@@ -258,12 +299,7 @@ impl Ground<'_> {
         origin: Origin<'_>,
         notes: &RefCell<Vec<String>>,
     ) -> Result<Ready, Failure> {
-        let (prepared, (current, left)) = match origin {
-            Origin::Scanned(prepared) => (prepared, (reviewed.clone(), Vec::new())),
-            Origin::Saved { prepared, snapshot } => {
-                (prepared, still(reviewed, plan(snapshot, &reviewed.request), snapshot))
-            }
-        };
+        let (prepared, (current, left)) = origin.of(reviewed);
         let look = Look {
             lock: &|| {
                 let (guard, said) = self.lock()?;
@@ -280,53 +316,97 @@ impl Ground<'_> {
         ready(reviewed, current, left, &look)
     }
 
+    /// Notes that environments which were removed are gone: one that is not where it was could have been moved.
+    fn forget(&self, report: &mut Report) {
+        let gone = |it: &&Outcome| it.state == State::Done && it.at.path().is_absolute();
+        let gone: Vec<PathBuf> = report.outcomes.iter().filter(gone).map(|it| it.at.path()).collect();
+        let is_listed = !self.places.no_remember && self.surroundings.state_dir.is_some();
+        if is_listed && request::forget(self.places, &gone, self.surroundings).is_err() {
+            report.notes.push(
+                "The list of known environments could not be changed; it still has what was removed."
+                    .to_owned(),
+            );
+        }
+    }
+
     /// Removes under the lock, gives it back, and unlinks.
     fn commit(
         &self,
         reviewed: &Plan,
         current: Plan,
-        guard: CacheExclusive,
+        guard: Guard,
         mut notes: Vec<String>,
         keep: bool,
     ) -> Result<Done, Failure> {
-        let now = surroundings::now();
         let before = volume::free(self.cache);
-        let unmovable = if keep { Unmovable::Refuse } else { Unmovable::Delete };
-        let task = worker::start(move |cancel, progress| {
-            apply::prune_as(&current, &guard, now, unmovable, cancel, progress)
-        });
-        let describe =
-            |counts: Counts| format!("Removing: {}", human::counted(counts.entries, "entry", "entries"));
-        let trees: Vec<PathBuf> = reviewed.steps.iter().map(|step| step.at.path()).collect();
-        let (committed, interrupted) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
-        let committed = committed.map_err(|error| Failure::new(FAILED, error))?;
+        let mut done = Done::default();
+        let removed = self.environments(&current, &guard, keep, &mut done, &mut notes)?;
+        let (current, left) = remove::rest(&current, &removed.outcomes);
+        let mut outcomes = removed.outcomes;
+        outcomes.extend(left);
+        done.busy = removed.busy;
+        let committed = match guard {
+            Guard::Alone(guard) if !current.steps.is_empty() => {
+                let run = removed.whole.as_ref().map(|whole| whole.run.clone());
+                self.prune(current, guard, run, keep, &mut done)?
+            }
+            _ => Committed::default(),
+        };
         notes.extend(committed.notes);
-        let mut done = Done { interrupted, ..Done::default() };
-        let mut files = None;
-        let predicted = freed::predicted(reviewed, &committed.outcomes);
-        done.report.outcomes = committed.outcomes;
+        outcomes.extend(committed.outcomes);
+        let predicted = freed::predicted(reviewed, &outcomes);
+        done.report.outcomes = outcomes;
+        let mut files = (!removed.unmeasured).then_some(0);
+        let stays = keep || done.interrupted || committed.stuck;
+        if let Some(whole) = removed.whole {
+            if stays {
+                done.report.beside = whole.places().iter().map(|(path, _)| At::new(path)).collect();
+            } else {
+                let (freed, emptied) = self.purge_beside(whole.clone(), false)?;
+                files = files.zip(freed).map(|(files, freed)| files + freed);
+                done.left_over |= !emptied.left.is_empty();
+                done.interrupted |= emptied.stopped;
+                notes.extend(emptied.left);
+                done.report.beside = whole.left();
+            }
+        }
+        let trees: Vec<PathBuf> = reviewed.steps.iter().map(|step| step.at.path()).collect();
         match committed.trash {
-            Some(run) if keep || interrupted || committed.stuck => {
+            Some(run) if stays => {
                 done.report.trash = Some(At::new(&run.path()));
             }
-            Some(run) => match self.measured(&run, &trees, &mut files)? {
-                Ok(emptied) => {
-                    done.left_over = !emptied.left.is_empty();
-                    done.interrupted |= emptied.stopped;
-                    notes.extend(emptied.left);
+            Some(run) => {
+                let mut more = None;
+                match self.measured(&run, &trees, &mut more)? {
+                    Ok(emptied) => {
+                        done.left_over |= !emptied.left.is_empty();
+                        done.interrupted |= emptied.stopped;
+                        notes.extend(emptied.left);
+                    }
+                    Err(refused) => {
+                        done.report.trash = Some(At::new(&run.path()));
+                        done.left_over = true;
+                        done.interrupted |= matches!(refused, Refused::Cancelled { .. });
+                        notes.push(format!(
+                            "{refused}: what was removed lies in the trash, and `cachetui trash purge` deletes it."
+                        ));
+                    }
                 }
-                Err(refused) => {
-                    done.report.trash = Some(At::new(&run.path()));
-                    done.left_over = true;
-                    done.interrupted |= matches!(refused, Refused::Cancelled { .. });
-                    notes.push(format!(
-                        "{refused}: what was removed lies in the trash, and `cachetui trash purge` deletes it."
-                    ));
-                }
-            },
+                files = files.zip(more).map(|(files, more)| files + more);
+            }
+            // What could not be moved into a trash is gone without having been measured.
+            None if done
+                .report
+                .outcomes
+                .iter()
+                .any(|it| it.state == State::Done && !it.at.path().is_absolute()) =>
+            {
+                files = None;
+            }
             None => {}
         }
-        let is_there = done.report.trash.is_none() && done.report.count(State::Done) > 0;
+        let is_gone = done.report.trash.is_none() && done.report.beside.is_empty();
+        let is_there = is_gone && done.report.count(State::Done) > 0;
         let after = if is_there { self.settled()? } else { None };
         let volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         let measured = if is_there { files.or(volume) } else { None };
@@ -335,6 +415,91 @@ impl Ground<'_> {
         done.report.notes = notes;
         Ok(done)
     }
+
+    /// Moves the environments of a plan into the trash beside them.
+    fn environments(
+        &self,
+        plan: &Plan,
+        guard: &Guard,
+        keep: bool,
+        done: &mut Done,
+        notes: &mut Vec<String>,
+    ) -> Result<Removed, Failure> {
+        if plan.steps.iter().all(Step::is_in_cache) {
+            return Ok(Removed::default());
+        }
+        let state = self.surroundings.state_dir.as_deref();
+        let work = |host: &Host<'_>| match guard {
+            Guard::Alone(lock) => remove::environments(plan, lock, state, keep, host),
+            Guard::Shared(lock) => remove::environments(plan, lock, state, keep, host),
+        };
+        let hosted = hosted(self.places, self.surroundings, self.view, work)?;
+        done.interrupted |= hosted.interrupted;
+        notes.extend(hosted.notes);
+        Ok(hosted.answer)
+    }
+
+    /// Moves what a plan removes from the cache into its trash, and gives the lock back.
+    fn prune(
+        &self,
+        current: Plan,
+        guard: CacheExclusive,
+        run: Option<Run>,
+        keep: bool,
+        done: &mut Done,
+    ) -> Result<Committed, Failure> {
+        let unmovable = if keep { Unmovable::Refuse } else { Unmovable::Delete };
+        let manner = Manner { now: surroundings::now(), run, unmovable };
+        let task = worker::start(move |cancel, progress| {
+            apply::prune_as(&current, &guard, &manner, cancel, progress)
+        });
+        let describe =
+            |counts: Counts| format!("Removing: {}", human::counted(counts.entries, "entry", "entries"));
+        let (committed, interrupted) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
+        done.interrupted |= interrupted;
+        committed.map_err(|error| Failure::new(FAILED, error))
+    }
+
+    /// Takes the notes of trash beside environments away that is gone.
+    pub(super) fn tidied(&self, whole: &Whole) {
+        for (state, directory) in self
+            .surroundings
+            .state_dir
+            .iter()
+            .flat_map(|state| whole.beside.iter().map(move |it| (state, it)))
+        {
+            beside::forget(state, directory);
+        }
+    }
+
+    /// Deletes environments that lie in the trash beside their places; answers with the bytes that this frees, too, those of the trash's
+    /// `own` directories included.
+    pub(super) fn purge_beside(&self, whole: Whole, own: bool) -> Result<(Option<u64>, Emptied), Failure> {
+        let state = self.surroundings.state_dir.clone();
+        let task = worker::start(move |cancel, progress| {
+            whole.purge_beside(own, state.as_deref(), cancel, progress)
+        });
+        let describe =
+            |counts: Counts| format!("Deleting: {}", human::counted(counts.files, "file", "files"));
+        let ((freed, errors), stopped) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
+        Ok((freed, Emptied { left: left(&errors, stopped), notes: Vec::new(), stopped }))
+    }
+}
+
+/// What could not be deleted, and what to do about it, as sentences. That it was stopped is no failure where somebody stopped it.
+fn left(errors: &[crate::disk::Error], stopped: bool) -> Vec<String> {
+    let is_stop = |error: &&crate::disk::Error| stopped && error.source.kind() == io::ErrorKind::Interrupted;
+    let mut left: Vec<String> = errors
+        .iter()
+        .filter(|error| !is_stop(error))
+        .map(|error| format!("{error}: {}.", crate::disk::error::words(&error.source)))
+        .collect();
+    if stopped || !left.is_empty() {
+        left.push(
+            "What is left of it lies in the trash: `cachetui trash purge` deletes that too.".to_owned(),
+        );
+    }
+    left
 }
 
 /// The failure of a plan that calls for a second look.

@@ -7,6 +7,7 @@
 pub mod locks;
 pub mod prune;
 pub mod relink;
+pub mod remove;
 pub mod repair;
 pub mod values;
 pub mod verify;
@@ -27,6 +28,7 @@ use crate::uv::requirement::Requirement;
 use locks::LocksArguments;
 use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
 use relink::RelinkArguments;
+use remove::RemoveArguments;
 use repair::RepairArguments;
 use values::{Age, Bytes, requirement, words};
 use verify::VerifyArguments;
@@ -245,11 +247,16 @@ pub enum Command {
     /// nowhere.
     #[command(after_long_help = prune::HELP)]
     Prune(PruneArguments),
-    /// Carry out a plan that `prune --save` wrote
+    /// Remove environments, and the entries that no other environment uses
     ///
-    /// Nothing is searched anew. When anything has changed since that shows a new use, nothing is done.
+    /// Shows the plan, asks, and carries it out under uv's locks.
+    #[command(after_long_help = remove::HELP)]
+    Remove(RemoveArguments),
+    /// Carry out a plan that `prune --save` or `remove --save` wrote
+    ///
+    /// What has changed since the plan was made is left as it is, with the reason.
     Apply(ApplyArguments),
-    /// Put back what the last prune removed, as far as it is in the trash
+    /// Put back what was removed last, as far as it is in the trash
     Undo(UndoArguments),
     /// List, put back or delete what was removed with `--trash`
     Trash(TrashArguments),

@@ -12,6 +12,7 @@ pub mod locks;
 pub mod man;
 pub mod prune;
 pub mod relink;
+pub mod remove;
 pub mod repair;
 mod summary;
 pub mod trash;
@@ -72,6 +73,15 @@ fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> 
         return snapshot.tools_named(argument.as_os_str());
     }
     Vec::new()
+}
+
+/// Whether a path lies below one of some directories, by their text or by where they really are; below none it always does.
+fn is_under(path: &Path, directories: &[PathBuf]) -> bool {
+    let lies_in = |directory: &PathBuf| {
+        path.starts_with(directory)
+            || crate::disk::canonical(directory).is_ok_and(|directory| path.starts_with(directory))
+    };
+    directories.is_empty() || directories.iter().any(lies_in)
 }
 
 /// Makes a path absolute by its text alone: `..` takes the part before it away.

@@ -99,12 +99,22 @@ pub(super) fn start(
     absent: Absent,
     surroundings: &Surroundings,
 ) -> Result<ScanJob, Failure> {
+    Ok(looking_at(places, named, absent, surroundings)?.start(surroundings.now))
+}
+
+/// Prepares the scan that the arguments ask for. What in `named` is a directory is looked at too, wherever it is.
+pub(super) fn looking_at(
+    places: &Places,
+    named: &[PathBuf],
+    absent: Absent,
+    surroundings: &Surroundings,
+) -> Result<Prepared, Failure> {
     let mut prepared = prepare(places, absent, surroundings)?;
     let named = named.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir));
     for path in named.filter(|path| path.exists()) {
         prepared.look_at(&path);
     }
-    Ok(prepared.start(surroundings.now))
+    Ok(prepared)
 }
 
 /// Starts looking for distributions. Nothing of it is remembered: environments without them are left out of what is found.

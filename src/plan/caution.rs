@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Class, Plan, Step};
+use super::{Action, Class, Plan, Request, Step};
 use crate::human;
 use crate::snapshot::Snapshot;
 
@@ -20,12 +20,20 @@ pub enum Allowance {
     Gone,
     /// To remove environments of the cache although nobody can tell whether a process runs in one.
     HiddenProcesses,
+    /// To remove environments with files that no environment has, as sources.
+    ForeignFiles,
 }
 
 impl Allowance {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::NoEnvironments, Self::Most, Self::OtherOwners, Self::Gone, Self::HiddenProcesses];
+    pub const ALL: [Self; 6] = [
+        Self::NoEnvironments,
+        Self::Most,
+        Self::OtherOwners,
+        Self::Gone,
+        Self::HiddenProcesses,
+        Self::ForeignFiles,
+    ];
 
     /// The word for it, as it stands behind `--allow`.
     pub fn word(self) -> &'static str {
@@ -35,6 +43,7 @@ impl Allowance {
             Self::OtherOwners => "other-owners",
             Self::Gone => "gone",
             Self::HiddenProcesses => "hidden-processes",
+            Self::ForeignFiles => "foreign-files",
         }
     }
 }
@@ -64,7 +73,12 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
         });
     }
     // Nor does what is known to be of no use to anybody.
-    let known = |class| matches!(class, Class::Named | Class::CachedEnvironments | Class::OrphanedCentral);
+    let chosen = matches!(&plan.request, Request::Remove(remove) if remove.chosen);
+    let known = |class| match class {
+        Class::Named | Class::CachedEnvironments | Class::OrphanedCentral | Class::Environments => true,
+        Class::WithEnvironments => !chosen,
+        _ => false,
+    };
     let counts = |step: &&Step| !known(step.class) && step.action != Action::RemoveObjects;
     let bytes: u64 = plan.steps.iter().filter(counts).map(|step| step.bytes.disk).sum();
     // A step takes the pointers along.
@@ -93,7 +107,7 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
         });
     }
     let owned: u64 = snapshot.entries.iter().filter(|entry| entry.other_owner).count() as u64;
-    if owned > 0 && !plan.steps.is_empty() {
+    if owned > 0 && plan.steps.iter().any(Step::is_in_cache) {
         cautions.push(Caution {
             allowance: Allowance::OtherOwners,
             text: format!(
@@ -104,7 +118,7 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
         });
     }
     let roots = || snapshot.environments.iter().filter_map(|it| snapshot.cache.relative(&it.path));
-    let holds_one = |step: &Step| roots().any(|root| root.starts_with(step.at.path()));
+    let holds_one = |step: &Step| !step.is_in_cache() || roots().any(|root| root.starts_with(step.at.path()));
     if snapshot.scope.processes_hidden && plan.steps.iter().any(holds_one) {
         cautions.push(Caution {
             allowance: Allowance::HiddenProcesses,

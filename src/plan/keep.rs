@@ -154,6 +154,27 @@ pub enum KeptBecause {
     MovedBucket,
     /// It is an environment of the cache's own.
     InCache,
+    /// It is no environment: a Python with its distributions, or what `--target` or `--prefix` filled.
+    NoEnvironment,
+    /// Another program made it, and removes it.
+    Managed {
+        /// The program, as `uv` or `conda`.
+        by: String,
+        /// The command that removes it. Not escaped.
+        command: String,
+    },
+    /// Other environments need it, and would break.
+    Needed {
+        /// Their roots.
+        environments: Vec<At>,
+    },
+    /// It has files that no environment has, as sources or a repository.
+    Foreign {
+        /// Some of them.
+        what: Vec<At>,
+    },
+    /// Something is mounted at it, or in it.
+    Mounted,
 }
 
 /// What is kept by reason, as `4 too young, 1 held by somebody unknown`; empty where nothing is.
@@ -200,6 +221,11 @@ impl KeptBecause {
             Self::OtherFilesystem => (16, "elsewhere"),
             Self::MovedBucket => (16, "in a bucket that was moved"),
             Self::InCache => (17, "in the cache"),
+            Self::NoEnvironment => (17, "of another kind"),
+            Self::Managed { .. } => (17, "of other programs"),
+            Self::Needed { .. } => (1, "needed by others"),
+            Self::Foreign { .. } => (9, "with files of their own"),
+            Self::Mounted => (16, "mounted"),
         }
     }
 
@@ -299,6 +325,23 @@ impl KeptBecause {
                  `uv cache prune` works there"
                 .to_owned(),
             Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
+            Self::NoEnvironment => {
+                "it is no environment, but a Python with its distributions, or what `--target` or `--prefix` filled".to_owned()
+            }
+            Self::Managed { by, command } => format!("{by} installed it; `{command}` removes it"),
+            Self::Needed { environments } => match environments.len() {
+                1 => format!("{} needs it", named(environments)),
+                _ => format!("{} need it", named(environments)),
+            },
+            Self::Foreign { what } => {
+                let text = what.first().map_or("", At::text);
+                let more = match what.len().saturating_sub(1) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("no environment has `{text}`{more}; `--allow foreign-files` removes it all the same")
+            }
+            Self::Mounted => "something is mounted at it or in it".to_owned(),
         }
     }
 }

@@ -20,7 +20,10 @@ use super::{
     Action, Allowance, At, Class, Kept, KeptBecause, Pinned, Plan, PlannedPointer, Price, Prune, Step,
 };
 use super::{budget, objects, unread};
-use crate::snapshot::{Entry, EntryIndex, EntryKind, EntryState, Evidence, Holder, Origin, Snapshot, What};
+use crate::snapshot::{
+    Entry, EntryIndex, EntryKind, EntryState, EnvironmentIndex, Evidence, Holder, Origin, Reference,
+    Snapshot, What,
+};
 use crate::uv::bucket::Bucket;
 use crate::uv::distribution::same_version;
 
@@ -40,6 +43,8 @@ pub(super) struct Chooser<'a> {
     request: &'a Prune,
     now: Timestamp,
     named: BTreeSet<EntryIndex>,
+    /// Environments that go too: they do not count as users.
+    going: BTreeSet<EnvironmentIndex>,
     /// The newest version of each name among the unpacked wheels.
     newest: HashMap<&'a str, (Version, &'a str)>,
 }
@@ -51,6 +56,7 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
         request,
         now: snapshot.scope.started.unwrap_or_default(),
         named: named(snapshot, &request.what),
+        going: BTreeSet::new(),
         newest: newest(snapshot),
     };
     let mut candidates = Vec::new();
@@ -105,6 +111,32 @@ fn newest(snapshot: &Snapshot) -> HashMap<&str, (Version, &str)> {
     newest
 }
 
+/// Adds steps for those of some entries that nothing else speaks for than the environments that go. What others use was not asked
+/// for.
+pub(super) fn entries_of(
+    chooser: &Chooser<'_>,
+    entries: &BTreeSet<EntryIndex>,
+    candidates: &mut Vec<Candidate>,
+    plan: &mut Plan,
+) {
+    let class = Class::WithEnvironments;
+    let mut found = Vec::new();
+    for index in entries {
+        let entry = chooser.snapshot.entry(*index);
+        match chooser.against(*index, entry, class) {
+            None => found.push(chooser.entry(*index, entry, class)),
+            Some(KeptBecause::Used { .. } | KeptBecause::Protected { .. }) => {}
+            Some(because) => plan.kept.push(kept(&entry_path(entry), entry, because)),
+        }
+    }
+    if let Some(because) = unread::not_understood(chooser.snapshot) {
+        plan.kept.extend(found.drain(..).map(|candidate| stays(candidate.step, because.clone())));
+    }
+    found.sort_by_cached_key(|candidate| (Reverse(candidate.step.bytes.disk), candidate.step.at.clone()));
+    objects::add(chooser, &mut found);
+    candidates.append(&mut found);
+}
+
 /// Where an entry is, relative to the cache's root.
 fn entry_path(entry: &Entry) -> PathBuf {
     entry.key.path()
@@ -129,6 +161,7 @@ pub(super) fn against_named(snapshot: &Snapshot, index: EntryIndex) -> Option<Ke
         request: &Prune::default(),
         now: snapshot.scope.started.unwrap_or_default(),
         named: BTreeSet::from([index]),
+        going: BTreeSet::new(),
         newest: HashMap::new(),
     };
     chooser.against(index, snapshot.entry(index), Class::Named)
@@ -167,7 +200,7 @@ fn leave_to_buckets(candidates: &mut [Candidate]) {
 }
 
 /// Divides what all candidates give back among them, and adds their pointers.
-fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
+pub(super) fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
     let holders: Vec<Holder> = candidates.iter().filter_map(|candidate| candidate.holder).collect();
     let mut answers = snapshot.reclaimable_in_order(&holders).into_iter();
     for candidate in candidates {
@@ -195,6 +228,37 @@ fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
 }
 
 impl<'a> Chooser<'a> {
+    /// A choice among entries in which some environments do not count as users.
+    pub(super) fn without(
+        snapshot: &'a Snapshot,
+        request: &'a Prune,
+        going: &BTreeSet<EnvironmentIndex>,
+    ) -> Self {
+        Self {
+            snapshot,
+            request,
+            now: snapshot.scope.started.unwrap_or_default(),
+            named: BTreeSet::new(),
+            going: going.clone(),
+            newest: HashMap::new(),
+        }
+    }
+
+    /// The state of an entry, without the environments that go.
+    fn state(&self, index: EntryIndex, entry: &Entry) -> EntryState {
+        if self.going.is_empty() {
+            entry.state
+        } else if !self.snapshot.user_links_to(index).is_empty() || !self.users(index, true).is_empty() {
+            EntryState::Protected
+        } else if !self.users(index, false).is_empty() {
+            EntryState::Used
+        } else if entry.links.unexplained > 0 || entry.unexplained_extents > 0 {
+            EntryState::HeldElsewhere
+        } else {
+            EntryState::Unused
+        }
+    }
+
     pub(super) fn wants(&self, class: Class) -> bool {
         self.request.classes.contains(&class)
     }
@@ -256,7 +320,7 @@ impl<'a> Chooser<'a> {
         if class == Class::Unreferenced && entry.state == EntryState::Unused {
             return Some(KeptBecause::UnclearPointer);
         }
-        match entry.state {
+        match self.state(index, entry) {
             EntryState::Protected if self.users(index, true).is_empty() => {
                 return Some(linked(self.snapshot, index));
             }
@@ -324,10 +388,23 @@ impl<'a> Chooser<'a> {
 
     /// The environments that use an entry, or only those that do by symlink.
     fn users(&self, index: EntryIndex, symlinks: bool) -> Vec<At> {
-        let wanted = |reference: &&crate::snapshot::Reference| {
+        let wanted = |reference: &&Reference| {
             if symlinks { reference.counts.symlink > 0 } else { reference.evidence > Evidence::Name }
         };
         let references = self.snapshot.references_to(index).iter().filter(wanted);
+        let references = references.filter(|it| !self.going.contains(&it.environment));
+        self.roots(references)
+    }
+
+    /// The environments that use an entry and go.
+    fn users_that_go(&self, index: EntryIndex) -> Vec<At> {
+        let references = self.snapshot.references_to(index).iter();
+        self.roots(
+            references.filter(|it| it.evidence > Evidence::Name && self.going.contains(&it.environment)),
+        )
+    }
+
+    fn roots<'r>(&self, references: impl Iterator<Item = &'r Reference>) -> Vec<At> {
         let environments: BTreeSet<&Path> =
             references.map(|item| &*self.snapshot.environment(item.environment).path).collect();
         environments.into_iter().map(At::new).collect()
@@ -338,7 +415,10 @@ impl<'a> Chooser<'a> {
             let pointer = self.snapshot.pointer(*pointer);
             PlannedPointer { at: At::new(&pointer.path), form: pointer.form, expects: pointer.print }
         });
-        let users = self.users(index, false);
+        let users = match class {
+            Class::WithEnvironments => self.users_that_go(index),
+            _ => self.users(index, false),
+        };
         Candidate {
             holder: Some(Holder::Entry(index)),
             used: entry.last_use.map(|last_use| last_use.time),
@@ -365,6 +445,10 @@ impl<'a> Chooser<'a> {
             Class::Superseded => {
                 format!("nobody uses it, and {} is newer", self.successor(entry).unwrap_or("another version"))
             }
+            Class::WithEnvironments => match users {
+                1 => "only an environment uses it that goes too".to_owned(),
+                _ => format!("only {users} environments use it that go too"),
+            },
             Class::CachedEnvironments => "an environment left by uvx or uv run".to_owned(),
             Class::Named => match users {
                 0 => "you named it".to_owned(),

@@ -20,6 +20,8 @@ pub enum Request {
     Prune(Prune),
     /// To link the files of environments otherwise.
     Relink(Relink),
+    /// To remove environments.
+    Remove(Remove),
 }
 
 impl Request {
@@ -28,6 +30,7 @@ impl Request {
         static NOTHING: BTreeSet<Allowance> = BTreeSet::new();
         match self {
             Self::Prune(prune) => &prune.allow,
+            Self::Remove(remove) => &remove.allow,
             Self::Relink(_) => &NOTHING,
         }
     }
@@ -49,6 +52,21 @@ pub struct Prune {
     pub budget: Budget,
     /// Distributions that lock files need.
     pub keep: Vec<Pinned>,
+    /// What is allowed although it calls for a second look.
+    pub allow: BTreeSet<Allowance>,
+}
+
+/// Which environments to remove.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remove {
+    /// The environments, by their roots.
+    pub environments: Vec<At>,
+    /// Whether they were chosen by what they are, as by `--idle`, and not named one by one.
+    pub chosen: bool,
+    /// Whether the entries go too that no other environment uses.
+    pub with_entries: bool,
+    /// How long such an entry stays after its last change, in seconds.
+    pub grace: u64,
     /// What is allowed although it calls for a second look.
     pub allow: BTreeSet<Allowance>,
 }
@@ -112,6 +130,10 @@ pub enum Class {
     CrashLeftovers,
     /// What was named.
     Named,
+    /// Environments that lie outside of the cache.
+    Environments,
+    /// Entries that only environments use which go too.
+    WithEnvironments,
 }
 
 impl Class {
@@ -137,6 +159,8 @@ impl Class {
             Self::StaleBuckets => "stale-buckets",
             Self::CrashLeftovers => "crash-leftovers",
             Self::Named => "named",
+            Self::Environments => "environments",
+            Self::WithEnvironments => "with-environments",
         }
     }
 
@@ -157,6 +181,8 @@ impl Class {
             Self::StaleBuckets => "Older releases of uv wrote them; newer ones neither read nor remove them.",
             Self::CrashLeftovers => "Interrupted runs of uv left them behind.",
             Self::Named => "You named them.",
+            Self::Environments => "You chose them.",
+            Self::WithEnvironments => "Only environments use them that go too.",
         }
     }
 }

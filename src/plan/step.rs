@@ -12,7 +12,7 @@ use crate::snapshot::{Certainty, FilePrint, PointerForm, TreePrint};
 pub enum Action {
     /// Removes an entry: every pointer that leads to it first, then the entry.
     RemoveEntry,
-    /// Removes an environment that lies in the cache but is no entry.
+    /// Removes an environment that is no entry.
     RemoveEnvironment,
     /// Removes a bucket.
     RemoveBucket,
@@ -43,7 +43,7 @@ impl Action {
 pub struct Step {
     /// What it does.
     pub action: Action,
-    /// To what, relative to the cache's root.
+    /// To what, relative to the cache's root; an environment outside of the cache by its absolute path.
     #[serde(flatten)]
     pub at: At,
     /// The name of the distribution that is concerned.
@@ -65,8 +65,15 @@ pub struct Step {
     /// The objects that go, of a store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<PlannedObject>,
-    /// Environments that use it and go on working without it, by their roots.
+    /// Environments that use it, by their roots: they go on working without it, or go themselves with an earlier step.
     pub users: Vec<At>,
+}
+
+impl Step {
+    /// Whether it changes the cache, and not an environment outside of it.
+    pub fn is_in_cache(&self) -> bool {
+        !self.at.path().is_absolute()
+    }
 }
 
 /// A pointer that goes with an entry.
@@ -135,6 +142,8 @@ pub enum Price {
     Unpack,
     /// It is made again, from what else the cache holds.
     Make,
+    /// `uv sync` makes it again: the lock file of its project is there.
+    Sync,
     /// It is built again.
     Build,
     /// It cannot be had again: the file or directory it came from is gone.
@@ -153,7 +162,7 @@ impl Price {
             Self::Nothing => 0,
             Self::Unpack => 1,
             Self::Download { .. } => 2,
-            Self::Make => 3,
+            Self::Make | Self::Sync => 3,
             Self::Build => 4,
             Self::Unknown => 5,
             Self::Gone => 6,
@@ -172,6 +181,7 @@ impl Price {
             Self::Download { bytes: None } => "download again".to_owned(),
             Self::Unpack => "unpack again, if its file is still there".to_owned(),
             Self::Make => "make again".to_owned(),
+            Self::Sync => "uv sync makes it again".to_owned(),
             Self::Build => "build again, if it can still be had".to_owned(),
             Self::Gone => "cannot be had again".to_owned(),
             Self::Nothing => "costs nothing".to_owned(),

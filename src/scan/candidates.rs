@@ -15,7 +15,7 @@ use super::presence::{self, Missing, Presence};
 use super::{Gathered, Request, registry};
 use crate::disk::{self, FileStat, Time, read};
 use crate::snapshot::{EnvironmentKind, FoundBy};
-use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::bucket;
 use crate::uv::interpreter::InterpreterRecord;
 use crate::uv::link::ArchivePath;
 
@@ -299,12 +299,6 @@ pub(super) fn has_any(site: &Path, by_name: &ByName) -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a path lies in a bucket of a cache.
-fn in_bucket(path: &Path) -> bool {
-    let makes = [BucketKind::Archive, BucketKind::Environments, BucketKind::Builds];
-    path.iter().filter_map(Bucket::parse).any(|bucket| makes.contains(&bucket.kind))
-}
-
 /// Takes what uv recorded of an interpreter: the environment it belongs to, or else the places an installation of Python
 /// has its distributions in, which `uv pip install --system` fills by the same link modes. Answers with the environment's root.
 fn recorded(
@@ -324,7 +318,7 @@ fn recorded(
                 || registry::is_remembered(&request.remembered, &record.prefix)
         };
         // A path of another system is nothing that this one can have.
-        let ours = record.prefix.is_absolute() && !in_bucket(&record.prefix);
+        let ours = record.prefix.is_absolute() && !bucket::lies_in_one(&record.prefix);
         let presence = if ours { presence::since(&record.prefix, written) } else { Presence::There };
         if presence != Presence::There {
             let known = known();

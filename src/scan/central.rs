@@ -1,4 +1,5 @@
-//! What has become of the projects whose environments lie in the cache (uv's preview of central environments).
+//! What has become of the projects whose environments lie elsewhere: in the cache (uv's preview of central environments), or where
+//! pipenv and virtualenvwrapper keep theirs.
 //!
 //! The name of such an environment is that of its project with a digest of the project's path and of the interpreter. The
 //! digest also depends on numbers inside uv that change between releases (uv 0.13.8 hashes its own types), so that no
@@ -14,12 +15,19 @@ use super::discover::is_absence;
 use super::environments::Reading;
 use super::presence::{self, Presence};
 use super::registry::{self, Remembered};
-use crate::disk::Time;
+use crate::disk::{Time, read};
 use crate::snapshot::{Environment, EnvironmentKind, Project};
 use crate::uv::distribution::{file_path, normalize};
+use crate::uv::link_file::path_from_bytes;
+
+/// The file in an environment in which pipenv and virtualenvwrapper note the directory of its project.
+const NOTE: &str = ".project";
 
 /// Finds out what has become of each project. `led` are the `.venv` that lead elsewhere, and where.
 pub(super) fn projects(readings: &mut [Reading], led: &[(PathBuf, PathBuf)], remembered: &[Remembered]) {
+    for reading in readings.iter_mut().filter(|it| it.environment.kind == EnvironmentKind::Other) {
+        reading.environment.project = noted(&reading.environment).unwrap_or_default();
+    }
     let central = |reading: &&mut Reading| reading.environment.kind == EnvironmentKind::Central;
     for reading in readings.iter_mut().filter(central) {
         let environment = &mut reading.environment;
@@ -44,6 +52,17 @@ pub(super) fn projects(readings: &mut [Reading], led: &[(PathBuf, PathBuf)], rem
             environment.project = Project::Gone(path.clone());
         }
     }
+}
+
+/// What has become of the project that an environment outside of the cache names in its own file.
+fn noted(environment: &Environment) -> Option<Project> {
+    let bytes = read::small(&environment.path.join(NOTE), read::SMALL).ok()?;
+    let path = path_from_bytes(bytes.trim_ascii()).filter(|path| path.is_absolute())?;
+    Some(match presence::of(&path) {
+        Presence::There => Project::There(path),
+        Presence::Gone => Project::Missing(path),
+        Presence::Unknown => Project::OutOfReach(path),
+    })
 }
 
 /// The directory of the project, where it is installed in its own environment.

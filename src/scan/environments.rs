@@ -272,6 +272,7 @@ struct Collected {
     problems: Vec<Problem>,
     failed: Vec<Failed>,
     print: TreePrint,
+    content: TreePrint,
     sites: Vec<(PathBuf, FilePrint)>,
     files: u64,
     logical: u64,
@@ -316,6 +317,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let cache_paths = cache_paths(&collected, against.by_id);
     let named_elsewhere = of_another_path(&collected, against.entries());
     environment.print = collected.print;
+    environment.content = collected.content;
     for (site, _) in &collected.sites {
         environment.distributions.extend(eggs::of(root, site, against.wanted));
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::control::Cancel;
 use crate::disk::volume;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{FileKind, FileStat, Time};
+use crate::disk::{FileKind, FileStat, Time, temporary};
 use crate::snapshot::{FilePrint, TreePrint};
 use crate::uv::bucket::{Bucket, BucketKind};
 
@@ -53,11 +53,46 @@ pub fn file(print: &mut TreePrint, stat: &FileStat) {
     newest(print, stat);
 }
 
+/// Adds a directory of an environment to what identifies its content. Locking it may make a file in its top directory.
+pub fn content_directory(print: &mut TreePrint, relative: &Path, stat: &FileStat) {
+    if relative.as_os_str().is_empty() {
+        (print.device, print.inode) = (stat.device, stat.inode);
+    } else {
+        print.newest = print.newest.max(stat.modified.0);
+        mix(print, stat.inode, stat.modified);
+    }
+}
+
+/// Adds anything else in an environment to what identifies its content. Change times and links are not of it: another
+/// environment that is linked to the same files changes them.
+pub fn content_file(print: &mut TreePrint, relative: &Path, stat: &FileStat) {
+    if relative == Path::new(".lock") {
+        return;
+    }
+    print.files += 1;
+    if stat.kind == FileKind::File {
+        print.logical += stat.size;
+    }
+    print.newest = print.newest.max(stat.modified.0);
+    mix(print, stat.inode, stat.modified);
+}
+
 fn newest(print: &mut TreePrint, stat: &FileStat) {
     print.newest = print.newest.max(stat.modified.0).max(stat.changed.0);
-    let one =
-        (stat.inode ^ (stat.changed.0.cast_unsigned()).rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mix(print, stat.inode, stat.changed);
+}
+
+fn mix(print: &mut TreePrint, inode: u64, time: Time) {
+    let one = (inode ^ (time.0.cast_unsigned()).rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     print.mix = print.mix.wrapping_add(one >> 11) & ((1 << 53) - 1);
+}
+
+/// Reads again what identifies the content of an environment, the way a scan reads it: what killed runs of cachetui left is none of
+/// it. None when something in it cannot be read, or is mounted there.
+pub fn environment(path: &Path) -> Option<TreePrint> {
+    let mut printer = Printer { content: true, ..Printer::default() };
+    walk::walk(path, &Cancel::default(), &mut printer);
+    (printer.failed == 0 && printer.print.inode != 0).then_some(printer.print)
 }
 
 /// Reads again what identifies a tree; `None` when it is not there or something in it cannot be read.
@@ -85,6 +120,8 @@ pub(super) fn is_environment(path: &Path) -> bool {
 struct Printer {
     print: TreePrint,
     environments: bool,
+    /// Whether it is the content of an environment that is identified.
+    content: bool,
     mount: Option<u64>,
     failed: u64,
 }
@@ -92,6 +129,9 @@ struct Printer {
 impl Visitor for Printer {
     fn directory(&mut self, parent: &Directory<'_>, name: &OsStr) -> Descend {
         let at_top = parent.relative().as_os_str().is_empty();
+        if self.content && temporary::is_temporary(name) {
+            return Descend::No;
+        }
         if self.environments && at_top && is_environment(&parent.path().join(name)) {
             Descend::No
         } else {
@@ -109,12 +149,20 @@ impl Visitor for Printer {
             self.failed += 1;
             return Descend::No;
         }
-        directory(&mut self.print, entered.relative(), stat);
+        if self.content {
+            content_directory(&mut self.print, entered.relative(), stat);
+        } else {
+            directory(&mut self.print, entered.relative(), stat);
+        }
         Descend::Yes
     }
 
-    fn file(&mut self, _parent: &Directory<'_>, _name: &OsStr, stat: &FileStat) {
-        file(&mut self.print, stat);
+    fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
+        if self.content {
+            content_file(&mut self.print, &parent.relative().join(name), stat);
+        } else {
+            file(&mut self.print, stat);
+        }
     }
 
     fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {

@@ -27,6 +27,8 @@ pub struct Environment {
     pub interpreter: Option<PathBuf>,
     /// Whether that interpreter is there.
     pub interpreter_alive: bool,
+    /// Whether pipx made it.
+    pub is_of_pipx: bool,
     /// The interpreter by which an installation of Python is named, which is no environment of its own.
     pub installation: Option<PathBuf>,
     /// Whether that installation is marked as managed by something else than pip and uv (PEP 668).
@@ -70,6 +72,10 @@ pub struct Environment {
     pub needs: Vec<PathBuf>,
     /// What identifies it.
     pub print: TreePrint,
+    /// What identifies its content, without what others change: its lock file, and how many links its files have.
+    pub content: TreePrint,
+    /// Whether `uv sync` makes it again: it is the `.venv` of a project with a `uv.lock`.
+    pub is_locked: bool,
     /// The directories of its distributions, relative to its root: an installation changes them.
     pub sites: Vec<(PathBuf, FilePrint)>,
     /// Of an environment that lies in the cache for a project: what has become of that project.

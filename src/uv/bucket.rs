@@ -171,6 +171,12 @@ impl fmt::Display for Bucket {
     }
 }
 
+/// Whether a path lies in a bucket in which environments may be, of whatever cache.
+pub fn lies_in_one(path: &Path) -> bool {
+    let makes = [BucketKind::Archive, BucketKind::Environments, BucketKind::Builds];
+    path.iter().filter_map(Bucket::parse).any(|bucket| makes.contains(&bucket.kind))
+}
+
 /// Names that uv puts in a cache's root beside the buckets; the `.gitignore` there is no mark, since projects have one too.
 const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".lock"];
 

@@ -133,19 +133,23 @@ fn drop_used(plan: &mut Plan, changed: &[Changed], cancel: &Cancel) -> Vec<Outco
         keep(step, &mut left, why)
     });
     if !entries.is_empty() {
-        // What an entry that stays is linked to stays too.
-        plan.steps.retain(|step| {
-            let goes = step.action != Action::RemoveObjects;
-            if !goes {
-                left.push(stale(step, "an entry that may be linked to it stays".to_owned()));
-            }
-            goes
-        });
+        drop_objects(plan, &mut left);
     }
     left
 }
 
-fn stale(step: &Step, why: String) -> Outcome {
+/// Drops the objects of a store from a plan: what an entry that stays is linked to stays too.
+pub(super) fn drop_objects(plan: &mut Plan, left: &mut Vec<Outcome>) {
+    plan.steps.retain(|step| {
+        let goes = step.action != Action::RemoveObjects;
+        if !goes {
+            left.push(stale(step, "an entry that may be linked to it stays".to_owned()));
+        }
+        goes
+    });
+}
+
+pub(super) fn stale(step: &Step, why: String) -> Outcome {
     Outcome { action: step.action, at: step.at.clone(), state: State::Stale, why: Some(why), moved: false }
 }
 
@@ -153,7 +157,8 @@ fn stale(step: &Step, why: String) -> Outcome {
 fn against(step: &Step, used: &Used) -> Option<String> {
     let shown = |path: &Path| human::escape_os(path.as_os_str()).into_owned();
     let may_be_used = matches!(step.action, Action::RemoveEntry | Action::RemoveEnvironment);
-    if let Some(path) = used.unread.as_ref().filter(|_| may_be_used) {
+    // Who uses an environment outside of the cache is looked at when it is removed.
+    if let Some(path) = used.unread.as_ref().filter(|_| may_be_used && step.is_in_cache()) {
         return Some(format!("`{}` has changed since the scan and could not be read", shown(path)));
     }
     if let Some(path) = used.returned.as_ref().filter(|_| step.class == Class::OrphanedCentral) {

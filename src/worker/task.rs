@@ -20,7 +20,7 @@ use crate::apply::prune::Committed;
 use crate::apply::relink::RelinkReport;
 use crate::apply::repair::RepairReport;
 use crate::apply::restore::Restored;
-use crate::apply::{self, Freed, Report, Run, State, Unmovable, measure, purge, weigh};
+use crate::apply::{self, Freed, Manner, Report, Run, State, Unmovable, measure, purge, weigh};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
@@ -286,8 +286,8 @@ impl Working<'_> {
             weighed.warnings.clear();
             weigh(&mut weighed, &self.ground.cache);
             host.working("removing");
-            let now = (self.ground.means.now)();
-            let done = apply::prune_as(&current, &lock, now, Unmovable::Refuse, host.cancel, host.progress);
+            let manner = Manner { now: (self.ground.means.now)(), run: None, unmovable: Unmovable::Refuse };
+            let done = apply::prune_as(&current, &lock, &manner, host.cancel, host.progress);
             committed = done.map_err(|error| super::chain(&error))?;
         }
         let outcomes = ordered(plan, committed.outcomes, left);
@@ -310,6 +310,7 @@ impl Working<'_> {
             outcomes,
             freed: Freed { predicted, certainty, measured: None, volume: None, why: None },
             trash: committed.trash.map(|run| At::new(&run.path())),
+            beside: Vec::new(),
             notes,
         };
         self.host.journal(plan, &report);

@@ -28,6 +28,7 @@ mod prune;
 mod reclaimable;
 mod references;
 mod relink;
+mod remove;
 mod repair;
 mod together;
 mod unseen;

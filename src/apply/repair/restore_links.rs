@@ -104,7 +104,7 @@ fn replace_copy(
     let path = step.at.path();
     let name = path.file_name().unwrap_or_default();
     let entry = cache.place().path().join(&target.bucket).join(&target.id);
-    let run = Run::begin(cache, now)?;
+    let run = Run::begin(cache, now, None)?;
     let away = match run.take(cache, place, directory, name) {
         Ok(away) => away,
         Err(error) => {

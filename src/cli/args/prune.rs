@@ -129,7 +129,7 @@ pub struct CarryOutArguments {
 /// The arguments of `apply`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ApplyArguments {
-    /// A plan that `prune --save` wrote
+    /// A plan that `prune --save` or `remove --save` wrote
     pub file: PathBuf,
     /// How to go about it.
     #[command(flatten)]

@@ -20,6 +20,9 @@ use crate::human;
 use crate::plan::{self, Plan, Request, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
 
+/// What writes plans.
+const WRITES: &str = "`cachetui prune … --save FILE` and `cachetui remove … --save FILE` write plans.";
+
 /// The largest plan that is read, in bytes.
 const LARGEST: u64 = 256 << 20;
 
@@ -33,10 +36,10 @@ pub fn run(
 ) -> Result<(), Failure> {
     let saved = read(&arguments.file)?;
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    if !matches!(saved.request, Request::Prune(_)) || !saved.relinks.is_empty() {
+    if matches!(saved.request, Request::Relink(_)) || !saved.relinks.is_empty() {
         let shown = human::escape_os(arguments.file.as_os_str());
-        let text = format!("`{shown}` is no plan to prune. Nothing was changed.");
-        return Err(Failure::message(USAGE, text).hint("`cachetui prune … --save FILE` writes plans."));
+        let text = format!("`{shown}` is no plan to prune or to remove environments. Nothing was changed.");
+        return Err(Failure::message(USAGE, text).hint(WRITES));
     }
     let planned = saved.cache.path();
     let real = |path: &Path| crate::disk::canonical(path).ok();
@@ -48,7 +51,7 @@ pub fn run(
     // Who has come to use something since the plan was made may lie where it searched.
     let prepared = prepared.searching(&saved.scope).map_err(|gone| {
         let text = format!("`{}`, where the plan had looked for users, is not there.", view.path(&gone));
-        Failure::message(FAILED, text).hint("Plan again with `cachetui prune`. Nothing was removed.")
+        Failure::message(FAILED, text).hint("Plan again. Nothing was removed.")
     })?;
     let job = prepared.start(surroundings::now());
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
@@ -59,7 +62,9 @@ pub fn run(
     if !arguments.carry_out.json {
         shown::review(&plan, arguments.carry_out.trash, view, writer)?;
         super::prune::relink_first(&snapshot, &plan, view, writer)?;
-        super::prune::lock_state(&ground, &prepared, &plan, writer)?;
+        if plan.changes_cache() {
+            super::prune::lock_state(&ground, &prepared, &plan, writer)?;
+        }
     }
     let scope = json::scope_of(&plan);
     let print = |report: Option<&Done>, writer: &mut dyn Write| {
@@ -101,13 +106,13 @@ fn read(path: &Path) -> Result<Plan, Failure> {
         bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the plan", path, error)))?;
     let misread = |error: serde_json::Error| {
         let error = anyhow::Error::new(error).context(format!("Failed to understand `{shown}` as a plan"));
-        Failure::new(USAGE, error).hint("`cachetui prune … --save FILE` writes plans.")
+        Failure::new(USAGE, error).hint(WRITES)
     };
     let Head { schema_version } = serde_json::from_slice(&bytes).map_err(misread)?;
     if schema_version != SCHEMA_VERSION {
         let text =
             format!("`{shown}` is a plan of version {schema_version}; this cachetui knows {SCHEMA_VERSION}.");
-        return Err(Failure::message(USAGE, text).hint("Plan again with `cachetui prune`."));
+        return Err(Failure::message(USAGE, text).hint("Plan again."));
     }
     serde_json::from_slice(&bytes).map_err(misread)
 }

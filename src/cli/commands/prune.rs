@@ -64,12 +64,7 @@ pub fn run(
         lock_state(&ground, &prepared, &plan, writer)?;
     }
     if let Some(path) = &arguments.save {
-        save(&plan, path)?;
-        if !json && !view.quiet {
-            let path = view.path(path);
-            let text = format!("The plan is in `{path}`; `cachetui apply {path}` carries it out.");
-            writeln!(writer, "{}", view.wrapped(&text))?;
-        }
+        save(&plan, path, json, view, writer)?;
     }
     let print = |report: Option<&Done>, writer: &mut dyn Write| {
         let report = report.map(|done| &done.report);
@@ -175,14 +170,27 @@ pub(super) fn lock_state(
     Ok(())
 }
 
-fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
+/// Writes a plan to a new file, and says so.
+pub(super) fn save(
+    plan: &Plan,
+    path: &Path,
+    json: bool,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
     let mut bytes = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
     bytes.push(b'\n');
     crate::linker::write_new(path, &bytes, 0o644).map_err(|error| {
         let exists = error.source.kind() == std::io::ErrorKind::AlreadyExists;
         let failure = Failure::new(FAILED, error);
         if exists { failure.hint("A plan is never written over a file; name another one.") } else { failure }
-    })
+    })?;
+    if !json && !view.quiet {
+        let path = view.path(path);
+        let text = format!("The plan is in `{path}`; `cachetui apply {path}` carries it out.");
+        writeln!(writer, "{}", view.wrapped(&text))?;
+    }
+    Ok(())
 }
 
 /// Writes the answer for programs: before a plan is carried out, or with what became of it.

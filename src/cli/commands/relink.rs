@@ -3,7 +3,7 @@
 mod text;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::apply::report::State;
 use crate::cli::args::Places;
@@ -16,7 +16,7 @@ use crate::cli::{act, confirm, locking, progress, request};
 use crate::human;
 use crate::plan::{At, Plan, Relink, Request, plan};
 use crate::scan::Absent;
-use crate::snapshot::{EnvironmentIndex, Snapshot, What};
+use crate::snapshot::{Environment, EnvironmentIndex, Snapshot, What};
 use crate::worker::relink::{self, Relinked};
 
 /// Links the files of environments otherwise.
@@ -94,12 +94,9 @@ fn chosen(
     surroundings: &Surroundings,
 ) -> Result<Vec<EnvironmentIndex>, Failure> {
     let chosen = if arguments.all {
-        let real: Vec<PathBuf> = under.iter().filter_map(|path| crate::disk::canonical(path).ok()).collect();
-        let within = |path: &Path| {
-            under.is_empty() || under.iter().chain(&real).any(|directory| path.starts_with(directory))
-        };
         let all = snapshot.environments();
-        all.filter(|(_, item)| item.entry.is_none() && within(&item.path)).map(|(index, _)| index).collect()
+        let is_meant = |item: &Environment| item.entry.is_none() && super::is_under(&item.path, under);
+        all.filter(|(_, item)| is_meant(item)).map(|(index, _)| index).collect()
     } else {
         super::environments(snapshot, &arguments.environments, &surroundings.current_dir)?
     };

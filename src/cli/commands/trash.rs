@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::apply::restore::{self, Restored};
-use crate::apply::trash::{self, Held};
-use crate::apply::{self, Freed, Run, State, measure};
+use crate::apply::beside::{self, Whole};
+use crate::apply::restore::Restored;
+use crate::apply::trash::Held;
+use crate::apply::{Freed, Run, State, measure};
 use crate::cli::act::{Emptied, Ground};
 use crate::cli::args::Places;
 use crate::cli::args::prune::{TrashArguments, TrashCommand, TrashPurgeArguments};
@@ -34,7 +35,7 @@ pub fn run(
     match &arguments.command {
         TrashCommand::List(arguments) => {
             let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-            list(&prepared, arguments.json, view, writer)
+            list(&prepared, arguments.json, surroundings, view, writer)
         }
         TrashCommand::Restore(arguments) => {
             restore(places, Some(&arguments.run), arguments.json, surroundings, view, writer)
@@ -43,17 +44,18 @@ pub fn run(
     }
 }
 
-fn runs(prepared: &Prepared) -> Result<Vec<Run>, Failure> {
-    trash::runs(prepared.cache()).map_err(|error| Failure::new(FAILED, error))
+fn runs(prepared: &Prepared, surroundings: &Surroundings) -> Result<Vec<Whole>, Failure> {
+    let state = surroundings.state_dir.as_deref();
+    beside::runs(prepared.cache(), state).map_err(|error| Failure::new(FAILED, error))
 }
 
 /// The run that somebody named, by the whole name or the beginning of only one.
-fn find(runs: &[Run], name: &OsStr) -> Result<Run, Failure> {
-    if let Some(run) = runs.iter().find(|run| run.name() == name) {
-        return Ok(run.clone());
+fn find(runs: &[Whole], name: &OsStr) -> Result<Whole, Failure> {
+    if let Some(whole) = runs.iter().find(|whole| whole.run.name() == name) {
+        return Ok(whole.clone());
     }
-    let begins = |run: &&Run| run.name().as_encoded_bytes().starts_with(name.as_encoded_bytes());
-    let found: Vec<&Run> = runs.iter().filter(begins).collect();
+    let begins = |whole: &&Whole| whole.run.name().as_encoded_bytes().starts_with(name.as_encoded_bytes());
+    let found: Vec<&Whole> = runs.iter().filter(begins).collect();
     let shown = human::escape_os(name);
     match found.as_slice() {
         [run] if !name.is_empty() => Ok((*run).clone()),
@@ -64,13 +66,19 @@ fn find(runs: &[Run], name: &OsStr) -> Result<Run, Failure> {
     }
 }
 
-fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
+fn list(
+    prepared: &Prepared,
+    as_json: bool,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
     let cache = prepared.cache();
-    let runs: Vec<(Run, Held, Back)> = runs(prepared)?
+    let runs: Vec<(Whole, Held, Back)> = runs(prepared, surroundings)?
         .into_iter()
-        .map(|run| {
-            let (held, back) = (trash::held(cache, &run), Back::of(cache, &run));
-            (run, held, back)
+        .map(|whole| {
+            let (held, back) = (whole.held(cache), Back::of(cache, &whole));
+            (whole, held, back)
         })
         .collect();
     if as_json {
@@ -79,7 +87,7 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
             runs: Vec<RunRow<'a>>,
         }
         let body = Body {
-            runs: runs.iter().map(|(run, held, back)| RunRow::listed(run, held, back.number())).collect(),
+            runs: runs.iter().map(|(whole, held, back)| RunRow::listed(whole, held, back.number())).collect(),
         };
         json::write(prepared.root(), &json::no_scope(), body, view, writer)?;
         return Ok(());
@@ -88,16 +96,18 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
         Column::text("RUN"),
         Column::number("WHEN").spare(2),
         Column::number("ENTRIES"),
+        Column::number("ENVIRONMENTS").spare(3),
         Column::number("FILES").spare(1),
         Column::number("GIVES BACK"),
         Column::text("STATE"),
     ]);
-    for (run, held, back) in &runs {
-        let (paint, word) = back.word();
+    for (whole, held, back) in &runs {
+        let (run, (paint, word)) = (&whole.run, back.word());
         table.push([
             human::escape_os(run.name()).as_ref().into(),
             Cell::or_dash(run.time().map(|time| human::short_age(time, view.now)).unwrap_or_default()),
             human::count(held.entries).into(),
+            human::count(whole.environments).into(),
             human::count(held.files).into(),
             format!("{}{}", held.certainty.sign(), human::bytes(held.reclaimable)).into(),
             Cell::painted(paint, &word),
@@ -109,15 +119,15 @@ fn list(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write)
     if view.quiet {
         return Ok(());
     }
-    for (run, why) in runs.iter().filter_map(|(run, _, back)| Some((run, back.why()?))) {
+    for (run, why) in runs.iter().filter_map(|(whole, _, back)| Some((&whole.run, back.why()?))) {
         let text = format!("`{}`: {}.", human::escape_os(run.name()), human::escape(why));
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&text)))?;
     }
     let text = if runs.is_empty() {
-        format!("The trash of `{}` is empty.", view.path(prepared.cache()))
+        format!("The trash of `{}` is empty, and so is that of environments.", view.path(prepared.cache()))
     } else {
         "`cachetui undo` puts the newest back, `cachetui trash restore RUN` any; `cachetui trash purge` deletes them. \
-         `uv cache prune` and `uv cache clean` delete them too."
+         `uv cache prune` and `uv cache clean` delete the entries too."
             .to_owned()
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
@@ -135,11 +145,11 @@ enum Back {
 }
 
 impl Back {
-    fn of(cache: &Path, run: &Run) -> Self {
-        if run.is_purging() {
+    fn of(cache: &Path, whole: &Whole) -> Self {
+        if whole.run.is_purging() {
             return Self::Purging;
         }
-        match restore::could(cache, run) {
+        match whole.could(cache) {
             Ok(items) => {
                 let back = items.iter().filter(|item| item.state == State::Done).count();
                 let why = items
@@ -190,26 +200,30 @@ pub(super) fn restore(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    let all = runs(&prepared)?;
-    let run = if let Some(name) = name {
+    let all = runs(&prepared, surroundings)?;
+    let whole = if let Some(name) = name {
         Some(find(&all, name)?)
     } else {
         // The same rule as in the list. Of none that can be, the newest says why.
-        let can = all.iter().rposition(|run| restore::is_restorable(prepared.cache(), run));
-        let newest = || all.iter().rposition(|run| !run.is_purging());
+        let can = all.iter().rposition(|whole| whole.is_restorable(prepared.cache()));
+        let newest = || all.iter().rposition(|whole| !whole.run.is_purging());
         can.or_else(newest).map(|position| all[position].clone())
     };
-    if let Some(run) = run.as_ref().filter(|run| run.is_purging()) {
+    let run = whole.as_ref().map(|whole| &whole.run);
+    if let Some(run) = run.filter(|run| run.is_purging()) {
         let text = format!("`{}` is being deleted, or was: it is not whole.", human::escape_os(run.name()));
         return Err(Failure::message(FAILED, text).hint("`cachetui trash purge` deletes what is left of it."));
     }
     let ground = Ground { places, surroundings, view, cache: prepared.cache() };
     let mut notes = Vec::new();
-    let restored = match &run {
-        Some(run) => {
-            let (lock, told) = ground.lock()?;
-            notes.extend(told);
-            apply::restore(&lock, run).map_err(|error| Failure::new(FAILED, error))?
+    let restored = match &whole {
+        Some(whole) => {
+            let lock = if whole.in_cache { Some(ground.lock()?) } else { None };
+            let (lock, told) = lock.unzip();
+            notes.extend(told.into_iter().flatten());
+            let restored = whole.restore(lock.as_ref()).map_err(|error| Failure::new(FAILED, error))?;
+            ground.tidied(whole);
+            restored
         }
         None => Vec::new(),
     };
@@ -221,13 +235,13 @@ pub(super) fn restore(
             notes: &'a [String],
         }
         let body = Body {
-            run: run.as_ref().map(|run| run.name().to_string_lossy().into_owned()),
+            run: run.map(|run| run.name().to_string_lossy().into_owned()),
             restored: restored.iter().map(RestoredRow::new).collect(),
             notes: &notes,
         };
         json::write(prepared.root(), &json::no_scope(), body, view, writer)?;
     } else {
-        print_restored(run.as_ref(), &restored, &notes, view, writer)?;
+        print_restored(run, &restored, &notes, view, writer)?;
     }
     let whole = restored.iter().all(|item| item.state == State::Done);
     if whole { Ok(()) } else { Err(Failure::quiet(FAILED)) }
@@ -286,18 +300,18 @@ fn purge(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    let all = runs(&prepared)?;
+    let all = runs(&prepared, surroundings)?;
     let chosen = if arguments.runs.is_empty() {
         all
     } else {
-        let named: Result<Vec<Run>, Failure> = arguments.runs.iter().map(|name| find(&all, name)).collect();
+        let named: Result<Vec<Whole>, Failure> = arguments.runs.iter().map(|name| find(&all, name)).collect();
         let mut named = named?;
-        named.sort_unstable();
+        named.sort_by(|one, other| one.run.cmp(&other.run));
         named.dedup();
         named
     };
-    let held: Vec<(Run, Held)> =
-        chosen.iter().map(|run| (run.clone(), trash::held(prepared.cache(), run))).collect();
+    let held: Vec<(Whole, Held)> =
+        chosen.iter().map(|whole| (whole.clone(), whole.held(prepared.cache()))).collect();
     let certainty = held.iter().fold(Certainty::Exact, |sum, (_, held)| sum.and(held.certainty));
     let open = held.iter().fold(0, |sum: u64, (_, held)| sum.saturating_add(held.open));
     let predicted = held.iter().fold(0, |sum: u64, (_, held)| sum.saturating_add(held.reclaimable));
@@ -326,9 +340,7 @@ fn purge(
     let mut end = Purged { freed, certainty, emptied: Emptied::default() };
     if !arguments.dry_run && !chosen.is_empty() {
         let before = ground.settled()?;
-        let files = measure::trash(prepared.cache(), &chosen, None);
-        end.emptied = ground.purge(chosen.clone())?.map_err(locking::failure)?;
-        let files = measure::freed(prepared.cache(), &chosen, None, files);
+        let files = end.purge(&ground, &chosen)?;
         let after = ground.settled()?;
         end.freed.volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         end.freed.measured = files.or(end.freed.volume);
@@ -341,7 +353,7 @@ fn purge(
             freed: &'a Freed,
             notes: &'a [&'a str],
         }
-        let purged = held.iter().map(|(run, held)| RunRow::new(run, held)).collect();
+        let purged = held.iter().map(|(whole, held)| RunRow::new(whole, held)).collect();
         let body = Body { dry_run: arguments.dry_run, purged, freed: &end.freed, notes: &end.notes() };
         json::write(prepared.root(), &json::no_scope(), body, view, writer)?;
     } else {
@@ -362,6 +374,30 @@ struct Purged {
 }
 
 impl Purged {
+    /// Deletes what runs removed: environments first, since entries are freed with the last link. Answers with the bytes that this
+    /// frees, by the files.
+    fn purge(&mut self, ground: &Ground<'_>, chosen: &[Whole]) -> Result<Option<u64>, Failure> {
+        let mut freed = Some(0);
+        for whole in chosen.iter().filter(|whole| !whole.beside.is_empty()) {
+            let (more, emptied) = ground.purge_beside(whole.clone(), true)?;
+            freed = freed.zip(more).map(|(sum, more)| sum + more);
+            self.emptied.stopped |= emptied.stopped;
+            self.emptied.left.extend(emptied.left);
+        }
+        let in_cache = chosen.iter().filter(|whole| whole.in_cache);
+        let runs: Vec<Run> = in_cache.map(|whole| whole.run.clone()).collect();
+        if runs.is_empty() || self.emptied.stopped {
+            return Ok(freed);
+        }
+        let before = measure::trash(ground.cache, &runs, None);
+        let emptied = ground.purge(runs.clone())?.map_err(locking::failure)?;
+        let more = measure::freed(ground.cache, &runs, None, before);
+        self.emptied.stopped |= emptied.stopped;
+        self.emptied.left.extend(emptied.left);
+        self.emptied.notes.extend(emptied.notes);
+        Ok(freed.zip(more).map(|(sum, more)| sum + more))
+    }
+
     fn notes(&self) -> Vec<&str> {
         self.emptied.notes.iter().chain(&self.emptied.left).map(String::as_str).collect()
     }

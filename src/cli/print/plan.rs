@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::{Cell, Column, Fit, Paint, Table, View};
 use crate::apply::{Outcome, Report, State};
 use crate::human;
-use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Step, Totals};
+use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Request, Step, Totals};
 use crate::snapshot::Certainty;
 
 /// Rows of each kind that are shown on a terminal; the rest is summed up unless everything is asked for.
@@ -30,7 +30,7 @@ pub(in crate::cli) fn review(
         let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.class == class).collect();
         let heading = format!("{}: {}", class.word(), class.sentence());
         writeln!(writer, "{}", view.painted(Paint::Strong, &view.wrapped(&heading)))?;
-        steps_table(&steps, view, writer)?;
+        steps_table(&steps, class == Class::Environments, view, writer)?;
         writeln!(writer)?;
     }
     if view.quiet {
@@ -38,7 +38,9 @@ pub(in crate::cli) fn review(
     }
     kept(&plan.kept, view, writer)?;
     totals(plan, trash, view, writer)?;
-    writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
+    if !matches!(plan.request, Request::Remove(_)) || plan.changes_cache() {
+        writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
+    }
     let failed = &plan.scope.failed;
     for unread in &failed[..if view.verbose { failed.len() } else { failed.len().min(NAMES) }] {
         let text = format!("`{}`: {}.", view.path(&unread.at.path()), human::escape(&unread.message));
@@ -61,10 +63,16 @@ pub(in crate::cli) fn review(
     Ok(())
 }
 
-fn steps_table(steps: &[&Step], view: &View, writer: &mut dyn Write) -> io::Result<()> {
+/// The steps of one kind. Environments have no name and no version, but a path.
+fn steps_table(steps: &[&Step], environments: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let (first, second) = if environments {
+        (Column::text("ENVIRONMENT").fit(Fit::Middle(28)), Column::number("SIZE"))
+    } else {
+        (Column::text("NAME").fit(Fit::End(20)), Column::text("VERSION").fit(Fit::End(12)))
+    };
     let mut table = Table::new(&[
-        Column::text("NAME").fit(Fit::End(20)),
-        Column::text("VERSION").fit(Fit::End(12)),
+        first,
+        second,
         Column::number("GIVES BACK"),
         Column::text("TO HAVE IT AGAIN").fit(Fit::End(20)).spare(2),
         Column::text("WHY").fit(Fit::End(24)).spare(1),
@@ -75,9 +83,15 @@ fn steps_table(steps: &[&Step], view: &View, writer: &mut dyn Write) -> io::Resu
     for step in &steps[..shown] {
         let back = at_least(step.bytes.reclaimable, step.bytes.certainty);
         let paint = if step.bytes.reclaimable == 0 { Paint::Faint } else { Paint::Plain };
+        let (first, second): (Cell, Cell) = if environments {
+            (view.path(&step.at.path()).into(), human::bytes(step.bytes.disk).into())
+        } else {
+            let version = human::escape(step.version.as_deref().unwrap_or_default());
+            (name(step.name.as_deref(), &step.at).into(), Cell::or_dash(version))
+        };
         table.push([
-            name(step.name.as_deref(), &step.at).into(),
-            Cell::or_dash(human::escape(step.version.as_deref().unwrap_or_default())),
+            first,
+            second,
             Cell::painted(paint, back),
             step.price.words().into(),
             human::escape(&step.reason).as_ref().into(),
@@ -151,6 +165,13 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::OtherFilesystem => "on another filesystem than the cache",
         KeptBecause::MovedBucket => "in a bucket that is a symlink to elsewhere",
         KeptBecause::InCache => "environments of the cache's own",
+        KeptBecause::NoEnvironment => "no environments",
+        KeptBecause::Managed { .. } => "installed by another program, which removes them",
+        KeptBecause::Needed { .. } => "needed by other environments, which would break",
+        KeptBecause::Foreign { .. } => {
+            "with files that no environment has; `--allow foreign-files` takes them too"
+        }
+        KeptBecause::Mounted => "with something mounted at or in them",
     })
 }
 
@@ -291,13 +312,20 @@ pub(in crate::cli) fn report(
     if !view.quiet {
         let freed = &report.freed;
         let predicted = format!("{}{}", freed.certainty.before(), human::bytes(freed.predicted));
-        let more = match (done, freed.measured, &report.trash) {
+        let mut trash = report.trash.iter().chain(&report.beside);
+        let more = match (done, freed.measured, trash.next()) {
             (0, ..) => String::new(),
-            (_, _, Some(run)) => format!(
-                " It lies in the trash, `{}`, where it still takes its room: {predicted} come back with \
-                 `cachetui trash purge`, and `cachetui undo` puts it back.",
-                human::escape_os(run.path().as_os_str())
-            ),
+            (_, _, Some(first)) => {
+                let others = match trash.count() as u64 {
+                    0 => String::new(),
+                    others => format!(" and {}", human::counted(others, "other place", "other places")),
+                };
+                format!(
+                    " It lies in the trash, `{}`{others}, where it still takes its room: {predicted} come back with \
+                     `cachetui trash purge`, and `cachetui undo` puts it back.",
+                    view.path(&first.path())
+                )
+            }
             (_, Some(measured), None) => {
                 let freed = human::bytes(measured);
                 if measured == report.freed.predicted {

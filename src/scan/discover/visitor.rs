@@ -9,7 +9,7 @@ use crate::control::Progress;
 use crate::disk::walk::{Descend, Directory, Visitor};
 use crate::disk::{FileKind, FileStat, volume};
 use crate::scan::outside::Lead;
-use crate::uv::bucket::{Bucket, BucketKind};
+use crate::uv::bucket::{Bucket, BucketKind, TRASH};
 use crate::uv::distribution::parse_dist_info;
 
 /// Names of directories that hold much, and no environment that was made on purpose.
@@ -114,7 +114,9 @@ impl Visitor for SearchVisitor<'_> {
         if !inside {
             self.listed(parent, name);
         }
+        // What was removed is no environment any more, wherever a search begins.
         let skipped = inside
+            || name == TRASH
             || name == "conda-meta"
             || !self.place.named && SKIPPED.iter().any(|skipped| name == *skipped)
             || self.is_of_cache(parent, name)

@@ -39,6 +39,9 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
         environment.python = environment.prefix.as_ref().and_then(|_| version(root.parent()?));
     }
     environment.kind = candidate.kind.unwrap_or_else(|| kind(root, candidate));
+    environment.is_of_pipx = root.join("pipx_metadata.json").is_file();
+    environment.is_locked = root.file_name().is_some_and(|name| name == ".venv")
+        && root.parent().is_some_and(|project| project.join("uv.lock").is_file());
     if candidate.found.target {
         environment.interpreter_alive = true;
     } else {

@@ -364,6 +364,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         self.collected.own.disk += stat.disk;
         self.collected.disk += stat.disk;
         print::directory(&mut self.collected.print, directory.relative(), stat);
+        print::content_directory(&mut self.collected.content, directory.relative(), stat);
         let is_top = directory.relative().as_os_str().is_empty();
         if is_site_packages(directory.relative()) || self.target && is_top {
             self.collected.sites.push((directory.relative().to_owned(), print::of(stat)));
@@ -384,6 +385,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         self.collected.files += 1;
         self.away.add(stat);
         print::file(&mut self.collected.print, stat);
+        print::content_file(&mut self.collected.content, &parent.relative().join(name), stat);
         if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
             self.collected.disk += stat.disk;
         }

@@ -84,6 +84,7 @@ impl Made {
             Self::Changes(plan) => match plan.request {
                 Request::Prune(_) => "prune",
                 Request::Relink(_) => "relink",
+                Request::Remove(_) => "remove",
             },
             Self::Repair(_) => "repair",
         }
@@ -350,7 +351,7 @@ impl Planning {
             Row::Kept(place) => {
                 let Kept { at, .. } = self.changes()?.kept.get(*place)?;
                 match self.changes()?.request {
-                    Request::Prune(_) => Planned::Thing(at.clone()),
+                    Request::Prune(_) | Request::Remove(_) => Planned::Thing(at.clone()),
                     Request::Relink(_) => Planned::Left(at.clone(), *place),
                 }
             }

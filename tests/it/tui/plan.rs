@@ -137,6 +137,7 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
         ],
         freed: Freed { predicted: 799 << 20, ..Freed::default() },
         trash: None,
+        beside: Vec::new(),
         notes: vec!["Locks are worth little here.".to_owned()],
     };
     screen.event(Event::Task(TaskEvent::Finished(Done::Pruned(report))));

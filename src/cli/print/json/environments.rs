@@ -86,8 +86,9 @@ impl<'a> ProjectRow<'a> {
     /// The row of an environment's project: of one that lies in the cache for its project, or in its project.
     pub fn of(environment: &'a Environment) -> Option<Self> {
         let state = match environment.kind {
-            EnvironmentKind::Central => environment.project.word(),
             EnvironmentKind::Project => Project::There(PathBuf::new()).word(),
+            EnvironmentKind::Central => environment.project.word(),
+            _ if environment.project != Project::Unknown => environment.project.word(),
             _ => return None,
         };
         let (path, path_bytes) = environment.project_directory().map(lossless).unzip();

@@ -11,6 +11,8 @@ use serde::Serialize;
 use super::frame::ScopeRow;
 use super::locks::CacheRow;
 use super::text::{Bytes, lossless};
+use crate::apply::beside::Whole;
+use crate::apply::trash::Held;
 use crate::apply::{Report, State};
 use crate::cli::print::View;
 use crate::plan::{Class, Plan, Searched, Totals};
@@ -69,6 +71,7 @@ pub struct RunRow<'a> {
     /// `kept`, `stale` when nothing of it can be put back now, or `purging` when nothing can any more.
     state: &'static str,
     entries: u64,
+    environments: u64,
     files: u64,
     bytes: RunBytes,
     /// How many things undoing would bring back; only in a list.
@@ -97,7 +100,8 @@ pub struct RestoredRow<'a> {
 
 impl<'a> RunRow<'a> {
     /// The row of a run.
-    pub fn new(run: &'a crate::apply::Run, held: &crate::apply::trash::Held) -> Self {
+    pub fn new(whole: &'a Whole, held: &Held) -> Self {
+        let run = &whole.run;
         let (name, run_bytes) = lossless(run.name());
         Self {
             run: name,
@@ -105,6 +109,7 @@ impl<'a> RunRow<'a> {
             time: run.time(),
             state: if run.is_purging() { "purging" } else { "kept" },
             entries: held.entries,
+            environments: whole.environments,
             files: held.files,
             bytes: RunBytes {
                 disk: held.disk,
@@ -117,8 +122,8 @@ impl<'a> RunRow<'a> {
     }
 
     /// The row of a run in a list; `restorable` things of it could be put back.
-    pub fn listed(run: &'a crate::apply::Run, held: &crate::apply::trash::Held, restorable: u64) -> Self {
-        let row = Self::new(run, held);
+    pub fn listed(whole: &'a Whole, held: &Held, restorable: u64) -> Self {
+        let row = Self::new(whole, held);
         let state = if row.state == "kept" && restorable == 0 { "stale" } else { row.state };
         Self { state, restorable: Some(restorable), ..row }
     }

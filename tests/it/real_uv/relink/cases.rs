@@ -1,33 +1,15 @@
 //! What happens around relinking: many environments, somebody else at work, limits, odd environments.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::tree::Tree;
 use super::{install, relink, signed, wheels};
+use crate::support::holding::Running;
 use crate::support::loopdev::Mounted;
 use crate::support::uv::{Sandbox, ran};
-
-/// A program that says when it has begun, and ends when it is told.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut byte = [0];
-        child.stdout.as_mut().unwrap().read_exact(&mut byte).unwrap();
-        Self(child)
-    }
-
-    /// Lets it end, and answers whether it did well.
-    fn end(mut self) -> bool {
-        drop(self.0.stdin.take());
-        self.0.wait().unwrap().success()
-    }
-}
 
 fn site(environment: &Path) -> PathBuf {
     let mut versions = environment.join("lib").read_dir().unwrap();
@@ -187,7 +169,7 @@ fn a_process_that_runs_in_the_environment_goes_on_and_is_told() {
     let process = Running::start(python.args(["-c", code]));
     let done = relink(&sandbox, &[environment.to_str().unwrap(), "--link-mode", "hardlink", "--yes"], 0);
     let notes = done["report"]["notes"].to_string();
-    assert!(notes.contains(&format!("Process {} runs in", process.0.id())), "{notes}");
+    assert!(notes.contains(&format!("Process {} runs in", process.id())), "{notes}");
     assert!(process.end());
 }
 

@@ -1,0 +1,272 @@
+//! The trash beside environments, and all that one run has in the trash: there and in the cache.
+//!
+//! An environment can be anywhere. The directories whose trash has something are noted in the state directory, each in a file of its
+//! own, so that processes that note at the same time do not lose what others wrote.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::report::State;
+use super::restore::{self, Restored};
+use super::state;
+use super::trash::{self, DIRECTORY, Held, Run};
+use super::{measure, purge};
+use crate::control::{Cancel, Progress};
+use crate::disk::{error::words, read};
+use crate::linker::{Error, Missing, Root};
+use crate::lock::CacheExclusive;
+use crate::plan::At;
+
+/// The directory of notes in the state directory.
+const NOTES: &str = "trash";
+
+/// A note: a directory whose trash has, or had, something.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    schema_version: u32,
+    #[serde(flatten)]
+    at: At,
+}
+
+/// All that one run has in the trash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The run.
+    pub run: Run,
+    /// Whether it has something in the cache's trash.
+    pub in_cache: bool,
+    /// The directories with environments that it removed.
+    pub beside: Vec<PathBuf>,
+    /// How many environments those were, when this was found.
+    pub environments: u64,
+}
+
+fn file_of(state: &Path, directory: &Path) -> PathBuf {
+    let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
+    state.join(NOTES).join(format!("{}.json", HEXLOWER.encode(&digest[..16])))
+}
+
+/// Notes that the trash in a directory has something.
+///
+/// # Errors
+/// When the note cannot be written, as on a full disk.
+pub fn note(state: &Path, directory: &Path) -> Result<(), Error> {
+    let note = Note { schema_version: 1, at: At::new(directory) };
+    let path = file_of(state, directory);
+    let bytes = serde_json::to_vec(&note).map_err(|error| Error::new("write", &path, error.into()))?;
+    state::save(&path, &bytes)
+}
+
+/// Takes the note of a directory away once its trash is gone. What cannot be removed now is passed over by whoever reads it.
+pub fn forget(state: &Path, directory: &Path) {
+    if directory.join(DIRECTORY).symlink_metadata().is_ok() {
+        return;
+    }
+    let path = file_of(state, directory);
+    if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+        && let Ok(notes) = state::open(parent, Missing::Fail)
+    {
+        drop(notes.place().remove_file(name));
+    }
+}
+
+/// The directories whose trash has something. A note that cannot be understood is passed over.
+fn directories(state: &Path) -> Vec<PathBuf> {
+    let notes = std::fs::read_dir(state.join(NOTES)).into_iter().flatten().flatten();
+    let read = |item: std::fs::DirEntry| {
+        let bytes = read::small(&item.path(), read::SMALL).ok()?;
+        let note: Note = serde_json::from_slice(&bytes).ok()?;
+        let directory = note.at.path();
+        (note.schema_version == 1 && directory.is_absolute() && directory.join(DIRECTORY).is_dir())
+            .then_some(directory)
+    };
+    let mut directories: Vec<PathBuf> = notes.filter_map(read).collect();
+    directories.sort_unstable();
+    directories.dedup();
+    directories
+}
+
+/// The runs that have something in the trash of a cache or beside environments, oldest first.
+///
+/// # Errors
+/// When the trash of the cache cannot be read.
+pub fn runs(cache: &Path, state: Option<&Path>) -> Result<Vec<Whole>, Error> {
+    let mut all: Vec<Whole> = trash::runs(cache)?
+        .into_iter()
+        .map(|run| Whole { run, in_cache: true, beside: Vec::new(), environments: 0 })
+        .collect();
+    for directory in state.map(directories).unwrap_or_default() {
+        // What cannot be read now has nothing that could be put back.
+        for run in trash::runs(&directory).unwrap_or_default() {
+            let position = all.iter().position(|whole| whole.run == run).unwrap_or_else(|| {
+                all.push(Whole { run: run.clone(), in_cache: false, beside: Vec::new(), environments: 0 });
+                all.len() - 1
+            });
+            all[position].environments += names(&directory, &run).map_or(0, |names| names.len() as u64);
+            all[position].beside.push(directory.clone());
+        }
+    }
+    all.sort_by(|one, other| one.run.cmp(&other.run));
+    Ok(all)
+}
+
+impl Whole {
+    /// What it keeps.
+    pub fn held(&self, cache: &Path) -> Held {
+        let of_cache = self.in_cache.then_some(cache);
+        let mut sum = Held::default();
+        for held in of_cache
+            .into_iter()
+            .chain(self.beside.iter().map(PathBuf::as_path))
+            .map(|place| trash::held(place, &self.run))
+        {
+            sum.entries += held.entries;
+            sum.files += held.files;
+            sum.disk += held.disk;
+            sum.reclaimable += held.reclaimable;
+            sum.certainty = sum.certainty.and(held.certainty);
+            sum.open += held.open;
+        }
+        sum
+    }
+
+    /// Where the environments of it lie now, each with the directory in which it was.
+    pub fn places(&self) -> Vec<(PathBuf, PathBuf)> {
+        let here = |directory: &PathBuf| {
+            let names = names(directory, &self.run).unwrap_or_default();
+            let place = directory.join(self.run.path());
+            names.into_iter().map(|name| (place.join(name), directory.clone())).collect::<Vec<_>>()
+        };
+        self.beside.iter().flat_map(here).collect()
+    }
+
+    /// The trash that is left of it beside places of environments, also where deleting it has begun.
+    pub fn left(&self) -> Vec<At> {
+        let runs = [self.run.clone(), self.run.doomed()];
+        let there = |directory: &PathBuf| {
+            let paths = runs.iter().map(|run| directory.join(run.path()));
+            paths
+                .filter(|path| path.symlink_metadata().is_ok())
+                .map(|path| At::new(&path))
+                .collect::<Vec<_>>()
+        };
+        self.beside.iter().flat_map(there).collect()
+    }
+
+    /// What putting it back would come to now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn could(&self, cache: &Path) -> Result<Vec<Restored>, Error> {
+        if self.run.is_purging() {
+            return Ok(Vec::new());
+        }
+        let mut all = if self.in_cache { restore::could(cache, &self.run)? } else { Vec::new() };
+        for directory in &self.beside {
+            all.extend(back(directory, &self.run, |_, _, _| Ok(()))?);
+        }
+        Ok(all)
+    }
+
+    /// Whether anything of it would come back.
+    pub fn is_restorable(&self, cache: &Path) -> bool {
+        self.could(cache).is_ok_and(|items| items.iter().any(|item| item.state == State::Done))
+    }
+
+    /// Puts everything back: what was in the cache first, since environments may have symlinks into it. `lock` is the lock of the
+    /// cache where something of it lies there.
+    ///
+    /// # Errors
+    /// When something of it cannot be read. What was put back before stays.
+    pub fn restore(&self, lock: Option<&CacheExclusive>) -> Result<Vec<Restored>, Error> {
+        let mut all = match lock.filter(|_| self.in_cache) {
+            Some(lock) => restore::restore(lock, &self.run)?,
+            None => Vec::new(),
+        };
+        for directory in &self.beside {
+            all.extend(restore_beside(directory, &self.run)?);
+        }
+        Ok(all)
+    }
+
+    /// Deletes the environments of it for good. What cannot be removed is told; with the bytes that this frees, by the files, where
+    /// the filesystem tells. `own`: the directories of the trash count too, which came with the run.
+    pub fn purge_beside(
+        &self,
+        own: bool,
+        state: Option<&Path>,
+        cancel: &Cancel,
+        progress: &Progress,
+    ) -> (Option<u64>, Vec<Error>) {
+        let (mut errors, mut freed) = (Vec::new(), Some(0));
+        for directory in &self.beside {
+            let runs = [self.run.clone()];
+            let trees: Vec<PathBuf> =
+                names(directory, &self.run).unwrap_or_default().into_iter().map(PathBuf::from).collect();
+            let trees = (!own).then_some(trees.as_slice());
+            let before = measure::trash(directory, &runs, trees);
+            match Root::open(directory) {
+                Ok(root) => errors.extend(purge::purge_in(&root, &runs, cancel, progress)),
+                Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => errors.push(error),
+            }
+            let gone = measure::freed(directory, &runs, trees, before);
+            freed = freed.zip(gone).map(|(sum, gone)| sum + gone);
+            if let Some(state) = state {
+                forget(state, directory);
+            }
+        }
+        (freed, errors)
+    }
+}
+
+/// The names of what a run has in the trash of a directory.
+fn names(directory: &Path, run: &Run) -> Result<Vec<OsString>, Error> {
+    let place = Root::open(directory)?.directory(&run.path(), Missing::Fail)?;
+    let mut names = place.names().map_err(|error| Error::new("read the directory", place.path(), error))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn restore_beside(directory: &Path, run: &Run) -> Result<Vec<Restored>, Error> {
+    let root = Root::open(directory)?;
+    let _held = trash::hold(&root)?;
+    let restored =
+        back(directory, run, |root, run, name| run.give_back(root, root.place(), Path::new(""), name))?;
+    purge::tidy(&root, run);
+    Ok(restored)
+}
+
+/// Puts what a run has in the trash of a directory back by `give`, where nothing lies in its place.
+fn back(
+    directory: &Path,
+    run: &Run,
+    give: impl Fn(&Root, &Run, &OsStr) -> Result<(), Error>,
+) -> Result<Vec<Restored>, Error> {
+    let root = Root::open(directory)?;
+    let mut restored = Vec::new();
+    for name in names(directory, run)? {
+        let path = directory.join(&name);
+        let stale = || Restored {
+            path: path.clone(),
+            state: State::Stale,
+            why: Some("something lies there now".to_owned()),
+        };
+        let failed = |why| Restored { path: path.clone(), state: State::Failed, why: Some(why) };
+        restored.push(match root.place().find(&name) {
+            Ok(Some(_)) => stale(),
+            Err(error) => failed(format!("it could not be looked at: {}", words(&error))),
+            Ok(None) => match give(&root, run, &name) {
+                Ok(()) => Restored { path, state: State::Done, why: None },
+                Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => stale(),
+                Err(error) => failed(format!("{error}: {}", words(&error.source))),
+            },
+        });
+    }
+    Ok(restored)
+}

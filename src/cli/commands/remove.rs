@@ -1,0 +1,141 @@
+//! `remove`: removes environments, with the entries that only they use, after it has shown what that is and what it frees.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::apply::weigh;
+use crate::cli::act::{Done, Ground, Origin};
+use crate::cli::args::Places;
+use crate::cli::args::remove::RemoveArguments;
+use crate::cli::failure::{FAILED, Failure, USAGE};
+use crate::cli::print::json::{self, plan::PlanBody};
+use crate::cli::print::{View, plan as shown};
+use crate::cli::select::environments::EnvironmentFilter;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::{progress, request};
+use crate::plan::{At, GRACE, Kept, Remove, Request, against_removal, is_removable, plan};
+use crate::scan::Absent;
+use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
+use crate::worker::remove;
+
+/// Shows what would go, asks, and removes it.
+pub fn run(
+    places: &Places,
+    arguments: &RemoveArguments,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let choice = &arguments.choice;
+    if arguments.environments.is_empty() && !choice.is_some() {
+        let text = "It is not said which environments to remove.";
+        return Err(Failure::message(USAGE, text)
+            .hint("Name them, or say which, as `--idle 90d`; `cachetui envs --sort used` lists them."));
+    }
+    let under: Vec<PathBuf> =
+        choice.under.iter().map(|path| super::absolute(path, &surroundings.current_dir)).collect();
+    let mut places = places.clone();
+    places.roots.extend(under.iter().cloned());
+    let prepared = request::looking_at(&places, &arguments.environments, Absent::Refused, surroundings)?;
+    let job = prepared.start(surroundings.now);
+    let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+    if snapshot.scope.completeness != Completeness::Complete {
+        return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
+    }
+    let chosen = chosen(&snapshot, arguments, &under, surroundings)?;
+    let mut plan = planned(&snapshot, &chosen, arguments);
+    weigh(&mut plan, prepared.cache());
+    let ground = Ground { places: &places, surroundings, view, cache: prepared.cache() };
+    let json = arguments.carry_out.json;
+    if !json {
+        shown::review(&plan, arguments.carry_out.trash, view, writer)?;
+        if plan.changes_cache() {
+            super::prune::lock_state(&ground, &prepared, &plan, writer)?;
+        }
+    }
+    if let Some(path) = &arguments.save {
+        super::prune::save(&plan, path, json, view, writer)?;
+    }
+    let print = |report: Option<&Done>, writer: &mut dyn Write| {
+        let report = report.map(|done| &done.report);
+        json::write(&snapshot, PlanBody { plan: &plan, report }, view, writer)
+    };
+    let only_shown = arguments.save.is_some();
+    let origin = Origin::Scanned(&prepared);
+    super::prune::decide(&ground, &plan, origin, &arguments.carry_out, only_shown, &print, writer)
+}
+
+/// The environments that the arguments mean.
+fn chosen(
+    snapshot: &Snapshot,
+    arguments: &RemoveArguments,
+    under: &[PathBuf],
+    surroundings: &Surroundings,
+) -> Result<Vec<EnvironmentIndex>, Failure> {
+    let choice = &arguments.choice;
+    let only = match arguments.environments.as_slice() {
+        [] => None,
+        named => Some(super::environments(snapshot, named, &surroundings.current_dir)?),
+    };
+    let is_named = only.is_some();
+    let filter = EnvironmentFilter {
+        health: if choice.broken { vec![Health::Broken, Health::NoInterpreter] } else { Vec::new() },
+        idle: choice.idle.map(|age| age.0.as_secs()),
+        only,
+        ..EnvironmentFilter::default()
+    };
+    let mut chosen = filter.apply(snapshot);
+    chosen.retain(|index| {
+        let item = snapshot.environment(*index);
+        let is_orphaned = matches!(item.project, Project::Missing(_) | Project::Gone(_));
+        (is_orphaned || !choice.orphaned)
+            && super::is_under(&item.path, under)
+            // What is no environment was not meant by a rule.
+            && (is_named || is_removable(item))
+    });
+    Ok(chosen)
+}
+
+/// The plan for some environments. What is in them and who runs there was looked at.
+fn planned(
+    snapshot: &Snapshot,
+    chosen: &[EnvironmentIndex],
+    arguments: &RemoveArguments,
+) -> crate::plan::Plan {
+    let allow = arguments.allow.iter().copied().collect();
+    let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
+        chosen.iter().partition(|index| against_removal(snapshot.environment(**index)).is_none());
+    let paths: Vec<PathBuf> = looked.iter().map(|index| snapshot.environment(*index).path.clone()).collect();
+    let found = remove::look(&paths, &allow);
+    let mut environments: Vec<At> = others.iter().map(|index| root(snapshot, *index)).collect();
+    let mut kept = Vec::new();
+    for (index, against) in looked.iter().zip(found) {
+        match against {
+            None => environments.push(root(snapshot, *index)),
+            Some(because) => kept.push(Kept {
+                at: root(snapshot, *index),
+                name: None,
+                version: None,
+                disk: snapshot.environment(*index).disk,
+                modified: 0,
+                reason: because.sentence(),
+                because,
+            }),
+        }
+    }
+    let request = Remove {
+        environments,
+        chosen: arguments.environments.is_empty(),
+        with_entries: arguments.with_entries,
+        grace: arguments.grace.map_or(GRACE, |age| age.0.as_secs()),
+        allow,
+    };
+    let mut plan = plan(snapshot, &Request::Remove(request));
+    plan.kept.extend(kept);
+    plan
+}
+
+fn root(snapshot: &Snapshot, index: EnvironmentIndex) -> At {
+    let path: &Path = &snapshot.environment(index).path;
+    At::new(path)
+}

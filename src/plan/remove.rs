@@ -1,0 +1,172 @@
+//! Removes environments that lie outside of the cache, and the entries that only they use.
+//!
+//! What else there is to know of an environment, as the processes that run in it and the files of a person in it, is looked at
+//! before the request is made, and again when a step is carried out.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::prune::{self, Candidate, Chooser};
+use super::step::Bytes;
+use super::{Action, At, Class, Kept, KeptBecause, Plan, Price, Prune, Remove, Step};
+use crate::human;
+use crate::snapshot::{
+    EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, Evidence, Health, Holder, Manager, Snapshot,
+};
+use crate::uv::bucket;
+
+/// Fills in the steps and what is kept.
+pub(super) fn remove(snapshot: &Snapshot, request: &Remove, plan: &mut Plan) {
+    let asked: BTreeSet<EnvironmentIndex> =
+        request.environments.iter().filter_map(|at| snapshot.find_environment(&at.path())).collect();
+    let mut going = BTreeSet::new();
+    for index in asked {
+        match against_removal(snapshot.environment(index)) {
+            Some(because) => plan.kept.push(kept(snapshot.environment(index), because)),
+            None => {
+                going.insert(index);
+            }
+        }
+    }
+    // One that stays keeps what it needs, which may need others in turn.
+    loop {
+        let needed = |index: &EnvironmentIndex| Some((*index, needs(snapshot, *index, &going)?));
+        let Some((index, because)) = going.iter().find_map(needed) else { break };
+        going.remove(&index);
+        plan.kept.push(kept(snapshot.environment(index), because));
+    }
+    let mut candidates: Vec<Candidate> = going.iter().map(|index| candidate(snapshot, *index)).collect();
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.step.bytes.disk));
+    if request.with_entries {
+        let request = Prune { grace: request.grace, allow: request.allow.clone(), ..Prune::default() };
+        let chooser = Chooser::without(snapshot, &request, &going);
+        prune::entries_of(&chooser, &used_by(snapshot, &going), &mut candidates, plan);
+    }
+    prune::give_back(snapshot, &mut candidates);
+    plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
+    plan.kept.sort_by_cached_key(|kept| (std::cmp::Reverse(kept.disk), kept.at.clone()));
+}
+
+/// The entries that environments use.
+fn used_by(snapshot: &Snapshot, going: &BTreeSet<EnvironmentIndex>) -> BTreeSet<EntryIndex> {
+    let uses = |index: EntryIndex| {
+        let mut references = snapshot.references_to(index).iter();
+        references.any(|it| it.evidence > Evidence::Name && going.contains(&it.environment))
+    };
+    snapshot.entries().map(|(index, _)| index).filter(|index| uses(*index)).collect()
+}
+
+/// Whether something is an environment outside of the cache, which `remove` is about.
+pub fn is_removable(environment: &Environment) -> bool {
+    !matches!(against_removal(environment), Some(KeptBecause::NoEnvironment | KeptBecause::InCache))
+}
+
+/// What speaks against removing an environment, whatever else goes, and whatever is in it.
+pub fn against_removal(environment: &Environment) -> Option<KeptBecause> {
+    let managed = |by: &str, command: String| KeptBecause::Managed { by: by.to_owned(), command };
+    if matches!(environment.manager, Manager::Conda) {
+        return Some(managed(
+            "conda",
+            format!("conda env remove --prefix {}", human::shell_os(environment.path.as_os_str())),
+        ));
+    }
+    if environment.prefix.is_some()
+        || environment.installation.is_some()
+        || !matches!(
+            environment.manager,
+            Manager::Uv | Manager::Virtualenv | Manager::Venv | Manager::Unknown
+        )
+    {
+        return Some(KeptBecause::NoEnvironment);
+    }
+    if environment.inside
+        || environment.entry.is_some()
+        || bucket::lies_in_one(&environment.path)
+        || matches!(
+            environment.kind,
+            EnvironmentKind::Cached | EnvironmentKind::Script | EnvironmentKind::Central
+        )
+    {
+        return Some(KeptBecause::InCache);
+    }
+    if environment.kind == EnvironmentKind::Tool {
+        let name = environment.path.file_name().unwrap_or_default();
+        let by = if environment.is_of_pipx { "pipx" } else { "uv" };
+        let command = if environment.is_of_pipx { "pipx uninstall" } else { "uv tool uninstall" };
+        return Some(managed(by, format!("{command} {}", human::shell_os(name))));
+    }
+    environment.unread.then_some(KeptBecause::Unread)
+}
+
+/// The environments that stay and need this one, as the reason why it stays too. What uv left in its cache it makes again.
+fn needs(
+    snapshot: &Snapshot,
+    index: EnvironmentIndex,
+    going: &BTreeSet<EnvironmentIndex>,
+) -> Option<KeptBecause> {
+    let root = &snapshot.environment(index).path;
+    let stays = |(other, item): &(EnvironmentIndex, &Environment)| {
+        !going.contains(other)
+            && !matches!(item.kind, EnvironmentKind::Cached | EnvironmentKind::Script)
+            && item.needs.iter().any(|path| path.starts_with(root))
+            && !item.path.starts_with(root)
+    };
+    let environments: Vec<At> =
+        snapshot.environments().filter(stays).map(|(_, item)| At::new(&item.path)).collect();
+    (!environments.is_empty()).then_some(KeptBecause::Needed { environments })
+}
+
+fn kept(environment: &Environment, because: KeptBecause) -> Kept {
+    Kept {
+        at: At::new(&environment.path),
+        name: None,
+        version: None,
+        disk: environment.disk,
+        modified: 0,
+        reason: because.sentence(),
+        because,
+    }
+}
+
+fn candidate(snapshot: &Snapshot, index: EnvironmentIndex) -> Candidate {
+    let environment = snapshot.environment(index);
+    Candidate {
+        holder: Some(Holder::Environment(index)),
+        used: environment.last_use.map(|last_use| last_use.time),
+        step: Step {
+            action: Action::RemoveEnvironment,
+            at: At::new(&environment.path),
+            name: None,
+            version: None,
+            class: Class::Environments,
+            reason: reason(environment, snapshot.scope.started.unwrap_or_default()),
+            price: if environment.is_locked { Price::Sync } else { Price::Make },
+            bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
+            expects: environment.content,
+            pointers: Vec::new(),
+            objects: Vec::new(),
+            users: Vec::new(),
+        },
+    }
+}
+
+/// What an environment is, and when it was last used.
+fn reason(environment: &Environment, now: Timestamp) -> String {
+    let mut parts = Vec::new();
+    if let Some(last_use) = environment.last_use {
+        parts.push(format!("last used {}", last_use.in_words(now)));
+    }
+    let number = environment.distributions.len() as u64;
+    parts.push(human::counted(number, "distribution", "distributions"));
+    let edited: u64 = environment.distributions.iter().map(|it| it.files.modified).sum();
+    if edited > 0 {
+        parts.push(format!("{} edited", human::counted(edited, "file was", "files were")));
+    }
+    match environment.health {
+        Health::Ok => {}
+        Health::Broken => parts.push("broken".to_owned()),
+        Health::NoInterpreter => parts.push("its interpreter is gone".to_owned()),
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,173 @@
+//! Removing environments: what speaks against each, the locks, the work environment by environment.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::host::Host;
+use crate::apply::beside::{self, Whole};
+use crate::apply::prune::NO_ROOM;
+use crate::apply::remove::{self, Refusal, Removing};
+use crate::apply::{Outcome, Run, State};
+use crate::disk::{FileStat, processes, volume};
+use crate::lock::{HoldsCache, Refused};
+use crate::plan::{Allowance, At, Class, KeptBecause, Plan, Step};
+use crate::scan::foreign::foreign;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Removed {
+    /// What became of the steps that remove environments outside of the cache.
+    pub outcomes: Vec<Outcome>,
+    /// Where the environments lie now; none where nothing was removed.
+    pub whole: Option<Whole>,
+    /// Whether something is deleted already, for which there was no room in a trash.
+    pub unmeasured: bool,
+    /// The first environment whose lock somebody else holds.
+    pub busy: Option<Refused>,
+}
+
+/// What speaks against removing the environments at some paths, by what is in them and who runs there; nothing for those that may go.
+pub fn look(paths: &[PathBuf], allow: &BTreeSet<Allowance>) -> Vec<Option<KeptBecause>> {
+    let running = processes::within_or_on_path(paths);
+    let against = |(path, processes): (&PathBuf, Vec<u32>)| {
+        if !processes.is_empty() {
+            return Some(KeptBecause::Running { processes });
+        }
+        if is_mount(path) {
+            return Some(KeptBecause::Mounted);
+        }
+        if allow.contains(&Allowance::ForeignFiles) {
+            return None;
+        }
+        match foreign(path) {
+            Ok(found) if found.is_empty() => None,
+            Ok(found) => Some(KeptBecause::Foreign { what: found.iter().map(|it| At::new(it)).collect() }),
+            Err(_) => Some(KeptBecause::Unread),
+        }
+    };
+    paths.iter().zip(running).map(against).collect()
+}
+
+/// Whether something is mounted at a path.
+fn is_mount(path: &Path) -> bool {
+    let Some(above) = path.parent() else { return true };
+    let device = |path: &Path| FileStat::of(path).ok().map(|stat| stat.device);
+    let differ =
+        |one: Option<u64>, other: Option<u64>| one.zip(other).is_some_and(|(one, other)| one != other);
+    differ(device(path), device(above)) || differ(volume::mount(path), volume::mount(above))
+}
+
+/// Moves the environments of a plan into the trash beside them. `state` is where it is noted that they lie there; `keep`, whether
+/// they are to be put back some day, so that one that cannot be noted stays.
+pub fn environments(
+    plan: &Plan,
+    cache: &impl HoldsCache,
+    state: Option<&Path>,
+    keep: bool,
+    host: &Host<'_>,
+) -> Removed {
+    let mut removed = Removed::default();
+    let mut removing = Removing { now: host.now(), run: None, keep };
+    for step in plan.steps.iter().filter(|step| !step.is_in_cache()) {
+        let mut ended = |state, why| {
+            let (action, at) = (step.action, step.at.clone());
+            removed.outcomes.push(Outcome { action, at, state, why, moved: false });
+        };
+        if host.cancel.is_cancelled() {
+            ended(State::Cancelled, None);
+            continue;
+        }
+        let directory = match remove::directory(step) {
+            Ok(directory) => directory,
+            Err(Refusal(why)) => {
+                ended(State::Failed, Some(why));
+                continue;
+            }
+        };
+        let lock = match host.environment(&step.at.path(), cache) {
+            Ok(lock) => lock,
+            Err(Refused::Cancelled { .. }) => {
+                ended(State::Cancelled, None);
+                continue;
+            }
+            Err(refused) => {
+                ended(State::Failed, Some(super::chain(&refused)));
+                if refused.is_busy() {
+                    removed.busy.get_or_insert(refused);
+                }
+                continue;
+            }
+        };
+        host.working("removing");
+        let noted = state.map(|state| beside::note(state, &directory));
+        let unnoted = match noted {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(super::chain(&error)),
+            None => Some("there is no state directory".to_owned()),
+        };
+        if let Some(why) = unnoted.filter(|_| keep) {
+            ended(State::Failed, Some(format!("nothing would know what is in its trash: {why}")));
+            continue;
+        }
+        match remove::environment(plan, step, &lock, &mut removing) {
+            Ok(run) => {
+                ended(State::Done, None);
+                host.progress.add_environment();
+                match run {
+                    Some(run) => add(&mut removed.whole, run, directory),
+                    None => {
+                        removed.unmeasured = true;
+                        host.note(NO_ROOM.to_owned());
+                    }
+                }
+            }
+            Err((state_of, why)) => {
+                ended(state_of, Some(why));
+                if let Some(state) = state {
+                    beside::forget(state, &directory);
+                }
+            }
+        }
+    }
+    removed
+}
+
+fn add(whole: &mut Option<Whole>, run: Run, directory: PathBuf) {
+    let whole =
+        whole.get_or_insert_with(|| Whole { run, in_cache: false, beside: Vec::new(), environments: 0 });
+    whole.environments += 1;
+    if !whole.beside.contains(&directory) {
+        whole.beside.push(directory);
+    }
+}
+
+/// The part of a plan that changes the cache, without the entries of environments that stayed; and what became of those.
+pub fn rest(plan: &Plan, outcomes: &[Outcome]) -> (Plan, Vec<Outcome>) {
+    let gone: BTreeSet<&At> =
+        outcomes.iter().filter(|it| it.state == State::Done).map(|outcome| &outcome.at).collect();
+    let stays = |step: &Step| {
+        let stayed = step.users.iter().find(|user| !gone.contains(user));
+        stayed
+            .filter(|_| step.class == Class::WithEnvironments)
+            .map(|user| format!("`{}` uses it", user.text()))
+    };
+    let mut left = Vec::new();
+    let mut rest = plan.clone();
+    rest.steps.retain(|step| {
+        if !step.is_in_cache() {
+            return false;
+        }
+        match stays(step) {
+            None => true,
+            Some(why) => {
+                left.push(super::again::stale(step, why));
+                false
+            }
+        }
+    });
+    if !left.is_empty() {
+        // What an entry that stays is linked to stays too.
+        super::again::drop_objects(&mut rest, &mut left);
+    }
+    (rest, left)
+}

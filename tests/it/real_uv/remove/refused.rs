@@ -1,0 +1,236 @@
+//! What is not removed, with the reason.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{environment, kept, planned, remove, removed, sandbox};
+use crate::support::holding::Running;
+use crate::support::uv::{not_run, ran};
+
+/// A person's own files, wherever they lie, keep an environment until that is allowed; what makers and installers leave does not.
+#[test]
+fn an_environment_with_files_of_a_persons_own_stays_until_that_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let site = "lib/python3.11/site-packages";
+    let cases: &[(&str, bool)] = &[
+        ("notes.txt", true),
+        ("src/mine/.git/HEAD", true),
+        ("src/mine/setup.py", true),
+        ("share/doc/mine/.git/config", true),
+        ("SITE/mine.py", true),
+        ("SITE/mine/__init__.py", true),
+        ("lib/inner/pyvenv.cfg", true),
+        ("SITE/gone/__pycache__/gone.cpython-311.pyc", false),
+        ("SITE/demo_a/__pycache__/x.cpython-311.pyc", false),
+        (".DS_Store", false),
+    ];
+    for (number, (path, is_foreign)) in cases.iter().enumerate() {
+        let root = environment(&sandbox, &format!("case{number}"), "hardlink", &["demo-a"]);
+        let python = root.join("lib").read_dir().unwrap().next().unwrap().unwrap().file_name();
+        let own = site.replace("python3.11", python.to_str().unwrap());
+        let file = root.join(path.replace("SITE", &own));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "mine").unwrap();
+        let text = root.to_str().unwrap();
+        let plan = planned(&sandbox, &[text]);
+        assert_eq!(plan["steps"].as_array().unwrap().is_empty(), *is_foreign, "{path}: {plan:#}");
+        if *is_foreign {
+            assert_eq!(kept(&plan)[text], "foreign", "{path}");
+            let output = remove(&sandbox, &[text]);
+            assert!(output.status.success() && file.exists(), "{path}");
+        }
+        removed(&sandbox, &[text, "--allow", "foreign-files"]);
+        assert!(!root.exists(), "{path}");
+    }
+    // An empty directory, as wheels leave them, is nothing that anybody would miss.
+    let root = environment(&sandbox, "empty", "hardlink", &["demo-a"]);
+    std::fs::create_dir(root.join("empty")).unwrap();
+    removed(&sandbox, &[root.to_str().unwrap()]);
+    assert!(!root.exists());
+}
+
+/// A plan in a file is believed no more than its look at the disk: what it must not remove it does not, whatever it says.
+#[test]
+fn a_plan_that_was_edited_removes_nothing_that_it_may_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "one", "hardlink", &["demo-a"]);
+    let (file, text) = (sandbox.path("plan.json"), root.to_str().unwrap());
+    ran(&mut sandbox.cachetui(&["remove", text, "--save", file.to_str().unwrap()]));
+    let saved = std::fs::read_to_string(&file).unwrap();
+    let project = root.parent().unwrap();
+    std::fs::write(project.join("source.py"), "mine").unwrap();
+    let inner = environment(&sandbox, "two", "copy", &["demo-b"]);
+    let edits = [
+        (format!("\"{text}\""), format!("{:?}", project.to_str().unwrap())),
+        (format!("\"{text}\""), format!("{:?}", inner.to_str().unwrap())),
+        (format!("\"{text}\""), "\"/\"".to_owned()),
+        (format!("\"{text}\""), "\"../one/.venv\"".to_owned()),
+        (format!("\"{text}\""), format!("{:?}", sandbox.cache().to_str().unwrap())),
+    ];
+    for (from, to) in edits {
+        let edited = saved.replace(&from, &to);
+        assert_ne!(edited, saved);
+        std::fs::write(&file, edited).unwrap();
+        let output = sandbox.cachetui(&["apply", file.to_str().unwrap(), "--yes"]).output().unwrap();
+        assert!(!output.status.success(), "{to}: {}", String::from_utf8_lossy(&output.stdout));
+        for path in [&root, &inner, &project.join("source.py"), &sandbox.cache().join("archive-v0")] {
+            assert!(path.exists(), "{to}: {} is gone", path.display());
+        }
+    }
+}
+
+/// Tools, conda's environments, Pythons and what lies in the cache are left to those who made them; the command is named.
+#[test]
+fn what_others_manage_is_left_to_them_and_the_command_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let links = sandbox.path("links");
+    let index = ["--no-index", "--find-links", links.to_str().unwrap()];
+    sandbox.run_uv(&[&["tool", "install", "--quiet"], &index[..], &["demo-a"]].concat());
+    sandbox.run_uv(&[&["tool", "run"], &index[..], &["demo-b"]].concat());
+    let conda = sandbox.roots().join("env with space");
+    std::fs::create_dir_all(conda.join("conda-meta")).unwrap();
+    let target = sandbox.roots().join("target");
+    let start = ["pip", "install", "--quiet", "--target", target.to_str().unwrap()];
+    sandbox.run_uv(&[&start[..], &index, &["demo-c"]].concat());
+
+    let conda_text = conda.to_str().unwrap();
+    let envs = sandbox.json(&["envs"]);
+    let rows = envs["environments"].as_array().unwrap();
+    let path =
+        |kind: &str| rows.iter().find(|row| row["kind"] == kind).map(|row| row["path"].as_str().unwrap());
+    let (tool, cached) = (path("tool").unwrap(), path("cached").unwrap());
+    let plan = planned(&sandbox, &[tool, cached, conda_text, target.to_str().unwrap()]);
+    assert!(plan["steps"].as_array().unwrap().is_empty(), "{plan:#}");
+    let kept = kept(&plan);
+    assert_eq!(kept[tool], "managed");
+    assert_eq!(kept[cached], "in-cache");
+    assert_eq!(kept[conda_text], "managed");
+    assert_eq!(kept[target.to_str().unwrap()], "no-environment");
+    let reasons: Vec<&str> =
+        plan["kept"].as_array().unwrap().iter().map(|it| it["reason"].as_str().unwrap()).collect();
+    let command = format!("`conda env remove --prefix '{conda_text}'`");
+    assert!(reasons.iter().any(|reason| reason.contains(&command)), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.contains("`uv tool uninstall demo-a`")), "{reasons:?}");
+    // The command that is named does it.
+    sandbox.run_uv(&["tool", "uninstall", "--quiet", "demo-a"]);
+    assert!(!Path::new(tool).exists());
+    // By a rule only environments are meant.
+    let plan = planned(&sandbox, &["--idle", "0d"]);
+    assert!(!super::kept(&plan).contains_key(target.to_str().unwrap()), "{plan:#}");
+}
+
+/// An environment that another one extends, or whose packages another one reads by a path file, goes only together with that one.
+#[test]
+fn what_another_environment_needs_goes_only_with_that() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let base = environment(&sandbox, "base", "hardlink", &["demo-a"]);
+    let extends = environment(&sandbox, "extends", "hardlink", &["demo-b"]);
+    let config = extends.join("pyvenv.cfg");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}extends-environment = {}\n", base.display())).unwrap();
+    let (base, extends) = (base.to_str().unwrap(), extends.to_str().unwrap());
+    assert_eq!(kept(&planned(&sandbox, &[base]))[base], "needed");
+    assert!(kept(&planned(&sandbox, &[base, extends])).is_empty());
+    assert_eq!(kept(&planned(&sandbox, &[extends])).len(), 0);
+
+    let reads = environment(&sandbox, "reads", "hardlink", &["demo-b"]);
+    let python = reads.join("lib").read_dir().unwrap().next().unwrap().unwrap().path();
+    let site = Path::new(extends).join("lib").join(python.file_name().unwrap()).join("site-packages");
+    std::fs::write(python.join("site-packages/zz.pth"), format!("{}\n", site.display())).unwrap();
+    // The one that reads has a path file of a person's own, so that it stays, and keeps both others.
+    let plan = planned(&sandbox, &[base, extends, reads.to_str().unwrap()]);
+    let kept = kept(&plan);
+    assert_eq!(
+        (&*kept[base], &*kept[extends], &*kept[reads.to_str().unwrap()]),
+        ("needed", "needed", "foreign")
+    );
+}
+
+/// One in which a process runs stays, also where the process starts between the plan and its execution.
+#[test]
+fn one_in_which_a_process_runs_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "busy", "hardlink", &["demo-a"]);
+    let (text, file) = (root.to_str().unwrap(), sandbox.path("plan.json"));
+    ran(&mut sandbox.cachetui(&["remove", text, "--save", file.to_str().unwrap()]));
+    let mut python = sandbox.command(root.join("bin/python"));
+    let process = Running::start(python.args(["-c", "import sys; print(flush=True); sys.stdin.read()"]));
+    let plan = planned(&sandbox, &[text]);
+    let output = sandbox.cachetui(&["apply", file.to_str().unwrap(), "--yes"]).output().unwrap();
+    assert!(process.end());
+    assert_eq!(kept(&plan)[text], "running", "{plan:#}");
+    assert!(!output.status.success() && root.exists());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("runs in it"), "{output:?}");
+    removed(&sandbox, &[text]);
+    assert!(!root.exists());
+}
+
+/// A process that holds a lock file. It names the file as no process does that runs in an environment.
+fn held(directory: &Path, lock: &str, how: &str) -> Running {
+    let mut flock = Command::new("flock");
+    Running::start(flock.current_dir(directory).args([how, lock, "sh", "-c", "echo; cat"]))
+}
+
+/// uv's lock of the environment, and of the cache where entries go, is respected: the one that is held says who holds it.
+#[test]
+fn a_held_lock_keeps_it_and_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "held", "hardlink", &["demo-a"]);
+    let text = root.to_str().unwrap();
+    {
+        let holder = held(root.parent().unwrap(), ".venv/.lock", "--exclusive");
+        let mut command = sandbox.cachetui(&["remove", text, "--yes"]);
+        let output = command.env("UV_LOCK_TIMEOUT", "1").output().unwrap();
+        assert_eq!(output.status.code(), Some(11), "{output:?}");
+        assert!(root.exists());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(".lock") && said.contains("flock"), "{said}");
+        assert!(holder.end());
+    }
+    {
+        // Without entries the cache's lock is held with others.
+        let server = held(&sandbox.cache(), ".lock", "--shared");
+        let output = sandbox
+            .cachetui(&["remove", text, "--yes", "--with-entries", "--grace", "0h", "--allow", "most"])
+            .env("UV_LOCK_TIMEOUT", "1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(11), "{output:?}");
+        assert!(root.exists());
+        removed(&sandbox, &[text]);
+        assert!(!root.exists());
+        assert!(server.end());
+    }
+}
+
+/// A mount point cannot be renamed: it stays, and so does one with something mounted in it.
+#[test]
+fn what_is_mounted_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "mounted", "copy", &["demo-a"]);
+    let (inside, mine) = (root.join("share/mine"), sandbox.path("mine"));
+    std::fs::create_dir_all(&inside).unwrap();
+    std::fs::create_dir_all(&mine).unwrap();
+    std::fs::write(mine.join("file"), "mine").unwrap();
+    for at in [&inside, &root] {
+        let source = if *at == root { sandbox.roots().join("copy") } else { mine.clone() };
+        if *at == root {
+            ran(Command::new("cp").arg("-a").arg(&root).arg(&source));
+        }
+        if !Command::new("mount").arg("--bind").arg(&source).arg(at).output().unwrap().status.success() {
+            return not_run("nothing could be mounted");
+        }
+        let output = remove(&sandbox, &[root.to_str().unwrap()]);
+        let stays = root.join("bin/python").symlink_metadata().is_ok() && mine.join("file").exists();
+        ran(Command::new("umount").arg(at));
+        assert!(stays, "{output:?}");
+    }
+    assert!(root.join("bin/python").symlink_metadata().is_ok());
+}

@@ -36,7 +36,7 @@ pub use keep::{Kept, KeptBecause, kept_in_short};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use remove::{against_removal, is_removable};
-pub use request::{Budget, Class, GRACE, Pinned, Prune, Relink, Remove, Request};
+pub use request::{Budget, Class, GRACE, NamedLink, Pinned, Prune, Relink, Remove, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use unread::{Unread, away};
 pub use unused::unused_in_words;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::apply::trash::{self, Run};
+use crate::apply::beside::{self, Whole};
 use crate::apply::weigh::weigh;
 use crate::control::{Cancel, Progress};
 use crate::lock::{self, Survey, SurveyRequest};
@@ -159,16 +159,17 @@ pub fn within<Answer: Send, Told>(
 pub struct Around {
     /// The locks.
     pub locks: Survey,
-    /// The runs in the trash, oldest first.
-    pub trash: Vec<Run>,
+    /// The runs in the trash, of the cache and of environments, oldest first.
+    pub trash: Vec<Whole>,
 }
 
-/// Finds out what goes on around a cache, off the caller's thread; the answer comes once.
-pub fn look_around(request: SurveyRequest) -> Receiver<Around> {
+/// Finds out what goes on around a cache, off the caller's thread; the answer comes once. `state`: where it is noted which directories
+/// have a trash of environments.
+pub fn look_around(request: SurveyRequest, state: Option<PathBuf>) -> Receiver<Around> {
     let (sender, answer) = mpsc::channel();
     spawn(move || {
         // A trash that cannot be read is as good as none: nothing can be put back from it.
-        let trash = trash::runs(&request.cache).unwrap_or_default();
+        let trash = beside::runs(&request.cache, state.as_deref()).unwrap_or_default();
         drop(sender.send(Around { locks: lock::survey(&request), trash }));
     });
     answer

@@ -12,7 +12,7 @@ use super::ground;
 use super::prune::{Trouble, away, has_no_room};
 use super::report::State;
 use super::trash::{self, Run};
-use crate::disk::{canonical, processes};
+use crate::disk::{FileKind, FileStat, canonical, processes};
 use crate::linker::Root;
 use crate::lock::EnvironmentExclusive;
 use crate::plan::{Action, Allowance, Plan, Step};
@@ -30,14 +30,14 @@ pub struct Removing {
     pub keep: bool,
 }
 
-/// The directory in which an environment lies, every symlink resolved. The trash of the environment lies in it.
+/// The directory in which an environment or a link to one lies, every symlink resolved. The trash of it lies in it.
 ///
 /// # Errors
-/// When the path is one that no environment outside of a cache has, or cannot be found.
+/// When the path is one that nothing outside of a cache has that a plan may remove so, or cannot be found.
 pub fn directory(step: &Step) -> Result<PathBuf, Refusal> {
     let path = step.at.path();
     let refused = || Refusal(format!("a plan cannot {} `{}`", step.action.word(), step.at.text()));
-    let is_one = step.action == Action::RemoveEnvironment
+    let is_one = matches!(step.action, Action::RemoveEnvironment | Action::RemoveLink)
         && !step.is_in_cache()
         && step.pointers.is_empty()
         && step.objects.is_empty()
@@ -61,40 +61,97 @@ pub struct Refusal(pub String);
 pub fn environment(
     plan: &Plan,
     step: &Step,
-    environment: &EnvironmentExclusive<'_>,
+    environment: EnvironmentExclusive<'_>,
     removing: &mut Removing,
 ) -> Result<Option<Run>, (State, String)> {
-    take(plan, step, environment, removing).map_err(Trouble::told)
+    take_environment(plan, step, environment, removing).map_err(Trouble::told)
 }
 
-fn take(
+/// Moves a link to an environment into the trash beside it, likewise. What it leads to stays.
+///
+/// # Errors
+/// As for [`environment`].
+pub fn link(step: &Step, removing: &mut Removing) -> Result<Option<Run>, (State, String)> {
+    take_link(step, removing).map_err(Trouble::told)
+}
+
+fn take_environment(
     plan: &Plan,
     step: &Step,
-    environment: &EnvironmentExclusive<'_>,
+    environment: EnvironmentExclusive<'_>,
     removing: &mut Removing,
 ) -> Result<Option<Run>, Trouble> {
-    let above = directory(step).map_err(|Refusal(why)| Trouble::Refused(why))?;
+    let above = above(step)?;
     let path = step.at.path();
-    let name = path.file_name().unwrap_or(OsStr::new(""));
-    let held = ground::open(environment)?;
-    let above = Root::open(&above)?;
-    let here = above.place().find(name).map_err(|error| Trouble::failed("look at", path.clone(), error))?;
-    let expected = (step.expects.device, step.expects.inode);
+    let found = find(&above, step)?;
+    let held = ground::open(&environment)?;
     let own = held.place().own_stat().map_err(|error| Trouble::failed("look at", path.clone(), error))?;
-    let is_it = here.is_some_and(|here| (here.stat.device, here.stat.inode) == expected);
-    if !is_it || (own.device, own.inode) != expected {
-        return Err(Trouble::Stale("another directory has taken its place".to_owned()));
+    if found.kind != FileKind::Directory || (own.device, own.inode) != (found.device, found.inode) {
+        return Err(Trouble::Stale(ANOTHER.to_owned()));
     }
     if held.place().mount().zip(above.place().mount()).is_some_and(|(one, other)| one != other) {
         return Err(Trouble::Refused("something is mounted at it".to_owned()));
     }
+    drop(held);
     look(plan, step, &path)?;
     if !environment.still_valid() {
         return Err(Trouble::Stale("its lock file was replaced".to_owned()));
     }
+    // Windows renames no directory in which a file is open, and the lock file lies in it.
+    let environment = if cfg!(windows) {
+        drop(environment);
+        None
+    } else {
+        Some(environment)
+    };
+    let run = take(&above, step, removing);
+    drop(environment);
+    run
+}
+
+fn take_link(step: &Step, removing: &mut Removing) -> Result<Option<Run>, Trouble> {
+    let above = above(step)?;
+    let found = find(&above, step)?;
+    let name = step.at.path().file_name().map(OsStr::to_owned).unwrap_or_default();
+    let is_link = found.kind == FileKind::Symlink || found.kind == FileKind::File && name == ".venv";
+    if !is_link {
+        return Err(Trouble::Refused("it is no symlink and no `.venv` file".to_owned()));
+    }
+    if (found.size, found.modified.0) != (step.expects.logical, step.expects.newest) {
+        return Err(Trouble::Stale("it has changed since the scan".to_owned()));
+    }
+    take(&above, step, removing)
+}
+
+/// Opens the directory in which something lies.
+fn above(step: &Step) -> Result<Root, Trouble> {
+    let above = directory(step).map_err(|Refusal(why)| Trouble::Refused(why))?;
+    Ok(Root::open(&above)?)
+}
+
+/// Finds what a step removes, which has to be what was planned.
+fn find(above: &Root, step: &Step) -> Result<FileStat, Trouble> {
+    let path = step.at.path();
+    let name = path.file_name().unwrap_or(OsStr::new(""));
+    let found = above.place().find(name).map_err(|error| Trouble::failed("look at", path.clone(), error))?;
+    let found = found.ok_or_else(|| Trouble::Stale("it is gone already".to_owned()))?.stat;
+    if (found.device, found.inode) == (step.expects.device, step.expects.inode) {
+        Ok(found)
+    } else {
+        Err(Trouble::Stale(ANOTHER.to_owned()))
+    }
+}
+
+const ANOTHER: &str = "something else has taken its place";
+
+/// Moves what lies under a step's name into the trash.
+fn take(above: &Root, step: &Step, removing: &mut Removing) -> Result<Option<Run>, Trouble> {
+    let expected = (step.expects.device, step.expects.inode);
+    let path = step.at.path();
+    let name = path.file_name().unwrap_or(OsStr::new(""));
     let run = match &removing.run {
-        Some(run) if run.is_there(&above) => run.clone(),
-        other => match Run::begin(&above, removing.now, other.as_ref()) {
+        Some(run) if run.is_there(above) => run.clone(),
+        other => match Run::begin(above, removing.now, other.as_ref()) {
             Ok(run) => run,
             Err(error) if has_no_room(&error.source) && !removing.keep => {
                 away(above.place(), name, expected)?;
@@ -103,17 +160,17 @@ fn take(
             Err(error) => return Err(error.into()),
         },
     };
-    let held = trash::hold(&above)?;
-    let taken = run.take(&above, above.place(), Path::new(""), name);
+    let held = trash::hold(above)?;
+    let taken = run.take(above, above.place(), Path::new(""), name);
     drop(held);
-    let there = taken.inspect_err(|_| super::purge::tidy(&above, &run))?;
-    // Between the look and the rename another directory may have taken its place.
+    let there = taken.inspect_err(|_| super::purge::tidy(above, &run))?;
+    // Between the look and the rename something else may have taken its place.
     let found = there.find(name).ok().flatten().map(|found| (found.stat.device, found.stat.inode));
     if found != Some(expected) {
         let back = there.move_new(name, above.place(), name);
-        super::purge::tidy(&above, &run);
+        super::purge::tidy(above, &run);
         back.map_err(|error| Trouble::failed("move back", there.join(name), error))?;
-        return Err(Trouble::Stale("another directory has taken its place".to_owned()));
+        return Err(Trouble::Stale(ANOTHER.to_owned()));
     }
     removing.run.get_or_insert_with(|| run.clone());
     Ok(Some(run))

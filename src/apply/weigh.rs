@@ -104,7 +104,7 @@ fn stuck(overlay: &Overlay, steps: &[Step], cache: &Path) -> u64 {
     if overlay.renames() != Some(false) {
         return 0;
     }
-    let is_tree = |step: &&Step| step.action != Action::RemoveObjects;
+    let is_tree = |step: &&Step| !matches!(step.action, Action::RemoveObjects | Action::RemoveLink);
     let trees = steps.iter().filter(is_tree);
     trees.filter(|step| !overlay.is_movable(&cache.join(step.at.path()))).count() as u64
 }
@@ -151,7 +151,7 @@ impl Weighing<'_> {
                 self.add(&path, &stat);
             }
         }
-        if step.action != Action::RemoveObjects
+        if !matches!(step.action, Action::RemoveObjects | Action::RemoveLink)
             && let Ok(real) = crate::disk::canonical(&cache.join(step.at.path()))
         {
             walk::walk(&real, &Cancel::default(), self);

@@ -253,7 +253,7 @@ impl Ground<'_> {
         }
         let (go, left, notes) = self.go(plan, origin)?;
         let mut done = match go {
-            Some((current, guard)) => self.commit(plan, current, guard, notes, keep)?,
+            Some((current, guard)) => self.commit(plan, &current, guard, notes, keep)?,
             None => Done::default(),
         };
         let outcomes = std::mem::take(&mut done.report.outcomes);
@@ -333,15 +333,15 @@ impl Ground<'_> {
     fn commit(
         &self,
         reviewed: &Plan,
-        current: Plan,
+        current: &Plan,
         guard: Guard,
         mut notes: Vec<String>,
         keep: bool,
     ) -> Result<Done, Failure> {
         let before = volume::free(self.cache);
         let mut done = Done::default();
-        let removed = self.environments(&current, &guard, keep, &mut done, &mut notes)?;
-        let (current, left) = remove::rest(&current, &removed.outcomes);
+        let removed = self.environments(current, &guard, keep, &mut done, &mut notes)?;
+        let (current, left) = remove::rest(current, &removed.outcomes);
         let mut outcomes = removed.outcomes;
         outcomes.extend(left);
         done.busy = removed.busy;

@@ -231,12 +231,6 @@ impl KeptBecause {
 
     /// The reason as a sentence. Not escaped.
     pub fn sentence(&self) -> String {
-        let named = |environments: &[At]| match environments {
-            [one] => format!("`{}`", one.text()),
-            [one, two] => format!("`{}` and `{}`", one.text(), two.text()),
-            [one, rest @ ..] => format!("`{}` and {} more environments", one.text(), rest.len()),
-            [] => "an environment".to_owned(),
-        };
         match self {
             Self::Protected { environments } => {
                 format!("{} would break: files there are symlinks into it; relink first", named(environments))
@@ -325,6 +319,17 @@ impl KeptBecause {
                  `uv cache prune` works there"
                 .to_owned(),
             Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
+            Self::NoEnvironment
+            | Self::Managed { .. }
+            | Self::Needed { .. }
+            | Self::Foreign { .. }
+            | Self::Mounted => self.of_environment(),
+        }
+    }
+
+    /// Why an environment outside of the cache is kept, as a sentence. Not escaped.
+    fn of_environment(&self) -> String {
+        match self {
             Self::NoEnvironment => {
                 "it is no environment, but a Python with its distributions, or what `--target` or `--prefix` filled".to_owned()
             }
@@ -342,7 +347,18 @@ impl KeptBecause {
                 format!("no environment has `{text}`{more}; `--allow foreign-files` removes it all the same")
             }
             Self::Mounted => "something is mounted at it or in it".to_owned(),
+            _ => String::new(),
         }
+    }
+}
+
+/// Some environments as the subject of a sentence.
+fn named(environments: &[At]) -> String {
+    match environments {
+        [one] => format!("`{}`", one.text()),
+        [one, two] => format!("`{}` and `{}`", one.text(), two.text()),
+        [one, rest @ ..] => format!("`{}` and {} more environments", one.text(), rest.len()),
+        [] => "an environment".to_owned(),
     }
 }
 

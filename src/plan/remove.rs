@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::prune::{self, Candidate, Chooser};
 use super::step::Bytes;
-use super::{Action, At, Class, Kept, KeptBecause, Plan, Price, Prune, Remove, Step};
+use super::{Action, At, Class, Kept, KeptBecause, NamedLink, Plan, Price, Prune, Remove, Step};
 use crate::human;
 use crate::snapshot::{
     EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, Evidence, Health, Holder, Manager, Snapshot,
+    TreePrint,
 };
 use crate::uv::bucket;
 
@@ -38,6 +39,7 @@ pub(super) fn remove(snapshot: &Snapshot, request: &Remove, plan: &mut Plan) {
     }
     let mut candidates: Vec<Candidate> = going.iter().map(|index| candidate(snapshot, *index)).collect();
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.step.bytes.disk));
+    candidates.extend(request.links.iter().map(link));
     if request.with_entries {
         let request = Prune { grace: request.grace, allow: request.allow.clone(), ..Prune::default() };
         let chooser = Chooser::without(snapshot, &request, &going);
@@ -144,6 +146,36 @@ fn candidate(snapshot: &Snapshot, index: EnvironmentIndex) -> Candidate {
             price: if environment.is_locked { Price::Sync } else { Price::Make },
             bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
             expects: environment.content,
+            pointers: Vec::new(),
+            objects: Vec::new(),
+            users: Vec::new(),
+        },
+    }
+}
+
+/// The step for a link. Nothing but itself goes.
+fn link(link: &NamedLink) -> Candidate {
+    let print = &link.expects;
+    Candidate {
+        holder: None,
+        used: None,
+        step: Step {
+            action: Action::RemoveLink,
+            at: link.at.clone(),
+            name: None,
+            version: None,
+            class: Class::Environments,
+            reason: format!("it leads to `{}`, which stays", link.leads_to.text()),
+            price: Price::Nothing,
+            bytes: Bytes { disk: print.disk, files: 1, ..Bytes::default() },
+            expects: TreePrint {
+                device: print.device,
+                inode: print.inode,
+                files: 1,
+                logical: print.size,
+                newest: print.modified,
+                ..TreePrint::default()
+            },
             pointers: Vec::new(),
             objects: Vec::new(),
             users: Vec::new(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::At;
 use super::caution::Allowance;
 use super::relink::link_mode;
-use crate::snapshot::Mode;
+use crate::snapshot::{FilePrint, Mode};
 
 /// How long something stays after its last change when nobody says otherwise, in seconds.
 pub const GRACE: u64 = 24 * 60 * 60;
@@ -61,6 +61,9 @@ pub struct Prune {
 pub struct Remove {
     /// The environments, by their roots.
     pub environments: Vec<At>,
+    /// Symlinks and `.venv` files that lead to environments; what they lead to stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<NamedLink>,
     /// Whether they were chosen by what they are, as by `--idle`, and not named one by one.
     pub chosen: bool,
     /// Whether the entries go too that no other environment uses.
@@ -69,6 +72,18 @@ pub struct Remove {
     pub grace: u64,
     /// What is allowed although it calls for a second look.
     pub allow: BTreeSet<Allowance>,
+}
+
+/// A symlink or a `.venv` file that was named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedLink {
+    /// Where it is, absolute.
+    #[serde(flatten)]
+    pub at: At,
+    /// What identifies it.
+    pub expects: FilePrint,
+    /// Where it leads, as it says.
+    pub leads_to: At,
 }
 
 /// How to link the files of environments.

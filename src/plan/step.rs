@@ -14,6 +14,8 @@ pub enum Action {
     RemoveEntry,
     /// Removes an environment that is no entry.
     RemoveEnvironment,
+    /// Removes a symlink or a `.venv` file that leads to an environment, and not what it leads to.
+    RemoveLink,
     /// Removes a bucket.
     RemoveBucket,
     /// Removes objects of the content-addressed store.
@@ -30,6 +32,7 @@ impl Action {
         match self {
             Self::RemoveEntry => "remove-entry",
             Self::RemoveEnvironment => "remove-environment",
+            Self::RemoveLink => "remove-link",
             Self::RemoveBucket => "remove-bucket",
             Self::RemoveObjects => "remove-objects",
             Self::RemoveLeftover => "remove-leftover",

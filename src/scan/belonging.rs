@@ -8,6 +8,8 @@ use super::discover::{self, children, pythons::sites};
 use crate::disk;
 use crate::snapshot::FoundBy;
 use crate::uv::distribution::parse_dist_info;
+use crate::uv::environment::LONGEST_FILE;
+use crate::uv::link_file::path_from_bytes;
 
 /// Directories of a project that hold environments: tox's, nox's, pixi's, Hatch's and direnv's.
 const HOLDERS: [&str; 6] = [".tox", ".nox", ".pixi/envs", ".pixi/solve-group-envs", ".hatch", ".direnv"];
@@ -52,6 +54,21 @@ pub fn belonging(path: &Path) -> Belonging {
         paths.dedup();
     }
     found
+}
+
+/// The symlink or `.venv` file by which a directory, or a path itself, leads to an environment elsewhere, and where it says that this is;
+/// also where nothing is there any more.
+pub fn link(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let is_venv = |path: &Path| path.file_name().is_some_and(|name| name == ".venv");
+    let read = |path: &Path| {
+        let leads_to = std::fs::read_link(path).ok().or_else(|| {
+            let bytes = disk::read::small(path, LONGEST_FILE as u64).ok().filter(|_| is_venv(path))?;
+            path_from_bytes(bytes.trim_ascii_end())
+        })?;
+        let is_one = is_venv(path) || environment(path).is_some();
+        is_one.then(|| (path.to_owned(), leads_to))
+    };
+    read(path).or_else(|| read(&path.join(".venv")))
 }
 
 /// The environment at a path, or that a symlink or a `.venv` file there leads to.

@@ -4,7 +4,7 @@
 //! Looked at are its top directory, its directories of distributions, and every directory for repositories and environments.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -166,7 +166,7 @@ impl Visitor for Looking {
 
 fn is_of_top(root: &Path, name: &OsStr) -> bool {
     let lower = name.to_ascii_lowercase();
-    let is_in = |names: &[&str]| names.iter().any(|it| lower == OsString::from(it));
+    let is_in = |names: &[&str]| names.iter().any(|it| lower == *it);
     is_in(TOP)
         || is_in(TOX) && root.join(".tox-info.json").is_file()
         || name.as_encoded_bytes().starts_with(b".cachetui")

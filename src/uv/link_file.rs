@@ -245,7 +245,6 @@ pub fn parse_venv_file(bytes: &[u8]) -> Result<PathBuf, LinkFileError> {
 
 /// A path of this platform from the bytes of a file; `None` where the platform has no path with these bytes.
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "on other platforms not every text is a path")]
 pub fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
     Some(PathBuf::from(OsStr::from_bytes(bytes)))

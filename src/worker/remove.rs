@@ -9,8 +9,8 @@ use crate::apply::prune::NO_ROOM;
 use crate::apply::remove::{self, Refusal, Removing};
 use crate::apply::{Outcome, Run, State};
 use crate::disk::{FileStat, processes, volume};
-use crate::lock::{HoldsCache, Refused};
-use crate::plan::{Allowance, At, Class, KeptBecause, Plan, Step};
+use crate::lock::{EnvironmentExclusive, HoldsCache, Refused};
+use crate::plan::{Action, Allowance, At, Class, KeptBecause, Plan, Step};
 use crate::scan::foreign::foreign;
 
 /// What came of it.
@@ -84,7 +84,7 @@ pub fn environments(
                 continue;
             }
         };
-        let lock = match host.environment(&step.at.path(), cache) {
+        let lock = match lock(step, cache, host) {
             Ok(lock) => lock,
             Err(Refused::Cancelled { .. }) => {
                 ended(State::Cancelled, None);
@@ -109,16 +109,19 @@ pub fn environments(
             ended(State::Failed, Some(format!("nothing would know what is in its trash: {why}")));
             continue;
         }
-        match remove::environment(plan, step, &lock, &mut removing) {
+        let done = match lock {
+            Some(lock) => remove::environment(plan, step, lock, &mut removing),
+            None => remove::link(step, &mut removing),
+        };
+        match done {
             Ok(run) => {
                 ended(State::Done, None);
                 host.progress.add_environment();
-                match run {
-                    Some(run) => add(&mut removed.whole, run, directory),
-                    None => {
-                        removed.unmeasured = true;
-                        host.note(NO_ROOM.to_owned());
-                    }
+                if let Some(run) = run {
+                    add(&mut removed.whole, run, directory);
+                } else {
+                    removed.unmeasured = true;
+                    host.note(NO_ROOM.to_owned());
                 }
             }
             Err((state_of, why)) => {
@@ -130,6 +133,18 @@ pub fn environments(
         }
     }
     removed
+}
+
+/// Takes the lock of an environment. A link to one has none.
+fn lock<'cache>(
+    step: &Step,
+    cache: &'cache impl HoldsCache,
+    host: &Host<'_>,
+) -> Result<Option<EnvironmentExclusive<'cache>>, Refused> {
+    match step.action {
+        Action::RemoveLink => Ok(None),
+        _ => host.environment(&step.at.path(), cache).map(Some),
+    }
 }
 
 fn add(whole: &mut Option<Whole>, run: Run, directory: PathBuf) {

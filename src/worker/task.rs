@@ -15,6 +15,7 @@ use super::agreed::ordered;
 use super::host::{Host, Means, Told};
 use super::repair::{Mended, Mending};
 use super::{ScanEvent, ScanJob, detach, relink, repair};
+use crate::apply::beside::{self, Whole};
 use crate::apply::detach::DetachOutcome;
 use crate::apply::prune::Committed;
 use crate::apply::relink::RelinkReport;
@@ -45,9 +46,9 @@ pub enum Task {
     /// Leave edits to one environment, and take them back everywhere else.
     Detach(Box<DetachPlan>),
     /// Put back what a run removed.
-    Restore(Run),
+    Restore(Whole),
     /// Empty the trash.
-    Purge(Vec<Run>),
+    Purge(Vec<Whole>),
 }
 
 /// Where and how tasks work.
@@ -225,10 +226,13 @@ impl Working<'_> {
                     detach::carry_out(&plan, cache, host).map_err(|refused| explained(&refused))?;
                 Ok(Done::Detached(*plan, outcomes, host.notes()))
             }
-            Task::Restore(run) => {
-                let lock = host.alone(cache).map_err(|refused| explained(&refused))?;
+            Task::Restore(whole) => {
+                let lock = whole.in_cache.then(|| host.alone(cache)).transpose();
+                let lock = lock.map_err(|refused| explained(&refused))?;
                 host.working("putting back");
-                let restored = apply::restore(&lock, &run).map_err(|error| super::chain(&error))?;
+                let restored = whole.restore(lock.as_ref()).map_err(|error| super::chain(&error))?;
+                let state = self.ground.means.state.iter();
+                state.for_each(|state| whole.beside.iter().for_each(|it| beside::forget(state, it)));
                 Ok(Done::Restored(restored))
             }
             Task::Purge(runs) => {
@@ -254,10 +258,22 @@ impl Working<'_> {
         }
     }
 
-    fn purge(&self, lock: &CacheShared, runs: &[Run]) -> Done {
-        let before = measure::trash(lock.cache(), runs, None);
-        let errors = purge::purge(lock, runs, self.host.cancel, self.host.progress);
-        let freed = measure::freed(lock.cache(), runs, None, before);
+    /// Empties the trash: that of environments first, since entries are freed with the last link.
+    fn purge(&self, lock: &CacheShared, all: &[Whole]) -> Done {
+        let state = self.ground.means.state.as_deref();
+        let (mut freed, mut errors) = (Some(0), Vec::new());
+        for whole in all {
+            let (more, failed) = whole.purge_beside(true, state, self.host.cancel, self.host.progress);
+            freed = freed.zip(more).map(|(sum, more)| sum + more);
+            errors.extend(failed);
+        }
+        let runs: Vec<Run> = all.iter().filter(|it| it.in_cache).map(|whole| whole.run.clone()).collect();
+        if !runs.is_empty() {
+            let before = measure::trash(lock.cache(), &runs, None);
+            errors.extend(purge::purge(lock, &runs, self.host.cancel, self.host.progress));
+            let more = measure::freed(lock.cache(), &runs, None, before);
+            freed = freed.zip(more).map(|(sum, more)| sum + more);
+        }
         Done::Purged { freed, errors: errors.iter().map(|error| super::chain(error)).collect() }
     }
 

@@ -13,8 +13,10 @@ use crate::cli::print::{View, plan as shown};
 use crate::cli::select::environments::EnvironmentFilter;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::{progress, request};
-use crate::plan::{At, GRACE, Kept, Remove, Request, against_removal, is_removable, plan};
-use crate::scan::Absent;
+use crate::disk::FileStat;
+use crate::plan::{At, GRACE, Kept, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan};
+use crate::scan::belonging::link;
+use crate::scan::{Absent, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
 use crate::worker::remove;
 
@@ -42,8 +44,9 @@ pub fn run(
     if snapshot.scope.completeness != Completeness::Complete {
         return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
     }
-    let chosen = chosen(&snapshot, arguments, &under, surroundings)?;
-    let mut plan = planned(&snapshot, &chosen, arguments);
+    let links = links(arguments, surroundings);
+    let chosen = chosen(&snapshot, arguments, &links, &under, surroundings)?;
+    let mut plan = planned(&snapshot, &chosen, links, arguments);
     weigh(&mut plan, prepared.cache());
     let ground = Ground { places: &places, surroundings, view, cache: prepared.cache() };
     let json = arguments.carry_out.json;
@@ -65,23 +68,53 @@ pub fn run(
     super::prune::decide(&ground, &plan, origin, &arguments.carry_out, only_shown, &print, writer)
 }
 
-/// The environments that the arguments mean.
+/// The links to environments that were named, as themselves or as the `.venv` of a project: they go, and what they lead to stays.
+fn links(arguments: &RemoveArguments, surroundings: &Surroundings) -> Vec<NamedLink> {
+    // A link is neither idle nor broken.
+    let named = arguments.environments.iter().filter(|_| !arguments.choice.is_some());
+    let found = named.filter_map(|path| link(&super::absolute(path, &surroundings.current_dir)));
+    let mut links: Vec<NamedLink> = found
+        .filter_map(|(path, leads_to)| {
+            let expects = print::of(&FileStat::of(&path).ok()?);
+            Some(NamedLink { at: At::new(&path), expects, leads_to: At::new(&leads_to) })
+        })
+        .collect();
+    links.sort_by(|one, other| one.at.cmp(&other.at));
+    links.dedup();
+    links
+}
+
+/// The environments that the arguments mean. What a link leads to was not named.
 fn chosen(
     snapshot: &Snapshot,
     arguments: &RemoveArguments,
+    links: &[NamedLink],
     under: &[PathBuf],
     surroundings: &Surroundings,
 ) -> Result<Vec<EnvironmentIndex>, Failure> {
     let choice = &arguments.choice;
-    let only = match arguments.environments.as_slice() {
-        [] => None,
-        named => Some(super::environments(snapshot, named, &surroundings.current_dir)?),
-    };
-    let is_named = only.is_some();
+    let is_named = !arguments.environments.is_empty();
+    let mut only = Vec::new();
+    for path in &arguments.environments {
+        let whole = super::absolute(path, &surroundings.current_dir);
+        let real = crate::disk::canonical(&whole).unwrap_or_else(|_| whole.clone());
+        let is_link = |it: &NamedLink| it.at.path() == whole || it.at.path() == whole.join(".venv");
+        let through_link = links.iter().any(is_link);
+        match super::environments(snapshot, std::slice::from_ref(path), &surroundings.current_dir) {
+            // Of a project the environments in it were meant, and of a link none.
+            Ok(found) if through_link => only.extend(found.into_iter().filter(|index| {
+                let root = &snapshot.environment(*index).path;
+                whole.symlink_metadata().is_ok_and(|it| it.is_dir()) && root.starts_with(&real)
+            })),
+            Ok(found) => only.extend(found),
+            Err(_) if through_link => {}
+            Err(failure) => return Err(failure),
+        }
+    }
     let filter = EnvironmentFilter {
         health: if choice.broken { vec![Health::Broken, Health::NoInterpreter] } else { Vec::new() },
         idle: choice.idle.map(|age| age.0.as_secs()),
-        only,
+        only: is_named.then_some(only),
         ..EnvironmentFilter::default()
     };
     let mut chosen = filter.apply(snapshot);
@@ -100,8 +133,9 @@ fn chosen(
 fn planned(
     snapshot: &Snapshot,
     chosen: &[EnvironmentIndex],
+    links: Vec<NamedLink>,
     arguments: &RemoveArguments,
-) -> crate::plan::Plan {
+) -> Plan {
     let allow = arguments.allow.iter().copied().collect();
     let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
         chosen.iter().partition(|index| against_removal(snapshot.environment(**index)).is_none());
@@ -125,6 +159,7 @@ fn planned(
     }
     let request = Remove {
         environments,
+        links,
         chosen: arguments.environments.is_empty(),
         with_entries: arguments.with_entries,
         grace: arguments.grace.map_or(GRACE, |age| age.0.as_secs()),

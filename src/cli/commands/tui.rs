@@ -25,6 +25,7 @@ pub fn run(places: &Places, look: &Look, demo: bool, surroundings: &Surroundings
     let cache = prepared.cache().to_owned();
     let root = cache.clone();
     let locks = prepared.survey(places, surroundings)?;
+    let state = surroundings.state_dir.clone();
     let (means, notice) = act::means(places, surroundings)?;
     let ground = Ground {
         cache: cache.clone(),
@@ -42,7 +43,8 @@ pub fn run(places: &Places, look: &Look, demo: bool, surroundings: &Surroundings
         start_task: Box::new(move |task, snapshot| start_task(task, snapshot, ground.clone())),
         look_around: Box::new(move |snapshot| {
             let environments = snapshot.environments.iter().map(|environment| environment.path.clone());
-            worker::look_around(SurveyRequest { environments: environments.collect(), ..locks.clone() })
+            let request = SurveyRequest { environments: environments.collect(), ..locks.clone() };
+            worker::look_around(request, state.clone())
         }),
         weigh_plan: Box::new(|plan, snapshot| {
             worker::weigh_plan(plan, snapshot.cache.path.clone(), snapshot.cache.reflinks)

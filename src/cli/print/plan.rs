@@ -226,6 +226,7 @@ pub(in crate::cli) fn things(plan: &Plan) -> String {
     let parts: Vec<String> = [
         (Action::RemoveEntry, "entry", "entries"),
         (Action::RemoveEnvironment, "environment", "environments"),
+        (Action::RemoveLink, "link to an environment", "links to environments"),
         (Action::RemoveBucket, "bucket", "buckets"),
         (Action::RemoveObjects, "store of files", "stores of files"),
         (Action::RemoveLeftover, "leftover", "leftovers"),

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::apply::Run;
+use crate::apply::beside::Whole;
 use crate::human;
 use crate::plan::repair::RepairPlan;
 use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals};
@@ -143,7 +144,7 @@ pub(in crate::tui) struct Planning {
     pub classes: Vec<ClassSums>,
     state: Classes,
     /// The runs in the trash, oldest first.
-    pub trash: Vec<Run>,
+    pub trash: Vec<Whole>,
     /// The rows, in their order.
     pub rows: Vec<Row>,
     /// The environment that the whole plan is about, where it is about one.
@@ -277,7 +278,7 @@ impl Planning {
     }
 
     /// Takes what is in the trash now.
-    pub(in crate::tui) fn take_trash(&mut self, trash: Vec<Run>) {
+    pub(in crate::tui) fn take_trash(&mut self, trash: Vec<Whole>) {
         self.trash = trash;
         self.arrange();
     }
@@ -337,7 +338,7 @@ impl Planning {
         Some(match self.rows.get(row)? {
             Row::Class(class) => Planned::Class(Class::ALL[*class]),
             Row::Return => Planned::Return,
-            Row::Run(run) => Planned::Run(self.trash.get(*run)?.clone()),
+            Row::Run(run) => Planned::Run(self.trash.get(*run)?.run.clone()),
             Row::Step(step) => Planned::Thing(self.changes()?.steps.get(*step)?.at.clone()),
             Row::Relink(step) => {
                 let step = self.changes()?.relinks.get(*step)?;
@@ -415,7 +416,7 @@ impl Planning {
     }
 
     /// The newest run that can be put back.
-    pub(in crate::tui) fn newest(&self) -> Option<&Run> {
-        self.trash.iter().rev().find(|run| !run.is_purging())
+    pub(in crate::tui) fn newest(&self) -> Option<&Whole> {
+        self.trash.iter().rev().find(|whole| !whole.run.is_purging())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::apply::Run;
+use crate::apply::beside::Whole;
 use crate::plan::DetachPlan;
 
 /// A task that runs.
@@ -63,9 +63,9 @@ pub(in crate::tui) enum Question {
     /// Whether an environment is to keep its edits alone.
     Detach(Box<DetachPlan>),
     /// Whether to put back what a run removed.
-    Undo(Run),
+    Undo(Whole),
     /// Whether to empty the trash for good.
-    Purge(Vec<Run>),
+    Purge(Vec<Whole>),
     /// Whether to leave although a task runs.
     Quit,
 }

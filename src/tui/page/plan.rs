@@ -30,7 +30,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
         Some(Row::Class(class)) => Some(Class::ALL[*class].word().replace('-', " ")),
         Some(Row::Return) => planning.made().map(|made| format!("the plan to {}", made.verb())),
         Some(Row::Run(run)) => {
-            let run = &planning.trash[*run];
+            let run = &planning.trash[*run].run;
             Some(match run.time() {
                 Some(time) => format!("of {}", time.strftime("%Y-%m-%d %H:%M:%S UTC")),
                 None => human::escape_os(run.name()).into_owned(),
@@ -97,7 +97,7 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
             format!("{steps}, kept as you left it. Enter returns to it.")
         }),
         Some(Row::Run(run)) => {
-            let purging = planning.trash[*run].is_purging();
+            let purging = planning.trash[*run].run.is_purging();
             let words = if purging {
                 "being emptied, or left like this by a crash"
             } else {
@@ -192,6 +192,7 @@ pub(super) fn things(plan: &Plan) -> String {
     let parts: Vec<String> = [
         (Action::RemoveEntry, "entry", "entries"),
         (Action::RemoveEnvironment, "environment", "environments"),
+        (Action::RemoveLink, "link to an environment", "links to environments"),
         (Action::RemoveBucket, "bucket", "buckets"),
         (Action::RemoveObjects, "store of files", "stores of files"),
         (Action::RemoveLeftover, "leftover", "leftovers"),

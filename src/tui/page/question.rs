@@ -54,15 +54,16 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
             push(&mut document, vec![piece(typed, Role::Key)]);
             return document;
         }
-        Question::Undo(run) => {
+        Question::Undo(whole) => {
             let words = format!(
                 "What was removed at {} goes back to its place, except what uv has made again since.",
-                when(run)
+                when(&whole.run)
             );
             paragraph(&mut document, &words, Role::Text, width);
             lock(model, &mut document, width);
         }
         Question::Purge(runs) => {
+            let environments: u64 = runs.iter().map(|whole| whole.environments).sum();
             let runs = human::counted(runs.len() as u64, "run", "runs");
             let words = format!("What {runs} moved to the trash cannot be put back afterwards.");
             paragraph(&mut document, &words, Role::Warning, width);
@@ -74,6 +75,10 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
                 let frees = model.snapshot().cache.trash_gives();
                 let sure = if frees == trash.disk { "" } else { "at least " };
                 fact(&mut document, "frees", &format!("{sure}{}", human::bytes(frees)), Role::Strong, width);
+            }
+            if environments > 0 {
+                let words = format!("{}, in the trash beside their places", human::count(environments));
+                fact(&mut document, "environments", &words, Role::Text, width);
             }
             lock(model, &mut document, width);
         }
@@ -114,7 +119,7 @@ pub(in crate::tui) fn deed(model: &Model, question: &Question) -> String {
             let files = human::counted(plan.steps.len() as u64, "file", "files");
             format!("keep {files} in this environment alone")
         }
-        Question::Undo(run) => format!("put back what was removed at {}", when(run)),
+        Question::Undo(whole) => format!("put back what was removed at {}", when(&whole.run)),
         Question::Purge(runs) => {
             let runs = human::counted(runs.len() as u64, "run", "runs");
             let trash = model.snapshot().cache.trash();

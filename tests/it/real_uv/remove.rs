@@ -75,7 +75,7 @@ fn all(root: &Path) -> BTreeMap<PathBuf, String> {
             let content = if stat.is_file() { std::fs::read(item.path()).unwrap() } else { Vec::new() };
             let link = std::fs::read_link(item.path()).unwrap_or_default();
             let about = format!(
-                "{} {:o} {} {} {}.{} {} {link:?} {content:?}",
+                "{} {:o} {} {} {}.{} {} {} {content:?}",
                 stat.ino(),
                 stat.mode(),
                 stat.uid(),
@@ -83,6 +83,7 @@ fn all(root: &Path) -> BTreeMap<PathBuf, String> {
                 stat.mtime(),
                 stat.mtime_nsec(),
                 stat.nlink(),
+                link.display(),
             );
             (item.path().to_owned(), about)
         })

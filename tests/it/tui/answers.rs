@@ -31,7 +31,7 @@ fn with_trash() -> (Snapshot, Around) {
     let directory = tempfile::tempdir().unwrap();
     let run = directory.path().join(".cachetui-trash/20260101T120000Z-1-0");
     std::fs::create_dir_all(run).unwrap();
-    let trash = cachetui::apply::trash::runs(directory.path()).unwrap();
+    let trash = cachetui::apply::beside::runs(directory.path(), None).unwrap();
     let mut snapshot = sample::presentable();
     snapshot.cache.buckets.push(Bucket {
         name: ".cachetui-trash".to_owned(),

@@ -154,7 +154,7 @@ fn the_trash_is_shown_and_can_be_put_back_or_emptied() {
     for run in ["20260101T120000Z-1-0", "20260102T130501Z-1-0"] {
         std::fs::create_dir_all(directory.path().join(".cachetui-trash").join(run)).unwrap();
     }
-    let trash = cachetui::apply::trash::runs(directory.path()).unwrap();
+    let trash = cachetui::apply::beside::runs(directory.path(), None).unwrap();
     let mut screen = presentable(120, 40);
     screen.press("zX");
     assert!(screen.effects.is_empty());

@@ -2,7 +2,9 @@
 
 use nix::errno::Errno;
 
-use super::kills::{before_a_detach, before_a_prune, before_a_relink, before_a_repair};
+use super::kills::{
+    CLEAR, before_a_detach, before_a_prune, before_a_relink, before_a_remove, before_a_repair,
+};
 use super::stage::{Case, Ends, Stage, Tally, everything, none_of, spread};
 use super::{directory, uv_agrees, words};
 use crate::support::stepper::{self, Kind};
@@ -155,6 +157,22 @@ fn a_prune_and_an_undo_in_which_calls_fail_lose_nothing_and_say_so() {
     crate::support::uv::ran(
         &mut stage.cachetui(&words("prune one two --grace 0h --yes --trash --allow gone")),
     );
+    stage.keep();
+    table(&case(&stage, "undo", &[]), &CHANGES, &ERRORS);
+    table(&case(&stage, "trash purge --yes", &[]), &CHANGES, &ERRORS);
+}
+
+#[test]
+fn removing_an_environment_in_which_calls_fail_loses_nothing_and_says_so() {
+    if !stepper::works() {
+        return;
+    }
+    let directory = directory();
+    let Some((stage, goes)) = before_a_remove(Stage::new(directory.path()), "hardlink") else { return };
+    let remove = format!("remove {} --with-entries --grace 0h --allow most,gone --yes", goes.display());
+    table(&case(&stage, &remove, CLEAR), &CHANGES, &ERRORS);
+    stage.come_back();
+    crate::support::uv::ran(&mut stage.cachetui(&words(&format!("{remove} --trash"))));
     stage.keep();
     table(&case(&stage, "undo", &[]), &CHANGES, &ERRORS);
     table(&case(&stage, "trash purge --yes", &[]), &CHANGES, &ERRORS);

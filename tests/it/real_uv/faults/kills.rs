@@ -180,6 +180,42 @@ fn a_prune_its_undo_and_emptying_the_trash_can_be_killed_before_any_call() {
     tally.tell("prune, undo, purge");
 }
 
+/// An environment to be removed with the entries that only it uses, and others that stay.
+pub(super) fn before_a_remove(stage: Option<Stage>, mode: &str) -> Option<(Stage, PathBuf)> {
+    let stage = stage?;
+    let places = wheels(&stage);
+    let environment = install(&stage, &places, "goes", mode);
+    for mode in ["symlink", "hardlink", "copy"] {
+        stage.sandbox.install(mode, mode, &[places[0].as_str(), &places[1], &places[2], "two"]);
+    }
+    stage.keep();
+    Some((stage, environment))
+}
+
+/// What takes what a run that was disturbed has left: the trash, and the entries of an environment that is gone.
+pub(super) const CLEAR: &[&[&str]] =
+    &[&["trash", "purge", "--yes"], &["prune", "--unused", "--grace", "0h", "--allow", "most,gone", "--yes"]];
+
+#[test]
+fn removing_an_environment_and_its_undo_can_be_killed_before_any_call() {
+    if !stepper::works() {
+        return;
+    }
+    let mut tally = Tally::default();
+    for mode in ["hardlink", "symlink"] {
+        let directory = directory();
+        let Some((stage, goes)) = before_a_remove(Stage::new(directory.path()), mode) else { return };
+        let remove = format!("remove {} --with-entries --grace 0h --allow most,gone --yes", goes.display());
+        tally += some_kills(&stage, &remove, CLEAR, mode, usize::MAX);
+        stage.come_back();
+        crate::support::uv::ran(&mut stage.cachetui(&words(&format!("{remove} --trash"))));
+        stage.keep();
+        tally += some_kills(&stage, "undo", &[], mode, usize::MAX);
+        tally += some_kills(&stage, "trash purge --yes", &[], mode, 16);
+    }
+    tally.tell("remove, undo, purge");
+}
+
 /// An edit through a link, which all others have as well.
 pub(super) fn before_a_detach(stage: Option<Stage>, mode: &str) -> Option<(Stage, PathBuf)> {
     let stage = stage?;

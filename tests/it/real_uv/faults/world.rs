@@ -89,8 +89,11 @@ impl World {
             }
         }
         strays.extend(self.half_entries(before, after));
+        strays.extend(self.half_environments(before, after));
         strays.extend(self.dangling().difference(&dead).map(|path| format!("{} dangles", path.display())));
-        for path in before.nodes.keys().filter(|path| path.ends_with(".lock")) {
+        // That of an environment goes with it.
+        let is_kept = |path: &&PathBuf| path.parent().is_some_and(|above| self.nodes.contains_key(above));
+        for path in before.nodes.keys().filter(|path| path.ends_with(".lock")).filter(is_kept) {
             let same = self.nodes.get(path).is_some_and(|now| now.inode.1 == before.nodes[path].inode.1);
             if !same && !self.is_own(path) {
                 strays.push(format!("the lock file {} is another one", path.display()));
@@ -113,6 +116,25 @@ impl World {
             now != files(before, entry) && now != files(after, entry)
         });
         halves.map(|entry| format!("of the entry {} only a part is there", entry.display())).collect()
+    }
+
+    /// Environments that go, or come, of which only a part is there.
+    fn half_environments(&self, before: &Self, after: &Self) -> Vec<String> {
+        let files = |world: &Self, root: &Path| -> Vec<PathBuf> {
+            let below = world.nodes.keys().filter(|path| path.starts_with(root));
+            below.filter(|path| !is_temporary(path) && !path.ends_with(".lock")).cloned().collect()
+        };
+        let marks = [before, after].into_iter().flat_map(|world| world.nodes.keys());
+        let roots: BTreeSet<&Path> = marks
+            .filter(|path| path.ends_with("pyvenv.cfg") && !is_trash(path))
+            .filter_map(|path| path.parent())
+            .filter(|root| before.nodes.contains_key(*root) != after.nodes.contains_key(*root))
+            .collect();
+        let halves = roots.into_iter().filter(|root| {
+            let now = files(self, root);
+            now != files(before, root) && now != files(after, root)
+        });
+        halves.map(|root| format!("of the environment {} only a part is there", root.display())).collect()
     }
 
     /// Pointers of the cache that lead to no entry.
@@ -173,13 +195,12 @@ impl World {
     }
 
     pub(super) fn has_trash(&self) -> bool {
-        self.nodes.contains_key(&self.cache.join(".cachetui-trash"))
+        self.nodes.keys().any(|path| is_trash(path))
     }
 
     /// Whether nothing but directories lies in the trash.
     pub(super) fn has_empty_trash(&self) -> bool {
-        let trash = self.cache.join(".cachetui-trash");
-        self.nodes.iter().all(|(path, node)| !path.starts_with(&trash) || node.what == What::Directory)
+        self.nodes.iter().all(|(path, node)| !is_trash(path) || node.what == What::Directory)
     }
 
     /// What each path is, and the first path that is the same file. Entries go by the name of what they hold: uv makes up
@@ -222,8 +243,13 @@ impl World {
 
     /// What cachetui may make while it works.
     fn is_own(&self, path: &Path) -> bool {
-        is_state(path) || path.starts_with(self.cache.join(".cachetui-trash")) || is_temporary(path)
+        is_state(path) || is_trash(path) || is_temporary(path)
     }
+}
+
+/// Whether something is the trash of the cache or of an environment, or lies in it.
+fn is_trash(path: &Path) -> bool {
+    path.iter().any(|name| name == ".cachetui-trash")
 }
 
 /// The entries that uv has made between two states, and what leads to them: an id is another one each time.

@@ -1,6 +1,7 @@
 //! The trash beside environments: listed, put back, emptied, and left alone by searches.
 
 use super::{all, environment, removed, sandbox};
+use crate::support::uv::ran;
 
 /// What lies in the trash beside an environment is no environment and no user; it is listed, and emptied with the rest.
 #[test]
@@ -50,4 +51,68 @@ fn one_that_was_made_again_is_not_replaced() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("something lies there now"), "{output:?}");
     assert_eq!(all(&root), before);
     assert_eq!(sandbox.json(&["trash", "list"])["runs"][0]["state"], "stale");
+}
+
+/// Of a `.venv` that is a symlink or a file only itself goes; what it leads to goes when that is named. Undoing brings it back.
+#[test]
+fn of_a_link_only_the_link_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let target = environment(&sandbox, "target", "hardlink", &["demo-a"]);
+    let before = all(&target);
+    let project = sandbox.roots().join("project");
+    std::fs::create_dir_all(&project).unwrap();
+    let link = project.join(".venv");
+    for kind in ["symlink", "file", "dangling"] {
+        match kind {
+            "symlink" => std::os::unix::fs::symlink(&target, &link).unwrap(),
+            "file" => std::fs::write(&link, format!("{}\n", target.display())).unwrap(),
+            _ => std::os::unix::fs::symlink("/nowhere/at/all", &link).unwrap(),
+        }
+        let made = |path: &std::path::Path| {
+            (std::fs::read_link(path).ok(), path.is_file().then(|| std::fs::read(path).unwrap()))
+        };
+        let was = made(&link);
+        for named in [&project, &link] {
+            let answer = removed(&sandbox, &[named.to_str().unwrap(), "--trash"]);
+            let steps = answer["plan"]["steps"].as_array().unwrap();
+            assert_eq!(steps.len(), 1, "{kind}: {answer:#}");
+            assert_eq!(steps[0]["action"], "remove-link", "{kind}");
+            assert!(link.symlink_metadata().is_err(), "{kind}");
+            ran(&mut sandbox.cachetui(&["undo"]));
+            assert_eq!(made(&link), was, "{kind}");
+        }
+        removed(&sandbox, &[project.to_str().unwrap()]);
+        assert!(link.symlink_metadata().is_err() && all(&target) == before, "{kind}");
+        assert_eq!(std::fs::read_dir(&project).unwrap().count(), 0, "{kind}: no trash is left");
+    }
+    // A symlink to the directory of a project is no link to an environment: the project's environment was meant.
+    let alias = sandbox.roots().join("alias");
+    std::os::unix::fs::symlink(target.parent().unwrap(), &alias).unwrap();
+    removed(&sandbox, &[alias.to_str().unwrap()]);
+    assert!(!target.exists() && alias.symlink_metadata().is_ok());
+}
+
+/// Two runs that end in different places are put back one by one, the newest first; each can be named.
+#[test]
+fn runs_are_put_back_one_by_one_in_any_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let one = environment(&sandbox, "one", "hardlink", &["demo-a"]);
+    let two = environment(&sandbox, "two", "hardlink", &["demo-b"]);
+    let entries = ["--with-entries", "--grace", "0h", "--allow", "most", "--trash"];
+    removed(&sandbox, &[&[one.to_str().unwrap()], &entries[..]].concat());
+    removed(&sandbox, &[&[two.to_str().unwrap()], &entries[..]].concat());
+    let listed = sandbox.json(&["trash", "list"]);
+    let first = listed["runs"][0]["run"].as_str().unwrap();
+    assert_eq!(listed["runs"].as_array().unwrap().len(), 2, "{listed:#}");
+    ran(&mut sandbox.cachetui(&["trash", "restore", first]));
+    assert!(one.exists() && !two.exists());
+    ran(&mut sandbox.cachetui(&["undo"]));
+    assert!(one.exists() && two.exists());
+    for (root, module) in [(one, "demo_a"), (two, "demo_b")] {
+        let mut python = sandbox.command(root.join("bin/python"));
+        ran(python.args(["-c", &format!("import {module}")]));
+    }
+    assert_eq!(sandbox.json(&["list"])["entries"].as_array().unwrap().len(), 2);
 }

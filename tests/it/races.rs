@@ -6,6 +6,7 @@
 //! run at every directory it works in. `twins` shows that such a race can be lost.
 
 mod changes;
+mod environments;
 mod removals;
 mod twins;
 

@@ -74,7 +74,7 @@ impl World {
         let paths: BTreeSet<&PathBuf> =
             self.nodes.keys().chain(before.nodes.keys()).chain(after.nodes.keys()).collect();
         let (dead, uv) = (before.dangling(), UvsOwn::between(before, after));
-        for path in paths.into_iter().filter(|path| !self.is_own(path) && !uv.has(path)) {
+        for path in paths.into_iter().filter(|path| !is_own(path) && !uv.has(path)) {
             let (now, then) = (self.nodes.get(path), [before.nodes.get(path), after.nodes.get(path)]);
             // A pointer that leads nowhere may go before uv makes it anew.
             let cleared = now.is_none() && dead.contains(path);
@@ -95,7 +95,7 @@ impl World {
         let is_kept = |path: &&PathBuf| path.parent().is_some_and(|above| self.nodes.contains_key(above));
         for path in before.nodes.keys().filter(|path| path.ends_with(".lock")).filter(is_kept) {
             let same = self.nodes.get(path).is_some_and(|now| now.inode.1 == before.nodes[path].inode.1);
-            if !same && !self.is_own(path) {
+            if !same && !is_own(path) {
                 strays.push(format!("the lock file {} is another one", path.display()));
             }
         }
@@ -154,7 +154,7 @@ impl World {
             matches!(payload, Ok(Payload::Archive(archive)) if !self.nodes.contains_key(&entry(&archive.id)))
         };
         let in_cache = self.nodes.iter().filter(|(path, _)| path.starts_with(&self.cache));
-        let pointers = in_cache.filter(|(path, _)| !self.is_own(path));
+        let pointers = in_cache.filter(|(path, _)| !is_own(path));
         pointers.filter(dangles).map(|(path, _)| path.clone()).collect()
     }
 
@@ -240,11 +240,11 @@ impl World {
         });
         named.collect()
     }
+}
 
-    /// What cachetui may make while it works.
-    fn is_own(&self, path: &Path) -> bool {
-        is_state(path) || is_trash(path) || is_temporary(path)
-    }
+/// What cachetui may make while it works.
+fn is_own(path: &Path) -> bool {
+    is_state(path) || is_trash(path) || is_temporary(path)
 }
 
 /// Whether something is the trash of the cache or of an environment, or lies in it.

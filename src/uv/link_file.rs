@@ -252,6 +252,6 @@ pub fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
 
 /// A path of this platform from the bytes of a file; `None` where the platform has no path with these bytes.
 #[cfg(not(unix))]
-pub(super) fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
+pub fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
     std::str::from_utf8(bytes).ok().map(PathBuf::from)
 }

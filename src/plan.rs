@@ -23,6 +23,7 @@ mod relink;
 mod remove;
 pub mod repair;
 mod request;
+pub mod room;
 mod step;
 mod unread;
 mod unused;
@@ -76,6 +77,8 @@ pub struct Plan {
     pub cautions: Vec<Caution>,
     /// What somebody should know before, as sentences. Not escaped.
     pub warnings: Vec<String>,
+    /// The bytes that a limit lacks although everything goes that may.
+    pub missing: Option<u64>,
     /// The sums of all steps.
     pub totals: Totals,
 }
@@ -160,6 +163,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         watch: Vec::new(),
         cautions: Vec::new(),
         warnings: Vec::new(),
+        missing: None,
         totals: Totals::default(),
     };
     if snapshot.scope.completeness == Completeness::Complete {
@@ -168,6 +172,9 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
             Request::Relink(relink) => relink::relink(snapshot, relink, &mut plan),
             Request::Remove(remove) => remove::remove(snapshot, remove, &mut plan),
         }
+    }
+    if plan.missing.is_some() {
+        plan.warnings.extend(room::ways(snapshot).iter().map(room::Way::in_words));
     }
     if plan.changes_cache() {
         plan.watch = watch::watched(snapshot);

@@ -93,6 +93,14 @@ pub struct Totals {
 }
 
 impl Snapshot {
+    /// Whether nothing shows that an environment was used for so many seconds. Of one that shows nothing at all that is not known.
+    pub fn is_idle(&self, environment: &Environment, seconds: u64) -> bool {
+        let now = self.scope.started.unwrap_or_default();
+        let longest = i64::try_from(seconds).unwrap_or(i64::MAX);
+        let used = environment.last_use.map(|last_use| last_use.time);
+        used.is_some_and(|used| now.as_second().saturating_sub(used.as_second()) >= longest)
+    }
+
     /// The entry at `index`.
     ///
     /// # Panics

@@ -17,6 +17,8 @@ pub(super) struct Limited {
     pub(super) within: Vec<Candidate>,
     /// What to know about it, as sentences.
     pub(super) words: Vec<String>,
+    /// The bytes that are missing although everything goes that may.
+    pub(super) missing: Option<u64>,
 }
 
 /// Takes away what need not be removed for a limit to be kept. What was used longest ago goes first, of that what is
@@ -30,7 +32,7 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
     let available = snapshot.cache.space.map_or(0, |space| space.available);
     let free = available.saturating_add(snapshot.cache.trash_gives());
     let smaller = budget.max_size.map_or(0, |most| kept.saturating_sub(most));
-    let freed = budget.keep_free.map_or(0, |least| least.saturating_sub(free));
+    let freed = budget.keep_free.map_or(0, |least| least.saturating_sub(free)).max(budget.free.unwrap_or(0));
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by_cached_key(|position| {
         let candidate = &candidates[*position];
@@ -72,12 +74,13 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
         }
         needs
     });
-    let words = words(snapshot, budget, kept.saturating_sub(gone), free.saturating_add(given));
-    Limited { within, words }
+    let missing = smaller.saturating_sub(gone).max(freed.saturating_sub(given));
+    let words = words(snapshot, budget, kept.saturating_sub(gone), free.saturating_add(given), given);
+    Limited { within, words, missing: (missing > 0).then_some(missing) }
 }
 
 /// That a limit is not kept, and what the trash has to do with it.
-fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64) -> Vec<String> {
+fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64, given: u64) -> Vec<String> {
     let mut words = Vec::new();
     let too_large = budget.max_size.is_some_and(|most| kept > most);
     let too_full = budget.keep_free.is_some_and(|least| free < least);
@@ -86,6 +89,13 @@ fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64) -> Vec<Strin
             "That is all that may go, and the limit is not reached: the cache keeps {}, and {} are free.",
             human::bytes(kept),
             human::bytes(free)
+        ));
+    }
+    if let Some(least) = budget.free.filter(|least| given < *least) {
+        words.push(format!(
+            "That is all that may go, and it frees {} of the {} that were asked for.",
+            human::bytes(given),
+            human::bytes(least)
         ));
     }
     let cache = &snapshot.cache;

@@ -18,6 +18,8 @@ pub(super) struct Form {
     cautions: Vec<Caution>,
     #[serde(default)]
     warnings: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
     totals: Totals,
 }
 
@@ -43,6 +45,7 @@ impl From<Plan> for Form {
             watch: plan.watch,
             cautions: plan.cautions,
             warnings: plan.warnings,
+            missing: plan.missing,
             totals: plan.totals,
         }
     }
@@ -74,6 +77,7 @@ impl TryFrom<Form> for Plan {
             watch: form.watch,
             cautions: form.cautions,
             warnings: form.warnings,
+            missing: form.missing,
             totals: form.totals,
         })
     }

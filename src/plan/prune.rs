@@ -86,6 +86,7 @@ pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
     candidates.sort_by_cached_key(order);
     let limited = budget::limit(snapshot, request.budget, &mut candidates);
     plan.warnings.extend(limited.words);
+    plan.missing = limited.missing;
     plan.kept.extend(limited.within.into_iter().map(|it| stays(it.step, KeptBecause::WithinBudget)));
     leave_to_buckets(&mut candidates);
     objects::add(&chooser, &mut candidates);

@@ -106,12 +106,15 @@ pub struct Budget {
     pub max_size: Option<u64>,
     /// The least bytes that should be free on the cache's volume.
     pub keep_free: Option<u64>,
+    /// The least bytes that should be freed, whatever is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u64>,
 }
 
 impl Budget {
     /// Whether there is a limit.
     pub fn is_some(self) -> bool {
-        self.max_size.is_some() || self.keep_free.is_some()
+        self.max_size.is_some() || self.keep_free.is_some() || self.free.is_some()
     }
 }
 

@@ -113,7 +113,7 @@ fn what_cannot_be_had_again_goes_last_and_has_to_be_allowed_by_name() {
         assert_eq!((plan.refused().count(), &plan.steps[0].price), (0, &expected));
         // A budget that all others together keep leaves it alone, although it is the largest.
         let others: u64 = plan.steps[1..].iter().map(|step| step.bytes.disk).sum();
-        let budget = Budget { max_size: Some(snapshot.cache.disk - others), keep_free: None };
+        let budget = Budget { max_size: Some(snapshot.cache.disk - others), keep_free: None, free: None };
         let plan = prune(&snapshot, Prune { budget, allow: allow(), ..only(Class::Unused) });
         assert!(plan.steps.iter().all(|step| !step.price.is_last()), "{:?}", removed(&plan));
         assert!(!plan.steps.is_empty());
@@ -326,9 +326,9 @@ fn a_budget_counts_what_two_entries_share_once_and_what_stays_with_others_not_at
         names.sort();
         names
     };
-    let smaller = |bytes: u64| Budget { max_size: Some(1_000_000 - bytes), keep_free: None };
+    let smaller = |bytes: u64| Budget { max_size: Some(1_000_000 - bytes), keep_free: None, free: None };
     let available = sample::presentable().cache.space.unwrap().available;
-    let freer = |bytes: u64| Budget { max_size: None, keep_free: Some(available + bytes) };
+    let freer = |bytes: u64| Budget { keep_free: Some(available + bytes), ..Budget::default() };
     let two = ["jaxlib 0.7.2", "numpy 1.26.4"];
     let three = ["jaxlib 0.7.2", "leftover 0.1", "numpy 1.26.4"];
     let alone = with_a_common_inode(1_000, &[]);
@@ -356,6 +356,25 @@ fn a_budget_counts_what_two_entries_share_once_and_what_stays_with_others_not_at
     let trashed = with_a_common_inode(1_000, &[Holder::Trash]);
     assert_eq!(names(&trashed, smaller(1_020)), two);
     assert_eq!(names(&trashed, freer(21)), three);
+}
+
+#[test]
+fn as_much_is_freed_as_was_asked_for_whatever_is_free_and_what_is_missing_is_told() {
+    let free = |snapshot: &Snapshot, bytes: u64| {
+        let budget = Budget { free: Some(bytes), ..Budget::default() };
+        prune(snapshot, Prune { budget, ..only(Class::Unused) })
+    };
+    let snapshot = with_a_common_inode(1_000, &[]);
+    assert_eq!(removed(&free(&snapshot, 1_020)).len(), 2, "both have 1,010, and 1,020 together");
+    let three = free(&snapshot, 1_021);
+    assert_eq!((removed(&three).len(), three.missing), (3, None));
+    let all = prune(&snapshot, only(Class::Unused));
+    let plan = free(&snapshot, 1 << 40);
+    assert_eq!(plan.steps, all.steps, "nothing is left that may go");
+    assert_eq!(plan.missing, Some((1 << 40) - all.totals.bytes.reclaimable));
+    assert!(plan.warnings[0].contains("of the 1.0 TiB that were asked for"), "{:?}", plan.warnings);
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod references;
 mod relink;
 mod remove;
 mod repair;
+mod room;
 mod together;
 mod unseen;
 mod used;

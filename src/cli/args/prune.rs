@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::values::{self, Age, Bytes, words};
+use super::values::{self, Age, Amount, words};
 use crate::plan::Allowance;
 
 /// What is kept in any case, and what a removal costs.
@@ -23,6 +23,7 @@ Columns:
 Examples:
   cachetui prune                                      what could go, by kind
   cachetui prune --unused --older-than 30d --dry-run  which entries, and why
+  cachetui prune --free 20G --dry-run                 what would go first, and what else would help
   cachetui prune --max-size 20G --keep-lock uv.lock   down to 20 GiB, without what the project needs
   cachetui prune torch==2.7.1 --trash                 one entry, which `cachetui undo` puts back";
 
@@ -85,17 +86,22 @@ pub struct LimitArguments {
     /// Only what nothing shows to be used for so long, as `30d`, `6w` or `1y`; alone it is about what is unused
     #[arg(long, value_name = "AGE", value_parser = values::age)]
     pub older_than: Option<Age>,
-    /// No more than brings the cache down to this size, as `20G`; alone it is about all kinds
+    /// No more than brings the cache down to this size, as `20G` or `15%` of its volume; alone it is about all kinds
     ///
     /// What was used longest ago goes first, and of that what is easiest to get back. What lies in the trash does not
     /// count.
-    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
-    pub max_size: Option<Bytes>,
+    #[arg(long, value_name = "SIZE", value_parser = values::amount)]
+    pub max_size: Option<Amount>,
     /// No more than leaves so much free on the cache's volume; alone it is about all kinds
     ///
     /// What emptying the trash is known to give back counts as free.
-    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
-    pub keep_free: Option<Bytes>,
+    #[arg(long, value_name = "SIZE", value_parser = values::amount)]
+    pub keep_free: Option<Amount>,
+    /// No more than frees so much; alone it is about all kinds
+    ///
+    /// Where that is not enough it says what is missing, and what else would help.
+    #[arg(long, value_name = "SIZE", value_parser = values::amount)]
+    pub free: Option<Amount>,
     /// Leave what this uv.lock needs; repeatable
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub keep_lock: Vec<PathBuf>,

@@ -11,6 +11,25 @@ use crate::uv::requirement::Requirement;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
+/// A number of bytes, or a part of a volume's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Bytes.
+    Bytes(u64),
+    /// So many hundredths of what the volume holds.
+    Percent(u8),
+}
+
+impl Amount {
+    /// The bytes, on a volume of this size; none where that is not known and needed.
+    pub fn of(self, total: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Percent(percent) => Some(total? / 100 * u64::from(percent)),
+        }
+    }
+}
+
 /// A length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Age(pub Duration);
@@ -31,6 +50,17 @@ where
 /// Reads a size: a number with or without a unit. `K`, `KiB`, `M` … are powers of 1024, `kB`, `MB` … of 1000.
 pub fn bytes(text: &str) -> Result<Bytes, String> {
     read::bytes(text).map(Bytes)
+}
+
+/// Reads a size, or a part of the volume's size as `15%`.
+pub fn amount(text: &str) -> Result<Amount, String> {
+    let Some(number) = text.trim().strip_suffix('%') else {
+        return bytes(text).map(|it| Amount::Bytes(it.0));
+    };
+    match number.trim().parse() {
+        Ok(percent @ 0..=100) => Ok(Amount::Percent(percent)),
+        _ => Err("a part of the volume is a whole number up to 100, as 15%".to_owned()),
+    }
 }
 
 /// Reads a requirement.
@@ -55,6 +85,17 @@ mod tests {
         assert_eq!(bytes("2kB"), Ok(Bytes(2_000)));
         for wrong in ["", "M", "1.M.2", "10X", "10Mx", "99999999999T", "-1", "1..2", "10bb"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_sizes_or_hundredths_of_the_volume() {
+        assert_eq!(amount("20G"), Ok(Amount::Bytes(20 << 30)));
+        assert_eq!(amount("15%"), Ok(Amount::Percent(15)));
+        assert_eq!(Amount::Percent(15).of(Some(1_000)), Some(150));
+        assert_eq!((Amount::Percent(15).of(None), Amount::Bytes(7).of(None)), (None, Some(7)));
+        for wrong in ["101%", "-1%", "1.5%", "%", "x%"] {
+            assert!(amount(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -11,7 +11,8 @@ use std::path::Path;
 use crate::apply::weigh;
 use crate::cli::act::{self, Done, Ground, Origin};
 use crate::cli::args::Places;
-use crate::cli::args::prune::{CarryOutArguments, PruneArguments};
+use crate::cli::args::prune::{CarryOutArguments, LimitArguments, PruneArguments};
+use crate::cli::args::values::Amount;
 use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::json::{self, plan::PlanBody};
 use crate::cli::print::{Paint, View, plan as shown};
@@ -31,7 +32,7 @@ pub fn run(
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let (wanted, asked) = wanted(arguments)?;
+    let (mut wanted, asked) = wanted(arguments)?;
     let how = &arguments.carry_out;
     if !asked && (how.yes || how.trash || arguments.save.is_some()) {
         let text = "Nothing was chosen: name packages, or what should go, as `--unused`.";
@@ -51,6 +52,7 @@ pub fn run(
     {
         return Err(super::unknown_what(&snapshot, &unknown));
     }
+    wanted.budget = budget(&arguments.limits, &snapshot)?;
     let json = arguments.carry_out.json;
     if !asked {
         return overview::print(&snapshot, &wanted, json, view, writer);
@@ -89,10 +91,6 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
     let mut classes: BTreeSet<Class> =
         chosen.into_iter().filter(|(chosen, _)| *chosen).map(|(_, class)| class).collect();
     let limits = &arguments.limits;
-    let budget = Budget {
-        max_size: limits.max_size.map(|size| size.0),
-        keep_free: limits.keep_free.map(|size| size.0),
-    };
     let mut what = Vec::new();
     for text in arguments.what.iter().chain(&flags.package) {
         let text = text.to_str().ok_or_else(|| {
@@ -103,7 +101,7 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
     }
     let older_than = limits.older_than.map(|age| age.0.as_secs());
     if classes.is_empty() && what.is_empty() {
-        if budget.is_some() {
+        if [limits.max_size, limits.keep_free, limits.free].iter().any(Option::is_some) {
             classes.extend(Class::ALL);
         } else if older_than.is_some() {
             classes.insert(Class::Unused);
@@ -121,11 +119,28 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
         what,
         older_than,
         grace: limits.grace.map_or(GRACE, |age| age.0.as_secs()),
-        budget,
+        budget: Budget::default(),
         keep,
         allow: limits.allow.iter().copied().collect(),
     };
     Ok((prune, asked))
+}
+
+/// The limits, in bytes.
+fn budget(limits: &LimitArguments, snapshot: &Snapshot) -> Result<Budget, Failure> {
+    let total = snapshot.cache.space.map(|space| space.total);
+    let bytes = |amount: Option<Amount>| match amount {
+        None => Ok(None),
+        Some(amount) => amount.of(total).map(Some).ok_or_else(|| {
+            Failure::message(FAILED, "The size of the cache's volume is not known, so that no part of it is.")
+                .hint("Give a size, as `20G`.")
+        }),
+    };
+    Ok(Budget {
+        max_size: bytes(limits.max_size)?,
+        keep_free: bytes(limits.keep_free)?,
+        free: bytes(limits.free)?,
+    })
 }
 
 /// How to have what environments reach by symlink, for somebody who asked for it.

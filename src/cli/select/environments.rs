@@ -2,9 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::snapshot::{
-    Environment, EnvironmentIndex, EnvironmentKind, Health, LinkMode, Reclaimable, Snapshot,
-};
+use crate::snapshot::{EnvironmentIndex, EnvironmentKind, Health, LinkMode, Reclaimable, Snapshot};
 use crate::uv::distribution::compare_versions;
 
 /// Which environments are wanted. An empty list wants all.
@@ -88,19 +86,11 @@ impl EnvironmentFilter {
             .filter(|(index, _)| self.only.as_ref().is_none_or(|only| only.contains(index)))
             .filter(|(_, item)| self.health.is_empty() || self.health.contains(&item.health))
             .filter(|(_, item)| self.modes.is_empty() || self.modes.contains(&item.mode()))
-            .filter(|(_, item)| self.idle.is_none_or(|idle| is_idle(snapshot, item, idle)))
+            .filter(|(_, item)| self.idle.is_none_or(|idle| snapshot.is_idle(item, idle)))
             .filter(|(_, item)| self.kinds.is_empty() || self.kinds.contains(&item.kind))
             .map(|(index, _)| index)
             .collect()
     }
-}
-
-/// Whether nothing shows that an environment was used for so many seconds. Of one that shows nothing at all that is not known.
-fn is_idle(snapshot: &Snapshot, environment: &Environment, seconds: u64) -> bool {
-    let now = snapshot.scope.started.unwrap_or_default();
-    let longest = i64::try_from(seconds).unwrap_or(i64::MAX);
-    let used = environment.last_use.map(|last_use| last_use.time);
-    used.is_some_and(|used| now.as_second().saturating_sub(used.as_second()) >= longest)
 }
 
 /// Orders `rows`; what is equal stays ordered by path. `alone` is what deleting each environment of the snapshot gives

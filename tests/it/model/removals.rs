@@ -40,6 +40,7 @@ impl World {
             budget: Budget {
                 max_size: wish.percent.map(|percent| snapshot.cache.disk * percent / 100),
                 keep_free: None,
+                free: None,
             },
             allow: Allowance::ALL.into(),
             ..Prune::default()

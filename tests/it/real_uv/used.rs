@@ -11,7 +11,7 @@ use crate::support::wheel::Wheel;
 const DAY: u64 = 86_400;
 
 /// Makes everything in an environment, and uv's records of interpreters, as old as this.
-fn age(sandbox: &Sandbox, environment: &Path, days: u64) {
+pub(super) fn age(sandbox: &Sandbox, environment: &Path, days: u64) {
     let time = SystemTime::now() - Duration::from_secs(days * DAY);
     let records = std::fs::read_dir(sandbox.cache()).unwrap().map(|part| part.unwrap().path());
     let records = records.filter(|it| it.file_name().unwrap().to_str().unwrap().starts_with("interpreter"));

@@ -1,0 +1,128 @@
+//! Ways to make room besides pruning: each with what it frees, and the command that does it.
+
+use serde::Serialize;
+
+use super::repair::Command;
+use super::{At, GRACE, Plan, Relink, Remove, Request, against_removal, is_removable, plan};
+use crate::human;
+use crate::snapshot::{Certainty, EnvironmentIndex, EnvironmentKind, Mode, Snapshot};
+
+/// How long an environment has shown no sign of use that is offered for removal, in seconds.
+pub const IDLE: u64 = 90 * 24 * 60 * 60;
+
+/// A way to make room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// What kind of thing it is about.
+    pub kind: WayKind,
+    /// How many of them there are.
+    pub number: u64,
+    /// The bytes that it frees.
+    pub frees: u64,
+    /// How sure that is.
+    #[serde(serialize_with = "word")]
+    pub certainty: Certainty,
+    /// What does it.
+    pub command: Command,
+}
+
+/// What a way to make room is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayKind {
+    /// The trash of the cache.
+    Trash,
+    /// Copies of files that the cache has too, and could share.
+    Copies,
+    /// Environments that show no sign of use for long, with the entries that only they use.
+    Idle,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn word<S: serde::Serializer>(certainty: &Certainty, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(certainty.word())
+}
+
+impl Way {
+    /// What it is and what it frees, as a sentence without its command. Not escaped.
+    pub fn sentence(&self) -> String {
+        let frees = format!("{}{}", self.certainty.before(), human::bytes(self.frees));
+        match self.kind {
+            WayKind::Trash => format!("Emptying the trash frees {frees}"),
+            WayKind::Copies => format!(
+                "Linking the copies of {} to the cache frees {frees}",
+                human::counted(self.number, "environment", "environments")
+            ),
+            WayKind::Idle => format!(
+                "Removing {} without a sign of use for 90 days, with the entries that only they use, frees {frees}",
+                human::counted(self.number, "environment", "environments")
+            ),
+        }
+    }
+
+    /// The same with its command. Not escaped.
+    pub fn in_words(&self) -> String {
+        format!("{}: `{}`.", self.sentence(), self.command.text())
+    }
+}
+
+/// The ways that free something, the largest first.
+pub fn ways(snapshot: &Snapshot) -> Vec<Way> {
+    let mut ways: Vec<Way> =
+        [trash(snapshot), copies(snapshot), idle(snapshot)].into_iter().flatten().collect();
+    ways.sort_by_key(|way| std::cmp::Reverse(way.frees));
+    ways
+}
+
+fn trash(snapshot: &Snapshot) -> Option<Way> {
+    let frees = snapshot.cache.trash_gives();
+    let trash = snapshot.cache.trash().filter(|_| frees > 0)?;
+    let certainty = if frees == trash.disk { Certainty::Exact } else { Certainty::AtLeast };
+    Some(Way { kind: WayKind::Trash, number: 1, frees, certainty, command: command(&["trash", "purge"]) })
+}
+
+/// Copies that could be linked to the cache: to clones where the filesystem has them, else to hardlinks.
+fn copies(snapshot: &Snapshot) -> Option<Way> {
+    let mode = if snapshot.cache.reflinks { Mode::Clone } else { Mode::Hardlink };
+    let environments = snapshot.environments.iter().filter(|it| it.entry.is_none() && it.copied > 0);
+    let environments = environments.map(|it| At::new(&it.path)).collect();
+    let made = plan(snapshot, &Request::Relink(Relink { environments, mode, packages: Vec::new() }));
+    let frees = made.totals.bytes.reclaimable.saturating_sub(made.totals.bytes.needed);
+    let mut roots: Vec<&At> = made.relinks.iter().map(|step| &step.at).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    (frees > 0).then(|| Way {
+        kind: WayKind::Copies,
+        number: roots.len() as u64,
+        frees,
+        certainty: made.totals.bytes.certainty,
+        command: command(&["relink", "--all", "--link-mode", mode.word()]),
+    })
+}
+
+fn idle(snapshot: &Snapshot) -> Option<Way> {
+    let is_idle = |index: &EnvironmentIndex| {
+        let item = snapshot.environment(*index);
+        item.kind != EnvironmentKind::Tool
+            && is_removable(item)
+            && against_removal(item).is_none()
+            && snapshot.is_idle(item, IDLE)
+    };
+    let indices = snapshot.environments().map(|(index, _)| index).filter(is_idle);
+    let environments: Vec<At> = indices.map(|index| At::new(&snapshot.environment(index).path)).collect();
+    let request =
+        Remove { environments, with_entries: true, chosen: true, grace: GRACE, ..Remove::default() };
+    let made: Plan = plan(snapshot, &Request::Remove(request));
+    let number = made.steps.iter().filter(|step| !step.is_in_cache()).count() as u64;
+    (number > 0).then(|| Way {
+        kind: WayKind::Idle,
+        number,
+        frees: made.totals.bytes.reclaimable,
+        certainty: made.totals.bytes.certainty,
+        command: command(&["remove", "--idle", "90d", "--with-entries"]),
+    })
+}
+
+fn command(words: &[&str]) -> Command {
+    Command::new(std::iter::once("cachetui").chain(words.iter().copied()), Vec::new())
+}

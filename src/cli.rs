@@ -115,6 +115,9 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Apply(apply) => commands::apply::run(&arguments.places, apply, surroundings, &view, writer),
         Command::Undo(undo) => commands::undo::run(&arguments.places, undo, surroundings, &view, writer),
         Command::Trash(trash) => commands::trash::run(&arguments.places, trash, surroundings, &view, writer),
+        Command::Status(arguments_of_status) => {
+            commands::status::run(&arguments.places, *arguments_of_status, surroundings, &view, writer)
+        }
         Command::Remove(arguments_of_remove) => {
             commands::remove::run(&arguments.places, arguments_of_remove, surroundings, &view, writer)
         }

@@ -225,6 +225,8 @@ pub enum Command {
     /// Of the cache it reads only the names of its entries, and the entries that meet a requirement.
     #[command(after_long_help = FIND_HELP)]
     Find(FindArguments),
+    /// Say what could be freed, shared and repaired, and who holds the cache
+    Status(StatusArguments),
     /// Explain who uses an entry and why it is kept
     Why(WhyArguments),
     /// List what leads to entries: live, dangling, foreign, malformed
@@ -398,6 +400,17 @@ pub struct FindArguments {
     #[arg(required = true, value_name = "SPEC", value_parser = requirement)]
     pub requirements: Vec<Requirement>,
     /// Print one JSON object instead of tables
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The arguments of `status`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct StatusArguments {
+    /// Leave what changed within this time
+    #[arg(long, value_name = "AGE", default_value = "24h", value_parser = values::age)]
+    pub grace: Option<Age>,
+    /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }

@@ -14,6 +14,7 @@ pub mod prune;
 pub mod relink;
 pub mod remove;
 pub mod repair;
+pub mod status;
 mod summary;
 pub mod trash;
 pub mod tui;

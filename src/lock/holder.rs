@@ -107,6 +107,11 @@ fn is_contained() -> bool {
     false
 }
 
+/// That a cache is held, and what that means for others, as a sentence. Not escaped.
+pub fn held_in_words(holders: &[Holder]) -> String {
+    format!("The cache is held by {}; changing it has to wait, looking at it does not.", in_words(holders))
+}
+
 /// Holders as a part of a sentence, escaped: `process 4711 (uv run app)`. Those who only wait are left out.
 pub fn in_words(holders: &[Holder]) -> String {
     let words: Vec<String> = holders.iter().filter(|holder| !holder.waits).map(one_in_words).collect();

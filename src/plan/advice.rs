@@ -161,7 +161,7 @@ fn other_cache(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// A command of cachetui, with the option that names the cache where it is not the default one.
-fn cachetui(snapshot: &Snapshot, words: &[&str]) -> Vec<String> {
+pub(super) fn cachetui(snapshot: &Snapshot, words: &[&str]) -> Vec<String> {
     let words = words.iter().map(|it| (*it).to_owned()).collect();
     [vec!["cachetui".to_owned()], other_cache(snapshot), words].concat()
 }

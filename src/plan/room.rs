@@ -1,9 +1,14 @@
-//! Ways to make room besides pruning: each with what it frees, and the command that does it.
+//! Ways to make room: each with what it frees, and the command that does it.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
 
+use serde::{Serialize, Serializer};
+
+use super::advice::cachetui;
 use super::repair::Command;
-use super::{At, GRACE, Plan, Relink, Remove, Request, against_removal, is_removable, plan};
+use super::{
+    Action, At, Class, GRACE, Plan, Prune, Relink, Remove, Request, against_removal, is_removable, plan,
+};
 use crate::human;
 use crate::snapshot::{Certainty, EnvironmentIndex, EnvironmentKind, Mode, Snapshot};
 
@@ -14,22 +19,24 @@ pub const IDLE: u64 = 90 * 24 * 60 * 60;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Way {
     /// What kind of thing it is about.
+    #[serde(serialize_with = "kind")]
     pub kind: WayKind,
     /// How many of them there are.
     pub number: u64,
-    /// The bytes that it frees.
+    /// The bytes that it frees, alone.
     pub frees: u64,
     /// How sure that is.
-    #[serde(serialize_with = "word")]
+    #[serde(serialize_with = "certainty")]
     pub certainty: Certainty,
     /// What does it.
     pub command: Command,
 }
 
 /// What a way to make room is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WayKind {
+    /// What a prune of this kind of things removes.
+    Prune(Class),
     /// The trash of the cache.
     Trash,
     /// Copies of files that the cache has too, and could share.
@@ -38,8 +45,35 @@ pub enum WayKind {
     Idle,
 }
 
+impl WayKind {
+    /// The word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prune(class) => class.word(),
+            Self::Trash => "trash",
+            Self::Copies => "copies",
+            Self::Idle => "idle-environments",
+        }
+    }
+
+    /// What it is about, as the head of a row.
+    pub fn label(self) -> String {
+        match self {
+            Self::Prune(class) => class.word().replace('-', " "),
+            Self::Trash => "trash".to_owned(),
+            Self::Copies => "environments with copies".to_owned(),
+            Self::Idle => "idle environments".to_owned(),
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn word<S: serde::Serializer>(certainty: &Certainty, serializer: S) -> Result<S::Ok, S::Error> {
+fn kind<S: Serializer>(kind: &WayKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.word())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn certainty<S: Serializer>(certainty: &Certainty, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(certainty.word())
 }
 
@@ -48,6 +82,7 @@ impl Way {
     pub fn sentence(&self) -> String {
         let frees = format!("{}{}", self.certainty.before(), human::bytes(self.frees));
         match self.kind {
+            WayKind::Prune(class) => format!("Pruning what is {} frees {frees}", class.word()),
             WayKind::Trash => format!("Emptying the trash frees {frees}"),
             WayKind::Copies => format!(
                 "Linking the copies of {} to the cache frees {frees}",
@@ -66,7 +101,37 @@ impl Way {
     }
 }
 
-/// The ways that free something, the largest first.
+/// What a prune of each kind of things would free; kinds of which nothing can go are left out.
+pub fn prunes(snapshot: &Snapshot, grace: u64) -> Vec<Way> {
+    let way = |class: Class| {
+        let request = Prune { classes: BTreeSet::from([class]), grace, ..Prune::default() };
+        let made = plan(snapshot, &Request::Prune(request));
+        let number = made.steps.iter().filter(|step| step.action != Action::RemoveObjects).count() as u64;
+        let flag = format!("--{}", class.word());
+        (!made.is_empty()).then(|| Way {
+            kind: WayKind::Prune(class),
+            number,
+            frees: made.totals.bytes.reclaimable,
+            certainty: made.totals.bytes.certainty,
+            command: command(snapshot, &["prune", &flag]),
+        })
+    };
+    // What is superseded is unused too.
+    Class::ALL.into_iter().filter(|class| *class != Class::Superseded).filter_map(way).collect()
+}
+
+/// The plan for everything that nothing uses.
+pub fn unused(snapshot: &Snapshot, grace: u64) -> Plan {
+    let request = Prune { classes: BTreeSet::from([Class::Unused]), grace, ..Prune::default() };
+    plan(snapshot, &Request::Prune(request))
+}
+
+/// The command that repairs what can be repaired, in every environment.
+pub fn repair_all(snapshot: &Snapshot) -> Command {
+    command(snapshot, &["repair", "--all"])
+}
+
+/// The ways besides pruning that free something, the largest first.
 pub fn ways(snapshot: &Snapshot) -> Vec<Way> {
     let mut ways: Vec<Way> =
         [trash(snapshot), copies(snapshot), idle(snapshot)].into_iter().flatten().collect();
@@ -78,7 +143,13 @@ fn trash(snapshot: &Snapshot) -> Option<Way> {
     let frees = snapshot.cache.trash_gives();
     let trash = snapshot.cache.trash().filter(|_| frees > 0)?;
     let certainty = if frees == trash.disk { Certainty::Exact } else { Certainty::AtLeast };
-    Some(Way { kind: WayKind::Trash, number: 1, frees, certainty, command: command(&["trash", "purge"]) })
+    Some(Way {
+        kind: WayKind::Trash,
+        number: 1,
+        frees,
+        certainty,
+        command: command(snapshot, &["trash", "purge"]),
+    })
 }
 
 /// Copies that could be linked to the cache: to clones where the filesystem has them, else to hardlinks.
@@ -96,7 +167,7 @@ fn copies(snapshot: &Snapshot) -> Option<Way> {
         number: roots.len() as u64,
         frees,
         certainty: made.totals.bytes.certainty,
-        command: command(&["relink", "--all", "--link-mode", mode.word()]),
+        command: command(snapshot, &["relink", "--all", "--link-mode", mode.word()]),
     })
 }
 
@@ -119,10 +190,12 @@ fn idle(snapshot: &Snapshot) -> Option<Way> {
         number,
         frees: made.totals.bytes.reclaimable,
         certainty: made.totals.bytes.certainty,
-        command: command(&["remove", "--idle", "90d", "--with-entries"]),
+        command: command(snapshot, &["remove", "--idle", "90d", "--with-entries"]),
     })
 }
 
-fn command(words: &[&str]) -> Command {
-    Command::new(std::iter::once("cachetui").chain(words.iter().copied()), Vec::new())
+/// A command of this program, told of the cache where it would take another one.
+fn command(snapshot: &Snapshot, words: &[&str]) -> Command {
+    let words = cachetui(snapshot, words);
+    Command::new(words.iter().map(String::as_str), Vec::new())
 }

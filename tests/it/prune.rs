@@ -412,7 +412,7 @@ fn a_cache_that_somebody_holds_is_busy_and_the_holder_is_named() {
     let told = ground.run(&everything(&["--yes"]));
     assert_eq!(told.code, 11, "{}", told.text());
     assert!(told.text().contains(&child.pid().to_string()), "{}", told.text());
-    assert!(told.stdout.contains("removing has to wait"), "{}", told.stdout);
+    assert!(told.stdout.contains("changing it has to wait"), "{}", told.stdout);
     let undo = ground.run(&["undo"]);
     assert_eq!((undo.code, undo.stdout.contains("nothing to undo")), (0, true), "nothing needs no lock");
     assert_eq!(ground.listing(), before);

@@ -182,8 +182,7 @@ fn headline(found: &Survey, arguments: &LocksArguments) -> String {
 /// What somebody who wants to change something should know.
 fn hint(found: &Survey) -> Option<String> {
     let cache = found.cache().filter(|file| file.state.is_held() && found.ancestor.is_none())?;
-    let who = holder::in_words(&cache.holders);
-    Some(format!("The cache is held by {who}; changing it has to wait, looking at it does not."))
+    Some(holder::held_in_words(&cache.holders))
 }
 
 fn clean(

@@ -174,9 +174,7 @@ pub(super) fn lock_state(
     let Some(file) = survey.cache() else { return Ok(()) };
     let text = match (&survey.ancestor, &file.state) {
         (Some(ancestor), _) => lock::ancestor::explanation(ancestor),
-        (None, State::Shared | State::Exclusive) => {
-            format!("The cache is held by {}; removing has to wait for it.", holder::in_words(&file.holders))
-        }
+        (None, State::Shared | State::Exclusive) => holder::held_in_words(&file.holders),
         (None, State::Unknown(reason)) => format!("Whether somebody holds the cache is not known: {reason}."),
         (None, State::Free | State::Missing) => return Ok(()),
     };

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::used::age;
+use crate::support::holding::Running;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -61,7 +62,8 @@ fn what_else_would_help_is_named_with_commands_that_free_what_they_say() {
     ] {
         let text =
             named.iter().find(|text| text.starts_with(begins)).unwrap_or_else(|| panic!("{warnings:#?}"));
-        let line = text.split('`').nth(1).unwrap().strip_prefix("cachetui ").unwrap();
+        let cache = format!("cachetui --cache-dir {} ", sandbox.cache().display());
+        let line = text.split('`').nth(1).unwrap().strip_prefix(&*cache).unwrap();
         assert!(line.starts_with(command), "{line}");
         let words: Vec<&str> = line.split(' ').chain(["--yes"]).collect();
         let answer = sandbox.json(&words);
@@ -76,4 +78,51 @@ fn what_else_would_help_is_named_with_commands_that_free_what_they_say() {
     let after = plan(&["--free", "1T"]);
     let text = after["warnings"].to_string();
     assert!(!text.contains("Emptying") && !text.contains("Linking") && !text.contains("Removing"), "{text}");
+}
+
+/// Each row says what its command does; what is broken and who holds the cache is told.
+#[test]
+fn the_status_says_what_could_be_freed_and_repaired_and_who_holds_the_cache() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let text = || String::from_utf8(ran(&mut sandbox.cachetui(&["status"])).stdout).unwrap();
+    install(&sandbox, "linked", "hardlink", &["demo-a"]);
+    let said = text();
+    for words in
+        ["Nothing can be freed.", "No environment is known to be broken.", "No process holds the cache."]
+    {
+        assert!(said.contains(words), "{said}");
+    }
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-b"]);
+    sandbox.delete(&gone);
+    assert!(text().contains("1 unused") && text().contains("1 too young"), "{}", text());
+    let broken = install(&sandbox, "broken", "symlink", &["demo-c"]);
+    let entry = std::fs::read_dir(sandbox.cache().join("archive-v0")).unwrap().map(|it| it.unwrap().path());
+    let entry = entry.into_iter().find(|path| path.join("demo_c").exists()).unwrap();
+    std::fs::remove_dir_all(entry.join("demo_c")).unwrap();
+
+    let status = |arguments: &[&str]| sandbox.json(&[&["status"], arguments].concat())["status"].take();
+    let answer = status(&["--grace", "0h"]);
+    assert_eq!(answer["broken"]["environments"], serde_json::json!([broken.to_str().unwrap()]));
+    let words = |command: &Value| -> Vec<String> {
+        command.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let repair = words(&answer["broken"]["command"]);
+    assert_eq!(repair[repair.len() - 2..], ["repair", "--all"]);
+    let ways = answer["ways"].as_array().unwrap();
+    let unused = ways.iter().find(|way| way["kind"] == "unused").unwrap();
+    assert_eq!(unused["number"], 1);
+    let command = words(&unused["command"]);
+    assert_eq!(command[..3], ["cachetui", "--cache-dir", sandbox.cache().to_str().unwrap()]);
+    let rest: Vec<&str> = command[3..].iter().map(String::as_str).collect();
+    let answer = sandbox.json(&[&rest[..], &["--grace", "0h", "--yes", "--allow", "most,gone"]].concat());
+    assert_eq!(answer["report"]["freed"]["measured"], unused["frees"]);
+    assert!(status(&["--grace", "0h"])["ways"].as_array().unwrap().iter().all(|way| way["kind"] != "unused"));
+
+    let mut flock = std::process::Command::new("flock");
+    let arguments = ["--shared", ".lock", "sh", "-c", "echo; cat"];
+    let server = Running::start(flock.current_dir(sandbox.cache()).args(arguments));
+    assert!(text().contains("The cache is held by"), "{}", text());
+    assert_eq!(status(&[])["locks"][0]["state"], "shared");
+    assert!(server.end());
 }

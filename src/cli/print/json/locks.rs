@@ -73,8 +73,9 @@ pub(super) struct CacheRow<'a> {
     filesystem: &'static str,
 }
 
+/// One of `locks`.
 #[derive(Serialize)]
-struct LockRow<'a> {
+pub struct LockRow<'a> {
     #[serde(flatten)]
     path: PathRow<'a>,
     maker: &'static str,
@@ -160,7 +161,8 @@ impl<'a> CacheRow<'a> {
 }
 
 impl<'a> LockRow<'a> {
-    fn new(file: &'a LockFile) -> Self {
+    /// The row of a lock file.
+    pub fn new(file: &'a LockFile) -> Self {
         Self {
             path: PathRow::new(&file.path),
             maker: file.maker.word(),

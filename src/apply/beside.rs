@@ -11,14 +11,16 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::measure;
+use super::prune::is_same;
+use super::purge::{self, Marks};
 use super::report::State;
 use super::restore::{self, Restored};
 use super::state;
 use super::trash::{self, DIRECTORY, Held, Run};
-use super::{measure, purge};
 use crate::control::{Cancel, Progress};
-use crate::disk::{error::words, read};
-use crate::linker::{Error, Missing, Root};
+use crate::disk::{FileStat, error::words, read};
+use crate::linker::{Error, Missing, Root, probe};
 use crate::lock::CacheExclusive;
 use crate::plan::At;
 
@@ -31,6 +33,8 @@ struct Note {
     schema_version: u32,
     #[serde(flatten)]
     at: At,
+    /// The cache with which the environments were removed.
+    cache: At,
 }
 
 /// All that one run has in the trash.
@@ -46,28 +50,36 @@ pub struct Whole {
     pub environments: u64,
 }
 
-fn file_of(state: &Path, directory: &Path) -> PathBuf {
-    let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
+fn file_of(state: &Path, directory: &Path, cache: &Path) -> PathBuf {
+    let mut digest = Sha256::new();
+    for path in [directory, cache] {
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update([0]);
+    }
+    let digest = digest.finalize();
     state.join(NOTES).join(format!("{}.json", HEXLOWER.encode(&digest[..16])))
 }
 
-/// Notes that the trash in a directory has something.
+/// Notes that the trash in a directory has something, removed with a cache. The note is durable when this answers: without it nothing
+/// would know what lies there.
 ///
 /// # Errors
 /// When the note cannot be written, as on a full disk.
-pub fn note(state: &Path, directory: &Path) -> Result<(), Error> {
-    let note = Note { schema_version: 1, at: At::new(directory) };
-    let path = file_of(state, directory);
+pub fn note(state: &Path, directory: &Path, cache: &Path) -> Result<(), Error> {
+    let note = Note { schema_version: 1, at: At::new(directory), cache: At::new(cache) };
+    let path = file_of(state, directory, cache);
     let bytes = serde_json::to_vec(&note).map_err(|error| Error::new("write", &path, error.into()))?;
-    state::save(&path, &bytes)
+    state::save_durably(&path, &bytes)
 }
 
 /// Takes the note of a directory away once its trash is gone. What cannot be removed now is passed over by whoever reads it.
-pub fn forget(state: &Path, directory: &Path) {
-    if directory.join(DIRECTORY).symlink_metadata().is_ok() {
+pub fn forget(state: &Path, directory: &Path, cache: &Path) {
+    let trash = directory.join(DIRECTORY).symlink_metadata();
+    // A directory that is out of reach may come back with its trash.
+    if !directory.is_dir() || trash.map_or_else(|error| error.kind() != io::ErrorKind::NotFound, |_| true) {
         return;
     }
-    let path = file_of(state, directory);
+    let path = file_of(state, directory, cache);
     if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
         && let Ok(notes) = state::open(parent, Missing::Fail)
     {
@@ -75,15 +87,18 @@ pub fn forget(state: &Path, directory: &Path) {
     }
 }
 
-/// The directories whose trash has something. A note that cannot be understood is passed over.
-fn directories(state: &Path) -> Vec<PathBuf> {
+/// The directories whose trash has something that was removed with a cache. A note that cannot be understood is passed over.
+fn directories(state: &Path, cache: &Path) -> Vec<PathBuf> {
     let notes = std::fs::read_dir(state.join(NOTES)).into_iter().flatten().flatten();
     let read = |item: std::fs::DirEntry| {
         let bytes = read::small(&item.path(), read::SMALL).ok()?;
         let note: Note = serde_json::from_slice(&bytes).ok()?;
         let directory = note.at.path();
-        (note.schema_version == 1 && directory.is_absolute() && directory.join(DIRECTORY).is_dir())
-            .then_some(directory)
+        let is_one = note.schema_version == 1
+            && is_same(&note.cache.path(), cache)
+            && directory.is_absolute()
+            && directory.join(DIRECTORY).is_dir();
+        is_one.then_some(directory)
     };
     let mut directories: Vec<PathBuf> = notes.filter_map(read).collect();
     directories.sort_unstable();
@@ -100,9 +115,12 @@ pub fn runs(cache: &Path, state: Option<&Path>) -> Result<Vec<Whole>, Error> {
         .into_iter()
         .map(|run| Whole { run, in_cache: true, beside: Vec::new(), environments: 0 })
         .collect();
-    for directory in state.map(directories).unwrap_or_default() {
+    for directory in state.map(|state| directories(state, cache)).unwrap_or_default() {
         // What cannot be read now has nothing that could be put back.
         for run in trash::runs(&directory).unwrap_or_default() {
+            if !is_own(&directory, &run) {
+                continue;
+            }
             let position = all.iter().position(|whole| whole.run == run).unwrap_or_else(|| {
                 all.push(Whole { run: run.clone(), in_cache: false, beside: Vec::new(), environments: 0 });
                 all.len() - 1
@@ -113,6 +131,18 @@ pub fn runs(cache: &Path, state: Option<&Path>) -> Result<Vec<Whole>, Error> {
     }
     all.sort_by(|one, other| one.run.cmp(&other.run));
     Ok(all)
+}
+
+/// Whether a run is this user's, or, for root, that of the directory's owner: in a directory that others write to too, any name may be
+/// theirs.
+fn is_own(directory: &Path, run: &Run) -> bool {
+    let owner = |path: &Path| FileStat::of(path).ok().map(|stat| stat.owner);
+    let (run, above) = (owner(&directory.join(run.path())), owner(directory));
+    match probe::user() {
+        None => true,
+        Some(0) => run == Some(0) || run.is_some() && run == above,
+        user => run == user,
+    }
 }
 
 impl Whole {
@@ -189,7 +219,11 @@ impl Whole {
             None => Vec::new(),
         };
         for directory in &self.beside {
-            all.extend(restore_beside(directory, &self.run)?);
+            // One that is out of reach keeps none of the others.
+            all.extend(restore_beside(directory, &self.run).unwrap_or_else(|error| {
+                let why = Some(format!("{error}: {}", words(&error.source)));
+                vec![Restored { path: directory.clone(), state: State::Failed, why }]
+            }));
         }
         Ok(all)
     }
@@ -199,6 +233,7 @@ impl Whole {
     pub fn purge_beside(
         &self,
         own: bool,
+        cache: &Path,
         state: Option<&Path>,
         cancel: &Cancel,
         progress: &Progress,
@@ -211,14 +246,14 @@ impl Whole {
             let trees = (!own).then_some(trees.as_slice());
             let before = measure::trash(directory, &runs, trees);
             match Root::open(directory) {
-                Ok(root) => errors.extend(purge::purge_in(&root, &runs, cancel, progress)),
+                Ok(root) => errors.extend(purge::purge_in(&root, &runs, Marks::Ignored, cancel, progress)),
                 Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => errors.push(error),
             }
             let gone = measure::freed(directory, &runs, trees, before);
             freed = freed.zip(gone).map(|(sum, gone)| sum + gone);
             if let Some(state) = state {
-                forget(state, directory);
+                forget(state, directory, cache);
             }
         }
         (freed, errors)

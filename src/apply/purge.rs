@@ -33,14 +33,20 @@ pub struct Removed {
 /// Purges some runs of a cache's trash, on several threads. What cannot be removed is told, and the rest is.
 pub fn purge(lock: &impl HoldsCache, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
     match ground::cache(lock) {
-        Ok(root) => purge_in(&root, runs, cancel, progress),
+        Ok(root) => purge_in(&root, runs, Marks::Finished, cancel, progress),
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => vec![error],
     }
 }
 
 /// The same, of the trash in a directory: of a cache whose lock is held, or beside environments.
-pub(super) fn purge_in(root: &Root, runs: &[Run], cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+pub(super) fn purge_in(
+    root: &Root,
+    runs: &[Run],
+    marks: Marks,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Vec<Error> {
     let mut errors = Vec::new();
     let trash = match root.directory(Path::new(DIRECTORY), Missing::Fail) {
         Ok(trash) => trash,
@@ -54,7 +60,7 @@ pub(super) fn purge_in(root: &Root, runs: &[Run], cancel: &Cancel, progress: &Pr
     };
     for claimed in claimed {
         match claimed {
-            Ok(run) => errors.extend(purge_run(root, &trash, &run, cancel, progress)),
+            Ok(run) => errors.extend(purge_run(root, &trash, &run, marks, cancel, progress)),
             // Somebody else was faster.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
             Err(error) => errors.push(error),
@@ -66,14 +72,31 @@ pub(super) fn purge_in(root: &Root, runs: &[Run], cancel: &Cancel, progress: &Pr
     errors
 }
 
-fn purge_run(root: &Root, trash: &Place, run: &Run, cancel: &Cancel, progress: &Progress) -> Vec<Error> {
+/// What becomes of marks in a run, which name what was being deleted where it lay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marks {
+    /// What they name is deleted.
+    Finished,
+    /// They mean nothing: environments are never deleted where they lie.
+    Ignored,
+}
+
+fn purge_run(
+    root: &Root,
+    trash: &Place,
+    run: &Run,
+    marks: Marks,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> Vec<Error> {
     // Entries are the bulk: each is a task.
     let mut tasks: Vec<(PathBuf, OsString)> = Vec::new();
     let top = match root.directory(&run.path(), Missing::Fail) {
         Ok(top) => top,
         Err(error) => return vec![error],
     };
-    let mut unfinished = if run.is_purging() { in_place::finish(root, run) } else { Vec::new() };
+    let finishes = run.is_purging() && marks == Marks::Finished;
+    let mut unfinished = if finishes { in_place::finish(root, run) } else { Vec::new() };
     let names = top.names().unwrap_or_default();
     // The marks go with the run, when all that they name is gone.
     for bucket in names.into_iter().filter(|name| name != in_place::MARKS) {

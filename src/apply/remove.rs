@@ -16,8 +16,7 @@ use crate::disk::{FileKind, FileStat, canonical, processes};
 use crate::linker::Root;
 use crate::lock::EnvironmentExclusive;
 use crate::plan::{Action, Allowance, Plan, Step};
-use crate::scan::foreign::foreign;
-use crate::scan::print;
+use crate::scan::{belonging, foreign, print};
 
 /// What a run works with.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub struct Removing {
     pub now: Timestamp,
     /// The run, once something was removed.
     pub run: Option<Run>,
-    /// Whether what is removed is to be put back some day.
+    /// Whether what is removed is kept in the trash.
     pub keep: bool,
 }
 
@@ -34,14 +33,16 @@ pub struct Removing {
 ///
 /// # Errors
 /// When the path is one that nothing outside of a cache has that a plan may remove so, or cannot be found.
-pub fn directory(step: &Step) -> Result<PathBuf, Refusal> {
+pub fn directory(step: &Step, cache: &Path) -> Result<PathBuf, Refusal> {
     let path = step.at.path();
     let refused = || Refusal(format!("a plan cannot {} `{}`", step.action.word(), step.at.text()));
     let is_one = matches!(step.action, Action::RemoveEnvironment | Action::RemoveLink)
         && !step.is_in_cache()
         && step.pointers.is_empty()
-        && step.objects.is_empty()
-        && !crate::uv::bucket::lies_in_one(&path);
+        && step.objects.is_empty();
+    if let Some(why) = foreign::never(&path, cache).filter(|_| is_one) {
+        return Err(Refusal(why.to_owned()));
+    }
     let above = path.parent().filter(|_| is_one && path.file_name().is_some()).ok_or_else(refused)?;
     canonical(above).map_err(|error| {
         let shown = crate::human::escape_os(above.as_os_str());
@@ -71,8 +72,8 @@ pub fn environment(
 ///
 /// # Errors
 /// As for [`environment`].
-pub fn link(step: &Step, removing: &mut Removing) -> Result<Option<Run>, (State, String)> {
-    take_link(step, removing).map_err(Trouble::told)
+pub fn link(plan: &Plan, step: &Step, removing: &mut Removing) -> Result<Option<Run>, (State, String)> {
+    take_link(plan, step, removing).map_err(Trouble::told)
 }
 
 fn take_environment(
@@ -81,7 +82,7 @@ fn take_environment(
     environment: EnvironmentExclusive<'_>,
     removing: &mut Removing,
 ) -> Result<Option<Run>, Trouble> {
-    let above = above(step)?;
+    let above = above(step, &plan.cache.path())?;
     let path = step.at.path();
     let found = find(&above, step)?;
     let held = ground::open(&environment)?;
@@ -109,13 +110,11 @@ fn take_environment(
     run
 }
 
-fn take_link(step: &Step, removing: &mut Removing) -> Result<Option<Run>, Trouble> {
-    let above = above(step)?;
+fn take_link(plan: &Plan, step: &Step, removing: &mut Removing) -> Result<Option<Run>, Trouble> {
+    let above = above(step, &plan.cache.path())?;
     let found = find(&above, step)?;
-    let name = step.at.path().file_name().map(OsStr::to_owned).unwrap_or_default();
-    let is_link = found.kind == FileKind::Symlink || found.kind == FileKind::File && name == ".venv";
-    if !is_link {
-        return Err(Trouble::Refused("it is no symlink and no `.venv` file".to_owned()));
+    if found.kind == FileKind::Directory || belonging::link(&step.at.path()).is_none() {
+        return Err(Trouble::Refused("it is no link to an environment".to_owned()));
     }
     if (found.size, found.modified.0) != (step.expects.logical, step.expects.newest) {
         return Err(Trouble::Stale("it has changed since the scan".to_owned()));
@@ -124,8 +123,8 @@ fn take_link(step: &Step, removing: &mut Removing) -> Result<Option<Run>, Troubl
 }
 
 /// Opens the directory in which something lies.
-fn above(step: &Step) -> Result<Root, Trouble> {
-    let above = directory(step).map_err(|Refusal(why)| Trouble::Refused(why))?;
+fn above(step: &Step, cache: &Path) -> Result<Root, Trouble> {
+    let above = directory(step, cache).map_err(|Refusal(why)| Trouble::Refused(why))?;
     Ok(Root::open(&above)?)
 }
 
@@ -151,7 +150,7 @@ fn take(above: &Root, step: &Step, removing: &mut Removing) -> Result<Option<Run
     let name = path.file_name().unwrap_or(OsStr::new(""));
     let run = match &removing.run {
         Some(run) if run.is_there(above) => run.clone(),
-        other => match Run::begin(above, removing.now, other.as_ref()) {
+        other => match Run::begin_beside(above, removing.now, other.as_ref()) {
             Ok(run) => run,
             Err(error) if has_no_room(&error.source) && !removing.keep => {
                 away(above.place(), name, expected)?;
@@ -160,7 +159,7 @@ fn take(above: &Root, step: &Step, removing: &mut Removing) -> Result<Option<Run
             Err(error) => return Err(error.into()),
         },
     };
-    let held = trash::hold(above)?;
+    let held = trash::hold(above).inspect_err(|_| super::purge::tidy(above, &run))?;
     let taken = run.take(above, above.place(), Path::new(""), name);
     drop(held);
     let there = taken.inspect_err(|_| super::purge::tidy(above, &run))?;
@@ -187,10 +186,11 @@ fn look(plan: &Plan, step: &Step, path: &Path) -> Result<(), Trouble> {
     }
     let allowed = plan.request.allows();
     if !allowed.contains(&Allowance::ForeignFiles) {
-        let found = foreign(path).map_err(|error| Trouble::failed("read", path.to_owned(), error))?;
+        let found =
+            foreign::foreign(path).map_err(|error| Trouble::failed("read", path.to_owned(), error))?;
         if let Some(first) = found.first() {
             let shown = first.display();
-            return Err(Trouble::Refused(format!("no environment has `{shown}`, which is in it")));
+            return Err(Trouble::Refused(format!("`{shown}` in it was not installed")));
         }
     }
     let running = processes::within_or_on_path(std::slice::from_ref(&path.to_owned()));

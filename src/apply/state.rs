@@ -12,6 +12,15 @@ use crate::linker::{Missing, Place, Root};
 /// The directory is made, for its owner alone, if it is missing. The data is not synced: losing a state file to a power
 /// cut costs a search, and a damaged one counts as empty.
 pub fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, bytes, false)
+}
+
+/// Writes a file of state that has to outlive a power cut.
+pub fn save_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, bytes, true)
+}
+
+fn write(path: &Path, bytes: &[u8], durable: bool) -> Result<(), Error> {
     let failed = |error| Error::new("write the file", path, error);
     let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
     let directory = open(path.parent().unwrap_or(Path::new(".")), Missing::Create)?;
@@ -19,11 +28,16 @@ pub fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sweep(place);
     let temporary = temporary::temporary_name();
     let mut file = place.create_file(&temporary).map_err(failed)?;
-    let written = file.write_all(bytes);
+    let written = file.write_all(bytes).and_then(|()| if durable { file.sync_all() } else { Ok(()) });
     drop(file);
     let saved = written.and_then(|()| place.rename(&temporary, name));
     // What cannot be removed now is removed by a later call.
-    saved.inspect_err(|_| drop(place.remove_file(&temporary))).map_err(failed)
+    saved.inspect_err(|_| drop(place.remove_file(&temporary))).map_err(failed)?;
+    if durable {
+        // The name itself. Where a directory cannot be synced the filesystem orders names by itself.
+        drop(place.sync_filesystem());
+    }
+    Ok(())
 }
 
 /// Opens a directory of state.

@@ -65,17 +65,42 @@ impl Run {
     /// Begins the trash of a run: under the name that it has elsewhere already, else under one of `now`. Fails where no directory
     /// can be made, as on a full disk.
     pub(super) fn begin(cache: &Root, now: Timestamp, elsewhere: Option<&Self>) -> Result<Self, Error> {
+        Self::begin_as(cache, now, elsewhere, false)
+    }
+
+    /// The same beside environments, where the run is for its owner alone: others may write there too.
+    pub(super) fn begin_beside(
+        above: &Root,
+        now: Timestamp,
+        elsewhere: Option<&Self>,
+    ) -> Result<Self, Error> {
+        Self::begin_as(above, now, elsewhere, true)
+    }
+
+    fn begin_as(
+        cache: &Root,
+        now: Timestamp,
+        elsewhere: Option<&Self>,
+        private: bool,
+    ) -> Result<Self, Error> {
         let trash = cache.directory(Path::new(DIRECTORY), Missing::Create)?;
         // In a shared cache the next user works in it too. One that belongs to somebody else is as it is.
         drop(trash.open_like(cache.place()));
-        if let Some(run) = elsewhere.filter(|run| trash.create_new_directory(&run.name).is_ok()) {
+        let make = |name: &OsStr| {
+            if private {
+                trash.create_private_directory(name).map(drop)
+            } else {
+                trash.create_new_directory(name)
+            }
+        };
+        if let Some(run) = elsewhere.filter(|run| make(&run.name).is_ok()) {
             return Ok(run.clone());
         }
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for number in 0..1_000 {
             let name = OsString::from(format!("{time}-{:x}-{number}", std::process::id()));
-            match trash.create_new_directory(&name) {
+            match make(&name) {
                 Ok(()) => return Ok(Self { name }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(Error::new("create the directory", trash.join(&name), error)),

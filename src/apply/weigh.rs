@@ -104,7 +104,7 @@ fn stuck(overlay: &Overlay, steps: &[Step], cache: &Path) -> u64 {
     if overlay.renames() != Some(false) {
         return 0;
     }
-    let is_tree = |step: &&Step| !matches!(step.action, Action::RemoveObjects | Action::RemoveLink);
+    let is_tree = |step: &&Step| step.is_in_cache() && step.action != Action::RemoveObjects;
     let trees = steps.iter().filter(is_tree);
     trees.filter(|step| !overlay.is_movable(&cache.join(step.at.path()))).count() as u64
 }

@@ -22,7 +22,7 @@ use crate::apply::beside::{self, Whole};
 use crate::apply::prune::Committed;
 use crate::apply::{self, Manner, Outcome, Report, Run, State, Unmovable, journal, measure, purge, trash};
 use crate::control::{Cancel, Counts, Progress};
-use crate::disk::volume;
+use crate::disk::{FileStat, volume};
 use crate::human;
 use crate::lock::{CacheExclusive, CacheShared, Refused, holder};
 use crate::plan::{At, Plan, Step, plan};
@@ -348,7 +348,11 @@ impl Ground<'_> {
         let committed = match guard {
             Guard::Alone(guard) if !current.steps.is_empty() => {
                 let run = removed.whole.as_ref().map(|whole| whole.run.clone());
-                self.prune(current, guard, run, keep, &mut done)?
+                let (steps, is_first) = (current.steps.clone(), outcomes.is_empty());
+                match self.prune(current, guard, run, keep, &mut done) {
+                    Err(failure) if !is_first => failed(&steps, &failure),
+                    committed => committed?,
+                }
             }
             _ => Committed::default(),
         };
@@ -408,7 +412,15 @@ impl Ground<'_> {
         let is_gone = done.report.trash.is_none() && done.report.beside.is_empty();
         let is_there = is_gone && done.report.count(State::Done) > 0;
         let after = if is_there { self.settled()? } else { None };
-        let volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        // Of an environment on another volume the cache's tells nothing.
+        let device = |path: &Path| FileStat::following(path).ok().map(|stat| stat.device);
+        let is_elsewhere = |step: &Step| {
+            let path = step.at.path();
+            !step.is_in_cache() && path.parent().and_then(device) != device(self.cache)
+        };
+        let is_here = !reviewed.steps.iter().any(is_elsewhere);
+        let volume =
+            before.zip(after).map(|(before, after)| after.saturating_sub(before)).filter(|_| is_here);
         let measured = if is_there { files.or(volume) } else { None };
         done.report.freed = freed::freed(reviewed, self.cache, predicted, measured, !done.left_over);
         done.report.freed.volume = volume;
@@ -468,7 +480,7 @@ impl Ground<'_> {
             .iter()
             .flat_map(|state| whole.beside.iter().map(move |it| (state, it)))
         {
-            beside::forget(state, directory);
+            beside::forget(state, directory, self.cache);
         }
     }
 
@@ -476,14 +488,28 @@ impl Ground<'_> {
     /// `own` directories included.
     pub(super) fn purge_beside(&self, whole: Whole, own: bool) -> Result<(Option<u64>, Emptied), Failure> {
         let state = self.surroundings.state_dir.clone();
+        let cache = self.cache.to_owned();
         let task = worker::start(move |cancel, progress| {
-            whole.purge_beside(own, state.as_deref(), cancel, progress)
+            whole.purge_beside(own, &cache, state.as_deref(), cancel, progress)
         });
         let describe =
             |counts: Counts| format!("Deleting: {}", human::counted(counts.files, "file", "files"));
         let ((freed, errors), stopped) = progress::task(&task, describe, self.surroundings, self.view.quiet)?;
         Ok((freed, Emptied { left: left(&errors, stopped), notes: Vec::new(), stopped }))
     }
+}
+
+/// That nothing of a cache was removed after environments were, which is told with them.
+fn failed(steps: &[Step], failure: &Failure) -> Committed {
+    let why = failure.text();
+    let outcome = |step: &Step| Outcome {
+        action: step.action,
+        at: step.at.clone(),
+        state: State::Failed,
+        why: Some(why.clone()),
+        moved: false,
+    };
+    Committed { outcomes: steps.iter().map(outcome).collect(), ..Committed::default() }
 }
 
 /// What could not be deleted, and what to do about it, as sentences. That it was stopped is no failure where somebody stopped it.

@@ -26,13 +26,14 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     find(directories, false)
 }
 
-/// What [`within`] tells, for environments of a cache: nobody has those on their `PATH` but what uv has started in them.
+/// What [`within`] tells, and processes that have programs of the directory on their `PATH`: what uv has started in an environment of
+/// the cache, and whoever works with an environment without having activated it.
 #[cfg(target_os = "linux")]
 pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     find(directories, true)
 }
 
-/// What [`within`] tells, for environments of a cache.
+/// What [`within`] tells; `PATH` is not to be seen here.
 #[cfg(not(target_os = "linux"))]
 pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     within(directories)
@@ -40,9 +41,7 @@ pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
 
 #[cfg(target_os = "linux")]
 fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
-    use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::path::Path;
     let mut found = vec![Vec::new(); directories.len()];
     if directories.is_empty() {
         return found;
@@ -52,31 +51,40 @@ fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
         .iter()
         .map(|path| std::iter::once(path.clone()).chain(crate::disk::canonical(path).ok()).collect())
         .collect();
-    let names: Vec<&OsStr> = wanted.iter().flatten().filter_map(|path| path.file_name()).collect();
     let Ok(processes) = std::fs::read_dir("/proc") else { return found };
     let mut pids: Vec<u32> =
         processes.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
+    let ancestors: Vec<u32> =
+        std::iter::successors(parent(std::process::id()), |pid| parent(*pid)).take(256).collect();
+    let mut places = linux::Places::default();
     for pid in pids {
-        // This process names everything it works on: only what it is itself counts.
-        let told = if pid == std::process::id() { linux::program(pid) } else { linux::told(pid, on_path) };
-        // What a process names by way of a symlink lies in a directory that is called the same in the end.
-        let real: Vec<PathBuf> = told
-            .iter()
-            .filter(|text| names.iter().any(|name| linux::contains(text, name.as_bytes())))
-            .filter_map(|text| crate::disk::canonical(Path::new(OsStr::from_bytes(text))).ok())
-            .collect();
+        let told = match pid {
+            // This process names everything it works on, and so may the shell or the uv that started it: of itself only counts what
+            // it is, and of those not what they were told to start.
+            pid if pid == std::process::id() => linux::program(pid),
+            pid if ancestors.contains(&pid) => linux::told(pid, on_path, false, &mut places),
+            pid => linux::told(pid, on_path, true, &mut places),
+        };
         for (paths, found) in wanted.iter().zip(&mut found) {
-            let is_told = |path: &PathBuf| {
-                told.iter().any(|text| linux::lies_in(text, path))
-                    || real.iter().any(|it| it.starts_with(path))
-            };
+            let is_told =
+                |path: &PathBuf| told.iter().any(|text| linux::lies_in(text.as_os_str().as_bytes(), path));
             if paths.iter().any(is_told) {
                 found.push(pid);
             }
         }
     }
     found
+}
+
+/// The process that started another one, or took it over.
+#[cfg(target_os = "linux")]
+pub fn parent(pid: u32) -> Option<u32> {
+    // Field 4 of proc(5); the first after the program's name, which may itself hold spaces and brackets, is field 3.
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (_, rest) = text.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok().filter(|parent| *parent != 0)
 }
 
 /// For each of some directories, the ids of the processes that run in it, in ascending order.
@@ -109,47 +117,67 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, HashMap};
+    use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
-    /// The program of a process.
-    pub(super) fn program(pid: u32) -> BTreeSet<Vec<u8>> {
-        let link = Path::new("/proc").join(pid.to_string()).join("exe");
-        std::fs::read_link(link).into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+    /// Where paths really are that processes name, each looked up once. The last name may be a symlink that is what counts, as an
+    /// environment's interpreter is.
+    #[derive(Default)]
+    pub(super) struct Places(HashMap<PathBuf, Vec<PathBuf>>);
+
+    impl Places {
+        fn of(&mut self, path: PathBuf) -> &[PathBuf] {
+            self.0.entry(path).or_insert_with_key(|path| {
+                let whole = crate::disk::canonical(path).ok();
+                let above = path.parent().and_then(|above| crate::disk::canonical(above).ok());
+                let named = above.zip(path.file_name()).map(|(above, name)| above.join(name));
+                whole.into_iter().chain(named).chain([path.clone()]).collect()
+            })
+        }
     }
 
-    /// Every path that a process shows, those where it looks for programs only if they are asked for.
-    pub(super) fn told(pid: u32, on_path: bool) -> BTreeSet<Vec<u8>> {
+    /// The program of a process.
+    pub(super) fn program(pid: u32) -> BTreeSet<PathBuf> {
+        let link = Path::new("/proc").join(pid.to_string()).join("exe");
+        std::fs::read_link(link).into_iter().collect()
+    }
+
+    /// Every path that a process shows: those where it looks for programs, and those it was started with, only if they are asked for.
+    pub(super) fn told(pid: u32, on_path: bool, arguments: bool, places: &mut Places) -> BTreeSet<PathBuf> {
         let directory = Path::new("/proc").join(pid.to_string());
-        let mut told = BTreeSet::new();
-        for link in ["exe", "cwd"] {
-            if let Ok(path) = std::fs::read_link(directory.join(link)) {
-                told.insert(path.as_os_str().as_bytes().to_vec());
-            }
-        }
+        let mut told = program(pid);
+        let cwd = std::fs::read_link(directory.join("cwd")).ok();
+        told.extend(cwd.clone());
         let fields = |name: &str| std::fs::read(directory.join(name)).unwrap_or_default();
-        for argument in fields("cmdline").split(|byte| *byte == 0) {
-            // Paths stand alone, or behind an equals sign.
-            told.extend(argument.split(|byte| *byte == b'=').map(<[u8]>::to_vec));
+        let path = |text: &[u8]| PathBuf::from(OsStr::from_bytes(text));
+        let mut named: BTreeSet<PathBuf> = BTreeSet::new();
+        for argument in fields("cmdline").split(|byte| *byte == 0).filter(|_| arguments) {
+            // Paths stand alone, or behind an equals sign; a relative one begins where the process works.
+            for text in argument.split(|byte| *byte == b'=').filter(|text| text.contains(&b'/')) {
+                if text[0] == b'/' {
+                    named.insert(path(text));
+                } else if let Some(cwd) = &cwd {
+                    named.insert(cwd.join(path(text)));
+                }
+            }
         }
         for variable in fields("environ").split(|byte| *byte == 0) {
-            told.extend(variable.strip_prefix(b"VIRTUAL_ENV=").map(<[u8]>::to_vec));
-            if let Some(path) = variable.strip_prefix(b"PATH=").filter(|_| on_path) {
-                told.extend(path.split(|byte| *byte == b':').map(<[u8]>::to_vec));
+            named.extend(variable.strip_prefix(b"VIRTUAL_ENV=").filter(|text| !text.is_empty()).map(path));
+            if let Some(all) = variable.strip_prefix(b"PATH=").filter(|_| on_path) {
+                named.extend(all.split(|byte| *byte == b':').filter(|text| text.starts_with(b"/")).map(path));
             }
+        }
+        for path in named {
+            told.extend(places.of(path).iter().cloned());
         }
         for line in fields("maps").split(|byte| *byte == b'\n') {
             if let Some(start) = line.iter().position(|byte| *byte == b'/') {
-                told.insert(line[start..].to_vec());
+                told.insert(path(&line[start..]));
             }
         }
         told
-    }
-
-    /// Whether a text has another one in it.
-    pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
-        !part.is_empty() && text.windows(part.len()).any(|window| window == part)
     }
 
     /// Whether a path, or what a longer text begins with, is a directory or lies in it.
@@ -188,6 +216,42 @@ mod tests {
             child.wait().unwrap();
         }
         assert_eq!(found, [vec![first.id()], vec![second.id()], vec![]]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_program_that_is_named_by_a_relative_path_or_through_a_symlink_is_found() {
+        #![expect(clippy::disallowed_methods, reason = "a test makes the directories it needs")]
+        use std::io::{Read as _, Write as _};
+        use std::process::{Command, Stdio};
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let bin = base.join("project/.venv/bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::os::unix::fs::symlink("/bin/cat", bin.join("python")).unwrap();
+        std::os::unix::fs::symlink(base.join("project"), base.join("alias")).unwrap();
+        let started = |program: &str, at: &str| {
+            let mut command = Command::new(program);
+            let mut child = command
+                .current_dir(base.join(at))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.stdin.as_mut().unwrap().write_all(b"!").unwrap();
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            child
+        };
+        let alias = base.join("alias/.venv/bin/python");
+        let mut children = [started("./.venv/bin/python", "project"), started(alias.to_str().unwrap(), "")];
+        let found = super::within(&[base.join("project/.venv")]);
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let mut expected: Vec<u32> = children.iter().map(std::process::Child::id).collect();
+        expected.sort_unstable();
+        assert_eq!(found, [expected]);
     }
 
     #[cfg(target_os = "linux")]

@@ -5,15 +5,15 @@
 //! waiting for it would never end, since uv waits for this process: it counts as busy at once.
 
 use super::holder::Holder;
+#[cfg(target_os = "linux")]
+use crate::disk::processes;
 
 /// The ancestor of this process among the holders of the cache's lock.
 #[cfg(target_os = "linux")]
 pub fn among(holders: &[Holder]) -> Option<Holder> {
     /// Longer chains are not real.
     const DEEPEST: usize = 256;
-    let chain = std::iter::successors(super::holder::process::parent(std::process::id()), |pid| {
-        super::holder::process::parent(*pid)
-    });
+    let chain = std::iter::successors(processes::parent(std::process::id()), |pid| processes::parent(*pid));
     chain
         .take(DEEPEST)
         .find_map(|pid| holders.iter().find(|holder| holder.pid == pid && !holder.waits))

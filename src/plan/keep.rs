@@ -175,6 +175,16 @@ pub enum KeptBecause {
     },
     /// Something is mounted at it, or in it.
     Mounted,
+    /// Another environment, or the cache, lies in it.
+    Holds {
+        /// Where, relative to it.
+        what: Vec<At>,
+    },
+    /// Nothing may remove it, whatever is allowed.
+    Never {
+        /// Why, as the rest of a sentence about it.
+        why: String,
+    },
 }
 
 /// What is kept by reason, as `4 too young, 1 held by somebody unknown`; empty where nothing is.
@@ -226,6 +236,8 @@ impl KeptBecause {
             Self::Needed { .. } => (1, "needed by others"),
             Self::Foreign { .. } => (9, "with files of their own"),
             Self::Mounted => (16, "mounted"),
+            Self::Holds { .. } => (16, "with others in them"),
+            Self::Never { .. } => (17, "that nothing may remove"),
         }
     }
 
@@ -323,6 +335,8 @@ impl KeptBecause {
             | Self::Managed { .. }
             | Self::Needed { .. }
             | Self::Foreign { .. }
+            | Self::Holds { .. }
+            | Self::Never { .. }
             | Self::Mounted => self.of_environment(),
         }
     }
@@ -344,9 +358,13 @@ impl KeptBecause {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
-                format!("no environment has `{text}`{more}; `--allow foreign-files` removes it all the same")
+                format!("`{text}`{more} in it was not installed; `--allow foreign-files` removes it all the same")
             }
             Self::Mounted => "something is mounted at it or in it".to_owned(),
+            Self::Holds { what } => {
+                format!("`{}` in it is an environment or a cache of its own", what.first().map_or("", At::text))
+            }
+            Self::Never { why } => why.clone(),
             _ => String::new(),
         }
     }

@@ -37,8 +37,8 @@ pub(super) fn remove(snapshot: &Snapshot, request: &Remove, plan: &mut Plan) {
         going.remove(&index);
         plan.kept.push(kept(snapshot.environment(index), because));
     }
-    let mut candidates: Vec<Candidate> = going.iter().map(|index| candidate(snapshot, *index)).collect();
-    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.step.bytes.disk));
+    let mut candidates: Vec<Candidate> =
+        in_order(snapshot, &going).into_iter().map(|index| candidate(snapshot, index, &going)).collect();
     candidates.extend(request.links.iter().map(link));
     if request.with_entries {
         let request = Prune { grace: request.grace, allow: request.allow.clone(), ..Prune::default() };
@@ -98,6 +98,10 @@ pub fn against_removal(environment: &Environment) -> Option<KeptBecause> {
         let command = if environment.is_of_pipx { "pipx uninstall" } else { "uv tool uninstall" };
         return Some(managed(by, format!("{command} {}", human::shell_os(name))));
     }
+    if !environment.nested.is_empty() {
+        let what = environment.nested.iter().map(|path| At::new(path)).collect();
+        return Some(KeptBecause::Holds { what });
+    }
     environment.unread.then_some(KeptBecause::Unread)
 }
 
@@ -107,16 +111,38 @@ fn needs(
     index: EnvironmentIndex,
     going: &BTreeSet<EnvironmentIndex>,
 ) -> Option<KeptBecause> {
-    let root = &snapshot.environment(index).path;
-    let stays = |(other, item): &(EnvironmentIndex, &Environment)| {
-        !going.contains(other)
-            && !matches!(item.kind, EnvironmentKind::Cached | EnvironmentKind::Script)
-            && item.needs.iter().any(|path| path.starts_with(root))
-            && !item.path.starts_with(root)
+    let stays = |index: &EnvironmentIndex| {
+        let kind = snapshot.environment(*index).kind;
+        !going.contains(index) && !matches!(kind, EnvironmentKind::Cached | EnvironmentKind::Script)
     };
+    let environments = needing(snapshot, index).into_iter().filter(stays);
     let environments: Vec<At> =
-        snapshot.environments().filter(stays).map(|(_, item)| At::new(&item.path)).collect();
+        environments.map(|index| At::new(&snapshot.environment(index).path)).collect();
     (!environments.is_empty()).then_some(KeptBecause::Needed { environments })
+}
+
+/// The environments that need another one.
+fn needing(snapshot: &Snapshot, index: EnvironmentIndex) -> Vec<EnvironmentIndex> {
+    let root = &snapshot.environment(index).path;
+    let needs = |(other, item): &(EnvironmentIndex, &Environment)| {
+        *other != index && item.needs.iter().any(|path| path.starts_with(root))
+    };
+    snapshot.environments().filter(needs).map(|(index, _)| index).collect()
+}
+
+/// Environments in the order in which they go: each after those that need it, and else the largest first.
+fn in_order(snapshot: &Snapshot, going: &BTreeSet<EnvironmentIndex>) -> Vec<EnvironmentIndex> {
+    let mut left: Vec<EnvironmentIndex> = going.iter().copied().collect();
+    left.sort_by_key(|index| std::cmp::Reverse(snapshot.environment(*index).disk));
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let is_free =
+            |index: &EnvironmentIndex| needing(snapshot, *index).iter().all(|it| !left.contains(it));
+        // Two that need each other go in any order.
+        let next = left.iter().position(is_free).unwrap_or(0);
+        order.push(left.remove(next));
+    }
+    order
 }
 
 fn kept(environment: &Environment, because: KeptBecause) -> Kept {
@@ -131,8 +157,9 @@ fn kept(environment: &Environment, because: KeptBecause) -> Kept {
     }
 }
 
-fn candidate(snapshot: &Snapshot, index: EnvironmentIndex) -> Candidate {
+fn candidate(snapshot: &Snapshot, index: EnvironmentIndex, going: &BTreeSet<EnvironmentIndex>) -> Candidate {
     let environment = snapshot.environment(index);
+    let users = needing(snapshot, index).into_iter().filter(|index| going.contains(index));
     Candidate {
         holder: Some(Holder::Environment(index)),
         used: environment.last_use.map(|last_use| last_use.time),
@@ -148,7 +175,7 @@ fn candidate(snapshot: &Snapshot, index: EnvironmentIndex) -> Candidate {
             expects: environment.content,
             pointers: Vec::new(),
             objects: Vec::new(),
-            users: Vec::new(),
+            users: users.map(|index| At::new(&snapshot.environment(index).path)).collect(),
         },
     }
 }

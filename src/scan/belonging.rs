@@ -8,8 +8,6 @@ use super::discover::{self, children, pythons::sites};
 use crate::disk;
 use crate::snapshot::FoundBy;
 use crate::uv::distribution::parse_dist_info;
-use crate::uv::environment::LONGEST_FILE;
-use crate::uv::link_file::path_from_bytes;
 
 /// Directories of a project that hold environments: tox's, nox's, pixi's, Hatch's and direnv's.
 const HOLDERS: [&str; 6] = [".tox", ".nox", ".pixi/envs", ".pixi/solve-group-envs", ".hatch", ".direnv"];
@@ -56,19 +54,24 @@ pub fn belonging(path: &Path) -> Belonging {
     found
 }
 
-/// The symlink or `.venv` file by which a directory, or a path itself, leads to an environment elsewhere, and where it says that this is;
-/// also where nothing is there any more.
-pub fn link(path: &Path) -> Option<(PathBuf, PathBuf)> {
-    let is_venv = |path: &Path| path.file_name().is_some_and(|name| name == ".venv");
-    let read = |path: &Path| {
-        let leads_to = std::fs::read_link(path).ok().or_else(|| {
-            let bytes = disk::read::small(path, LONGEST_FILE as u64).ok().filter(|_| is_venv(path))?;
-            path_from_bytes(bytes.trim_ascii_end())
-        })?;
-        let is_one = is_venv(path) || environment(path).is_some();
-        is_one.then(|| (path.to_owned(), leads_to))
-    };
-    read(path).or_else(|| read(&path.join(".venv")))
+/// The symlinks and `.venv` files by which a path itself, or a project, leads to environments, and where they say that these are; also
+/// where nothing is there any more.
+pub fn links(path: &Path) -> Vec<(PathBuf, PathBuf)> {
+    if let Some(text) = link(path) {
+        return vec![(path.to_owned(), text)];
+    }
+    let holders = HOLDERS.iter().map(|name| path.join(name)).chain([path.to_owned()]);
+    let found = holders.flat_map(|directory| children(&directory));
+    let mut links: Vec<(PathBuf, PathBuf)> =
+        found.filter_map(|path| Some((path.clone(), link(&path)?))).collect();
+    links.sort_unstable();
+    links
+}
+
+/// Where a symlink to an environment, or anything else that is called `.venv` and leads somewhere, says that it leads.
+pub fn link(path: &Path) -> Option<PathBuf> {
+    let text = discover::leads_to(path)?;
+    (path.file_name().is_some_and(|name| name == ".venv") || environment(path).is_some()).then_some(text)
 }
 
 /// The environment at a path, or that a symlink or a `.venv` file there leads to.

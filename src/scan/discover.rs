@@ -188,20 +188,23 @@ pub(super) fn linked(path: &Path, found_by: FoundBy) -> io::Result<Option<Found>
     at(&target, found_by)
 }
 
+/// Where a symlink, or a `.venv` file, says that it leads.
+pub(super) fn leads_to(path: &Path) -> Option<PathBuf> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    if metadata.is_symlink() {
+        return std::fs::read_link(path).ok();
+    }
+    let is_venv = metadata.is_file() && path.file_name().is_some_and(|name| name == ".venv");
+    let bytes = is_venv.then(|| disk::read::small(path, disk::read::SMALL).ok())??;
+    crate::uv::link_file::parse_venv_file(&bytes).ok()
+}
+
 /// Where a `.venv` leads whose environment is gone: the target of a symlink, or the path in a file.
 pub fn leads_nowhere(path: &Path) -> Option<PathBuf> {
     if path.file_name()? != ".venv" {
         return None;
     }
-    let metadata = std::fs::symlink_metadata(path).ok()?;
-    let target = if metadata.is_symlink() {
-        std::fs::read_link(path).ok()?
-    } else if metadata.is_file() {
-        let bytes = disk::read::small(path, disk::read::SMALL).ok()?;
-        crate::uv::link_file::parse_venv_file(&bytes).ok()?
-    } else {
-        return None;
-    };
+    let target = leads_to(path)?;
     let gone = std::fs::metadata(path.parent()?.join(&target)).is_err_and(|error| is_absence(&error));
     gone.then_some(target)
 }

@@ -318,6 +318,7 @@ pub(super) fn read(candidate: &Candidate, against: &Against<'_>) -> Option<Readi
     let named_elsewhere = of_another_path(&collected, against.entries());
     environment.print = collected.print;
     environment.content = collected.content;
+    environment.nested.clone_from(&candidate.nested);
     for (site, _) in &collected.sites {
         environment.distributions.extend(eggs::of(root, site, against.wanted));
     }

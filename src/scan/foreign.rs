@@ -1,37 +1,29 @@
-//! Finds what lies in an environment and is none of it: sources, repositories, other environments, a person's own modules.
+//! Finds what lies in an environment and is none of it: sources, repositories, configuration, data, other environments.
 //!
-//! An environment is what its maker and installers put there. Whoever removes one does not expect to lose the only copy of anything.
-//! Looked at are its top directory, its directories of distributions, and every directory for repositories and environments.
+//! An environment is what its maker and installers put there. To remove one must not cost anybody the only copy of anything. Every file
+//! is looked at: it belongs to the environment when a `RECORD` lists it, or when makers of environments and installers are known to
+//! put it there without listing it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::environments::is_site_packages;
 use super::installed::listing;
+use super::other_caches::is_cache;
 use crate::control::Cancel;
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::disk::{FileStat, read, temporary};
+use crate::uv::bucket;
 use crate::uv::distribution::parse_dist_info;
 
-/// What makers of environments put into the top directory, in lower case: uv, venv, virtualenv, tox, pipenv, virtualenvwrapper, and
-/// what wheels and installers put beside that.
+/// What makers of environments put into the top directory, in lower case: uv, venv, virtualenv, tox, pipenv, virtualenvwrapper.
 const TOP: &[&str] = &[
-    "bin",
     "cachedir.tag",
-    "doc",
-    "etc",
-    "include",
-    "lib",
     "lib64",
-    "local",
-    "man",
     "pip-selfcheck.json",
     "pyvenv.cfg",
-    "sbin",
-    "scripts",
-    "share",
     ".ds_store",
     ".gitignore",
     ".lock",
@@ -40,62 +32,118 @@ const TOP: &[&str] = &[
     ".tox-info.json",
 ];
 
-/// What tox keeps in an environment of its own.
-const TOX: &[&str] = &["log", "tmp"];
+/// What tox and nox keep in an environment of theirs.
+const RUNNERS: &[&str] = &["log", "tmp", "dist", "file.lock"];
+
+/// With what the names of programs begin that makers of environments write, in lower case.
+const PROGRAMS: &[&str] =
+    &["activate", "deactivate", "python", "pypy", "pip", "pydoc", "wheel", "easy_install", "𝜋thon"];
+
+/// The hooks that virtualenvwrapper makes, which have nothing but comments at first.
+const HOOKS: &[&str] = &["get_env_details", "postactivate", "postdeactivate", "preactivate", "predeactivate"];
 
 /// What installers put into a directory of distributions and list nowhere.
-const SITE: &[&str] = &["__pycache__", "_virtualenv.py", "_virtualenv.pth", "easy-install.pth", "README.txt"];
+const SITE: &[&str] = &["_virtualenv.py", "_virtualenv.pth", "easy-install.pth", "README.txt", ".DS_Store"];
 
-/// Directories and files by which a version control system knows its working copy.
-const REPOSITORIES: &[&str] = &[".git", ".hg", ".svn", ".jj", ".bzr"];
-
-/// What an environment has that is none of it: relative paths, ordered. Of a directory that is none of it only the directory.
+/// What an environment has that is none of it: relative paths, ordered. Of a directory with nothing of the environment in it only the
+/// directory.
 ///
 /// # Errors
 /// When something in it cannot be read.
 pub fn foreign(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut looking = Looking::default();
+    let mut looking = Looking { root: root.to_owned(), ..Looking::default() };
     walk::walk(root, &Cancel::default(), &mut looking);
     if let Some(error) = looking.failed {
         return Err(error);
     }
-    let mut listed = BTreeSet::new();
-    for dist_info in looking.dist_infos {
-        let site = dist_info.parent().unwrap_or(Path::new(""));
+    let mut own: BTreeSet<PathBuf> = BTreeSet::new();
+    for dist_info in &looking.dist_infos {
         // What lists nothing that can be read has nothing to show for itself.
-        for file in listing(root, &dist_info).into_iter().flat_map(|listing| listing.files) {
-            listed.extend(file.path.iter().next().map(PathBuf::from));
-            let below = file.path.strip_prefix(site).ok().and_then(|path| path.iter().next());
-            listed.extend(below.map(|name| site.join(name)));
-        }
+        own.extend(listing(root, dist_info).into_iter().flat_map(|it| it.files).map(|file| file.path));
     }
-    for egg in looking.eggs {
-        let site = egg.parent().unwrap_or(Path::new(""));
-        let names = read::followed(&root.join(&egg).join("top_level.txt"), read::SMALL).unwrap_or_default();
-        for name in String::from_utf8_lossy(&names).lines() {
-            listed.extend([site.join(name), site.join(format!("{name}.py"))]);
-        }
+    for egg in &looking.eggs {
+        own.extend(of_egg(root, egg));
     }
-    let mut found = looking.certain;
-    found.extend(
-        looking
-            .unlisted
-            .into_iter()
-            .filter(|(path, holds)| *holds && !listed.contains(path))
-            .map(|(path, _)| path),
+    let (files, foreign): (Vec<PathBuf>, Vec<PathBuf>) =
+        looking.files.into_iter().partition(|path| own.contains(path));
+    // Directories in which something of the environment lies, or that it always has.
+    let kept = files.iter().chain(&looking.makers).flat_map(|path| path.ancestors().skip(1));
+    let mut homes: BTreeSet<PathBuf> = kept.map(Path::to_owned).collect();
+    homes.extend(
+        ["", "bin", "etc", "include", "lib", "share", "Scripts", "Lib", "Include"].map(PathBuf::from),
     );
-    // What lies in something that is named already says nothing more.
-    let within = |path: &PathBuf| path.ancestors().skip(1).any(|above| found.contains(above));
-    Ok(found.iter().filter(|path| !within(path)).cloned().collect())
+    // A directory that is a symlink into an entry has files that are listed behind it.
+    let behind: BTreeSet<&Path> = own.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+    let mut found = BTreeSet::new();
+    for path in foreign.iter().filter(|path| !behind.contains(path.as_path())) {
+        let above: Vec<&Path> =
+            path.ancestors().skip(1).take_while(|above| !homes.contains(*above)).collect();
+        found.insert(above.last().map_or(path.as_path(), |top| *top).to_owned());
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Names that a home directory or a whole system has, and no environment.
+const HOMES: &[&str] = &[
+    ".bash_profile",
+    ".bashrc",
+    ".config",
+    ".profile",
+    ".ssh",
+    ".zshrc",
+    "AppData",
+    "Users",
+    "Windows",
+    "home",
+    "proc",
+    "usr",
+];
+
+/// Why nothing may remove a directory or a link as an environment, whatever is allowed: as the rest of a sentence about it.
+pub fn never(path: &Path, cache: &Path) -> Option<&'static str> {
+    let real = crate::disk::canonical(path).unwrap_or_else(|_| path.to_owned());
+    let is_link = path.symlink_metadata().is_ok_and(|it| it.is_symlink());
+    if path.parent().is_none()
+        || !is_link && HOMES.iter().any(|name| path.join(name).symlink_metadata().is_ok())
+    {
+        return Some("it is a home directory, or the root of a system");
+    }
+    if !is_link && (cache.starts_with(path) || cache.starts_with(&real)) {
+        return Some("the cache lies in it");
+    }
+    let above = path.parent().and_then(|above| crate::disk::canonical(above).ok());
+    let lies_in_one = above.is_some_and(|above| above.ancestors().any(is_cache));
+    (lies_in_one || bucket::lies_in_one(path)).then_some("it lies in a cache")
+}
+
+/// What a distribution without a wheel has, by the lists that `setup.py install` and pip wrote into its `.egg-info`.
+fn of_egg(root: &Path, egg: &Path) -> Vec<PathBuf> {
+    let text = |name: &str| read::followed(&root.join(egg).join(name), read::RECORD).unwrap_or_default();
+    let installed = text("installed-files.txt");
+    let lines = String::from_utf8_lossy(&installed).into_owned();
+    lines.lines().filter_map(|line| plain(&egg.join(line))).collect()
+}
+
+/// A path without `..`; none where it leads out.
+fn plain(path: &Path) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => plain.pop().then_some(())?,
+            Component::Normal(name) => plain.push(name),
+            _ => {}
+        }
+    }
+    Some(plain)
 }
 
 #[derive(Default)]
 struct Looking {
-    /// What no environment has, whatever is listed.
-    certain: BTreeSet<PathBuf>,
-    /// What is foreign unless a distribution lists it, and whether it is, or holds, a file: wheels leave empty directories, and
-    /// distributions that were uninstalled leave compiled modules.
-    unlisted: BTreeMap<PathBuf, bool>,
+    root: PathBuf,
+    /// Files and symlinks that belong to nothing unless a distribution lists them.
+    files: Vec<PathBuf>,
+    /// What makers and installers put there.
+    makers: Vec<PathBuf>,
     dist_infos: Vec<PathBuf>,
     /// `.egg-info` directories, of what was installed without a wheel.
     eggs: Vec<PathBuf>,
@@ -103,27 +151,49 @@ struct Looking {
 }
 
 impl Looking {
-    fn look(&mut self, parent: &Directory<'_>, name: &OsStr, is_file: bool) {
-        let path = || parent.relative().join(name);
-        if REPOSITORIES.iter().any(|it| name == *it) || name == "pyvenv.cfg" && parent.depth() > 0 {
-            // A working copy or an environment is what it lies in.
-            let lies_in = parent.relative().to_owned();
-            self.certain.insert(if lies_in.as_os_str().is_empty() { path() } else { lies_in });
-            return;
-        }
-        if parent.depth() == 0 && !is_of_top(&parent.path(), name)
-            || is_site_packages(parent.relative()) && !is_of_site(name)
-        {
-            self.unlisted.insert(path(), false);
-        }
-        if is_file && !has_ending(name, ".pyc") && !self.unlisted.is_empty() {
-            for above in path().ancestors() {
-                if let Some(holds) = self.unlisted.get_mut(above) {
-                    *holds = true;
-                }
-            }
-        }
+    /// Whether a file is one that makers of environments and installers put there without listing it.
+    fn is_of_makers(&self, parent: &Directory<'_>, name: &OsStr) -> bool {
+        let (directory, depth) = (parent.relative(), parent.depth());
+        let lower = name.to_ascii_lowercase();
+        let is_in = |names: &[&str]| names.iter().any(|it| lower == *it);
+        let begins =
+            |names: &[&str]| names.iter().any(|it| lower.as_encoded_bytes().starts_with(it.as_bytes()));
+        let in_programs =
+            depth == 1 && directory.file_name().is_some_and(|it| it == "bin" || it == "Scripts");
+        let top = directory.iter().next().unwrap_or(name);
+        has_ending(name, ".pyc")
+            || depth == 0 && (is_in(TOP) || begins(&[".cachetui", ".install_state_v"]))
+            || in_programs && (begins(PROGRAMS) || is_in(HOOKS) && self.says_nothing(&directory.join(name)))
+            || is_site_packages(directory)
+                && (SITE.iter().any(|it| name == *it)
+                    || has_ending(name, ".egg-link")
+                    || has_ending(name, ".egg-info")
+                    || has_ending(name, ".virtualenv")
+                    || begins(&["__editable__"]))
+            || directory.iter().any(is_installers)
+            || RUNNERS.iter().any(|it| top == *it) && self.is_of_runner()
     }
+
+    /// Whether tox or nox made the environment.
+    fn is_of_runner(&self) -> bool {
+        self.root.join(".tox-info.json").is_file()
+            || self.root.iter().any(|name| name == ".tox" || name == ".nox")
+    }
+
+    /// Whether a script has nothing but comments.
+    fn says_nothing(&self, path: &Path) -> bool {
+        let text = read::small(&self.root.join(path), read::SMALL).unwrap_or_default();
+        let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        !text.is_empty() && lines.all(|line| line.is_empty() || line.starts_with(b"#"))
+    }
+}
+
+/// Whether everything in a directory of this name is an installer's: metadata, an egg, what pip has renamed while it replaced it.
+fn is_installers(name: &OsStr) -> bool {
+    parse_dist_info(name).is_some()
+        || has_ending(name, ".egg-info")
+        || has_ending(name, ".egg")
+        || name.as_encoded_bytes().starts_with(b"~")
 }
 
 impl Visitor for Looking {
@@ -131,7 +201,6 @@ impl Visitor for Looking {
         if temporary::is_temporary(name) {
             return Descend::No;
         }
-        self.look(parent, name, false);
         if is_site_packages(parent.relative()) {
             let path = parent.relative().join(name);
             if parse_dist_info(name).is_some() {
@@ -148,35 +217,24 @@ impl Visitor for Looking {
     }
 
     fn skips(&self, name: &OsStr, _is_symlink: bool) -> bool {
-        temporary::is_temporary(name)
+        temporary::is_temporary(name) || temporary::is_of_uv(name)
     }
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, _stat: &FileStat) {
-        self.look(parent, name, true);
-        // uv links a `.dist-info` as a whole only where somebody else made the symlink.
+        let path = parent.relative().join(name);
+        // A `.dist-info` that somebody made a symlink.
         if is_site_packages(parent.relative()) && parse_dist_info(name).is_some() {
-            self.dist_infos.push(parent.relative().join(name));
+            self.dist_infos.push(path);
+        } else if self.is_of_makers(parent, name) {
+            self.makers.push(path);
+        } else {
+            self.files.push(path);
         }
     }
 
     fn failed(&mut self, _path: PathBuf, _operation: &'static str, error: io::Error) {
         self.failed.get_or_insert(error);
     }
-}
-
-fn is_of_top(root: &Path, name: &OsStr) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let is_in = |names: &[&str]| names.iter().any(|it| lower == *it);
-    is_in(TOP)
-        || is_in(TOX) && root.join(".tox-info.json").is_file()
-        || name.as_encoded_bytes().starts_with(b".cachetui")
-}
-
-fn is_of_site(name: &OsStr) -> bool {
-    SITE.iter().any(|it| name == *it)
-        || parse_dist_info(name).is_some()
-        || [".egg-info", ".egg-link", ".egg", ".virtualenv"].iter().any(|ending| has_ending(name, ending))
-        || name.as_encoded_bytes().starts_with(b"__editable__")
 }
 
 fn has_ending(name: &OsStr, ending: &str) -> bool {

@@ -74,6 +74,8 @@ pub struct Environment {
     pub print: TreePrint,
     /// What identifies its content, without what others change: its lock file, and how many links its files have.
     pub content: TreePrint,
+    /// Other environments, and the cache, that lie in it, relative to its root.
+    pub nested: Vec<PathBuf>,
     /// Whether `uv sync` makes it again: it is the `.venv` of a project with a `uv.lock`.
     pub is_locked: bool,
     /// The directories of its distributions, relative to its root: an installation changes them.

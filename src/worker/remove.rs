@@ -11,7 +11,7 @@ use crate::apply::{Outcome, Run, State};
 use crate::disk::{FileStat, processes, volume};
 use crate::lock::{EnvironmentExclusive, HoldsCache, Refused};
 use crate::plan::{Action, Allowance, At, Class, KeptBecause, Plan, Step};
-use crate::scan::foreign::foreign;
+use crate::scan::foreign;
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -27,9 +27,12 @@ pub struct Removed {
 }
 
 /// What speaks against removing the environments at some paths, by what is in them and who runs there; nothing for those that may go.
-pub fn look(paths: &[PathBuf], allow: &BTreeSet<Allowance>) -> Vec<Option<KeptBecause>> {
+pub fn look(paths: &[PathBuf], cache: &Path, allow: &BTreeSet<Allowance>) -> Vec<Option<KeptBecause>> {
     let running = processes::within_or_on_path(paths);
     let against = |(path, processes): (&PathBuf, Vec<u32>)| {
+        if let Some(why) = foreign::never(path, cache) {
+            return Some(KeptBecause::Never { why: why.to_owned() });
+        }
         if !processes.is_empty() {
             return Some(KeptBecause::Running { processes });
         }
@@ -39,7 +42,7 @@ pub fn look(paths: &[PathBuf], allow: &BTreeSet<Allowance>) -> Vec<Option<KeptBe
         if allow.contains(&Allowance::ForeignFiles) {
             return None;
         }
-        match foreign(path) {
+        match foreign::foreign(path) {
             Ok(found) if found.is_empty() => None,
             Ok(found) => Some(KeptBecause::Foreign { what: found.iter().map(|it| At::new(it)).collect() }),
             Err(_) => Some(KeptBecause::Unread),
@@ -69,6 +72,7 @@ pub fn environments(
     let mut removed = Removed::default();
     let mut removing = Removing { now: host.now(), run: None, keep };
     for step in plan.steps.iter().filter(|step| !step.is_in_cache()) {
+        let needed = still_needed(step, &removed.outcomes);
         let mut ended = |state, why| {
             let (action, at) = (step.action, step.at.clone());
             removed.outcomes.push(Outcome { action, at, state, why, moved: false });
@@ -77,7 +81,11 @@ pub fn environments(
             ended(State::Cancelled, None);
             continue;
         }
-        let directory = match remove::directory(step) {
+        if let Some(user) = needed {
+            ended(State::Stale, Some(format!("`{}` needs it, and stays", user.text())));
+            continue;
+        }
+        let directory = match remove::directory(step, cache.cache()) {
             Ok(directory) => directory,
             Err(Refusal(why)) => {
                 ended(State::Failed, Some(why));
@@ -99,7 +107,7 @@ pub fn environments(
             }
         };
         host.working("removing");
-        let noted = state.map(|state| beside::note(state, &directory));
+        let noted = state.map(|state| beside::note(state, &directory, cache.cache()));
         let unnoted = match noted {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(super::chain(&error)),
@@ -111,7 +119,7 @@ pub fn environments(
         }
         let done = match lock {
             Some(lock) => remove::environment(plan, step, lock, &mut removing),
-            None => remove::link(step, &mut removing),
+            None => remove::link(plan, step, &mut removing),
         };
         match done {
             Ok(run) => {
@@ -127,12 +135,18 @@ pub fn environments(
             Err((state_of, why)) => {
                 ended(state_of, Some(why));
                 if let Some(state) = state {
-                    beside::forget(state, &directory);
+                    beside::forget(state, &directory, cache.cache());
                 }
             }
         }
     }
     removed
+}
+
+/// An environment that needs the one of a step, and was not removed before.
+fn still_needed<'a>(step: &'a Step, outcomes: &[Outcome]) -> Option<&'a At> {
+    let is_gone = |user: &At| outcomes.iter().any(|it| it.at == *user && it.state == State::Done);
+    step.users.iter().find(|user| !is_gone(user))
 }
 
 /// Takes the lock of an environment. A link to one has none.

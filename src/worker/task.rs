@@ -232,7 +232,7 @@ impl Working<'_> {
                 host.working("putting back");
                 let restored = whole.restore(lock.as_ref()).map_err(|error| super::chain(&error))?;
                 let state = self.ground.means.state.iter();
-                state.for_each(|state| whole.beside.iter().for_each(|it| beside::forget(state, it)));
+                state.for_each(|state| whole.beside.iter().for_each(|it| beside::forget(state, it, cache)));
                 Ok(Done::Restored(restored))
             }
             Task::Purge(runs) => {
@@ -263,7 +263,8 @@ impl Working<'_> {
         let state = self.ground.means.state.as_deref();
         let (mut freed, mut errors) = (Some(0), Vec::new());
         for whole in all {
-            let (more, failed) = whole.purge_beside(true, state, self.host.cancel, self.host.progress);
+            let (more, failed) =
+                whole.purge_beside(true, lock.cache(), state, self.host.cancel, self.host.progress);
             freed = freed.zip(more).map(|(sum, more)| sum + more);
             errors.extend(failed);
         }

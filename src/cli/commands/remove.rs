@@ -15,8 +15,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
 use crate::plan::{At, GRACE, Kept, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan};
-use crate::scan::belonging::link;
-use crate::scan::{Absent, print};
+use crate::scan::{Absent, belonging, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
 use crate::worker::remove;
 
@@ -30,9 +29,8 @@ pub fn run(
 ) -> Result<(), Failure> {
     let choice = &arguments.choice;
     if arguments.environments.is_empty() && !choice.is_some() {
-        let text = "It is not said which environments to remove.";
-        return Err(Failure::message(USAGE, text)
-            .hint("Name them, or say which, as `--idle 90d`; `cachetui envs --sort used` lists them."));
+        let text = "Name environments, or choose them, as by `--idle 90d`.";
+        return Err(Failure::message(USAGE, text).hint("`cachetui envs --sort used` lists them."));
     }
     let under: Vec<PathBuf> =
         choice.under.iter().map(|path| super::absolute(path, &surroundings.current_dir)).collect();
@@ -44,8 +42,12 @@ pub fn run(
     if snapshot.scope.completeness != Completeness::Complete {
         return Err(Failure::message(FAILED, "The scan is not complete; nothing was planned."));
     }
-    let links = links(arguments, surroundings);
+    let mut links = links(arguments, surroundings);
     let chosen = chosen(&snapshot, arguments, &links, &under, surroundings)?;
+    if choice.is_some() {
+        // A link is neither idle nor broken.
+        links.clear();
+    }
     let mut plan = planned(&snapshot, &chosen, links, arguments);
     weigh(&mut plan, prepared.cache());
     let ground = Ground { places: &places, surroundings, view, cache: prepared.cache() };
@@ -65,14 +67,17 @@ pub fn run(
     };
     let only_shown = arguments.save.is_some();
     let origin = Origin::Scanned(&prepared);
-    super::prune::decide(&ground, &plan, origin, &arguments.carry_out, only_shown, &print, writer)
+    super::prune::decide(&ground, &plan, origin, &arguments.carry_out, only_shown, &print, writer)?;
+    // What was named and stays was not done.
+    let stays =
+        plan.kept.iter().any(|kept| kept.at.path().is_absolute()) && !arguments.environments.is_empty();
+    if stays && !arguments.carry_out.dry_run { Err(Failure::quiet(FAILED)) } else { Ok(()) }
 }
 
-/// The links to environments that were named, as themselves or as the `.venv` of a project: they go, and what they lead to stays.
+/// The links to environments that were named, as themselves or as those of a project: they go, and what they lead to stays.
 fn links(arguments: &RemoveArguments, surroundings: &Surroundings) -> Vec<NamedLink> {
-    // A link is neither idle nor broken.
-    let named = arguments.environments.iter().filter(|_| !arguments.choice.is_some());
-    let found = named.filter_map(|path| link(&super::absolute(path, &surroundings.current_dir)));
+    let named = arguments.environments.iter();
+    let found = named.flat_map(|path| belonging::links(&super::absolute(path, &surroundings.current_dir)));
     let mut links: Vec<NamedLink> = found
         .filter_map(|(path, leads_to)| {
             let expects = print::of(&FileStat::of(&path).ok()?);
@@ -98,16 +103,15 @@ fn chosen(
     for path in &arguments.environments {
         let whole = super::absolute(path, &surroundings.current_dir);
         let real = crate::disk::canonical(&whole).unwrap_or_else(|_| whole.clone());
-        let is_link = |it: &NamedLink| it.at.path() == whole || it.at.path() == whole.join(".venv");
-        let through_link = links.iter().any(is_link);
+        let is_link = links.iter().any(|link| link.at.path() == whole);
+        let has_link = is_link || links.iter().any(|link| link.at.path().starts_with(&whole));
         match super::environments(snapshot, std::slice::from_ref(path), &surroundings.current_dir) {
-            // Of a project the environments in it were meant, and of a link none.
-            Ok(found) if through_link => only.extend(found.into_iter().filter(|index| {
-                let root = &snapshot.environment(*index).path;
-                whole.symlink_metadata().is_ok_and(|it| it.is_dir()) && root.starts_with(&real)
+            Ok(found) => only.extend(found.into_iter().filter(|index| {
+                let item = snapshot.environment(*index);
+                // What stays anyway is told with its reason.
+                !is_link && (item.path.starts_with(&real) || against_removal(item).is_some())
             })),
-            Ok(found) => only.extend(found),
-            Err(_) if through_link => {}
+            Err(_) if has_link => {}
             Err(failure) => return Err(failure),
         }
     }
@@ -140,7 +144,7 @@ fn planned(
     let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
         chosen.iter().partition(|index| against_removal(snapshot.environment(**index)).is_none());
     let paths: Vec<PathBuf> = looked.iter().map(|index| snapshot.environment(*index).path.clone()).collect();
-    let found = remove::look(&paths, &allow);
+    let found = remove::look(&paths, &snapshot.cache.canonical, &allow);
     let mut environments: Vec<At> = others.iter().map(|index| root(snapshot, *index)).collect();
     let mut kept = Vec::new();
     for (index, against) in looked.iter().zip(found) {

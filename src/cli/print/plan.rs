@@ -169,9 +169,11 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::Managed { .. } => "installed by another program, which removes them",
         KeptBecause::Needed { .. } => "needed by other environments, which would break",
         KeptBecause::Foreign { .. } => {
-            "with files that no environment has; `--allow foreign-files` takes them too"
+            "with files that were not installed; `--allow foreign-files` takes them too"
         }
         KeptBecause::Mounted => "with something mounted at or in them",
+        KeptBecause::Holds { .. } => "with another environment or a cache in them",
+        KeptBecause::Never { .. } => "that nothing may remove",
     })
 }
 

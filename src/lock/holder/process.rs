@@ -50,12 +50,6 @@ fn fields(pid: u32) -> Option<Vec<String>> {
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
-/// The process that started this one, or took it over.
-pub(in crate::lock) fn parent(pid: u32) -> Option<u32> {
-    // Field 4 of proc(5); the first after the name is field 3.
-    fields(pid)?.get(1)?.parse().ok().filter(|parent| *parent != 0)
-}
-
 fn since(pid: u32) -> Option<Timestamp> {
     let ticks: i64 = fields(pid)?.get(19)?.parse().ok()?;
     let per_second = i64::try_from(rustix::param::clock_ticks_per_second()).ok().filter(|it| *it > 0)?;
@@ -105,7 +99,7 @@ mod tests {
         let this = holder(pid, Share::Shared, false);
         assert!(this.command.contains("cachetui"), "{}", this.command);
         assert_eq!(this.directory, crate::disk::canonical(Path::new(".")).ok());
-        assert_eq!(parent(pid), Some(std::os::unix::process::parent_id()));
+        assert_eq!(crate::disk::processes::parent(pid), Some(std::os::unix::process::parent_id()));
         assert!(this.since.unwrap() > Timestamp::from_second(1_500_000_000).unwrap());
         assert!(exists(pid));
         assert!(all().contains(&pid));

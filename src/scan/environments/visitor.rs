@@ -194,6 +194,7 @@ impl EnvironmentVisitor<'_> {
             return;
         }
         self.listed(parent, name);
+        self.collected.needs.push(real.clone());
         if holds_distributions {
             self.collected.unread = true;
             self.collected.blind = true;

@@ -110,8 +110,9 @@ fn purge(rounds: Rounds) {
         let (_, whole) = removed(ground);
         (ground.outside_the_trash(), whole)
     };
-    let run = |_: &Ground, (_, whole): &(_, Whole)| {
-        let (_, errors) = whole.purge_beside(true, None, &Cancel::default(), &Progress::default());
+    let run = |ground: &Ground, (_, whole): &(_, Whole)| {
+        let cache = ground.made.cache();
+        let (_, errors) = whole.purge_beside(true, cache, None, &Cancel::default(), &Progress::default());
         (errors.is_empty(), !errors.is_empty())
     };
     let check = |ground: &Ground, (outside, _): &(BTreeSet<u64>, _), when: &str| {

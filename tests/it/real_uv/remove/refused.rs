@@ -1,6 +1,6 @@
 //! What is not removed, with the reason.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{environment, kept, planned, remove, removed, sandbox};
@@ -24,6 +24,12 @@ fn an_environment_with_files_of_a_persons_own_stays_until_that_is_allowed() {
         ("SITE/gone/__pycache__/gone.cpython-311.pyc", false),
         ("SITE/demo_a/__pycache__/x.cpython-311.pyc", false),
         (".DS_Store", false),
+        ("etc/app.conf", true),
+        ("bin/deploy.sh", true),
+        ("SITE/demo_a/mine.py", true),
+        ("lib/own.py", true),
+        ("scripts/deploy.sh", true),
+        ("SITE/~emo_a/core.py", false),
     ];
     for (number, (path, is_foreign)) in cases.iter().enumerate() {
         let root = environment(&sandbox, &format!("case{number}"), "hardlink", &["demo-a"]);
@@ -38,11 +44,22 @@ fn an_environment_with_files_of_a_persons_own_stays_until_that_is_allowed() {
         if *is_foreign {
             assert_eq!(kept(&plan)[text], "foreign", "{path}");
             let output = remove(&sandbox, &[text]);
-            assert!(output.status.success() && file.exists(), "{path}");
+            assert!(
+                output.status.code() == Some(1) && file.exists(),
+                "{path}: what was named was not removed"
+            );
         }
         removed(&sandbox, &[text, "--allow", "foreign-files"]);
         assert!(!root.exists(), "{path}");
     }
+    // The hooks that virtualenvwrapper makes say nothing until somebody writes into them.
+    let root = environment(&sandbox, "hooks", "hardlink", &["demo-a"]);
+    let hook = root.join("bin/postactivate");
+    std::fs::write(&hook, "#!/bin/bash\n# This hook is sourced after this virtualenv is activated.\n\n")
+        .unwrap();
+    assert!(kept(&planned(&sandbox, &[root.to_str().unwrap()])).is_empty());
+    std::fs::write(&hook, "#!/bin/bash\nexport SECRET=1\n").unwrap();
+    assert_eq!(kept(&planned(&sandbox, &[root.to_str().unwrap()])).len(), 1);
     // An empty directory, as wheels leave them, is nothing that anybody would miss.
     let root = environment(&sandbox, "empty", "hardlink", &["demo-a"]);
     std::fs::create_dir(root.join("empty")).unwrap();
@@ -172,8 +189,9 @@ fn one_in_which_a_process_runs_stays() {
 
 /// A process that holds a lock file. It names the file as no process does that runs in an environment.
 fn held(directory: &Path, lock: &str, how: &str) -> Running {
-    let mut flock = Command::new("flock");
-    Running::start(flock.current_dir(directory).args([how, lock, "sh", "-c", "echo; cat"]))
+    let mut shell = Command::new("sh");
+    let script = format!("exec 9<>\"$LOCK\"; flock {how} 9; echo; cat");
+    Running::start(shell.env("LOCK", directory.join(lock)).args(["-c", &script]))
 }
 
 /// uv's lock of the environment, and of the cache where entries go, is respected: the one that is held says who holds it.
@@ -190,7 +208,7 @@ fn a_held_lock_keeps_it_and_is_told() {
         assert_eq!(output.status.code(), Some(11), "{output:?}");
         assert!(root.exists());
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(".lock") && said.contains("flock"), "{said}");
+        assert!(said.contains(".lock"), "{said}");
         assert!(holder.end());
     }
     {
@@ -233,4 +251,100 @@ fn what_is_mounted_stays() {
         assert!(stays, "{output:?}");
     }
     assert!(root.join("bin/python").symlink_metadata().is_ok());
+}
+
+/// Every link to an environment in a project goes as itself, whatever it is called, and what it leads to stays; so it does when a
+/// rule is added to the name.
+#[test]
+fn what_a_link_of_a_project_leads_to_stays_whatever_the_link_is_called() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let shared = environment(&sandbox, "shared", "hardlink", &["demo-a"]);
+    let project = sandbox.roots().join("project");
+    std::fs::create_dir_all(&project).unwrap();
+    let text = project.to_str().unwrap();
+    for name in ["venv", ".venv", "current"] {
+        let link = project.join(name);
+        std::os::unix::fs::symlink(&shared, &link).unwrap();
+        for rule in [&["--broken"][..], &["--idle", "0d"]] {
+            let plan = planned(&sandbox, &[&[text], rule].concat());
+            assert!(plan["steps"].as_array().unwrap().is_empty(), "{name} {rule:?}: {plan:#}");
+        }
+        removed(&sandbox, &[text]);
+        assert!(link.symlink_metadata().is_err() && shared.join("pyvenv.cfg").exists(), "{name}");
+    }
+}
+
+/// What another environment needs stays when that one could not be removed.
+#[test]
+fn what_is_needed_stays_when_what_needs_it_could_not_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let base = environment(&sandbox, "base", "hardlink", &["demo-a"]);
+    let extends = environment(&sandbox, "extends", "hardlink", &["demo-b"]);
+    let config = extends.join("pyvenv.cfg");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}extends-environment = {}\n", base.display())).unwrap();
+    let holder = held(extends.parent().unwrap(), ".venv/.lock", "--exclusive");
+    let arguments = ["remove", base.to_str().unwrap(), extends.to_str().unwrap(), "--yes", "--json"];
+    let output = sandbox.cachetui(&arguments).env("UV_LOCK_TIMEOUT", "1").output().unwrap();
+    assert!(holder.end());
+    assert_eq!(output.status.code(), Some(11), "{output:?}");
+    assert!(base.exists() && extends.exists());
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let outcomes = answer["report"]["outcomes"].as_array().unwrap();
+    assert_eq!(outcomes[0]["path"], extends.to_str().unwrap(), "{outcomes:#?}");
+    assert!(outcomes[1]["why"].as_str().unwrap().contains("needs it, and stays"), "{outcomes:#?}");
+    removed(&sandbox, &[base.to_str().unwrap(), extends.to_str().unwrap()]);
+    assert!(!base.exists() && !extends.exists());
+}
+
+/// A home, a directory with the cache in it, and what lies in another cache go whatever is allowed and however it is named: never.
+#[test]
+fn a_home_and_what_a_cache_lies_in_never_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let home = environment(&sandbox, "home", "hardlink", &["demo-a"]);
+    std::fs::write(home.join(".bashrc"), "").unwrap();
+    let around = directory.path().canonicalize().unwrap();
+    std::fs::write(around.join("pyvenv.cfg"), "home = /usr/bin\nuv = 0.13.8\n").unwrap();
+    let other = sandbox.roots().join("other-cache");
+    std::fs::create_dir_all(other.join("archive-v0")).unwrap();
+    let inside = other.join("env");
+    sandbox.run_uv(&["venv", "--quiet", inside.to_str().unwrap()]);
+    for root in [&home, &around, &inside] {
+        let text = root.to_str().unwrap();
+        let output = remove(&sandbox, &[text, "--allow", "foreign-files,most,gone"]);
+        assert!(!output.status.success() && root.join("pyvenv.cfg").exists(), "{text}: {output:?}");
+    }
+    let plan = planned(&sandbox, &[home.to_str().unwrap(), "--allow", "foreign-files"]);
+    assert_eq!(kept(&plan)[home.to_str().unwrap()], "never");
+}
+
+/// A server that was started by a relative path, or through a symlink, runs in the environment all the same; the shell that calls
+/// cachetui does not because it names the environment.
+#[test]
+fn a_process_that_names_the_environment_in_another_way_keeps_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "app", "hardlink", &["demo-a"]);
+    let (project, text) = (root.parent().unwrap(), root.to_str().unwrap());
+    let alias = sandbox.path("alias");
+    std::os::unix::fs::symlink(project, &alias).unwrap();
+    for program in [PathBuf::from("./.venv/bin/python"), alias.join(".venv/bin/python")] {
+        let mut server = sandbox.command(&program);
+        let code = "import sys; print(flush=True); sys.stdin.read()";
+        let process = Running::start(server.current_dir(project).args(["-c", code]));
+        assert_eq!(kept(&planned(&sandbox, &[text]))[text], "running", "{}", program.display());
+        assert!(process.end());
+    }
+    let program = env!("CARGO_BIN_EXE_cachetui");
+    let (cache, roots) = (sandbox.cache(), sandbox.roots());
+    let line = format!(
+        "{program} remove {text} --yes --no-remember --cache-dir {} --root {}; true",
+        cache.display(),
+        roots.display()
+    );
+    ran(sandbox.command("sh").args(["-c", &line]));
+    assert!(!root.exists());
 }

@@ -26,6 +26,8 @@ pub struct Surroundings {
     pub state_dir: Option<PathBuf>,
     /// Where cachetui's settings are: `$XDG_CONFIG_HOME/cachetui`, on Windows `%APPDATA%\cachetui`.
     pub config_dir: Option<PathBuf>,
+    /// The file of this program, where the system tells.
+    pub program: Option<PathBuf>,
     /// Where temporary files go: `TMPDIR`, else what the system says.
     pub temporary: PathBuf,
     /// The time the program started, on the wall.
@@ -59,6 +61,7 @@ impl Surroundings {
                 .as_ref()
                 .map(|found| found.state_dir().unwrap_or_else(|| found.cache_dir()).join("cachetui")),
             config_dir: directories.as_ref().map(|found| found.config_dir().join("cachetui")),
+            program: std::env::current_exe().ok(),
             temporary: std::env::temp_dir(),
             now: now(),
             started: clock(),

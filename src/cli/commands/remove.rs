@@ -14,7 +14,9 @@ use crate::cli::select::environments::EnvironmentFilter;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
-use crate::plan::{At, GRACE, Kept, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan};
+use crate::plan::{
+    At, GRACE, Kept, KeptBecause, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan,
+};
 use crate::scan::{Absent, belonging, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
 use crate::worker::remove;
@@ -48,7 +50,7 @@ pub fn run(
         // A link is neither idle nor broken.
         links.clear();
     }
-    let mut plan = planned(&snapshot, &chosen, links, arguments);
+    let mut plan = planned(&snapshot, &chosen, links, arguments, surroundings);
     weigh(&mut plan, prepared.cache());
     let ground = Ground { places: &places, surroundings, view, cache: prepared.cache() };
     let json = arguments.carry_out.json;
@@ -139,6 +141,7 @@ fn planned(
     chosen: &[EnvironmentIndex],
     links: Vec<NamedLink>,
     arguments: &RemoveArguments,
+    surroundings: &Surroundings,
 ) -> Plan {
     let allow = arguments.allow.iter().copied().collect();
     let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
@@ -147,8 +150,12 @@ fn planned(
     let found = remove::look(&paths, &snapshot.cache.canonical, &allow);
     let mut environments: Vec<At> = others.iter().map(|index| root(snapshot, *index)).collect();
     let mut kept = Vec::new();
+    let program = surroundings.program.as_deref().and_then(|path| crate::disk::canonical(path).ok());
     for (index, against) in looked.iter().zip(found) {
-        match against {
+        let is_own =
+            program.as_ref().is_some_and(|path| path.starts_with(&snapshot.environment(*index).path));
+        let own = is_own.then(|| KeptBecause::Never { why: "cachetui runs from it".to_owned() });
+        match own.or(against) {
             None => environments.push(root(snapshot, *index)),
             Some(because) => kept.push(Kept {
                 at: root(snapshot, *index),

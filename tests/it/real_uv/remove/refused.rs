@@ -98,6 +98,40 @@ fn a_plan_that_was_edited_removes_nothing_that_it_may_not() {
     }
 }
 
+/// So it is with a link in a plan: what is no link to an environment, or lies in a cache, stays.
+#[test]
+fn a_plan_that_was_edited_removes_no_other_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "one", "hardlink", &["demo-a"]);
+    let project = sandbox.roots().join("project");
+    std::fs::create_dir_all(&project).unwrap();
+    let (link, other) = (project.join(".venv"), project.join("current"));
+    std::os::unix::fs::symlink(&root, &link).unwrap();
+    let file = sandbox.path("plan.json");
+    ran(&mut sandbox.cachetui(&["remove", project.to_str().unwrap(), "--save", file.to_str().unwrap()]));
+    let saved = std::fs::read_to_string(&file).unwrap();
+    std::os::unix::fs::symlink("/etc", &other).unwrap();
+    let pointer = walkdir::WalkDir::new(sandbox.cache()).into_iter().map(Result::unwrap);
+    let pointer = pointer.into_iter().find(walkdir::DirEntry::path_is_symlink).unwrap().into_path();
+    for path in [&other, &pointer] {
+        use std::os::unix::fs::MetadataExt as _;
+        let (was, is) = (link.symlink_metadata().unwrap(), path.symlink_metadata().unwrap());
+        let edited = saved
+            .replace(link.to_str().unwrap(), path.to_str().unwrap())
+            .replace(&was.ino().to_string(), &is.ino().to_string())
+            .replace(&format!("\"size\": {}", was.len()), &format!("\"size\": {}", is.len()))
+            .replace(&format!("\"logical\": {}", was.len()), &format!("\"logical\": {}", is.len()));
+        std::fs::write(&file, edited).unwrap();
+        let output = sandbox.cachetui(&["apply", file.to_str().unwrap(), "--yes"]).output().unwrap();
+        assert!(
+            !output.status.success() && path.symlink_metadata().is_ok(),
+            "{}: {output:?}",
+            path.display()
+        );
+    }
+}
+
 /// Tools, conda's environments, Pythons and what lies in the cache are left to those who made them; the command is named.
 #[test]
 fn what_others_manage_is_left_to_them_and_the_command_is_named() {
@@ -347,4 +381,20 @@ fn a_process_that_names_the_environment_in_another_way_keeps_it() {
     );
     ran(sandbox.command("sh").args(["-c", &line]));
     assert!(!root.exists());
+}
+
+/// The environment that cachetui itself was installed into stays.
+#[test]
+fn the_one_that_cachetui_runs_from_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "own", "hardlink", &["demo-a"]);
+    let program = root.join("bin/cachetui");
+    std::fs::copy(env!("CARGO_BIN_EXE_cachetui"), &program).unwrap();
+    let mut command = sandbox.command(&program);
+    command.args(["remove", root.to_str().unwrap(), "--yes", "--allow", "foreign-files", "--no-remember"]);
+    command.arg("--cache-dir").arg(sandbox.cache()).arg("--root").arg(sandbox.roots());
+    let output = command.output().unwrap();
+    assert!(output.status.code() == Some(1) && program.exists(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cachetui runs from it"), "{output:?}");
 }

@@ -26,6 +26,7 @@ use crate::snapshot::{
 };
 use crate::uv::bucket::Bucket;
 use crate::uv::distribution::same_version;
+use crate::uv::requirement::Requirement;
 
 /// Something that may be removed.
 #[derive(Clone)]
@@ -364,7 +365,13 @@ impl<'a> Chooser<'a> {
     fn pinned(&self, entry: &Entry) -> Option<KeptBecause> {
         let (name, version) = (entry.name.as_deref()?, entry.version.as_deref()?);
         let needs = |it: &Pinned| {
-            it.name == name && it.version.as_ref().is_none_or(|locked| same_version(locked, version))
+            // What cannot be understood in a saved plan keeps every version.
+            let is_meant = |versions: &String| {
+                Requirement::read(&format!("{name}{versions}")).map_or(true, |wanted| wanted.allows(version))
+            };
+            it.name == name
+                && it.version.as_ref().is_none_or(|locked| same_version(locked, version))
+                && it.versions.as_ref().is_none_or(is_meant)
         };
         self.request.keep.iter().any(needs).then_some(KeptBecause::Pinned)
     }

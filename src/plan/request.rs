@@ -118,13 +118,16 @@ impl Budget {
     }
 }
 
-/// A distribution in one version, or in all.
+/// A distribution in one version, in some, or in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Pinned {
     /// Its normalized name (PEP 503).
     pub name: String,
-    /// Its version; none for what a lock file has without one, which keeps them all.
+    /// Its version; none for what a lock file has without one.
     pub version: Option<String>,
+    /// Which versions, as `>=1,<2` (PEP 440); none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<String>,
 }
 
 /// A kind of things to remove.

@@ -45,6 +45,9 @@ const HOOKS: &[&str] = &["get_env_details", "postactivate", "postdeactivate", "p
 /// What installers put into a directory of distributions and list nowhere.
 const SITE: &[&str] = &["_virtualenv.py", "_virtualenv.pth", "easy-install.pth", "README.txt", ".DS_Store"];
 
+/// The largest list of files that is read, in bytes.
+const LIST: u64 = 16 << 20;
+
 /// What an environment has that is none of it: relative paths, ordered. Of a directory with nothing of the environment in it only the
 /// directory.
 ///
@@ -118,7 +121,7 @@ pub fn never(path: &Path, cache: &Path) -> Option<&'static str> {
 
 /// What a distribution without a wheel has, by the lists that `setup.py install` and pip wrote into its `.egg-info`.
 fn of_egg(root: &Path, egg: &Path) -> Vec<PathBuf> {
-    let text = |name: &str| read::followed(&root.join(egg).join(name), read::RECORD).unwrap_or_default();
+    let text = |name: &str| read::followed(&root.join(egg).join(name), LIST).unwrap_or_default();
     let installed = text("installed-files.txt");
     let lines = String::from_utf8_lossy(&installed).into_owned();
     lines.lines().filter_map(|line| plain(&egg.join(line))).collect()

@@ -61,6 +61,17 @@ impl Requirement {
         &self.name
     }
 
+    /// Which versions it means, as text; none where it means all.
+    pub fn versions(&self) -> Option<String> {
+        match &self.versions {
+            Versions::Any => None,
+            Versions::Specified(versions) => {
+                Some(versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+            }
+            Versions::Exactly(version) => Some(format!("=={version}")),
+        }
+    }
+
     /// Whether it means some versions only.
     pub fn has_versions(&self) -> bool {
         self.versions != Versions::Any

@@ -251,7 +251,7 @@ fn what_is_in_doubt_is_kept() {
     entry(&mut snapshot, "scikit-learn").unread = true;
     let future = sample::now().as_nanosecond() + 1_000_000_000_000;
     entry(&mut snapshot, "torch==2.7.1").print.newest = i64::try_from(future).unwrap();
-    let keep = vec![Pinned { name: "numpy".to_owned(), version: Some("1.26.4".to_owned()) }];
+    let keep = vec![Pinned { name: "numpy".to_owned(), version: Some("1.26.4".to_owned()), versions: None }];
     let plan = prune(&snapshot, Prune { keep, ..all() });
     assert_eq!(*because(&plan, "jaxlib"), KeptBecause::UnclearPointer);
     assert!(matches!(because(&plan, "torch"), KeptBecause::Young { .. }), "times in the future are young");

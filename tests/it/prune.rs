@@ -397,6 +397,21 @@ fn limits_and_lock_files_leave_what_they_say() {
     std::fs::write(&lock, text).unwrap();
     let lock = lock.to_str().unwrap();
     assert_eq!(steps(&["prune", "--unused", "--keep-lock", lock]), 4);
+    // So does a lock file of another kind, and requirements that include others.
+    let pylock = ground.path("code/pylock.toml");
+    std::fs::write(
+        &pylock,
+        text.replace("version = 1\n", "lock-version = \"1.0\"\n").replace("[package]", "[packages]"),
+    )
+    .unwrap();
+    assert_eq!(steps(&["prune", "--unused", "--keep-lock", pylock.to_str().unwrap()]), 4);
+    let requirements = ground.path("code/requirements.txt");
+    std::fs::write(&requirements, "# needed\n-r base.in\ndemo_a[x]<2 ; sys_platform == 'win32'\n").unwrap();
+    std::fs::write(ground.path("code/base.in"), "demo.b==1.0 --hash=sha256:00\n").unwrap();
+    assert_eq!(steps(&["prune", "--unused", "--keep-lock", requirements.to_str().unwrap()]), 4);
+    std::fs::write(ground.path("code/base.in"), "-r base.in\n").unwrap();
+    let told = ground.run(&["prune", "--unused", "--yes", "--keep-lock", requirements.to_str().unwrap()]);
+    assert_eq!((told.code, told.stderr.contains("too deeply, or itself")), (2, true), "{}", told.stderr);
     std::fs::write(lock, "[[package]\n").unwrap();
     let told = ground.run(&["prune", "--unused", "--yes", "--allow=most", "--keep-lock", lock]);
     assert_eq!((told.code, told.stderr.contains(lock)), (2, true), "{}", told.stderr);

@@ -102,7 +102,9 @@ pub struct LimitArguments {
     /// Where that is not enough it says what is missing, and what else would help.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub free: Option<Amount>,
-    /// Leave what this uv.lock needs; repeatable
+    /// Leave what this lock file needs: a uv.lock, a pylock.toml, or requirements in a .txt file; repeatable
+    ///
+    /// Everything stays that any platform or extra may need. A file of requirements may include others.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub keep_lock: Vec<PathBuf>,
     /// Leave what changed within this time, unless it is named

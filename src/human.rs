@@ -66,6 +66,16 @@ pub fn age(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
     counted(number, singular, plural)
 }
 
+/// Writes a length of time in its largest unit of which there are at least two, as `90 seconds` or `8 hours`, rounded up.
+pub fn duration(duration: std::time::Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => counted(seconds, "second", "seconds"),
+        seconds @ 120..7_200 => counted(seconds.div_ceil(60), "minute", "minutes"),
+        seconds @ 7_200..172_800 => counted(seconds.div_ceil(3_600), "hour", "hours"),
+        seconds => counted(seconds.div_ceil(86_400), "day", "days"),
+    }
+}
+
 /// Writes how long ago something was, as `3 days ago` or `just now`.
 pub fn ago(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
     let age = age(then, now);

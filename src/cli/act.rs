@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::args::Places;
 use super::failure::{FAILED, Failure, INTERRUPTED};
@@ -31,7 +32,7 @@ use crate::worker;
 use crate::worker::again::{Look, Ready, ready};
 use crate::worker::agreed::{ordered, still};
 use crate::worker::host::{Host, Means, Told};
-use crate::worker::remove::{self, Removed};
+use crate::worker::remove::{self, Removed, Wait};
 
 /// What every change needs to know.
 #[derive(Clone, Copy)]
@@ -41,6 +42,8 @@ pub(super) struct Ground<'a> {
     pub(super) view: &'a View,
     /// The cache's root.
     pub(super) cache: &'a Path,
+    /// How long the cache may be in use before it is changed, where nothing is to be held meanwhile.
+    pub(super) when_free: Option<Duration>,
 }
 
 /// Where a plan comes from.
@@ -150,6 +153,17 @@ pub(super) fn hosted<Answer: Send>(
     view: &View,
     work: impl FnOnce(&Host<'_>) -> Answer + Send,
 ) -> Result<Hosted<Answer>, Failure> {
+    hosted_with(places, surroundings, view, false, work)
+}
+
+/// The same; `ends` says to tell how each process is ended that is waited for.
+fn hosted_with<Answer: Send>(
+    places: &Places,
+    surroundings: &Surroundings,
+    view: &View,
+    ends: bool,
+    work: impl FnOnce(&Host<'_>) -> Answer + Send,
+) -> Result<Hosted<Answer>, Failure> {
     let (means, notice) = means(places, surroundings)?;
     let stage = Mutex::new(Stage::default());
     let at = |text: String, counts| {
@@ -160,10 +174,16 @@ pub(super) fn hosted<Answer: Send>(
         Told::Waiting(state) => {
             let who = human::escape(&holder::in_words(state.holders)).into_owned();
             let path = view.path(state.path);
-            let left = human::counted(state.remaining.as_secs(), "second", "seconds");
-            if !surroundings.stderr_is_terminal && !view.quiet && !said.swap(true, Ordering::Relaxed) {
+            let left = human::duration(state.remaining);
+            let tells = ends || !surroundings.stderr_is_terminal;
+            if tells && !view.quiet && !said.swap(true, Ordering::Relaxed) {
                 // Where stderr cannot be written there is nobody left to tell.
                 drop(writeln!(io::stderr(), "Waiting for `{path}`, locked by {who}, for {left} at most."));
+                for holder in state.holders.iter().filter(|_| ends) {
+                    let line = holder.end(view.now);
+                    line.into_iter()
+                        .for_each(|line| drop(writeln!(io::stderr(), "  {}", human::escape(&line))));
+                }
             }
             at(format!("{left} left, waiting for {who}, who holds `{path}`"), false);
         }
@@ -192,7 +212,11 @@ pub(super) fn hosted<Answer: Send>(
 impl Ground<'_> {
     /// Takes the cache's lock alone. Answers with what is worth saying of it, too.
     pub(super) fn lock(&self) -> Result<(CacheExclusive, Vec<String>), Failure> {
-        let hosted = hosted(self.places, self.surroundings, self.view, |host| host.alone(self.cache))?;
+        let work = |host: &Host<'_>| match self.when_free {
+            Some(longest) => host.alone_when_free(self.cache, longest),
+            None => host.alone(self.cache),
+        };
+        let hosted = hosted_with(self.places, self.surroundings, self.view, self.when_free.is_some(), work)?;
         let lock = hosted.answer.map_err(locking::failure)?;
         if hosted.interrupted { Err(Failure::quiet(INTERRUPTED)) } else { Ok((lock, hosted.notes)) }
     }
@@ -442,8 +466,8 @@ impl Ground<'_> {
         }
         let state = self.surroundings.state_dir.as_deref();
         let work = |host: &Host<'_>| match guard {
-            Guard::Alone(lock) => remove::environments(plan, lock, state, keep, host),
-            Guard::Shared(lock) => remove::environments(plan, lock, state, keep, host),
+            Guard::Alone(lock) => remove::environments(plan, lock, state, keep, Wait::No, host),
+            Guard::Shared(lock) => remove::environments(plan, lock, state, keep, Wait::Yes, host),
         };
         let hosted = hosted(self.places, self.surroundings, self.view, work)?;
         done.interrupted |= hosted.interrupted;

@@ -34,7 +34,7 @@ pub fn among(_holders: &[Holder]) -> Option<Holder> {
 }
 
 /// Whether waiting for these holders would never end: one of them is a uv that waits for this process.
-pub(super) fn is_hopeless(holders: &[Holder]) -> bool {
+pub fn is_hopeless(holders: &[Holder]) -> bool {
     among(holders).is_some_and(|ancestor| is_uv(&ancestor))
 }
 

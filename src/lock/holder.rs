@@ -107,6 +107,20 @@ fn is_contained() -> bool {
     false
 }
 
+impl Holder {
+    /// Since when it holds a lock, and the command that ends it, as a sentence; nothing for one that only waits or is not seen. Not
+    /// escaped.
+    pub fn end(&self, now: Timestamp) -> Option<String> {
+        if self.waits || !self.is_seen() {
+            return None;
+        }
+        let pid = self.pid;
+        let command = if cfg!(windows) { format!("taskkill /PID {pid}") } else { format!("kill {pid}") };
+        let since = self.since.map(|since| format!(", started {}", crate::human::ago(since, now)));
+        Some(format!("{}{}: `{command}` ends it.", one_in_words(self), since.unwrap_or_default()))
+    }
+}
+
 /// That a cache is held, and what that means for others, as a sentence. Not escaped.
 pub fn held_in_words(holders: &[Holder]) -> String {
     format!("The cache is held by {}; changing it has to wait, looking at it does not.", in_words(holders))

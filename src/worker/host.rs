@@ -11,7 +11,7 @@ use crate::apply::journal;
 use crate::control::{Cancel, Progress};
 use crate::lock::{
     CacheExclusive, CacheShared, Directory, EnvironmentExclusive, HoldsCache, Patience, Refused, Sharing,
-    Sign, WaitState, Waiting, without_directory,
+    Sign, WaitState, Waiting, ancestor, without_directory,
 };
 
 /// Where jobs take locks, how long they wait for one, and where they write what they did.
@@ -91,12 +91,61 @@ impl<'a> Host<'a> {
         Ok(lock)
     }
 
+    /// Takes a cache's lock alone as soon as nobody holds it, and holds nothing meanwhile, so that others may work for hours.
+    ///
+    /// # Errors
+    /// When it is not to be had for so long, or at all.
+    pub fn alone_when_free(&self, cache: &Path, longest: Duration) -> Result<CacheExclusive, Refused> {
+        const PAUSE: Duration = Duration::from_millis(100);
+        let begun = self.clock();
+        loop {
+            let refused = match CacheExclusive::acquire(cache, self.directory(), &Waiting::Never) {
+                Ok(lock) => {
+                    self.notes.borrow_mut().extend_from_slice(lock.notes());
+                    return Ok(lock);
+                }
+                Err(refused) => refused,
+            };
+            let Refused::Busy { path, wanted, holders } = refused else { return Err(refused) };
+            let waited = self.clock().saturating_duration_since(begun);
+            let remaining = longest.saturating_sub(waited);
+            if ancestor::is_hopeless(&holders) {
+                return Err(Refused::Busy { path, wanted, holders });
+            }
+            if remaining.is_zero() {
+                return Err(Refused::TimedOut { path, wanted, holders, waited });
+            }
+            let (path, holders) = (&path, holders.as_slice());
+            (self.tell)(Told::Waiting(&WaitState { path, wanted, waited, remaining, holders }));
+            for _ in 0..10 {
+                if self.cancel.is_cancelled() {
+                    return Err(Refused::Cancelled { path: path.clone() });
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+
     /// Takes a cache's lock together with others.
     ///
     /// # Errors
     /// As for [`Self::alone`].
     pub fn shared(&self, cache: &Path) -> Result<CacheShared, Refused> {
         let lock = self.waiting(|waiting| CacheShared::acquire(cache, self.directory(), waiting))?;
+        self.notes.borrow_mut().extend_from_slice(lock.notes());
+        Ok(lock)
+    }
+
+    /// Takes an environment's lock if nobody holds it: whoever holds the cache's alone does not wait, because others wait for that.
+    ///
+    /// # Errors
+    /// As for [`Self::environment`].
+    pub fn environment_at_once<'cache>(
+        &self,
+        root: &Path,
+        cache: &'cache impl HoldsCache,
+    ) -> Result<EnvironmentExclusive<'cache>, Refused> {
+        let lock = EnvironmentExclusive::acquire(root, sign(root), cache, self.directory(), &Waiting::Never)?;
         self.notes.borrow_mut().extend_from_slice(lock.notes());
         Ok(lock)
     }
@@ -110,10 +159,9 @@ impl<'a> Host<'a> {
         root: &Path,
         cache: &'cache impl HoldsCache,
     ) -> Result<EnvironmentExclusive<'cache>, Refused> {
-        let sign = if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target };
         let directory = self.directory();
-        let lock =
-            self.waiting(|waiting| EnvironmentExclusive::acquire(root, sign, cache, directory, waiting))?;
+        let lock = self
+            .waiting(|waiting| EnvironmentExclusive::acquire(root, sign(root), cache, directory, waiting))?;
         self.notes.borrow_mut().extend_from_slice(lock.notes());
         Ok(lock)
     }
@@ -159,4 +207,9 @@ impl<'a> Host<'a> {
         }
         notes
     }
+}
+
+/// By what a directory counts as an environment.
+fn sign(root: &Path) -> Sign {
+    if root.join("pyvenv.cfg").is_file() { Sign::PyvenvCfg } else { Sign::Target }
 }

@@ -60,6 +60,15 @@ fn is_mount(path: &Path) -> bool {
     differ(device(path), device(above)) || differ(volume::mount(path), volume::mount(above))
 }
 
+/// How the lock of an environment is taken that somebody else holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It is waited for.
+    Yes,
+    /// The environment stays: others wait for the cache meanwhile.
+    No,
+}
+
 /// Moves the environments of a plan into the trash beside them. `state` is where it is noted that they lie there; `keep`, whether
 /// they are to be put back some day, so that one that cannot be noted stays.
 pub fn environments(
@@ -67,6 +76,7 @@ pub fn environments(
     cache: &impl HoldsCache,
     state: Option<&Path>,
     keep: bool,
+    wait: Wait,
     host: &Host<'_>,
 ) -> Removed {
     let mut removed = Removed::default();
@@ -92,7 +102,7 @@ pub fn environments(
                 continue;
             }
         };
-        let lock = match lock(step, cache, host) {
+        let lock = match lock(step, cache, wait, host) {
             Ok(lock) => lock,
             Err(Refused::Cancelled { .. }) => {
                 ended(State::Cancelled, None);
@@ -153,10 +163,12 @@ fn still_needed<'a>(step: &'a Step, outcomes: &[Outcome]) -> Option<&'a At> {
 fn lock<'cache>(
     step: &Step,
     cache: &'cache impl HoldsCache,
+    wait: Wait,
     host: &Host<'_>,
 ) -> Result<Option<EnvironmentExclusive<'cache>>, Refused> {
     match step.action {
         Action::RemoveLink => Ok(None),
+        _ if wait == Wait::No => host.environment_at_once(&step.at.path(), cache).map(Some),
         _ => host.environment(&step.at.path(), cache).map(Some),
     }
 }

@@ -129,9 +129,22 @@ pub struct CarryOutArguments {
     /// Keep what is removed in the trash, where it takes the same room, until `cachetui trash purge`
     #[arg(long)]
     pub trash: bool,
+    /// Wait until nobody holds the cache, for 8 hours or so long at most, and hold nothing meanwhile
+    ///
+    /// Servers that `uvx` or `uv run` started hold it while they run. Who is in the way is told, with the command that ends it.
+    #[arg(long, value_name = "AGE", value_parser = values::age, num_args = 0..=1, require_equals = true,
+        default_missing_value = "8h")]
+    pub when_free: Option<Age>,
     /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+impl CarryOutArguments {
+    /// How long it may be waited until nobody holds the cache.
+    pub fn longest(&self) -> Option<std::time::Duration> {
+        self.when_free.map(|age| age.0)
+    }
 }
 
 /// The arguments of `apply`.

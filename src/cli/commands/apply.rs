@@ -58,7 +58,13 @@ pub fn run(
     let fresh = plan::plan(&snapshot, &saved.request);
     let mut plan = renewed(saved, &fresh);
     weigh(&mut plan, prepared.cache());
-    let ground = Ground { places, surroundings, view, cache: prepared.cache() };
+    let ground = Ground {
+        places,
+        surroundings,
+        view,
+        cache: prepared.cache(),
+        when_free: arguments.carry_out.longest(),
+    };
     if !arguments.carry_out.json {
         shown::review(&plan, arguments.carry_out.trash, view, writer)?;
         super::prune::relink_first(&snapshot, &plan, view, writer)?;

@@ -59,7 +59,13 @@ pub fn run(
     }
     let mut plan = plan(&snapshot, &Request::Prune(wanted));
     weigh(&mut plan, prepared.cache());
-    let ground = Ground { places, surroundings, view, cache: prepared.cache() };
+    let ground = Ground {
+        places,
+        surroundings,
+        view,
+        cache: prepared.cache(),
+        when_free: arguments.carry_out.longest(),
+    };
     if !json {
         shown::review(&plan, how.trash, view, writer)?;
         relink_first(&snapshot, &plan, view, writer)?;

@@ -52,7 +52,13 @@ pub fn run(
     }
     let mut plan = planned(&snapshot, &chosen, links, arguments, surroundings);
     weigh(&mut plan, prepared.cache());
-    let ground = Ground { places: &places, surroundings, view, cache: prepared.cache() };
+    let ground = Ground {
+        places: &places,
+        surroundings,
+        view,
+        cache: prepared.cache(),
+        when_free: arguments.carry_out.longest(),
+    };
     let json = arguments.carry_out.json;
     if !json {
         shown::review(&plan, arguments.carry_out.trash, view, writer)?;

@@ -214,7 +214,7 @@ pub(super) fn restore(
         let text = format!("`{}` is being deleted, or was: it is not whole.", human::escape_os(run.name()));
         return Err(Failure::message(FAILED, text).hint("`cachetui trash purge` deletes what is left of it."));
     }
-    let ground = Ground { places, surroundings, view, cache: prepared.cache() };
+    let ground = Ground { places, surroundings, view, cache: prepared.cache(), when_free: None };
     let mut notes = Vec::new();
     let restored = match &whole {
         Some(whole) => {
@@ -335,7 +335,7 @@ fn purge(
             return Ok(());
         }
     }
-    let ground = Ground { places, surroundings, view, cache: prepared.cache() };
+    let ground = Ground { places, surroundings, view, cache: prepared.cache(), when_free: None };
     let freed = Freed { predicted, certainty, ..Freed::default() };
     let mut end = Purged { freed, certainty, emptied: Emptied::default() };
     if !arguments.dry_run && !chosen.is_empty() {

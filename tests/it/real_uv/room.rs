@@ -126,3 +126,52 @@ fn the_status_says_what_could_be_freed_and_repaired_and_who_holds_the_cache() {
     assert_eq!(status(&[])["locks"][0]["state"], "shared");
     assert!(server.end());
 }
+
+/// A prune that waits for a server to end holds nothing meanwhile, says who is in the way and how to end it, and goes on by itself.
+#[test]
+fn a_prune_waits_until_the_cache_is_free_and_holds_nothing_meanwhile() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "stays", "hardlink", &["demo-a"]);
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-b"]);
+    sandbox.delete(&gone);
+    let prune = ["prune", "--unused", "--grace", "0h", "--allow", "most,gone", "--yes"];
+    let mut flock = Command::new("flock");
+    let holding = ["--shared", "--close", ".lock", "sh", "-c", "echo; exec cat"];
+    let server = Running::start(flock.current_dir(sandbox.cache()).args(holding));
+
+    let output = sandbox.cachetui(&[&prune[..], &["--when-free=0min"]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(11), "{output:?}");
+
+    let mut waiting = sandbox.cachetui(&[&prune[..], &["--when-free"]].concat());
+    let mut waiting = waiting.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("Waiting for") && first.contains("for 8 hours at most"), "{first}");
+    let end = lines.next().unwrap();
+    let holders = |answer: &Value| -> Vec<u64> {
+        let locks = answer["locks"].as_array().unwrap().iter();
+        locks
+            .flat_map(|lock| lock["holders"].as_array().unwrap().clone())
+            .filter_map(|it| it["pid"].as_u64())
+            .collect()
+    };
+    for _ in 0..20 {
+        let held = holders(&sandbox.json(&["locks"]));
+        assert!(!held.contains(&u64::from(waiting.id())), "it holds a lock while it waits");
+    }
+    install(&sandbox, "other", "hardlink", &["demo-c"]);
+    assert!(waiting.try_wait().unwrap().is_none());
+
+    // The command that is named ends the holder, and the prune goes on.
+    let command = end.split('`').rev().nth(1).unwrap();
+    assert!(command.starts_with("kill "), "{end}");
+    ran(Command::new("sh").args(["-c", command]));
+    assert!(!server.end());
+    let output = waiting.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let names: Vec<Value> = sandbox.json(&["list"])["entries"].as_array().unwrap().clone();
+    assert!(names.iter().all(|entry| entry["name"] != "demo-b") && names.len() == 2, "{names:#?}");
+}

@@ -181,8 +181,9 @@ fn hosted_with<Answer: Send>(
                 drop(writeln!(io::stderr(), "Waiting for `{path}`, locked by {who}, for {left} at most."));
                 for holder in state.holders.iter().filter(|_| ends) {
                     let line = holder.end(view.now);
-                    line.into_iter()
-                        .for_each(|line| drop(writeln!(io::stderr(), "  {}", human::escape(&line))));
+                    if let Some(line) = line {
+                        drop(writeln!(io::stderr(), "  {}", human::escape(&line)));
+                    }
                 }
             }
             at(format!("{left} left, waiting for {who}, who holds `{path}`"), false);

@@ -129,7 +129,7 @@ pub struct CarryOutArguments {
     /// Keep what is removed in the trash, where it takes the same room, until `cachetui trash purge`
     #[arg(long)]
     pub trash: bool,
-    /// Wait until nobody holds the cache, for 8 hours or so long at most, and hold nothing meanwhile
+    /// Wait until no process holds the cache, for 8 hours or so long at most, and hold nothing meanwhile
     ///
     /// Servers that `uvx` or `uv run` started hold it while they run. Who is in the way is told, with the command that ends it.
     #[arg(long, value_name = "AGE", value_parser = values::age, num_args = 0..=1, require_equals = true,

@@ -60,16 +60,16 @@ fn file_of(state: &Path, directory: &Path, cache: &Path) -> PathBuf {
     state.join(NOTES).join(format!("{}.json", HEXLOWER.encode(&digest[..16])))
 }
 
-/// Notes that the trash in a directory has something, removed with a cache. The note is durable when this answers: without it nothing
-/// would know what lies there.
+/// Notes that the trash in a directory has something, removed with a cache. Where it is to stay there, the note is durable when this
+/// answers: without it nothing would know what lies there.
 ///
 /// # Errors
 /// When the note cannot be written, as on a full disk.
-pub fn note(state: &Path, directory: &Path, cache: &Path) -> Result<(), Error> {
+pub fn note(state: &Path, directory: &Path, cache: &Path, stays: bool) -> Result<(), Error> {
     let note = Note { schema_version: 1, at: At::new(directory), cache: At::new(cache) };
     let path = file_of(state, directory, cache);
     let bytes = serde_json::to_vec(&note).map_err(|error| Error::new("write", &path, error.into()))?;
-    state::save_durably(&path, &bytes)
+    if stays { state::save_durably(&path, &bytes) } else { state::save(&path, &bytes) }
 }
 
 /// Takes the note of a directory away once its trash is gone. What cannot be removed now is passed over by whoever reads it.

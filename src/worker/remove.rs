@@ -117,7 +117,7 @@ pub fn environments(
             }
         };
         host.working("removing");
-        let noted = state.map(|state| beside::note(state, &directory, cache.cache()));
+        let noted = state.map(|state| beside::note(state, &directory, cache.cache(), keep));
         let unnoted = match noted {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(super::chain(&error)),

@@ -124,6 +124,40 @@ fn what_is_pruned_can_be_installed_again_and_undone() {
     assert!(!lab.cache().join(".cachetui-trash").exists());
 }
 
+#[test]
+fn an_environment_is_removed_with_its_entries_and_put_back() {
+    let Some(lab) = Lab::new() else { return };
+    let stays = lab.install("stays", "hardlink", &["demo-b"]);
+    let goes = lab.install("goes", "hardlink", &["demo-a==1.0", "demo-b"]);
+    let content = |root: &std::path::Path| -> Vec<Vec<u8>> {
+        files(root).iter().map(|path| std::fs::read(path).unwrap()).collect()
+    };
+    let (before, other, all) = (content(&goes), content(&stays), lab.entries());
+    let root = lab.windows("envs/goes/.venv");
+    let start = [
+        "remove",
+        &root,
+        "--with-entries",
+        "--grace",
+        "0h",
+        "--allow",
+        "gone,most,hidden-processes",
+        "--yes",
+    ];
+    let (answer, code) = lab.json(&[&start[..], &["--trash"]].concat());
+    let states = answer["report"]["outcomes"].as_array().unwrap();
+    assert!(code == 0 && states.len() == 2 && states.iter().all(|it| it["state"] == "done"), "{answer:#}");
+    assert_eq!((lab.entries().len(), goes.exists()), (1, false));
+    let (listed, _) = lab.json(&["trash", "list"]);
+    assert_eq!(listed["runs"][0]["environments"], 1, "{listed:#}");
+    ends(&mut lab.cachetui(&["undo"]), 0);
+    assert_eq!((content(&goes), lab.entries()), (before, all));
+    let (answer, code) = lab.json(&start);
+    assert_eq!(code, 0, "{answer:#}");
+    assert!(!goes.exists() && !goes.parent().unwrap().join(".cachetui-trash").exists());
+    assert_eq!(content(&stays), other);
+}
+
 /// Lays something over a link file.
 fn damage(path: &Path, what: Option<&str>) {
     std::fs::remove_file(path).unwrap();

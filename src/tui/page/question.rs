@@ -77,8 +77,14 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
                 fact(&mut document, "frees", &format!("{sure}{}", human::bytes(frees)), Role::Strong, width);
             }
             if environments > 0 {
-                let words = format!("{}, in the trash beside their places", human::count(environments));
-                fact(&mut document, "environments", &words, Role::Text, width);
+                let number = human::counted(environments, "environment", "environments");
+                fact(
+                    &mut document,
+                    "besides",
+                    &format!("{number}, in the trash beside them"),
+                    Role::Text,
+                    width,
+                );
             }
             lock(model, &mut document, width);
         }

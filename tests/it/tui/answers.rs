@@ -284,10 +284,12 @@ fn the_trash_is_not_called_empty_before_it_was_read() {
 
 #[test]
 fn questions_name_the_act_its_object_and_its_bytes() {
-    let (snapshot, around) = with_trash();
+    let (snapshot, mut around) = with_trash();
+    around.trash[0].environments = 2;
     let mut screen = Screen::showing(snapshot, 120, 40);
     screen.event(Event::Around(around));
     screen.press("X");
+    assert!(screen.line("besides").contains("2 environments, in the trash beside them"));
     let text = screen.text();
     assert!(text.contains("Delete 1 run in the trash (991.0 MiB) for good?"), "{text}");
     assert!(text.contains("y  delete 1 run in the trash (991.0 MiB) for good"), "{text}");

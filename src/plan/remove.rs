@@ -67,6 +67,9 @@ pub fn is_removable(environment: &Environment) -> bool {
 /// What speaks against removing an environment, whatever else goes, and whatever is in it.
 pub fn against_removal(environment: &Environment) -> Option<KeptBecause> {
     let managed = |by: &str, command: String| KeptBecause::Managed { by: by.to_owned(), command };
+    if environment.is_base {
+        return Some(KeptBecause::NoEnvironment);
+    }
     if matches!(environment.manager, Manager::Conda) {
         return Some(managed(
             "conda",

@@ -27,6 +27,8 @@ pub struct Environment {
     pub interpreter: Option<PathBuf>,
     /// Whether that interpreter is there.
     pub interpreter_alive: bool,
+    /// Whether it is the base of conda, from which that runs.
+    pub is_base: bool,
     /// Whether pipx made it.
     pub is_of_pipx: bool,
     /// The interpreter by which an installation of Python is named, which is no environment of its own.

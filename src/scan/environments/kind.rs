@@ -24,6 +24,7 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
         environment.python = settings.version;
     } else if root.join("conda-meta").is_dir() {
         environment.manager = Manager::Conda;
+        environment.is_base = root.join("condabin").is_dir();
         environment.python = conda::python(root);
         let minor = environment.python.as_deref().and_then(|it| it.rsplit_once('.'));
         let library = minor.map(|(minor, _)| root.join("lib").join(format!("python{minor}")));

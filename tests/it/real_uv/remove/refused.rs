@@ -143,6 +143,9 @@ fn what_others_manage_is_left_to_them_and_the_command_is_named() {
     sandbox.run_uv(&[&["tool", "run"], &index[..], &["demo-b"]].concat());
     let conda = sandbox.roots().join("env with space");
     std::fs::create_dir_all(conda.join("conda-meta")).unwrap();
+    let base = sandbox.roots().join("miniforge3");
+    std::fs::create_dir_all(base.join("conda-meta")).unwrap();
+    std::fs::create_dir_all(base.join("condabin")).unwrap();
     let target = sandbox.roots().join("target");
     let start = ["pip", "install", "--quiet", "--target", target.to_str().unwrap()];
     sandbox.run_uv(&[&start[..], &index, &["demo-c"]].concat());
@@ -153,12 +156,14 @@ fn what_others_manage_is_left_to_them_and_the_command_is_named() {
     let path =
         |kind: &str| rows.iter().find(|row| row["kind"] == kind).map(|row| row["path"].as_str().unwrap());
     let (tool, cached) = (path("tool").unwrap(), path("cached").unwrap());
-    let plan = planned(&sandbox, &[tool, cached, conda_text, target.to_str().unwrap()]);
+    let base = base.to_str().unwrap();
+    let plan = planned(&sandbox, &[tool, cached, conda_text, base, target.to_str().unwrap()]);
     assert!(plan["steps"].as_array().unwrap().is_empty(), "{plan:#}");
     let kept = kept(&plan);
     assert_eq!(kept[tool], "managed");
     assert_eq!(kept[cached], "in-cache");
     assert_eq!(kept[conda_text], "managed");
+    assert_eq!(kept[base], "no-environment", "conda runs from it");
     assert_eq!(kept[target.to_str().unwrap()], "no-environment");
     let reasons: Vec<&str> =
         plan["kept"].as_array().unwrap().iter().map(|it| it["reason"].as_str().unwrap()).collect();

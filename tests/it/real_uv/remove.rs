@@ -246,3 +246,65 @@ fn uv_sync_makes_it_again() {
     let mut python = sandbox.command(project.join(".venv/bin/python"));
     ran(python.args(["-c", "import demo_a"]));
 }
+
+/// An environment whose `.project` names a project that is gone is orphaned; one whose project is there, or may lie on a disk that is
+/// not mounted, is not.
+#[test]
+fn orphaned_are_the_environments_whose_project_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let projects = sandbox.path("projects");
+    std::fs::create_dir_all(projects.join("there")).unwrap();
+    let made = |name: &str, project: &Path| {
+        let root = sandbox.roots().join("workon").join(name);
+        sandbox.run_uv(&["venv", "--quiet", root.to_str().unwrap()]);
+        install(&sandbox, &root, "hardlink", &["demo-a"]);
+        std::fs::write(root.join(".project"), format!("{}\n", project.display())).unwrap();
+        root
+    };
+    let gone = made("gone", &projects.join("gone"));
+    let there = made("there", &projects.join("there"));
+    let away = made("away", Path::new("/mnt/away/project"));
+    environment(&sandbox, "usual", "hardlink", &["demo-b"]);
+    let envs = sandbox.json(&["envs"]);
+    let state = |root: &Path| -> String {
+        let rows = envs["environments"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["path"] == root.to_str().unwrap()).unwrap();
+        row["project"]["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([&gone, &there, &away].map(|root| state(root)), ["missing", "there", "out-of-reach"]);
+    let answer = removed(&sandbox, &["--orphaned"]);
+    let steps = answer["plan"]["steps"].as_array().unwrap();
+    assert_eq!((steps.len(), &steps[0]["path"]), (1, &gone.to_str().unwrap().into()));
+    assert!(!gone.exists() && there.exists() && away.exists());
+}
+
+/// `--broken` takes the environments that do not work, and `--under` those of a directory; together those of which both are true.
+#[test]
+fn rules_that_are_given_together_all_have_to_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let broken = [
+        environment(&sandbox, "one/a", "symlink", &["demo-a"]),
+        environment(&sandbox, "two/a", "symlink", &["demo-a"]),
+    ];
+    let whole = environment(&sandbox, "one/b", "hardlink", &["demo-b"]);
+    let entries = std::fs::read_dir(sandbox.cache().join("archive-v0")).unwrap().map(|it| it.unwrap().path());
+    let entry = entries.into_iter().find(|path| path.join("demo_a").exists()).unwrap();
+    std::fs::remove_dir_all(entry.join("demo_a")).unwrap();
+    let paths = |arguments: &[&str]| -> Vec<String> {
+        let plan = planned(&sandbox, arguments);
+        let steps = plan["steps"].as_array().unwrap().iter();
+        let mut paths: Vec<String> = steps.map(|step| step["path"].as_str().unwrap().to_owned()).collect();
+        paths.sort();
+        paths
+    };
+    let text = |root: &PathBuf| root.to_str().unwrap().to_owned();
+    let one = sandbox.roots().join("one");
+    let under = ["--under", one.to_str().unwrap()];
+    assert_eq!(paths(&["--broken"]), broken.each_ref().map(text));
+    assert_eq!(paths(&under), [text(&broken[0]), text(&whole)]);
+    assert_eq!(paths(&[&["--broken"], &under[..]].concat()), [text(&broken[0])]);
+    let output = sandbox.cachetui(&["remove", "--yes"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "nothing was chosen");
+}

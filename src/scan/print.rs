@@ -65,8 +65,8 @@ pub fn content_directory(print: &mut TreePrint, relative: &Path, stat: &FileStat
 
 /// Adds anything else in an environment to what identifies its content. Change times and links are not of it: another
 /// environment that is linked to the same files changes them.
-pub fn content_file(print: &mut TreePrint, relative: &Path, stat: &FileStat) {
-    if relative == Path::new(".lock") {
+pub fn content_file(print: &mut TreePrint, directory: &Path, name: &OsStr, stat: &FileStat) {
+    if name == ".lock" && directory.as_os_str().is_empty() {
         return;
     }
     print.files += 1;
@@ -159,7 +159,7 @@ impl Visitor for Printer {
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         if self.content {
-            content_file(&mut self.print, &parent.relative().join(name), stat);
+            content_file(&mut self.print, parent.relative(), name, stat);
         } else {
             file(&mut self.print, stat);
         }

@@ -217,23 +217,20 @@ impl EnvironmentVisitor<'_> {
     /// Takes note of what shows that the environment was used: a module that Python compiled, a script, its `pyvenv.cfg`. A file of
     /// the cache's own has the time at which it was unpacked.
     fn used(&mut self, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
-        if stat.links > 1 {
+        if stat.links > 1 || self.collected.used.is_some_and(|(time, _)| stat.modified <= time) {
             return;
         }
-        let bytes = name.as_encoded_bytes();
-        let directory = parent.relative().file_name();
-        let evidence = match parent.depth() {
-            0 if name == "pyvenv.cfg" => LastUseEvidence::Made,
-            1 if directory.is_some_and(|it| it == "bin" || it == "Scripts") => LastUseEvidence::Script,
-            _ if bytes.ends_with(b".pyc") && directory.is_some_and(|it| it == "__pycache__") => {
-                LastUseEvidence::Compiled
-            }
-            _ => return,
+        let directory = parent.relative();
+        let evidence = if directory.as_os_str().is_empty() && name == "pyvenv.cfg" {
+            LastUseEvidence::Made
+        } else if directory == Path::new("bin") || directory == Path::new("Scripts") {
+            LastUseEvidence::Script
+        } else if name.as_encoded_bytes().ends_with(b".pyc") && directory.ends_with("__pycache__") {
+            LastUseEvidence::Compiled
+        } else {
+            return;
         };
-        let newer = self.collected.used.is_none_or(|(time, _)| stat.modified > time);
-        if newer {
-            self.collected.used = Some((stat.modified, evidence));
-        }
+        self.collected.used = Some((stat.modified, evidence));
     }
 
     /// What a path file names is on Python's search path.
@@ -386,7 +383,7 @@ impl Visitor for EnvironmentVisitor<'_> {
         self.collected.files += 1;
         self.away.add(stat);
         print::file(&mut self.collected.print, stat);
-        print::content_file(&mut self.collected.content, &parent.relative().join(name), stat);
+        print::content_file(&mut self.collected.content, parent.relative(), name, stat);
         if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
             self.collected.disk += stat.disk;
         }

@@ -116,3 +116,25 @@ fn runs_are_put_back_one_by_one_in_any_order() {
     }
     assert_eq!(sandbox.json(&["list"])["entries"].as_array().unwrap().len(), 2);
 }
+
+/// What root moves into a trash in another user's directory stays that user's, and so does the trash; undoing gives it back as it was.
+#[test]
+fn what_root_removes_for_another_user_stays_that_users() {
+    use std::os::unix::fs::MetadataExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    if sandbox.by(1234, &sandbox.command("true")).is_none() {
+        return;
+    }
+    let root = environment(&sandbox, "theirs", "copy", &["demo-a"]);
+    let project = root.parent().unwrap();
+    ran(std::process::Command::new("chown").args(["-R", "1234:1234"]).arg(project));
+    let before = all(&root);
+    removed(&sandbox, &[root.to_str().unwrap(), "--trash"]);
+    for item in walkdir::WalkDir::new(project).into_iter().map(Result::unwrap) {
+        assert_eq!(item.path().symlink_metadata().unwrap().uid(), 1234, "{}", item.path().display());
+    }
+    ran(&mut sandbox.cachetui(&["undo"]));
+    assert_eq!(all(&root), before);
+    assert!(!project.join(".cachetui-trash").exists());
+}

@@ -72,7 +72,7 @@ pub fn note(state: &Path, directory: &Path, cache: &Path, stays: bool) -> Result
     if stays { state::save_durably(&path, &bytes) } else { state::save(&path, &bytes) }
 }
 
-/// Takes the note of a directory away once its trash is gone. What cannot be removed now is passed over by whoever reads it.
+/// Takes the note of a directory away once its trash is gone. What cannot be removed now is passed over when notes are read.
 pub fn forget(state: &Path, directory: &Path, cache: &Path) {
     let trash = directory.join(DIRECTORY).symlink_metadata();
     // A directory that is out of reach may come back with its trash.

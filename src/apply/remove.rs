@@ -1,6 +1,6 @@
 //! Removes environments: one rename each into a trash beside it, which lies on the same mount.
 //!
-//! Whoever removes an environment holds its lock and its cache's. Everything that speaks against it is looked at again under the
+//! The lock of the environment and that of its cache are held. Everything that speaks against it is looked at again under the
 //! lock: what lies in it, who runs in it, and whether it is the directory that was planned.
 
 use std::ffi::OsStr;

@@ -79,7 +79,7 @@ pub(super) struct Done {
     pub(super) interrupted: bool,
     /// Whether something that was removed could not be deleted.
     left_over: bool,
-    /// The first environment whose lock somebody else held.
+    /// The first environment whose lock another process held.
     busy: Option<Refused>,
 }
 
@@ -537,7 +537,7 @@ fn failed(steps: &[Step], failure: &Failure) -> Committed {
     Committed { outcomes: steps.iter().map(outcome).collect(), ..Committed::default() }
 }
 
-/// What could not be deleted, and what to do about it, as sentences. That it was stopped is no failure where somebody stopped it.
+/// What could not be deleted, and what to do about it, as sentences. That it was stopped is no failure where a person stopped it.
 fn left(errors: &[crate::disk::Error], stopped: bool) -> Vec<String> {
     let is_stop = |error: &&crate::disk::Error| stopped && error.source.kind() == io::ErrorKind::Interrupted;
     let mut left: Vec<String> = errors

@@ -27,7 +27,7 @@ pub fn within(directories: &[PathBuf]) -> Vec<Vec<u32>> {
 }
 
 /// What [`within`] tells, and processes that have programs of the directory on their `PATH`: what uv has started in an environment of
-/// the cache, and whoever works with an environment without having activated it.
+/// the cache, and what works with an environment without having activated it.
 #[cfg(target_os = "linux")]
 pub fn within_or_on_path(directories: &[PathBuf]) -> Vec<Vec<u32>> {
     find(directories, true)

@@ -194,7 +194,7 @@ fn idle(snapshot: &Snapshot) -> Option<Way> {
     })
 }
 
-/// A command of this program, told of the cache where it would take another one.
+/// A command of this program, with the option that names the cache where it would take another one.
 fn command(snapshot: &Snapshot, words: &[&str]) -> Command {
     let words = cachetui(snapshot, words);
     Command::new(words.iter().map(String::as_str), Vec::new())

@@ -1,6 +1,6 @@
 //! Finds what lies in an environment and is none of it: sources, repositories, configuration, data, other environments.
 //!
-//! An environment is what its maker and installers put there. To remove one must not cost anybody the only copy of anything. Every file
+//! An environment is what its maker and installers put there. Removing one must not cost a person the only copy of anything. Every file
 //! is looked at: it belongs to the environment when a `RECORD` lists it, or when makers of environments and installers are known to
 //! put it there without listing it.
 
@@ -225,7 +225,7 @@ impl Visitor for Looking {
 
     fn file(&mut self, parent: &Directory<'_>, name: &OsStr, _stat: &FileStat) {
         let path = parent.relative().join(name);
-        // A `.dist-info` that somebody made a symlink.
+        // A `.dist-info` that a person made a symlink.
         if is_site_packages(parent.relative()) && parse_dist_info(name).is_some() {
             self.dist_infos.push(path);
         } else if self.is_of_makers(parent, name) {

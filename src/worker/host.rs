@@ -91,7 +91,7 @@ impl<'a> Host<'a> {
         Ok(lock)
     }
 
-    /// Takes a cache's lock alone as soon as nobody holds it, and holds nothing meanwhile, so that others may work for hours.
+    /// Takes a cache's lock alone as soon as no process holds it, and holds nothing meanwhile, so that others may work for hours.
     ///
     /// # Errors
     /// When it is not to be had for so long, or at all.
@@ -136,7 +136,7 @@ impl<'a> Host<'a> {
         Ok(lock)
     }
 
-    /// Takes an environment's lock if nobody holds it: whoever holds the cache's alone does not wait, because others wait for that.
+    /// Takes an environment's lock if no process holds it. With the cache's held alone nothing is waited for, because others wait for that.
     ///
     /// # Errors
     /// As for [`Self::environment`].

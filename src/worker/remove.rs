@@ -22,7 +22,7 @@ pub struct Removed {
     pub whole: Option<Whole>,
     /// Whether something is deleted already, for which there was no room in a trash.
     pub unmeasured: bool,
-    /// The first environment whose lock somebody else holds.
+    /// The first environment whose lock another process holds.
     pub busy: Option<Refused>,
 }
 
@@ -60,7 +60,7 @@ fn is_mount(path: &Path) -> bool {
     differ(device(path), device(above)) || differ(volume::mount(path), volume::mount(above))
 }
 
-/// How the lock of an environment is taken that somebody else holds.
+/// How the lock of an environment is taken that another process holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// It is waited for.
@@ -70,7 +70,7 @@ pub enum Wait {
 }
 
 /// Moves the environments of a plan into the trash beside them. `state` is where it is noted that they lie there; `keep`, whether
-/// they are to be put back some day, so that one that cannot be noted stays.
+/// they stay in the trash, so that one that cannot be noted is not removed.
 pub fn environments(
     plan: &Plan,
     cache: &impl HoldsCache,

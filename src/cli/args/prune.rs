@@ -141,7 +141,7 @@ pub struct CarryOutArguments {
 }
 
 impl CarryOutArguments {
-    /// How long it may be waited until nobody holds the cache.
+    /// How long to wait until no process holds the cache.
     pub fn longest(&self) -> Option<std::time::Duration> {
         self.when_free.map(|age| age.0)
     }

@@ -68,9 +68,7 @@ pub fn run(
     if !arguments.carry_out.json {
         shown::review(&plan, arguments.carry_out.trash, view, writer)?;
         super::prune::relink_first(&snapshot, &plan, view, writer)?;
-        if plan.changes_cache() {
-            super::prune::lock_state(&ground, &prepared, &plan, writer)?;
-        }
+        super::prune::lock_state(&ground, &prepared, &plan, writer)?;
     }
     let scope = json::scope_of(&plan);
     let print = |report: Option<&Done>, writer: &mut dyn Write| {

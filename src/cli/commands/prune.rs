@@ -173,7 +173,7 @@ pub(super) fn lock_state(
     plan: &Plan,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    if plan.is_empty() || ground.view.quiet {
+    if !plan.changes_cache() || ground.view.quiet {
         return Ok(());
     }
     let survey = lock::survey(&prepared.survey(ground.places, ground.surroundings)?);

@@ -62,9 +62,7 @@ pub fn run(
     let json = arguments.carry_out.json;
     if !json {
         shown::review(&plan, arguments.carry_out.trash, view, writer)?;
-        if plan.changes_cache() {
-            super::prune::lock_state(&ground, &prepared, &plan, writer)?;
-        }
+        super::prune::lock_state(&ground, &prepared, &plan, writer)?;
     }
     if let Some(path) = &arguments.save {
         super::prune::save(&plan, path, json, view, writer)?;

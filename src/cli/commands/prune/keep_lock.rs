@@ -35,7 +35,7 @@ struct Lock {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Pylock {
-    /// The version of its form. Whoever knows the first part can read it (PEP 751).
+    /// The version of its form. Versions with the same first part can be read alike (PEP 751).
     lock_version: String,
     packages: Vec<Package>,
 }
@@ -124,7 +124,7 @@ enum Line {
     Needs(Pinned),
     /// It includes another file.
     Includes(PathBuf),
-    /// It needs nothing: an option, a directory that is built anew, a constraint.
+    /// It needs nothing: an option, a directory that is built again, a constraint.
     Nothing,
 }
 

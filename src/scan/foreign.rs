@@ -35,9 +35,24 @@ const TOP: &[&str] = &[
 /// What tox and nox keep in an environment of theirs.
 const RUNNERS: &[&str] = &["log", "tmp", "dist", "file.lock"];
 
-/// With what the names of programs begin that makers of environments write, in lower case.
-const PROGRAMS: &[&str] =
-    &["activate", "deactivate", "python", "pypy", "pip", "pydoc", "wheel", "easy_install", "𝜋thon"];
+/// Programs that makers of environments write, in lower case, which may have a version behind: `python3.12`, `pip-3.11`.
+const PROGRAMS: &[&str] = &["python", "pythonw", "pypy", "pip", "pydoc", "wheel", "easy_install", "𝜋thon"];
+
+/// Scripts that makers of environments write, in lower case.
+const SCRIPTS: &[&str] = &[
+    "activate",
+    "activate.bat",
+    "activate.csh",
+    "activate.fish",
+    "activate.nu",
+    "activate.ps1",
+    "activate.xsh",
+    "activate_this.py",
+    "deactivate.bat",
+    "deactivate.nu",
+    "pydoc.bat",
+    "python-config",
+];
 
 /// The hooks that virtualenvwrapper makes, which have nothing but comments at first.
 const HOOKS: &[&str] = &["get_env_details", "postactivate", "postdeactivate", "preactivate", "predeactivate"];
@@ -164,16 +179,19 @@ impl Looking {
         let in_programs =
             depth == 1 && directory.file_name().is_some_and(|it| it == "bin" || it == "Scripts");
         let top = directory.iter().next().unwrap_or(name);
-        has_ending(name, ".pyc")
+        has_ending(name, ".pyc") && directory.ends_with("__pycache__")
             || depth == 0 && (is_in(TOP) || begins(&[".cachetui", ".install_state_v"]))
-            || in_programs && (begins(PROGRAMS) || is_in(HOOKS) && self.says_nothing(&directory.join(name)))
+            || in_programs
+                && (is_in(SCRIPTS)
+                    || is_program(&lower)
+                    || is_in(HOOKS) && self.says_nothing(&directory.join(name)))
             || is_site_packages(directory)
                 && (SITE.iter().any(|it| name == *it)
                     || has_ending(name, ".egg-link")
                     || has_ending(name, ".egg-info")
                     || has_ending(name, ".virtualenv")
                     || begins(&["__editable__"]))
-            || directory.iter().any(is_installers)
+            || directory.ancestors().any(is_installers)
             || RUNNERS.iter().any(|it| top == *it) && self.is_of_runner()
     }
 
@@ -191,8 +209,21 @@ impl Looking {
     }
 }
 
-/// Whether everything in a directory of this name is an installer's: metadata, an egg, what pip has renamed while it replaced it.
-fn is_installers(name: &OsStr) -> bool {
+/// Whether a name in lower case is that of a program of makers, with or without a version. `pipeline` is none.
+fn is_program(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    let is_version = |rest: &str| rest.chars().all(|it| it.is_ascii_digit() || "._-tdw".contains(it));
+    PROGRAMS.iter().filter_map(|program| name.strip_prefix(program)).any(is_version)
+}
+
+/// Whether everything in a directory is an installer's: metadata, an egg, what pip has renamed while it replaced it. These lie directly
+/// among the distributions.
+fn is_installers(directory: &Path) -> bool {
+    let Some(name) = directory.file_name().filter(|_| directory.parent().is_some_and(is_site_packages))
+    else {
+        return false;
+    };
     parse_dist_info(name).is_some()
         || has_ending(name, ".egg-info")
         || has_ending(name, ".egg")

@@ -30,6 +30,14 @@ fn an_environment_with_files_of_a_persons_own_stays_until_that_is_allowed() {
         ("lib/own.py", true),
         ("scripts/deploy.sh", true),
         ("SITE/~emo_a/core.py", false),
+        ("etc/~backup/data.db", true),
+        ("share/mine.egg-info/notes.txt", true),
+        ("bin/pipeline.sh", true),
+        ("SITE/mine.pyc", true),
+        ("bin/activate_production", true),
+        ("bin/python_backup.py", true),
+        ("bin/activate.xsh", false),
+        ("bin/pip-3.11", false),
     ];
     for (number, (path, is_foreign)) in cases.iter().enumerate() {
         let root = environment(&sandbox, &format!("case{number}"), "hardlink", &["demo-a"]);

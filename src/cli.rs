@@ -9,6 +9,7 @@ pub mod commands;
 mod confirm;
 pub mod demo;
 pub mod failure;
+mod keep;
 pub mod locking;
 pub mod print;
 mod progress;
@@ -30,6 +31,7 @@ use args::{Arguments, ColorChoice, Command, Places};
 use failure::Failure;
 use print::View;
 use print::view::wants_colour;
+use settings::Settings;
 use surroundings::Surroundings;
 
 /// Runs the program.
@@ -51,7 +53,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
-    let colour = wants_colour(arguments.look.color, &surroundings, surroundings.stderr_is_terminal);
+    let colour = wants_colour(
+        arguments.look.color.unwrap_or_default(),
+        &surroundings,
+        surroundings.stderr_is_terminal,
+    );
     let mut writer = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = run(&arguments, &surroundings, &mut writer);
     // What was printed before a failure is printed still, and stands before the error.
@@ -69,24 +75,34 @@ fn end(failure: &Failure, colour: bool) -> ExitCode {
 }
 
 fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Write) -> Result<(), Failure> {
-    let view = View::new(&arguments.look, surroundings);
+    // What is about the settings, or does without them, works where they cannot be understood.
+    let settings = match arguments.command {
+        Some(Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Demo(_)) => {
+            Settings::default()
+        }
+        _ => settings::read(surroundings)?,
+    };
+    let grace = settings.policy.grace().unwrap_or(surroundings.grace);
+    let surroundings = &Surroundings { grace, ..surroundings.clone() };
+    let (look, places) = (&settings.look(&arguments.look), &settings.places(&arguments.places, surroundings));
+    let view = View::new(look, surroundings);
     let scan = |absent, named: &[PathBuf]| {
-        let job = request::start(&arguments.places, named, absent, surroundings)?;
+        let job = request::start(places, named, absent, surroundings)?;
         progress::wait(&job, surroundings, view.quiet)
     };
     let snapshot = || scan(Absent::Refused, &[]);
     let interface = |places: &Places, surroundings: &Surroundings| match commands::tui::run(
         places,
-        &arguments.look,
+        look,
         matches!(arguments.command, Some(Command::Demo(_))),
         surroundings,
     )? {
         0 => Ok(()),
         code => Err(Failure::quiet(code)),
     };
-    let (here, places) = (&surroundings.current_dir, &arguments.places);
+    let here = &surroundings.current_dir;
     match arguments.command.as_ref().unwrap_or(&Command::Tui) {
-        Command::Tui => interface(&arguments.places, surroundings),
+        Command::Tui => interface(places, surroundings),
         Command::Demo(arguments) => commands::demo::run(arguments, surroundings, &view, &interface, writer),
         Command::List(arguments) => {
             let snapshot = scan(Absent::Refused, &arguments.filter.environments)?;
@@ -109,30 +125,32 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
             commands::doctor::run(&snapshot, arguments, surroundings, &view, writer)
         }
         Command::Locks(arguments_of_locks) => {
-            commands::locks::run(&arguments.places, arguments_of_locks, surroundings, &view, writer)
+            commands::locks::run(places, arguments_of_locks, surroundings, &view, writer)
         }
-        Command::Prune(prune) => commands::prune::run(&arguments.places, prune, surroundings, &view, writer),
-        Command::Apply(apply) => commands::apply::run(&arguments.places, apply, surroundings, &view, writer),
-        Command::Undo(undo) => commands::undo::run(&arguments.places, undo, surroundings, &view, writer),
-        Command::Trash(trash) => commands::trash::run(&arguments.places, trash, surroundings, &view, writer),
+        Command::Prune(prune) => commands::prune::run(places, prune, surroundings, &view, writer),
+        Command::Apply(apply) => commands::apply::run(places, apply, surroundings, &view, writer),
+        Command::Undo(undo) => commands::undo::run(places, undo, surroundings, &view, writer),
+        Command::Trash(trash) => commands::trash::run(places, trash, surroundings, &view, writer),
         Command::Status(arguments_of_status) => {
-            commands::status::run(&arguments.places, *arguments_of_status, surroundings, &view, writer)
+            commands::status::run(places, *arguments_of_status, surroundings, &view, writer)
         }
         Command::Remove(arguments_of_remove) => {
-            commands::remove::run(&arguments.places, arguments_of_remove, surroundings, &view, writer)
+            commands::remove::run(places, arguments_of_remove, surroundings, &view, writer)
         }
+        Command::Gc(arguments_of_gc) => {
+            commands::gc::run(places, arguments_of_gc, surroundings, &view, writer)
+        }
+        Command::Config(config) => commands::config::run(places, look, config, surroundings, &view, writer),
         Command::Relink(arguments_of_relink) => {
-            commands::relink::run(&arguments.places, arguments_of_relink, surroundings, &view, writer)
+            commands::relink::run(places, arguments_of_relink, surroundings, &view, writer)
         }
         Command::Verify(arguments_of_verify) => {
             let named = arguments_of_verify.what.iter().map(PathBuf::from);
             let named: Vec<PathBuf> = named.chain(arguments_of_verify.detach.clone()).collect();
-            let (snapshot, places) = (scan(Absent::Refused, &named)?, &arguments.places);
+            let snapshot = scan(Absent::Refused, &named)?;
             commands::verify::run(&snapshot, arguments_of_verify, places, surroundings, &view, writer)
         }
-        Command::Repair(repair) => {
-            commands::repair::run(&arguments.places, repair, surroundings, &view, writer)
-        }
+        Command::Repair(repair) => commands::repair::run(places, repair, surroundings, &view, writer),
         Command::Completions(arguments) => commands::completions::run(arguments, writer),
         Command::Man(arguments) => commands::man::run(arguments, writer),
     }

@@ -18,6 +18,7 @@ pub mod read;
 pub mod same;
 pub mod stat;
 pub mod temporary;
+pub mod usage;
 pub mod volume;
 pub mod walk;
 

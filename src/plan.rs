@@ -37,7 +37,7 @@ pub use keep::{Kept, KeptBecause, kept_in_short};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use remove::{against_removal, is_removable};
-pub use request::{Budget, Class, GRACE, NamedLink, Pinned, Prune, Relink, Remove, Request};
+pub use request::{Budget, Class, GRACE, Gc, NamedLink, Pinned, Prune, Relink, Remove, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
 pub use unread::{Unread, away};
 pub use unused::unused_in_words;
@@ -171,6 +171,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
             Request::Prune(prune) => prune::prune(snapshot, prune, &mut plan),
             Request::Relink(relink) => relink::relink(snapshot, relink, &mut plan),
             Request::Remove(remove) => remove::remove(snapshot, remove, &mut plan),
+            Request::Gc(gc) => remove::gc(snapshot, gc, &mut plan),
         }
     }
     if plan.missing.is_some() {

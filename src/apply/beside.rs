@@ -7,9 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::measure;
 use super::prune::is_same;
@@ -51,13 +49,7 @@ pub struct Whole {
 }
 
 fn file_of(state: &Path, directory: &Path, cache: &Path) -> PathBuf {
-    let mut digest = Sha256::new();
-    for path in [directory, cache] {
-        digest.update(path.as_os_str().as_encoded_bytes());
-        digest.update([0]);
-    }
-    let digest = digest.finalize();
-    state.join(NOTES).join(format!("{}.json", HEXLOWER.encode(&digest[..16])))
+    state::named(state, NOTES, &[directory, cache])
 }
 
 /// Notes that the trash in a directory has something, removed with a cache. Where it is to stay there, the note is durable when this
@@ -133,6 +125,12 @@ pub fn runs(cache: &Path, state: Option<&Path>) -> Result<Vec<Whole>, Error> {
     Ok(all)
 }
 
+/// What runs keep together: of a file with several links all may lie in one run, or in several.
+pub fn held(wholes: &[Whole], cache: &Path) -> Held {
+    let places = wholes.iter().flat_map(|whole| whole.directories(cache).map(|place| (place, &whole.run)));
+    trash::held(&places.map(|(place, run)| (place.to_owned(), run.clone())).collect::<Vec<_>>())
+}
+
 /// Whether a run is this user's, or, for root, that of the directory's owner: in a directory that others write to too, any name may be
 /// theirs.
 fn is_own(directory: &Path, run: &Run) -> bool {
@@ -148,21 +146,13 @@ fn is_own(directory: &Path, run: &Run) -> bool {
 impl Whole {
     /// What it keeps.
     pub fn held(&self, cache: &Path) -> Held {
+        held(std::slice::from_ref(self), cache)
+    }
+
+    /// The directories in whose trash it has something.
+    fn directories<'a>(&'a self, cache: &'a Path) -> impl Iterator<Item = &'a Path> {
         let of_cache = self.in_cache.then_some(cache);
-        let mut sum = Held::default();
-        for held in of_cache
-            .into_iter()
-            .chain(self.beside.iter().map(PathBuf::as_path))
-            .map(|place| trash::held(place, &self.run))
-        {
-            sum.entries += held.entries;
-            sum.files += held.files;
-            sum.disk += held.disk;
-            sum.reclaimable += held.reclaimable;
-            sum.certainty = sum.certainty.and(held.certainty);
-            sum.open += held.open;
-        }
-        sum
+        of_cache.into_iter().chain(self.beside.iter().map(PathBuf::as_path))
     }
 
     /// Where the environments of it lie now, each with the directory in which it was.

@@ -22,7 +22,7 @@ pub fn settled(cache: &Path) -> Option<u64> {
 /// other directories in the trash are the run's own, and free what making them took. None tells to count those too. None is
 /// answered where the filesystem does not tell.
 pub fn trash(cache: &Path, runs: &[Run], trees: Option<&[PathBuf]>) -> Option<u64> {
-    let files: Option<u64> = runs.iter().map(|run| trash::frees(cache, run, trees)).sum();
+    let files = trash::frees(cache, runs, trees);
     // The directory of all runs goes with the last one.
     let own = || FileStat::of(&cache.join(trash::DIRECTORY)).map_or(0, |stat| stat.disk);
     Some(files? + if trees.is_none() { own() } else { 0 })

@@ -2,10 +2,24 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 use crate::disk::{Error, temporary};
 use crate::linker::{Missing, Place, Root};
+
+/// The file of a kind in the state directory that is about some paths.
+pub fn named(state: &Path, kind: &str, paths: &[&Path]) -> PathBuf {
+    let mut digest = Sha256::new();
+    for path in paths {
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update([0]);
+    }
+    let digest = digest.finalize();
+    state.join(kind).join(format!("{}.json", HEXLOWER.encode(&digest[..16])))
+}
 
 /// Writes a file of state: a reader sees the old content or the new one, whatever happens in between.
 ///

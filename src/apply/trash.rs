@@ -265,48 +265,56 @@ impl Counting<'_> {
             None => stat.disk,
             Some(Frees::Exactly(bytes)) => bytes,
             Some(Frees::AtMost(bytes)) => {
-                self.held.certainty = Certainty::AtMost;
+                self.held.certainty = self.held.certainty.and(Certainty::AtMost);
                 bytes
             }
         };
     }
 }
 
-/// What deleting a run frees, by its files, also where that has begun. `trees` are the things that lie in it; without them its
-/// own directories count too. None where the filesystem does not tell.
-pub(super) fn frees(cache: &Path, run: &Run, trees: Option<&[PathBuf]>) -> Option<u64> {
+/// What deleting runs frees together, by their files, also where that has begun. `trees` are the things that lie in them; without
+/// them their own directories count too. None where the filesystem does not tell.
+pub(super) fn frees(cache: &Path, runs: &[Run], trees: Option<&[PathBuf]>) -> Option<u64> {
     let real = crate::disk::canonical(cache).ok()?;
     if volume::filesystem(&real).accounting == Accounting::Unknown {
         return None;
     }
-    let both = [run.clone(), run.doomed()];
-    let there = both.iter().filter(|run| real.join(run.path()).is_dir());
-    Some(there.map(|run| look(cache, run, trees).reclaimable).sum())
+    let both = runs.iter().flat_map(|run| [run.clone(), run.doomed()]);
+    let there: Vec<(PathBuf, Run)> =
+        both.filter(|run| real.join(run.path()).is_dir()).map(|run| (real.clone(), run)).collect();
+    Some(look(&there, trees).reclaimable)
 }
 
-/// Looks at what a run keeps; what cannot be read is not counted.
-pub fn held(cache: &Path, run: &Run) -> Held {
-    look(cache, run, None)
+/// Looks at what runs keep together, each in the trash of a directory; what cannot be read is not counted.
+pub(super) fn held(places: &[(PathBuf, Run)]) -> Held {
+    look(places, None)
 }
 
-fn look(cache: &Path, run: &Run, trees: Option<&[PathBuf]>) -> Held {
-    let Ok(real) = crate::disk::canonical(cache) else { return Held::default() };
-    let overlay = overlay::at(&real);
-    let filesystem = volume::filesystem(&real);
-    let unsaid = filesystem.accounting == Accounting::Unknown;
-    let certainty = match overlay {
-        None if unsaid && !cfg!(target_vendor = "apple") => Certainty::AtMost,
-        _ => Certainty::Exact,
-    };
+fn look(places: &[(PathBuf, Run)], trees: Option<&[PathBuf]>) -> Held {
     let mut counting = Counting {
-        held: Held { certainty, ..Held::default() },
+        held: Held::default(),
         trees,
-        shares: filesystem.reflinks == Reflinks::Possible && !unsaid,
-        open: open_files::read(&real),
-        overlay,
+        shares: false,
+        open: BTreeMap::new(),
+        overlay: None,
         linked: FxHashMap::default(),
     };
-    walk::walk(&real.join(run.path()), &Cancel::default(), &mut counting);
+    let mut last = None;
+    for (directory, run) in places {
+        let Ok(real) = crate::disk::canonical(directory) else { continue };
+        if last.as_ref() != Some(&real) {
+            let filesystem = volume::filesystem(&real);
+            let unsaid = filesystem.accounting == Accounting::Unknown;
+            counting.overlay = overlay::at(&real);
+            counting.shares = filesystem.reflinks == Reflinks::Possible && !unsaid;
+            counting.open = open_files::read(&real);
+            if unsaid && counting.overlay.is_none() && !cfg!(target_vendor = "apple") {
+                counting.held.certainty = counting.held.certainty.and(Certainty::AtMost);
+            }
+        }
+        walk::walk(&real.join(run.path()), &Cancel::default(), &mut counting);
+        last = Some(real);
+    }
     counting.held
 }
 

@@ -4,6 +4,8 @@
 //! command's name. Variables are not read here but where the surroundings are, so that help and parsing are the same
 //! everywhere.
 
+pub mod config;
+pub mod gc;
 pub mod locks;
 pub mod prune;
 pub mod relink;
@@ -25,6 +27,8 @@ use crate::snapshot::{
     EntryKind, EntryState, EnvironmentKind, Health, LinkMode, Mode, Origin, PointerForm, PointerState,
 };
 use crate::uv::requirement::Requirement;
+use config::ConfigArguments;
+use gc::GcArguments;
 use locks::LocksArguments;
 use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
 use relink::RelinkArguments;
@@ -178,11 +182,11 @@ pub struct Places {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct Look {
-    /// When to use colours
+    /// When to use colours [default: auto]
     ///
     /// `auto` uses them on a terminal unless `NO_COLOR` is set.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<ColorChoice>,
     /// Show no progress and no summary
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -262,6 +266,14 @@ pub enum Command {
     Undo(UndoArguments),
     /// List, put back or delete what was removed with `--trash`
     Trash(TrashArguments),
+    /// Keep the cache within the policy of the settings: remove what is old or beyond a limit
+    ///
+    /// Does not ask: the policy is the answer.
+    #[command(after_long_help = gc::HELP)]
+    Gc(Box<GcArguments>),
+    /// Show, check or find the settings
+    #[command(after_long_help = config::HELP)]
+    Config(ConfigArguments),
     /// Link the files of environments otherwise: by clone, hardlink, symlink or copy
     ///
     /// From copy to clone or hardlink gives bytes back; to copy or clone makes an environment independent of the cache.
@@ -407,8 +419,8 @@ pub struct FindArguments {
 /// The arguments of `status`.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct StatusArguments {
-    /// Leave what changed within this time
-    #[arg(long, value_name = "AGE", default_value = "24h", value_parser = values::age)]
+    /// Leave what changed within this time [default: 24h]
+    #[arg(long, value_name = "AGE", value_parser = values::age)]
     pub grace: Option<Age>,
     /// Print one JSON object instead of prose
     #[arg(long, help_heading = "Output")]

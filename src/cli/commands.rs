@@ -2,10 +2,12 @@
 
 pub mod apply;
 pub mod completions;
+pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod envs;
 pub mod find;
+pub mod gc;
 pub mod links;
 pub mod list;
 pub mod locks;

@@ -235,7 +235,7 @@ pub(super) fn prepare(
         roots.push(root);
     }
     let mut search = discover::near_places(&roots, &surroundings.current_dir);
-    search.extend(configured(settings::read(surroundings)?, surroundings));
+    search.extend(configured(&settings::read(surroundings)?, surroundings));
     search.extend(discover::known_places(&variable, home));
     let targets = places.targets.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>();
     let (sources, symlinks) = sources(surroundings);
@@ -334,12 +334,8 @@ fn cache(places: &Places, surroundings: &Surroundings) -> Result<Root, Failure> 
     }
 }
 
-/// The roots in `config.toml`; `~/` stands for the home directory there.
-fn configured(settings: Settings, surroundings: &Surroundings) -> Vec<discover::Place> {
-    let expand = |root: PathBuf| match (root.strip_prefix("~"), &surroundings.home) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => surroundings.current_dir.join(root),
-    };
-    let places = settings.roots.into_iter().map(expand);
+/// The roots of the settings; `~/` stands for the home directory there.
+fn configured(settings: &Settings, surroundings: &Surroundings) -> Vec<discover::Place> {
+    let places = settings.roots.iter().map(|root| surroundings.at_home(root));
     places.map(|path| discover::Place { reason: "the settings", ..discover::named(path) }).collect()
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -77,6 +77,14 @@ impl Surroundings {
     /// The uv that may be called: what `UV` names, as uv itself says it to what it starts, else the one on `PATH`.
     pub fn uv(&self) -> OsString {
         self.variable("UV").unwrap_or(OsStr::new("uv")).to_owned()
+    }
+
+    /// A path of the settings: `~/` stands for the home directory, and else it lies in the current one.
+    pub fn at_home(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => self.current_dir.join(path),
+        }
     }
 
     /// An environment variable; none when it is not set or empty.

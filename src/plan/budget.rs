@@ -21,10 +21,15 @@ pub(super) struct Limited {
     pub(super) missing: Option<u64>,
 }
 
-/// Takes away what need not be removed for a limit to be kept. What was used longest ago goes first, of that what is
-/// easiest to get back, and of that what is largest; what has no known source goes last of all. The order of those that
-/// stay is theirs before.
-pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Candidate>) -> Limited {
+/// Takes away what need not be removed for a limit to be kept, once `first` is removed. What was used longest ago goes first,
+/// of that what is easiest to get back, and of that what is largest; what has no known source goes last of all. The order of
+/// those that stay is theirs before.
+pub(super) fn limit(
+    snapshot: &Snapshot,
+    budget: Budget,
+    first: &[Candidate],
+    candidates: &mut Vec<Candidate>,
+) -> Limited {
     if !budget.is_some() {
         return Limited::default();
     }
@@ -41,11 +46,12 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
         let used = candidate.used.map_or(i64::MAX, jiff::Timestamp::as_second);
         (step.price.is_last(), used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
     });
-    let holders: Vec<Holder> = order.iter().filter_map(|position| candidates[*position].holder).collect();
+    let all = || first.iter().chain(order.iter().map(|position| &candidates[*position]));
+    let holders: Vec<Holder> = all().filter_map(|candidate| candidate.holder).collect();
     let mut answers = snapshot.given_in_order(&holders).into_iter();
     let (mut gone, mut given, mut needed) = (0_u64, 0_u64, vec![false; candidates.len()]);
-    for position in order {
-        let candidate = &candidates[position];
+    let positions = first.iter().map(|_| None).chain(order.iter().copied().map(Some));
+    for (candidate, position) in all().zip(positions) {
         // What lies in the lower layer of an overlay makes no room.
         let below = matches!(candidate.holder, Some(Holder::Entry(index)) if snapshot.entry(index).below);
         let (leaves, back) = match candidate.holder {
@@ -55,8 +61,10 @@ pub(super) fn limit(snapshot: &Snapshot, budget: Budget, candidates: &mut Vec<Ca
             }
             None => (candidate.step.bytes.disk, candidate.step.bytes.disk),
         };
-        if gone < smaller || given < freed && !below {
-            needed[position] = true;
+        if position.is_none() || gone < smaller || given < freed && !below {
+            if let Some(position) = position {
+                needed[position] = true;
+            }
             let pointers = || candidate.step.pointers.iter().map(|pointer| pointer.expects);
             let alone =
                 pointers().filter(|pointer| pointer.links == 1).map(|pointer| pointer.disk).sum::<u64>();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Class, Plan, Request, Step};
+use super::{Action, Class, Plan, Step};
 use crate::human;
 use crate::snapshot::Snapshot;
 
@@ -73,7 +73,7 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
         });
     }
     // Nor does what is known to be of no use to anybody.
-    let chosen = matches!(&plan.request, Request::Remove(remove) if remove.chosen);
+    let chosen = plan.request.chooses_environments();
     let known = |class| match class {
         Class::Named | Class::CachedEnvironments | Class::OrphanedCentral | Class::Environments => true,
         Class::WithEnvironments => !chosen,

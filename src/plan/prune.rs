@@ -38,6 +38,13 @@ pub(super) struct Candidate {
     pub(super) used: Option<Timestamp>,
 }
 
+impl Candidate {
+    /// What tells it from all others.
+    fn key(&self) -> (Action, At) {
+        (self.step.action, self.step.at.clone())
+    }
+}
+
 /// What the choice rests on.
 pub(super) struct Chooser<'a> {
     pub(super) snapshot: &'a Snapshot,
@@ -52,47 +59,56 @@ pub(super) struct Chooser<'a> {
 
 /// Fills in the steps and what is kept.
 pub(super) fn prune(snapshot: &Snapshot, request: &Prune, plan: &mut Plan) {
-    let chooser = Chooser {
-        snapshot,
-        request,
-        now: snapshot.scope.started.unwrap_or_default(),
-        named: named(snapshot, &request.what),
-        going: BTreeSet::new(),
-        newest: newest(snapshot),
-    };
-    let mut candidates = Vec::new();
-    for (index, entry) in snapshot.entries() {
-        let Some(class) = chooser.class(index, entry) else { continue };
-        match chooser.against(index, entry, class) {
-            None => candidates.push(chooser.entry(index, entry, class)),
-            Some(because) => plan.kept.push(kept(&entry_path(entry), entry, because)),
-        }
-    }
-    if !request.classes.is_empty() {
-        plan.kept.extend(unread::unlisted(snapshot));
-    }
-    if plan.kept.iter().any(|kept| matches!(kept.because, KeptBecause::Doubt | KeptBecause::ReadFailed)) {
-        plan.warnings.extend(unread::away(snapshot));
-    }
-    chooser.environments(&mut candidates, plan);
-    chooser.buckets(&mut candidates, plan);
-    if let Some(because) = unread::not_understood(snapshot) {
-        plan.kept.extend(candidates.drain(..).map(|candidate| stays(candidate.step, because.clone())));
+    after(snapshot, &BTreeSet::new(), Vec::new(), std::slice::from_ref(request), plan);
+}
+
+/// Fills in the steps of some prunes, and what they keep: of each what those before it leave. `first` goes before all that, and
+/// `going` are the environments in it.
+pub(super) fn after(
+    snapshot: &Snapshot,
+    going: &BTreeSet<EnvironmentIndex>,
+    first: Vec<Candidate>,
+    prunes: &[Prune],
+    plan: &mut Plan,
+) {
+    let newest = newest(snapshot);
+    let mut candidates = first;
+    let first = candidates.len();
+    let mut taken: BTreeSet<(Action, At)> = BTreeSet::new();
+    for request in prunes {
+        let chooser = Chooser {
+            snapshot,
+            request,
+            now: snapshot.scope.started.unwrap_or_default(),
+            named: named(snapshot, &request.what),
+            going: going.clone(),
+            newest: newest.clone(),
+        };
+        taken.extend(candidates.iter().map(Candidate::key));
+        let mut more = chooser.choose(plan);
+        more.retain(|candidate| !taken.contains(&candidate.key()));
+        let limited = budget::limit(snapshot, request.budget, &candidates, &mut more);
+        plan.warnings.extend(limited.words);
+        plan.missing = limited.missing.or(plan.missing);
+        plan.kept.extend(limited.within.into_iter().map(|it| stays(it.step, KeptBecause::WithinBudget)));
+        candidates.append(&mut more);
     }
     // Buckets first: what goes with one need not be moved out of it before.
-    let order = |candidate: &Candidate| {
+    candidates[first..].sort_by_cached_key(|candidate| {
         let step = &candidate.step;
         (step.action != Action::RemoveBucket, Reverse(step.bytes.disk), step.at.clone())
-    };
-    candidates.sort_by_cached_key(order);
-    let limited = budget::limit(snapshot, request.budget, &mut candidates);
-    plan.warnings.extend(limited.words);
-    plan.missing = limited.missing;
-    plan.kept.extend(limited.within.into_iter().map(|it| stays(it.step, KeptBecause::WithinBudget)));
+    });
     leave_to_buckets(&mut candidates);
-    objects::add(&chooser, &mut candidates);
+    if let Some(request) = prunes.first() {
+        objects::add(&Chooser::without(snapshot, request, going), &mut candidates);
+    }
     give_back(snapshot, &mut candidates);
-    plan.steps = candidates.into_iter().map(|candidate| candidate.step).collect();
+    plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
+    if prunes.len() > 1 {
+        // What one prune keeps another may take, and several keep the same.
+        let mut goes: BTreeSet<At> = plan.steps.iter().map(|step| step.at.clone()).collect();
+        plan.kept.retain(|kept| goes.insert(kept.at.clone()));
+    }
     plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
 }
 
@@ -135,8 +151,17 @@ pub(super) fn entries_of(
         plan.kept.extend(found.drain(..).map(|candidate| stays(candidate.step, because.clone())));
     }
     found.sort_by_cached_key(|candidate| (Reverse(candidate.step.bytes.disk), candidate.step.at.clone()));
-    objects::add(chooser, &mut found);
     candidates.append(&mut found);
+}
+
+/// Adds the objects of stores that only entries among some candidates link to.
+pub(super) fn objects_of(
+    snapshot: &Snapshot,
+    request: &Prune,
+    going: &BTreeSet<EnvironmentIndex>,
+    candidates: &mut Vec<Candidate>,
+) {
+    objects::add(&Chooser::without(snapshot, request, going), candidates);
 }
 
 /// Where an entry is, relative to the cache's root.
@@ -244,6 +269,32 @@ impl<'a> Chooser<'a> {
             going: going.clone(),
             newest: HashMap::new(),
         }
+    }
+
+    /// What may go of what was asked for; notes what is kept.
+    fn choose(&self, plan: &mut Plan) -> Vec<Candidate> {
+        let snapshot = self.snapshot;
+        let mut candidates = Vec::new();
+        for (index, entry) in snapshot.entries() {
+            let Some(class) = self.class(index, entry) else { continue };
+            match self.against(index, entry, class) {
+                None => candidates.push(self.entry(index, entry, class)),
+                Some(because) => plan.kept.push(kept(&entry_path(entry), entry, because)),
+            }
+        }
+        if !self.request.classes.is_empty() {
+            plan.kept.extend(unread::unlisted(snapshot));
+        }
+        if plan.kept.iter().any(|kept| matches!(kept.because, KeptBecause::Doubt | KeptBecause::ReadFailed)) {
+            let text = unread::away(snapshot).filter(|text| !plan.warnings.contains(text));
+            plan.warnings.extend(text);
+        }
+        self.environments(&mut candidates, plan);
+        self.buckets(&mut candidates, plan);
+        if let Some(because) = unread::not_understood(snapshot) {
+            plan.kept.extend(candidates.drain(..).map(|candidate| stays(candidate.step, because.clone())));
+        }
+        candidates
     }
 
     /// The state of an entry, without the environments that go.

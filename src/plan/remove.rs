@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::prune::{self, Candidate, Chooser};
 use super::step::Bytes;
-use super::{Action, At, Class, Kept, KeptBecause, NamedLink, Plan, Price, Prune, Remove, Step};
+use super::{Action, At, Class, Gc, Kept, KeptBecause, NamedLink, Plan, Price, Prune, Remove, Step};
 use crate::human;
 use crate::snapshot::{
     EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, Evidence, Health, Holder, Manager, Snapshot,
@@ -19,6 +19,32 @@ use crate::uv::bucket;
 
 /// Fills in the steps and what is kept.
 pub(super) fn remove(snapshot: &Snapshot, request: &Remove, plan: &mut Plan) {
+    let entries = Prune { grace: request.grace, allow: request.allow.clone(), ..Prune::default() };
+    let (going, mut candidates) = chosen(snapshot, request, &entries, plan);
+    if request.with_entries {
+        prune::objects_of(snapshot, &entries, &going, &mut candidates);
+    }
+    prune::give_back(snapshot, &mut candidates);
+    plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
+    plan.kept.sort_by_cached_key(|kept| (std::cmp::Reverse(kept.disk), kept.at.clone()));
+}
+
+/// The same for a policy, which prunes the cache too.
+pub(super) fn gc(snapshot: &Snapshot, request: &Gc, plan: &mut Plan) {
+    let keep = request.prunes.first().map(|prune| prune.keep.clone()).unwrap_or_default();
+    let (grace, allow) = (request.remove.grace, request.remove.allow.clone());
+    let entries = Prune { grace, keep, allow, ..Prune::default() };
+    let (going, candidates) = chosen(snapshot, &request.remove, &entries, plan);
+    prune::after(snapshot, &going, candidates, &request.prunes, plan);
+}
+
+/// The environments that go, with what goes for that: the environments, links to some, and entries that `entries` lets go.
+fn chosen(
+    snapshot: &Snapshot,
+    request: &Remove,
+    entries: &Prune,
+    plan: &mut Plan,
+) -> (BTreeSet<EnvironmentIndex>, Vec<Candidate>) {
     let asked: BTreeSet<EnvironmentIndex> =
         request.environments.iter().filter_map(|at| snapshot.find_environment(&at.path())).collect();
     let mut going = BTreeSet::new();
@@ -41,13 +67,10 @@ pub(super) fn remove(snapshot: &Snapshot, request: &Remove, plan: &mut Plan) {
         in_order(snapshot, &going).into_iter().map(|index| candidate(snapshot, index, &going)).collect();
     candidates.extend(request.links.iter().map(link));
     if request.with_entries {
-        let request = Prune { grace: request.grace, allow: request.allow.clone(), ..Prune::default() };
-        let chooser = Chooser::without(snapshot, &request, &going);
+        let chooser = Chooser::without(snapshot, entries, &going);
         prune::entries_of(&chooser, &used_by(snapshot, &going), &mut candidates, plan);
     }
-    prune::give_back(snapshot, &mut candidates);
-    plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
-    plan.kept.sort_by_cached_key(|kept| (std::cmp::Reverse(kept.disk), kept.at.clone()));
+    (going, candidates)
 }
 
 /// The entries that environments use.

@@ -22,6 +22,8 @@ pub enum Request {
     Relink(Relink),
     /// To remove environments.
     Remove(Remove),
+    /// To do what a policy says.
+    Gc(Gc),
 }
 
 impl Request {
@@ -31,7 +33,17 @@ impl Request {
         match self {
             Self::Prune(prune) => &prune.allow,
             Self::Remove(remove) => &remove.allow,
+            Self::Gc(gc) => &gc.remove.allow,
             Self::Relink(_) => &NOTHING,
+        }
+    }
+
+    /// Whether the environments that go were chosen by what they are, and not named.
+    pub(super) fn chooses_environments(&self) -> bool {
+        match self {
+            Self::Remove(remove) => remove.chosen,
+            Self::Gc(_) => true,
+            Self::Prune(_) | Self::Relink(_) => false,
         }
     }
 }
@@ -72,6 +84,15 @@ pub struct Remove {
     pub grace: u64,
     /// What is allowed although it calls for a second look.
     pub allow: BTreeSet<Allowance>,
+}
+
+/// What a policy removes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gc {
+    /// The environments that go, which are those that are idle, with the entries that only they use.
+    pub remove: Remove,
+    /// What else goes from the cache: of each what those before it leave.
+    pub prunes: Vec<Prune>,
 }
 
 /// A symlink or a `.venv` file that was named.

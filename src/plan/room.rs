@@ -10,7 +10,7 @@ use super::{
     Action, At, Class, GRACE, Plan, Prune, Relink, Remove, Request, against_removal, is_removable, plan,
 };
 use crate::human;
-use crate::snapshot::{Certainty, EnvironmentIndex, EnvironmentKind, Mode, Snapshot};
+use crate::snapshot::{Certainty, Environment, EnvironmentIndex, EnvironmentKind, Mode, Snapshot};
 
 /// How long an environment has shown no sign of use that is offered for removal, in seconds.
 pub const IDLE: u64 = 90 * 24 * 60 * 60;
@@ -171,15 +171,19 @@ fn copies(snapshot: &Snapshot) -> Option<Way> {
     })
 }
 
-fn idle(snapshot: &Snapshot) -> Option<Way> {
-    let is_idle = |index: &EnvironmentIndex| {
-        let item = snapshot.environment(*index);
+/// Environments without a sign of use for so many seconds, but for those that stay in any case, and tools.
+pub fn idle_environments(snapshot: &Snapshot, seconds: u64) -> Vec<EnvironmentIndex> {
+    let is_idle = |(_, item): &(EnvironmentIndex, &Environment)| {
         item.kind != EnvironmentKind::Tool
             && is_removable(item)
             && against_removal(item).is_none()
-            && snapshot.is_idle(item, IDLE)
+            && snapshot.is_idle(item, seconds)
     };
-    let indices = snapshot.environments().map(|(index, _)| index).filter(is_idle);
+    snapshot.environments().filter(is_idle).map(|(index, _)| index).collect()
+}
+
+fn idle(snapshot: &Snapshot) -> Option<Way> {
+    let indices = idle_environments(snapshot, IDLE).into_iter();
     let environments: Vec<At> = indices.map(|index| At::new(&snapshot.environment(index).path)).collect();
     let request =
         Remove { environments, with_entries: true, chosen: true, grace: GRACE, ..Remove::default() };

@@ -241,8 +241,8 @@ pub struct Given {
     pub back: u64,
 }
 
-/// What goes with holders that go from the cache one after the other, each group with the last of them. An object of the
-/// store goes along with the entries that link to it, unless somebody else does. `inside`: who lies in the cache.
+/// What goes with holders that go one after the other, each group with the last of them. An object of the store goes along with
+/// the entries that link to it, unless somebody else does. `inside`: who lies in the cache.
 pub(super) fn given_in_order(
     groups: &[Group],
     order: &[Holder],
@@ -254,19 +254,23 @@ pub(super) fn given_in_order(
     for group in groups {
         let is_store = |holder: &Holder| *holder == Holder::Store;
         let is_trash = |holder: &Holder| *holder == Holder::Trash;
-        // What the trash has is given up already.
-        let in_cache = || group.holders.iter().filter(|it| !is_store(it) && !is_trash(it) && inside(**it));
-        let Some(last) = in_cache().filter_map(|holder| place.get(holder)).max() else { continue };
-        if in_cache().any(|holder| !place.contains_key(holder)) {
-            continue;
+        // The place of the last one; none where one of them stays. What the trash has is given up already.
+        let last = |only_inside: bool| {
+            let holders = group.holders.iter().filter(|it| !is_store(it) && !is_trash(it));
+            let mut last = None;
+            for holder in holders.filter(|it| !only_inside || inside(**it)) {
+                last = last.max(Some(*place.get(holder)?));
+            }
+            last
+        };
+        let everyone = last(false)
+            .filter(|_| group.outside != Outside::Unexplained && !group.holders.iter().any(is_trash));
+        let has_store = group.holders.iter().any(is_store);
+        if let Some(last) = last(true).filter(|_| everyone.is_some() || !has_store) {
+            answers[last].leaves += group.disk;
         }
-        let is_held = group.outside == Outside::Unexplained
-            || group.holders.iter().any(|it| !inside(*it) || is_trash(it));
-        if !(is_held && group.holders.iter().any(is_store)) {
-            answers[*last].leaves += group.disk;
-        }
-        if !is_held {
-            answers[*last].back += group.disk.saturating_sub(group.opaque);
+        if let Some(last) = everyone {
+            answers[last].back += group.disk.saturating_sub(group.opaque);
         }
     }
     answers

@@ -11,6 +11,7 @@ mod edges;
 mod farm;
 #[cfg(target_arch = "x86_64")]
 mod faults;
+mod gc;
 mod gone;
 mod hostile;
 mod installed;

@@ -107,8 +107,8 @@ pub struct LimitArguments {
     /// Everything stays that any platform or extra may need. A file of requirements may include others.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub keep_lock: Vec<PathBuf>,
-    /// Leave what changed within this time, unless it is named
-    #[arg(long, value_name = "AGE", default_value = "24h", value_parser = values::age)]
+    /// Leave what changed within this time, unless it is named [default: 24h]
+    #[arg(long, value_name = "AGE", value_parser = values::age)]
     pub grace: Option<Age>,
     /// Carry the plan out although it calls for a second look
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = words(&Allowance::ALL, Allowance::word))]

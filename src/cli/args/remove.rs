@@ -42,8 +42,8 @@ pub struct RemoveArguments {
     /// Remove the entries too that no other environment uses
     #[arg(long, help_heading = "What to remove")]
     pub with_entries: bool,
-    /// With --with-entries, leave entries that changed within this time
-    #[arg(long, value_name = "AGE", default_value = "24h", value_parser = values::age, help_heading = "What to leave")]
+    /// With --with-entries, leave entries that changed within this time [default: 24h]
+    #[arg(long, value_name = "AGE", value_parser = values::age, help_heading = "What to leave")]
     pub grace: Option<Age>,
     /// Carry the plan out although it calls for a second look
     #[arg(long, value_name = "WHAT", value_delimiter = ',', help_heading = "What to leave",

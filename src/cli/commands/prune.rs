@@ -1,6 +1,5 @@
 //! `prune`: removes from the cache what is not needed, after it has shown what that is and why.
 
-mod keep_lock;
 mod overview;
 
 use std::collections::BTreeSet;
@@ -20,7 +19,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{confirm, progress, request};
 use crate::human;
 use crate::lock::{self, State, holder};
-use crate::plan::{Budget, Class, GRACE, Plan, Prune, Request, plan};
+use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot, What};
 
@@ -32,7 +31,7 @@ pub fn run(
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let (mut wanted, asked) = wanted(arguments)?;
+    let (mut wanted, asked) = wanted(arguments, surroundings.grace)?;
     let how = &arguments.carry_out;
     if !asked && (how.yes || how.trash || arguments.save.is_some()) {
         let text = "Nothing was chosen: name packages, or what should go, as `--unused`.";
@@ -52,7 +51,8 @@ pub fn run(
     {
         return Err(super::unknown_what(&snapshot, &unknown));
     }
-    wanted.budget = budget(&arguments.limits, &snapshot)?;
+    let LimitArguments { max_size, keep_free, free, .. } = &arguments.limits;
+    wanted.budget = budget(*max_size, *keep_free, *free, &snapshot)?;
     let json = arguments.carry_out.json;
     if !asked {
         return overview::print(&snapshot, &wanted, json, view, writer);
@@ -82,8 +82,8 @@ pub fn run(
     decide(&ground, &plan, Origin::Scanned(&prepared), &arguments.carry_out, only_shown, &print, writer)
 }
 
-/// What was asked for, and whether anything was.
-fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
+/// What was asked for, and whether anything was. `grace` holds where none is named.
+fn wanted(arguments: &PruneArguments, grace: u64) -> Result<(Prune, bool), Failure> {
     let flags = &arguments.classes;
     let chosen = [
         (flags.unreferenced, Class::Unreferenced),
@@ -115,7 +115,7 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
     }
     let mut keep = Vec::new();
     for path in &limits.keep_lock {
-        keep.extend(keep_lock::read(path)?);
+        keep.extend(crate::cli::keep::read(path)?);
     }
     keep.sort_unstable();
     keep.dedup();
@@ -124,7 +124,7 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
         classes,
         what,
         older_than,
-        grace: limits.grace.map_or(GRACE, |age| age.0.as_secs()),
+        grace: limits.grace.map_or(grace, |age| age.0.as_secs()),
         budget: Budget::default(),
         keep,
         allow: limits.allow.iter().copied().collect(),
@@ -132,21 +132,25 @@ fn wanted(arguments: &PruneArguments) -> Result<(Prune, bool), Failure> {
     Ok((prune, asked))
 }
 
-/// The limits, in bytes.
-fn budget(limits: &LimitArguments, snapshot: &Snapshot) -> Result<Budget, Failure> {
+/// That a part of a volume is not known.
+pub(super) fn no_total() -> Failure {
+    Failure::message(FAILED, "The size of the cache's volume is not known, so that no part of it is.")
+        .hint("Give a size, as `20G`.")
+}
+
+/// Limits, in bytes.
+fn budget(
+    max_size: Option<Amount>,
+    keep_free: Option<Amount>,
+    free: Option<Amount>,
+    snapshot: &Snapshot,
+) -> Result<Budget, Failure> {
     let total = snapshot.cache.space.map(|space| space.total);
     let bytes = |amount: Option<Amount>| match amount {
         None => Ok(None),
-        Some(amount) => amount.of(total).map(Some).ok_or_else(|| {
-            Failure::message(FAILED, "The size of the cache's volume is not known, so that no part of it is.")
-                .hint("Give a size, as `20G`.")
-        }),
+        Some(amount) => amount.of(total).map(Some).ok_or_else(no_total),
     };
-    Ok(Budget {
-        max_size: bytes(limits.max_size)?,
-        keep_free: bytes(limits.keep_free)?,
-        free: bytes(limits.free)?,
-    })
+    Ok(Budget { max_size: bytes(max_size)?, keep_free: bytes(keep_free)?, free: bytes(free)? })
 }
 
 /// How to have what environments reach by symlink, for somebody who asked for it.

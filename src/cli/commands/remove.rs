@@ -1,5 +1,6 @@
 //! `remove`: removes environments, with the entries that only they use, after it has shown what that is and what it frees.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
 use crate::plan::{
-    At, GRACE, Kept, KeptBecause, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan,
+    Allowance, At, Kept, KeptBecause, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan,
 };
 use crate::scan::{Absent, belonging, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
@@ -148,10 +149,31 @@ fn planned(
     surroundings: &Surroundings,
 ) -> Plan {
     let allow = arguments.allow.iter().copied().collect();
+    let (environments, kept) = looked_at(snapshot, chosen, &allow, surroundings);
+    let request = Remove {
+        environments,
+        links,
+        chosen: arguments.environments.is_empty(),
+        with_entries: arguments.with_entries,
+        grace: arguments.grace.map_or(surroundings.grace, |age| age.0.as_secs()),
+        allow,
+    };
+    let mut plan = plan(snapshot, &Request::Remove(request));
+    plan.kept.extend(kept);
+    plan
+}
+
+/// Looks at what is in some environments, and who runs there: those that may go as far as that is concerned, and what is kept.
+pub(super) fn looked_at(
+    snapshot: &Snapshot,
+    chosen: &[EnvironmentIndex],
+    allow: &BTreeSet<Allowance>,
+    surroundings: &Surroundings,
+) -> (Vec<At>, Vec<Kept>) {
     let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
         chosen.iter().partition(|index| against_removal(snapshot.environment(**index)).is_none());
     let paths: Vec<PathBuf> = looked.iter().map(|index| snapshot.environment(*index).path.clone()).collect();
-    let found = remove::look(&paths, &snapshot.cache.canonical, &allow);
+    let found = remove::look(&paths, &snapshot.cache.canonical, allow);
     let mut environments: Vec<At> = others.iter().map(|index| root(snapshot, *index)).collect();
     let mut kept = Vec::new();
     let program = surroundings.program.as_deref().and_then(|path| crate::disk::canonical(path).ok());
@@ -172,17 +194,7 @@ fn planned(
             }),
         }
     }
-    let request = Remove {
-        environments,
-        links,
-        chosen: arguments.environments.is_empty(),
-        with_entries: arguments.with_entries,
-        grace: arguments.grace.map_or(GRACE, |age| age.0.as_secs()),
-        allow,
-    };
-    let mut plan = plan(snapshot, &Request::Remove(request));
-    plan.kept.extend(kept);
-    plan
+    (environments, kept)
 }
 
 fn root(snapshot: &Snapshot, index: EnvironmentIndex) -> At {

@@ -16,7 +16,7 @@ use crate::human;
 use crate::lock::{self, LockFile, ancestor, holder};
 use crate::plan::repair::Command;
 use crate::plan::room::{self, Way};
-use crate::plan::{GRACE, unused_in_words};
+use crate::plan::unused_in_words;
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Health, Snapshot};
 
@@ -57,7 +57,7 @@ pub fn run(
     }
     let survey = lock::survey(&prepared.survey(places, surroundings)?);
     let cache = survey.cache();
-    let grace = arguments.grace.map_or(GRACE, |age| age.0.as_secs());
+    let grace = arguments.grace.map_or(surroundings.grace, |age| age.0.as_secs());
     let mut ways = room::prunes(&snapshot, grace);
     ways.extend(room::ways(&snapshot));
     let broken: Vec<&Path> = snapshot

@@ -44,7 +44,8 @@ pub fn run(
     }
 }
 
-fn runs(prepared: &Prepared, surroundings: &Surroundings) -> Result<Vec<Whole>, Failure> {
+/// What lies in the trash, of a cache and beside environments.
+pub(super) fn runs(prepared: &Prepared, surroundings: &Surroundings) -> Result<Vec<Whole>, Failure> {
     let state = surroundings.state_dir.as_deref();
     beside::runs(prepared.cache(), state).map_err(|error| Failure::new(FAILED, error))
 }
@@ -312,9 +313,7 @@ fn purge(
     };
     let held: Vec<(Whole, Held)> =
         chosen.iter().map(|whole| (whole.clone(), whole.held(prepared.cache()))).collect();
-    let certainty = held.iter().fold(Certainty::Exact, |sum, (_, held)| sum.and(held.certainty));
-    let open = held.iter().fold(0, |sum: u64, (_, held)| sum.saturating_add(held.open));
-    let predicted = held.iter().fold(0, |sum: u64, (_, held)| sum.saturating_add(held.reclaimable));
+    let Held { certainty, open, reclaimable: predicted, .. } = beside::held(&chosen, prepared.cache());
     let number = human::counted(chosen.len() as u64, "run", "runs");
     let back = match open {
         0 => format!("{}{}", certainty.before(), human::bytes(predicted)),
@@ -336,14 +335,13 @@ fn purge(
         }
     }
     let ground = Ground { places, surroundings, view, cache: prepared.cache(), when_free: None };
-    let freed = Freed { predicted, certainty, ..Freed::default() };
-    let mut end = Purged { freed, certainty, emptied: Emptied::default() };
+    let mut end = Purged {
+        freed: Freed { predicted, certainty, ..Freed::default() },
+        certainty,
+        emptied: Emptied::default(),
+    };
     if !arguments.dry_run && !chosen.is_empty() {
-        let before = ground.settled()?;
-        let files = end.purge(&ground, &chosen)?;
-        let after = ground.settled()?;
-        end.freed.volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
-        end.freed.measured = files.or(end.freed.volume);
+        end.measured(&ground, &chosen)?;
     }
     if arguments.json {
         #[derive(Serialize)]
@@ -367,13 +365,24 @@ fn purge(
 }
 
 /// What became of a purge.
-struct Purged {
-    freed: Freed,
+#[derive(Default)]
+pub(super) struct Purged {
+    pub(super) freed: Freed,
     certainty: Certainty,
-    emptied: Emptied,
+    pub(super) emptied: Emptied,
 }
 
 impl Purged {
+    /// Deletes what runs removed, and measures what that frees.
+    pub(super) fn measured(&mut self, ground: &Ground<'_>, chosen: &[Whole]) -> Result<(), Failure> {
+        let before = ground.settled()?;
+        let files = self.purge(ground, chosen)?;
+        let after = ground.settled()?;
+        self.freed.volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        self.freed.measured = files.or(self.freed.volume);
+        Ok(())
+    }
+
     /// Deletes what runs removed: environments first, since entries are freed with the last link. Answers with the bytes that this
     /// frees, by the files.
     fn purge(&mut self, ground: &Ground<'_>, chosen: &[Whole]) -> Result<Option<u64>, Failure> {

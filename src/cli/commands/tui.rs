@@ -73,7 +73,7 @@ fn keymap(settings: &Settings) -> anyhow::Result<(Keymap, Vec<String>)> {
 
 fn theme(settings: &Settings, look: &Look, surroundings: &Surroundings) -> anyhow::Result<Theme> {
     let theme = match settings.theme {
-        _ if !wants_colour(look.color, surroundings, true) => Theme::mono(),
+        _ if !wants_colour(look.color.unwrap_or_default(), surroundings, true) => Theme::mono(),
         ThemeName::Dark => Theme::dark(),
         ThemeName::Light => Theme::light(),
         ThemeName::Mono => Theme::mono(),

@@ -96,7 +96,7 @@ fn write_about(
 }
 
 /// Writes any document in the form of all answers.
-pub(super) fn write_document(
+pub(in crate::cli) fn write_document(
     document: &impl Serialize,
     view: &View,
     writer: &mut dyn Write,

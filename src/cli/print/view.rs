@@ -63,7 +63,11 @@ impl View {
     /// The view that the arguments ask for, in these surroundings.
     pub fn new(look: &Look, surroundings: &Surroundings) -> Self {
         Self {
-            colour: wants_colour(look.color, surroundings, surroundings.stdout_is_terminal),
+            colour: wants_colour(
+                look.color.unwrap_or_default(),
+                surroundings,
+                surroundings.stdout_is_terminal,
+            ),
             columns: surroundings.columns,
             home: surroundings.home.clone().filter(|_| surroundings.stdout_is_terminal),
             now: surroundings.now,

@@ -86,6 +86,7 @@ impl Made {
                 Request::Prune(_) => "prune",
                 Request::Relink(_) => "relink",
                 Request::Remove(_) => "remove",
+                Request::Gc(_) => "gc",
             },
             Self::Repair(_) => "repair",
         }
@@ -352,7 +353,7 @@ impl Planning {
             Row::Kept(place) => {
                 let Kept { at, .. } = self.changes()?.kept.get(*place)?;
                 match self.changes()?.request {
-                    Request::Prune(_) | Request::Remove(_) => Planned::Thing(at.clone()),
+                    Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => Planned::Thing(at.clone()),
                     Request::Relink(_) => Planned::Left(at.clone(), *place),
                 }
             }

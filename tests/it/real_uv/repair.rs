@@ -65,7 +65,7 @@ fn listing(root: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 /// The symlinks of a tree that lead nowhere.
-fn dangling(root: &Path) -> Vec<PathBuf> {
+pub(super) fn dangling(root: &Path) -> Vec<PathBuf> {
     let items = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
     items.map(walkdir::DirEntry::into_path).filter(|path| path.is_symlink() && !path.exists()).collect()
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::cli::failure::{FAILED, Failure, USAGE};
+use super::failure::{FAILED, Failure, USAGE};
+use super::surroundings::Surroundings;
 use crate::disk;
 use crate::human;
 use crate::plan::Pinned;
@@ -52,6 +53,31 @@ impl Package {
     fn pinned(self) -> Pinned {
         Pinned { name: normalize(&self.name), version: self.version, versions: None }
     }
+}
+
+/// What some words keep: names, requirements, and lock files.
+pub(super) fn all(words: &[String], surroundings: &Surroundings) -> Result<Vec<Pinned>, Failure> {
+    let mut kept = Vec::new();
+    for word in words {
+        let path = Path::new(word);
+        let is_file = word.contains(std::path::is_separator)
+            || path
+                .extension()
+                .is_some_and(|it| ["lock", "toml", "txt", "in"].iter().any(|known| it == *known));
+        if is_file {
+            kept.extend(read(&surroundings.at_home(path))?);
+        } else {
+            kept.push(Requirement::read(word).map(|wanted| pinned(&wanted)).map_err(|why| {
+                Failure::message(
+                    USAGE,
+                    format!("Failed to understand what to keep: {}.", human::escape(&why)),
+                )
+            })?);
+        }
+    }
+    kept.sort_unstable();
+    kept.dedup();
+    Ok(kept)
 }
 
 /// Reads what a lock file needs.
@@ -194,9 +220,12 @@ fn needs(text: &str) -> Result<Line, String> {
     };
     // Versions may stand in brackets (PEP 508).
     let plain = plain.replace(['(', ')'], " ");
-    let requirement = Requirement::read(plain.trim())?;
-    let (name, versions) = (requirement.name().to_owned(), requirement.versions());
-    Ok(Line::Needs(Pinned { name, version: None, versions }))
+    Requirement::read(plain.trim()).map(|wanted| Line::Needs(pinned(&wanted)))
+}
+
+/// What a requirement keeps.
+fn pinned(wanted: &Requirement) -> Pinned {
+    Pinned { name: wanted.name().to_owned(), version: None, versions: wanted.versions() }
 }
 
 #[cfg(test)]

@@ -1,0 +1,473 @@
+//! `gc`: carries out the policy of the settings.
+//!
+//! First goes the trash that is old enough, then what the policy says, in one plan, and then, where a limit needs it, more of the
+//! trash.
+
+mod remembered;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::trash::{self, Purged};
+use crate::apply::beside::{self, Whole};
+use crate::apply::{Report, weigh};
+use crate::cli::act::{self, Done, Ground, Origin};
+use crate::cli::args::Places;
+use crate::cli::args::gc::GcArguments;
+use crate::cli::args::values::Amount;
+use crate::cli::failure::{BUSY, FAILED, Failure, USAGE};
+use crate::cli::keep;
+use crate::cli::print::json::{self, plan as unscanned};
+use crate::cli::print::{Paint, View, plan as shown};
+use crate::cli::progress;
+use crate::cli::request::{self, Prepared};
+use crate::cli::settings;
+use crate::cli::settings::policy::{Choice, Policy, TRASH_FOR};
+use crate::cli::surroundings::{self, Surroundings};
+use crate::disk::{read, usage, volume};
+use crate::human;
+use crate::lock::directory::OwnLock;
+use crate::lock::{Directory, Share, Waiting};
+use crate::plan::{Allowance, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, plan, room};
+use crate::scan::Absent;
+use crate::snapshot::{Completeness, Snapshot};
+use remembered::Remembered;
+
+/// The limits of a policy, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limits {
+    max_size: Option<u64>,
+    keep_free: Option<u64>,
+}
+
+impl Limits {
+    /// The limits on the volume of a cache.
+    fn of(policy: &Policy, cache: &Path) -> Result<Self, Failure> {
+        Ok(Self { max_size: bytes(policy.max_size, cache)?, keep_free: bytes(policy.keep_free, cache)? })
+    }
+
+    /// Whether a cache that takes so much, on a volume with so much free, is beyond them. What it takes is asked only when needed.
+    fn are_exceeded(self, takes: impl FnOnce() -> u64, free: Option<u64>) -> bool {
+        self.keep_free.zip(free).is_some_and(|(least, free)| free < least)
+            || self.max_size.is_some_and(|most| takes() > most)
+    }
+
+    /// Whether what goes must not lie in the trash, because a limit is exceeded even when that has nothing else.
+    fn need_room(self, snapshot: &Snapshot, cache: &Path) -> bool {
+        let free = volume::free(cache).map(|free| free.saturating_add(snapshot.cache.trash_gives()));
+        self.are_exceeded(|| snapshot.kept(), free)
+    }
+
+    fn is_some(self) -> bool {
+        self.max_size.is_some() || self.keep_free.is_some()
+    }
+}
+
+/// A size, in bytes; a part is one of the volume on which a cache lies.
+fn bytes(amount: Option<Choice<Amount>>, cache: &Path) -> Result<Option<u64>, Failure> {
+    let Some(amount) = amount.and_then(Choice::value) else { return Ok(None) };
+    amount.of(volume::space(cache).map(|(total, _)| total)).map(Some).ok_or_else(super::prune::no_total)
+}
+
+/// What came of a run.
+#[derive(Default)]
+struct Ran {
+    /// What was done of the plan; none where there was nothing to do, or nothing might be done.
+    done: Option<Done>,
+    /// The runs of the trash that were deleted, or would be, with what they keep.
+    purged: Vec<Whole>,
+    freed: Purged,
+    /// Allocated bytes of the cache afterwards, its trash included.
+    takes: u64,
+    /// Whether a limit is exceeded although everything went that may.
+    beyond: bool,
+}
+
+/// Carries the policy out.
+pub fn run(
+    places: &Places,
+    arguments: &GcArguments,
+    surroundings: &Surroundings,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let policy = arguments.over(settings::read(surroundings)?.policy);
+    if !policy.says_anything() {
+        return Err(no_policy(surroundings, view));
+    }
+    let kept = keep::all(&policy.keep, surroundings)?;
+    let prepared = match request::prepare(places, Absent::Refused, surroundings) {
+        // Where there is no cache it is within every limit.
+        Err(_) if arguments.auto && is_absent(places, surroundings)? => return Ok(()),
+        prepared => prepared?,
+    };
+    let cache = prepared.cache();
+    let limits = Limits::of(&policy, cache)?;
+    let text = format!("{policy:?} {kept:?}");
+    let state = surroundings.state_dir.as_deref();
+    let alone = alone(places, cache, surroundings)?;
+    if matches!(alone, Alone::No) {
+        // The other one does it.
+        let busy = || Failure::message(BUSY, "Another `cachetui gc` works on this cache.");
+        return if arguments.auto { Ok(()) } else { Err(busy()) };
+    }
+    let last = state.and_then(|state| Remembered::read(state, cache)).unwrap_or_default();
+    if arguments.auto && !last.is_due(surroundings.now, &text, limits, cache) {
+        if arguments.json {
+            let body = Body { gc: Row { due: false, ..Row::default() }, plan: None, report: None };
+            unscanned::write(prepared.root(), &unscanned::no_scope(), body, view, writer)?;
+        }
+        return Ok(());
+    }
+    let ground =
+        Ground { places, surroundings, view, cache, when_free: arguments.when_free.map(|age| age.0) };
+    let trash_for = match policy.trash_for {
+        None => Some(TRASH_FOR),
+        Some(choice) => choice.value(),
+    };
+    let mut ran = Ran::default();
+    ran.empty_old(&ground, &prepared, trash_for, arguments.dry_run)?;
+    let job = prepared.start(surroundings::now());
+    let snapshot = progress::wait(&job, surroundings, view.quiet || arguments.auto)?;
+    if snapshot.scope.completeness != Completeness::Complete {
+        return Err(Failure::message(FAILED, "The scan is not complete; nothing was removed."));
+    }
+    let plan = planned(&snapshot, &policy, &kept, limits, surroundings);
+    if arguments.dry_run {
+        ran.takes = snapshot.cache.disk;
+        return print_dry_run(&snapshot, &plan, &ran, limits, arguments.json, view, writer);
+    }
+    let refused = act::refused(&plan);
+    if refused.is_none() {
+        let keep = trash_for.is_some() && !limits.need_room(&snapshot, cache);
+        ran.done = Some(ground.carry_out(&plan, Origin::Scanned(&prepared), keep)?);
+    }
+    let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot, ran.done.as_ref());
+    ran.empty_more(&ground, &prepared, limits, &now)?;
+    let told = told(&plan, &ran, limits, refused.as_ref());
+    let is_news = !arguments.auto || told != last.told;
+    now.conclude(ran.beyond || refused.is_some(), told.clone());
+    if let Some(state) = state.filter(|_| !ran.is_stopped()) {
+        now.save(state, cache);
+    }
+    let told = if is_news { told } else { Vec::new() };
+    if arguments.json {
+        let body = Body {
+            gc: ran.row(cache, &told),
+            plan: Some(&plan),
+            report: ran.done.as_ref().map(|done| &done.report),
+        };
+        json::write(&snapshot, body, view, writer)?;
+    } else {
+        ran.print(&plan, &told, arguments.auto, limits, view, writer)?;
+    }
+    ran.end(&plan, refused.filter(|_| is_news), &policy, cache)
+}
+
+/// That nothing says what to do.
+fn no_policy(surroundings: &Surroundings, view: &View) -> Failure {
+    let place = match settings::path(surroundings) {
+        Some(path) => format!("`[policy]` in `{}` keeps one", view.path(&path)),
+        None => "the variables that begin with `CACHETUI_` keep one".to_owned(),
+    };
+    Failure::message(USAGE, "There is no policy: nothing was removed.").hint(format!(
+        "`cachetui gc --max-size 40G` states one, and {place}; `cachetui gc --help` tells more."
+    ))
+}
+
+/// Whether there is no cache.
+fn is_absent(places: &Places, surroundings: &Surroundings) -> Result<bool, Failure> {
+    let prepared = request::prepare(places, Absent::Empty, surroundings)?;
+    Ok(std::fs::metadata(prepared.cache()).is_err_and(|error| read::is_absent(&error)))
+}
+
+/// Whether this `gc` works on a cache alone.
+enum Alone {
+    /// It does, as long as this is held. Where no lock can be had, runs take turns by the cache's own.
+    Yes(#[expect(dead_code, reason = "it is held")] Option<OwnLock>),
+    /// Another one is at it.
+    No,
+}
+
+/// Keeps other `gc` from a cache.
+fn alone(places: &Places, cache: &Path, surroundings: &Surroundings) -> Result<Alone, Failure> {
+    let Some((path, sharing)) = request::lock_directory(places, surroundings)? else {
+        return Ok(Alone::Yes(None));
+    };
+    let Ok(directory) = Directory::open(&path, sharing) else { return Ok(Alone::Yes(None)) };
+    match directory.acquire(&cache.join(".gc"), Share::Exclusive, &Waiting::Never) {
+        Ok(lock) => Ok(Alone::Yes(Some(lock))),
+        Err(refused) if refused.is_busy() => Ok(Alone::No),
+        Err(_) => Ok(Alone::Yes(None)),
+    }
+}
+
+/// The plan of a policy.
+fn planned(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    keep: &[Pinned],
+    limits: Limits,
+    surroundings: &Surroundings,
+) -> Plan {
+    let grace = policy.grace().unwrap_or(surroundings.grace);
+    let mut allow: BTreeSet<Allowance> = policy.allow.iter().copied().collect();
+    if limits.is_some() {
+        // Somebody has said how large it may be.
+        allow.insert(Allowance::Most);
+    }
+    let idle = policy.idle_environments.and_then(Choice::value);
+    let idle = idle.map(|age| room::idle_environments(snapshot, age.as_secs())).unwrap_or_default();
+    let (environments, kept) = super::remove::looked_at(snapshot, &idle, &allow, surroundings);
+    let remove = Remove {
+        environments,
+        links: Vec::new(),
+        chosen: true,
+        with_entries: true,
+        grace,
+        allow: allow.clone(),
+    };
+    let prune = |classes: &[Class], older_than: Option<Duration>, budget: Budget| Prune {
+        classes: classes.iter().copied().collect(),
+        what: Vec::new(),
+        older_than: older_than.map(|age| age.as_secs()),
+        grace,
+        budget,
+        keep: keep.to_vec(),
+        allow: allow.clone(),
+    };
+    let free = [Class::Unreferenced, Class::CrashLeftovers];
+    let mut prunes = vec![prune(&free, None, Budget::default())];
+    if let Some(age) = policy.older_than.and_then(Choice::value) {
+        prunes.push(prune(&Class::ALL, Some(age), Budget::default()));
+    }
+    if limits.is_some() {
+        let Limits { max_size, keep_free } = limits;
+        prunes.push(prune(&Class::ALL, None, Budget { max_size, keep_free, free: None }));
+    }
+    let mut plan = plan(snapshot, &Request::Gc(Gc { remove, prunes }));
+    plan.kept.extend(kept);
+    weigh(&mut plan, &snapshot.cache.path);
+    plan
+}
+
+impl Ran {
+    /// Deletes what lies in the trash for longer than it has to.
+    fn empty_old(
+        &mut self,
+        ground: &Ground<'_>,
+        prepared: &Prepared,
+        trash_for: Option<Duration>,
+        dry_run: bool,
+    ) -> Result<(), Failure> {
+        let Some(trash_for) = trash_for else { return Ok(()) };
+        let least = i64::try_from(trash_for.as_secs()).unwrap_or(i64::MAX);
+        let is_old = |whole: &Whole| {
+            whole.run.time().is_some_and(|time| {
+                ground.surroundings.now.as_second().saturating_sub(time.as_second()) >= least
+            })
+        };
+        let mut old = trash::runs(prepared, ground.surroundings)?;
+        old.retain(is_old);
+        if old.is_empty() {
+            return Ok(());
+        }
+        if !dry_run {
+            self.freed.measured(ground, &old)?;
+        }
+        self.purged = old;
+        Ok(())
+    }
+
+    /// Deletes more of the trash, the oldest first, while a limit is exceeded; and measures what the cache takes.
+    fn empty_more(
+        &mut self,
+        ground: &Ground<'_>,
+        prepared: &Prepared,
+        limits: Limits,
+        now: &Remembered,
+    ) -> Result<(), Failure> {
+        let cache = ground.cache;
+        let mut left = trash::runs(prepared, ground.surroundings)?.into_iter();
+        loop {
+            self.takes = now.takes(cache);
+            if limits.max_size.is_some_and(|most| self.takes > most) {
+                // Entries may share files, of which each was counted.
+                self.takes = self.takes.min(usage::usage(cache, |_| None));
+            }
+            self.beyond = limits.are_exceeded(|| self.takes, volume::free(cache));
+            if !self.beyond || self.is_stopped() {
+                return Ok(());
+            }
+            let Some(run) = left.next() else { return Ok(()) };
+            self.freed.measured(ground, std::slice::from_ref(&run))?;
+            self.purged.push(run);
+        }
+    }
+
+    /// Whether a person stopped it.
+    fn is_stopped(&self) -> bool {
+        self.freed.emptied.stopped || self.done.as_ref().is_some_and(|done| done.interrupted)
+    }
+
+    fn print(
+        &self,
+        plan: &Plan,
+        told: &[String],
+        auto: bool,
+        limits: Limits,
+        view: &View,
+        writer: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let done = self.done.as_ref().filter(|_| !plan.is_empty());
+        if let Some(done) = done {
+            shown::report(plan, &done.report, view, writer)?;
+        }
+        if !self.purged.is_empty() && !view.quiet {
+            let number = human::counted(self.purged.len() as u64, "run", "runs");
+            let freed = self.freed.freed.measured.map(human::bytes);
+            let freed = freed.map(|bytes| format!(": {bytes} freed")).unwrap_or_default();
+            writeln!(writer, "{}", view.wrapped(&format!("Deleted {number} of the trash{freed}.")))?;
+        }
+        for note in self.freed.emptied.notes.iter().chain(&self.freed.emptied.left) {
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+        }
+        for text in told {
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(text))))?;
+        }
+        let is_news = done.is_some() || !self.purged.is_empty() || !auto;
+        if is_news && !view.quiet {
+            let most = limits.max_size.map(|most| format!(" of at most {}", human::bytes(most)));
+            let nothing = if done.is_none() && self.purged.is_empty() { "Nothing to remove. " } else { "" };
+            let takes = human::bytes(self.takes);
+            writeln!(writer, "{nothing}The cache takes {takes}{}.", most.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// The program's end.
+    fn end(
+        mut self,
+        plan: &Plan,
+        refused: Option<Failure>,
+        policy: &Policy,
+        cache: &Path,
+    ) -> Result<(), Failure> {
+        let not_done = self.done.is_none();
+        if let Some(done) = self.done.take() {
+            done.verdict()?;
+        }
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        if not_done || !self.freed.emptied.left.is_empty() {
+            return Err(Failure::quiet(FAILED));
+        }
+        act::unread(plan).map_or(Ok(()), Err)?;
+        match bytes(policy.fail_over, cache)? {
+            Some(most) if self.takes > most => {
+                let (takes, most) = (human::bytes(self.takes), human::bytes(most));
+                Err(Failure::message(
+                    FAILED,
+                    format!("The cache takes {takes}, more than {most} (--fail-over)."),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn row<'a>(&self, cache: &Path, told: &'a [String]) -> Row<'a> {
+        let purged = self.purged.iter().map(|whole| whole.run.name().to_string_lossy().into_owned());
+        Row {
+            due: true,
+            purged: purged.collect(),
+            purge_freed: self.freed.freed.measured,
+            disk: Some(self.takes),
+            free: volume::free(cache),
+            beyond_limits: self.beyond,
+            notes: told,
+        }
+    }
+}
+
+/// What could not be done, as sentences. Not escaped.
+fn told(plan: &Plan, ran: &Ran, limits: Limits, refused: Option<&Failure>) -> Vec<String> {
+    let mut told = Vec::new();
+    if refused.is_some() {
+        return plan.refused().map(|caution| caution.text.clone()).collect();
+    }
+    if !ran.beyond {
+        return told;
+    }
+    if plan.missing.is_some() {
+        told.clone_from(&plan.warnings);
+    } else if limits.max_size.is_some_and(|most| ran.takes > most) {
+        told.push("The cache takes more than the policy says, and nothing else may go.".to_owned());
+    } else {
+        told.push("The volume has less free than the policy says, and nothing else may go.".to_owned());
+    }
+    told
+}
+
+/// Shows what a run would do.
+fn print_dry_run(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    ran: &Ran,
+    limits: Limits,
+    as_json: bool,
+    view: &View,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let cache = &snapshot.cache.path;
+    if as_json {
+        let gc = Row {
+            beyond_limits: limits.are_exceeded(|| ran.takes, volume::free(cache)),
+            ..ran.row(cache, &[])
+        };
+        json::write(snapshot, Body { gc, plan: Some(plan), report: None }, view, writer)?;
+        return Ok(());
+    }
+    if !ran.purged.is_empty() {
+        let frees = beside::held(&ran.purged, cache).reclaimable;
+        let number = human::counted(ran.purged.len() as u64, "run", "runs");
+        let text =
+            format!("Deletes {number} of the trash, which are old enough: frees {}.", human::bytes(frees));
+        writeln!(writer, "{}\n", view.wrapped(&text))?;
+    }
+    shown::review(plan, false, view, writer)?;
+    Ok(())
+}
+
+/// The answer for programs.
+#[derive(Serialize)]
+struct Body<'a> {
+    gc: Row<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a Plan>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<&'a Report>,
+}
+
+/// What a run came to beside its plan.
+#[derive(Default, Serialize)]
+struct Row<'a> {
+    /// Whether anything was looked at: `--auto` leaves it where nothing is due.
+    due: bool,
+    /// The runs of the trash that were deleted, or would be.
+    purged: Vec<String>,
+    /// The bytes that this freed.
+    purge_freed: Option<u64>,
+    /// Allocated bytes of the cache now.
+    disk: Option<u64>,
+    /// Free bytes of its volume now.
+    free: Option<u64>,
+    /// Whether a limit is exceeded now.
+    beyond_limits: bool,
+    /// What could not be done.
+    notes: &'a [String],
+}

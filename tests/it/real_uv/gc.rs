@@ -1,0 +1,350 @@
+//! `gc`: a policy that is kept, on caches of real uv that change meanwhile.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::Value;
+
+use super::repair::dangling;
+use super::used::age;
+use crate::support::uv::{Sandbox, ran};
+use crate::support::wheel::Wheel;
+
+/// How many packages there are, each of 100 KiB.
+const PACKAGES: usize = 12;
+
+const NAMES: [&str; PACKAGES] = [
+    "demo-a", "demo-b", "demo-c", "demo-d", "demo-e", "demo-f", "demo-g", "demo-h", "demo-i", "demo-j",
+    "demo-k", "demo-l",
+];
+
+fn sandbox(base: &Path) -> Option<Sandbox> {
+    let sandbox = Sandbox::new(base)?;
+    for name in NAMES {
+        let module = name.replace('-', "_");
+        Wheel::new(name, "1.0").bulk(&format!("{module}/bulk.bin"), 100).save(&sandbox.path("links"));
+    }
+    Some(sandbox)
+}
+
+fn install(sandbox: &Sandbox, name: &str, mode: &str, packages: &[&str]) -> PathBuf {
+    let links = sandbox.path("links");
+    let places = ["--no-index", "--find-links", links.to_str().unwrap()];
+    sandbox.install(name, mode, &[&places[..], packages].concat())
+}
+
+fn settings(sandbox: &Sandbox, text: &str) {
+    let directory = sandbox.path("home/config/cachetui");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("config.toml"), text).unwrap();
+}
+
+fn takes(sandbox: &Sandbox) -> u64 {
+    let output =
+        std::process::Command::new("du").args(["-s", "--block-size=1"]).arg(sandbox.cache()).output();
+    let output = output.unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn names(plan: &Value) -> Vec<String> {
+    let steps = plan["steps"].as_array().unwrap().iter();
+    let mut names: Vec<String> = steps
+        .map(|step| step["name"].as_str().unwrap_or_else(|| step["path"].as_str().unwrap()).to_owned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Names of the packages that an archive has.
+fn entries(sandbox: &Sandbox) -> Vec<String> {
+    let answer = sandbox.json(&["list", "--sort", "name"]);
+    let rows = answer["entries"].as_array().unwrap().iter();
+    rows.map(|row| row["name"].as_str().unwrap_or("?").to_owned()).collect()
+}
+
+#[test]
+fn a_policy_removes_what_is_idle_and_old_and_leaves_what_it_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let refused = sandbox.cachetui(&["gc"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert!(text(&refused).contains("There is no policy"), "{}", text(&refused));
+
+    let used = install(&sandbox, "used", "symlink", &["demo-a"]);
+    let idle = install(&sandbox, "idle", "hardlink", &["demo-b", "demo-c"]);
+    age(&sandbox, &idle, 200);
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-d", "demo-e", "demo-f"]);
+    sandbox.delete(&gone);
+    let project = sandbox.path("home/app");
+    std::fs::create_dir_all(&project).unwrap();
+    let lock = "version = 1\n\n[[package]]\nname = \"demo-f\"\nversion = \"1.0\"\n";
+    std::fs::write(project.join("uv.lock"), lock).unwrap();
+    settings(
+        &sandbox,
+        "[policy]\nidle-environments = \"90d\"\nolder-than = \"0d\"\ngrace = \"off\"\n\
+         keep = [\"demo-c\", \"demo-e>2\", \"~/app/uv.lock\"]\nallow = [\"most\"]\n",
+    );
+    let plan = sandbox.json(&["gc", "--dry-run"])["plan"].take();
+    assert_eq!(names(&plan), [idle.to_str().unwrap(), "demo-b", "demo-d", "demo-e"], "{plan:#}");
+    assert!(idle.exists() && entries(&sandbox).len() == 6, "a dry run changes nothing");
+
+    let done = sandbox.json(&["gc"]);
+    let outcomes = done["report"]["outcomes"].as_array().unwrap();
+    assert!(outcomes.len() == 4 && outcomes.iter().all(|it| it["state"] == "done"), "{done:#}");
+    assert_eq!(done["plan"]["totals"], plan["totals"]);
+    assert_eq!(entries(&sandbox), ["demo-a", "demo-c", "demo-f"]);
+    assert!(!idle.exists() && used.join("bin").exists());
+    assert_eq!(dangling(&used), [] as [PathBuf; 0]);
+    // It lies in the trash for a week, and can be put back until then. What the idle environment and its entry share counts.
+    let promised = plan["totals"]["bytes"]["reclaimable"].as_u64().unwrap();
+    let purge = sandbox.json(&["trash", "purge", "--dry-run"])["freed"]["predicted"].as_u64().unwrap();
+    assert!((promised..promised + (64 << 10)).contains(&purge), "{promised} {purge}");
+    assert_eq!(sandbox.json(&["trash", "list"])["runs"].as_array().unwrap().len(), 1);
+    ran(&mut sandbox.cachetui(&["undo"]));
+    assert!(idle.exists() && entries(&sandbox).len() == 6);
+    ran(&mut sandbox.cachetui(&["gc", "--trash-for", "off", "--idle-environments", "off"]));
+    assert!(idle.exists());
+    assert_eq!(entries(&sandbox), ["demo-a", "demo-b", "demo-c", "demo-f"]);
+    assert_eq!(sandbox.json(&["trash", "list"])["runs"].as_array().unwrap().len(), 0);
+    sandbox.run_uv(&["cache", "prune"]);
+    assert_eq!(entries(&sandbox), ["demo-a", "demo-b", "demo-c", "demo-f"], "uv has nothing to add");
+}
+
+#[test]
+fn the_trash_is_emptied_when_it_is_old_or_a_limit_needs_its_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    for package in ["demo-b", "demo-c", "demo-d"] {
+        let gone = install(&sandbox, "gone", "hardlink", &[package]);
+        sandbox.delete(&gone);
+        std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+        ran(&mut sandbox.cachetui(&["prune", package, "--trash", "--yes"]));
+    }
+    let runs = || sandbox.json(&["trash", "list"])["runs"].as_array().unwrap().len();
+    assert_eq!(runs(), 3);
+    // The name of a run says when it was.
+    let trash = sandbox.cache().join(".cachetui-trash");
+    let mut there: Vec<PathBuf> = std::fs::read_dir(&trash).unwrap().map(|it| it.unwrap().path()).collect();
+    there.sort();
+    let name = there[0].file_name().unwrap().to_str().unwrap();
+    std::fs::rename(&there[0], trash.join(format!("20250101{}", &name[8..]))).unwrap();
+    let dry = sandbox.json(&["gc", "--trash-for", "30d", "--dry-run"]);
+    assert_eq!((dry["gc"]["purged"].as_array().unwrap().len(), runs()), (1, 3), "{dry:#}");
+    let done = sandbox.json(&["gc", "--trash-for", "30d"]);
+    assert_eq!(done["gc"]["purged"], dry["gc"]["purged"]);
+    assert!(done["gc"]["purge_freed"].as_u64().unwrap() > 100 << 10, "{done:#}");
+    assert_eq!(runs(), 2);
+    // The oldest goes first, and no more than a limit needs.
+    let limit = (takes(&sandbox) - (50 << 10)).to_string();
+    let done = sandbox.json(&["gc", "--max-size", &limit]);
+    assert_eq!((done["gc"]["purged"].as_array().unwrap().len(), runs()), (1, 1), "{done:#}");
+    assert_eq!(done["gc"]["disk"], takes(&sandbox));
+    assert_eq!(done["gc"]["beyond_limits"], false);
+    let done = ran(&mut sandbox.cachetui(&["gc", "--trash-for", "0d"]));
+    assert!(text(&done).contains("Deleted 1 run of the trash"), "{}", text(&done));
+    assert_eq!(runs(), 0);
+}
+
+/// After each run the cache is within the limit, whatever came between; nothing that is used goes. Runs that have nothing to do are
+/// told apart from those that have.
+#[test]
+fn a_limit_holds_after_every_run_of_a_hundred_on_a_cache_that_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let used = install(&sandbox, "used", "symlink", &["demo-a"]);
+    let copied = install(&sandbox, "copied", "hardlink", &["demo-b"]);
+    let start = takes(&sandbox);
+    let limit = start + (350 << 10);
+    let most = limit.to_string();
+    let gc = ["gc", "--auto", "--max-size", &most, "--grace", "0h", "--trash-for", "2d"];
+    let mut ran_for_nothing = 0;
+    for round in 0..100 {
+        if round % 4 != 3 {
+            let package = NAMES[2 + round % (PACKAGES - 2)];
+            let gone = install(&sandbox, "gone", "hardlink", &[package]);
+            sandbox.delete(&gone);
+        }
+        let before = takes(&sandbox);
+        let output = ran(sandbox.cachetui(&gc).arg("--json"));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let due = answer["gc"]["due"] == true;
+        assert!(due || before <= limit, "{round}: {before} of {limit}");
+        assert!(takes(&sandbox) <= limit, "{round}: {} of {limit}: {answer:#}", takes(&sandbox));
+        ran_for_nothing += usize::from(due && before <= limit);
+    }
+    // Only the first one had to look although nothing was beyond the limit.
+    assert_eq!(ran_for_nothing, 1);
+    assert_eq!(dangling(&used), [] as [PathBuf; 0]);
+    let left = entries(&sandbox);
+    assert!(left.contains(&"demo-a".to_owned()) && left.contains(&"demo-b".to_owned()), "{left:?}");
+    assert_eq!(
+        sandbox.json(&["verify", copied.to_str().unwrap()])["findings"].as_array().map(Vec::len),
+        Some(0)
+    );
+}
+
+#[test]
+fn what_a_policy_cannot_reach_is_said_once_and_what_is_over_fails_where_that_was_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a", "demo-b"]);
+    let gc = |arguments: &[&str]| {
+        let start = ["gc", "--max-size", "50K", "--grace", "0h"];
+        sandbox.cachetui(&[&start[..], arguments].concat()).output().unwrap()
+    };
+    let first = gc(&["--auto"]);
+    assert!(first.status.success() && text(&first).contains("the limit is not reached"), "{}", text(&first));
+    let second = gc(&["--auto"]);
+    assert!(second.status.success() && text(&second).is_empty(), "{}", text(&second));
+    // A day later it looks again, and says nothing that was said before.
+    let state = sandbox.path("home/state/cachetui/gc");
+    let file = std::fs::read_dir(&state).unwrap().next().unwrap().unwrap().path();
+    let mut remembered: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    remembered["ran"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&file, remembered.to_string()).unwrap();
+    let third = gc(&["--auto", "--json"]);
+    let answer: Value = serde_json::from_slice(&third.stdout).unwrap();
+    assert_eq!(answer["gc"]["due"], true);
+    assert_eq!(answer["gc"]["notes"].as_array().unwrap().len(), 0, "{answer:#}");
+    // Who asks is answered each time.
+    assert!(text(&gc(&[])).contains("the limit is not reached"));
+    let over = gc(&["--fail-over", "60K"]);
+    assert_eq!(over.status.code(), Some(1), "{}", text(&over));
+    assert!(text(&over).contains("more than 60.0 KiB (--fail-over)"), "{}", text(&over));
+    assert!(gc(&["--fail-over", "1G"]).status.success());
+}
+
+#[test]
+fn two_at_once_take_turns_or_leave_it_to_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    for package in ["demo-b", "demo-c", "demo-d"] {
+        let gone = install(&sandbox, package, "hardlink", &[package]);
+        sandbox.delete(&gone);
+    }
+    let most = (takes(&sandbox) - (150 << 10)).to_string();
+    let gc = ["gc", "--auto", "--max-size", &most, "--grace", "0h", "--trash-for", "off"];
+    let mut all: Vec<_> = (0..4)
+        .map(|_| {
+            let piped = std::process::Stdio::piped;
+            sandbox.cachetui(&gc).stdout(piped()).stderr(piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in &mut all {
+        assert!(child.wait().unwrap().success());
+    }
+    assert!(takes(&sandbox).to_string() <= most || takes(&sandbox) <= most.parse().unwrap());
+    let left = entries(&sandbox);
+    assert_eq!(left.len(), 2, "no more than the limit needed: {left:?}");
+    assert!(left.contains(&"demo-a".to_owned()));
+}
+
+/// One order for everything, which `config show` tells.
+#[test]
+fn an_option_goes_before_a_variable_and_that_before_the_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    settings(
+        &sandbox,
+        "roots = [\"~/one\"]\ntheme = \"light\"\n[policy]\nmax-size = \"1G\"\nkeep = [\"demo-a\"]\n",
+    );
+    let show = |change: &dyn Fn(&mut std::process::Command)| -> Value {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+        command.args(["config", "show", "--json"]);
+        change(&mut command);
+        serde_json::from_slice(&ran(&mut command).stdout).unwrap()
+    };
+    let of = |answer: &Value, key: &str| -> (String, String) {
+        let rows = answer["settings"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["key"] == key).unwrap();
+        let from = row["from"].as_array().unwrap().iter().map(|it| it.as_str().unwrap());
+        (row["value"].as_str().unwrap().to_owned(), from.collect::<Vec<_>>().join(","))
+    };
+    let expect = |answer: &Value, key: &str, value: &str, from: &str| {
+        assert_eq!(of(answer, key), (value.to_owned(), from.to_owned()), "{key}");
+    };
+    let answer = show(&|_| ());
+    expect(&answer, "policy.max-size", "1G", "settings");
+    expect(&answer, "policy.trash-for", "7d", "default");
+    expect(&answer, "theme", "light", "settings");
+    let answer = show(&|command| {
+        command
+            .env("CACHETUI_MAX_SIZE", "2G")
+            .env("CACHETUI_KEEP", "demo-b\nnumpy<2, >1")
+            .env("CACHETUI_THEME", "mono");
+    });
+    expect(&answer, "policy.max-size", "2G", "variable");
+    expect(&answer, "policy.keep", "demo-a, demo-b, numpy<2, >1", "settings,variable");
+    expect(&answer, "theme", "mono", "variable");
+    let answer = show(&|command| {
+        command.env("CACHETUI_ROOTS", "/two:/three").env("CACHETUI_COLOR", "never").args(["--root", "four"]);
+    });
+    expect(&answer, "roots", "~/one, /two, /three, four", "settings,variable,option");
+    expect(&answer, "color", "never", "variable");
+
+    // What holds is what is done.
+    let disk = |command: &mut std::process::Command| {
+        let output = ran(command.args(["gc", "--dry-run", "--json"]));
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        plan["plan"]["request"]["prunes"][1]["budget"]["max_size"].as_u64()
+    };
+    assert_eq!(disk(&mut sandbox.cachetui(&[])), Some(1 << 30));
+    assert_eq!(disk(sandbox.cachetui(&[]).env("CACHETUI_MAX_SIZE", "2G")), Some(2 << 30));
+    let mut command = sandbox.cachetui(&["gc", "--dry-run", "--json", "--max-size", "3G"]);
+    let output = ran(command.env("CACHETUI_MAX_SIZE", "2G"));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["plan"]["request"]["prunes"][1]["budget"]["max_size"], 3_u64 << 30);
+    // The grace period is that of every command.
+    let mut command = sandbox.cachetui(&["prune", "--unused", "--dry-run", "--json"]);
+    let answer: Value = serde_json::from_slice(&ran(command.env("CACHETUI_GRACE", "3h")).stdout).unwrap();
+    assert_eq!(answer["plan"]["request"]["grace"], 3 * 60 * 60);
+}
+
+#[test]
+fn settings_that_cannot_be_understood_are_named_and_nothing_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let run = |arguments: &[&str], variable: Option<(&str, &str)>| {
+        let mut command = sandbox.cachetui(arguments);
+        command.envs(variable);
+        command.output().unwrap()
+    };
+    for (settings_text, variable, wanted) in [
+        ("[policy]\nmax-size = 40\n", None, "write a size as"),
+        ("[policy]\nmax-size = \"40G\"\nkeep = [\"demo a\"]\n", None, "is no requirement"),
+        ("[policy]\nmax-size = \"40G\"\nkeep = [\"./gone/uv.lock\"]\n", None, "gone/uv.lock"),
+        ("[policy]\nmax-size = \"40G\"\nkepe = []\n", None, "unknown field `kepe`"),
+        ("", Some(("CACHETUI_MAX_SIZE", "lots")), "`CACHETUI_MAX_SIZE=lots`"),
+        ("", Some(("CACHETUI_ALLOW", "most,everything")), "`everything` is none of"),
+        ("", Some(("CACHETUI_MOUSE", "perhaps")), "write 1 or 0"),
+    ] {
+        settings(&sandbox, settings_text);
+        for command in [&["gc"][..], &["config", "check"][..]] {
+            let output = run(command, variable);
+            assert!(matches!(output.status.code(), Some(1 | 2)), "{settings_text}: {}", text(&output));
+            assert!(text(&output).contains(wanted), "{settings_text} {variable:?}: {}", text(&output));
+        }
+    }
+    // What only tells about settings works then too.
+    settings(&sandbox, "[policy\n");
+    let path = run(&["config", "path"], None);
+    assert!(path.status.success() && text(&path).trim().ends_with("config/cachetui/config.toml"));
+    settings(&sandbox, "roots = [\"/nowhere\"]\n");
+    let check = run(&["config", "check"], Some(("CACHETUI_MAX_SISE", "40G")));
+    assert_eq!(check.status.code(), Some(1));
+    let said = text(&check);
+    assert!(
+        said.contains("`CACHETUI_MAX_SISE` is no variable") && said.contains("no directory at `/nowhere`"),
+        "{said}"
+    );
+    settings(&sandbox, "");
+    assert!(run(&["config", "check"], None).status.success());
+}

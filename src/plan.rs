@@ -38,7 +38,7 @@ pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use remove::{against_removal, is_removable};
 pub use request::{Budget, Class, GRACE, Gc, NamedLink, Pinned, Prune, Relink, Remove, Request};
-pub use step::{Action, Bytes, PlannedObject, PlannedPointer, Price, Step, Totals};
+pub use step::{Action, Bytes, PlannedObject, PlannedPointer, PlannedTree, Price, Step, Totals};
 pub use unread::{Unread, away};
 pub use unused::unused_in_words;
 pub use watch::{Watched, WatchedAs};

@@ -1,5 +1,6 @@
 //! The words of answers that more than one front end shows. Nothing in it is escaped.
 
+pub mod plan;
 pub mod verified;
 
 /// How good an answer is.

@@ -68,7 +68,7 @@ use crate::control::{Cancel, Phase, Progress};
 use crate::disk::volume::{self, Accounting, Reflinks};
 use crate::disk::{self, FileStat, walk};
 use crate::snapshot::{
-    Bucket, Cache, Certainty, Completeness, Entry, EntryKind, FilePrint, Holder, Odd, Problem, Scope,
+    Bucket, Cache, Certainty, Completeness, Entry, EntryKind, FilePrint, Holder, Odd, Piece, Problem, Scope,
     Snapshot, Space, UserLink,
 };
 use crate::uv::bucket::BucketKind;
@@ -234,6 +234,8 @@ pub fn scan(request: &Request, live: &Live, cancel: &Cancel, progress: &Progress
         groups::build(&basis.table, &harvest, &readings, filesystem, &layout.canonical, request.threads);
     snapshot.objects = objects::resolve(std::mem::take(&mut harvest.objects), &basis.table, &readings);
     drop(basis);
+    snapshot.pieces = std::mem::take(&mut harvest.pieces);
+    snapshot.pieces.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     let doubts = doubts::collect(&harvest, &readings, &search.unreached, &snapshot, cancel.is_cancelled());
     entries::assemble(&layout, &harvest, readings, held, &doubts, &mut snapshot);
     sources::look(&mut snapshot, &request.sources);
@@ -362,6 +364,7 @@ struct Gathered {
     pointers: Vec<cache::bucket::RawPointer>,
     odd: Vec<(usize, Odd)>,
     objects: Vec<(PathBuf, disk::FileStat)>,
+    pieces: Vec<Piece>,
     recorded: Vec<(crate::uv::interpreter::InterpreterRecord, disk::Time)>,
     environments: Vec<(PathBuf, Option<crate::snapshot::EnvironmentKind>)>,
     shared: Vec<share::SharedExtent>,
@@ -454,6 +457,7 @@ fn gather(layout: &Layout, states: Vec<State>) -> (Gathered, Search) {
         gathered.pointers.extend(harvest.pointers);
         gathered.odd.extend(harvest.odd);
         gathered.objects.extend(harvest.objects);
+        gathered.pieces.extend(harvest.pieces);
         gathered.recorded.extend(harvest.recorded);
         gathered.environments.extend(harvest.environments);
         gathered.shared.extend(harvest.shared);

@@ -15,6 +15,7 @@ pub mod id;
 pub mod layout;
 pub mod object;
 pub mod origin;
+pub mod piece;
 pub mod pointer;
 pub mod print;
 pub mod problem;
@@ -38,6 +39,7 @@ pub use id::{EntryIndex, EntryKey, EnvironmentIndex, PointerIndex};
 pub use layout::Odd;
 pub use object::StoreObject;
 pub use origin::{CameFrom, Origins};
+pub use piece::{Piece, PieceKind};
 pub use pointer::{Pointer, PointerForm, PointerState};
 pub use print::{FilePrint, Identity, TreePrint};
 pub use problem::Problem;
@@ -61,6 +63,8 @@ pub struct Snapshot {
     pub pointers: Vec<Pointer>,
     /// The objects of the content-addressed store, ordered by path.
     pub objects: Vec<StoreObject>,
+    /// What lies in buckets and can go by itself, ordered by path.
+    pub pieces: Vec<Piece>,
     /// Who uses what, ordered by entry, then environment, then distribution.
     pub references: Vec<Reference>,
     /// What leads into entries from outside every environment, ordered by entry.

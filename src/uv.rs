@@ -50,4 +50,5 @@ pub mod sources;
 
 pub mod url;
 
+pub mod metadata;
 mod msgpack;

@@ -263,7 +263,7 @@ fn restore_beside(directory: &Path, run: &Run) -> Result<Vec<Restored>, Error> {
     let _held = trash::hold(&root)?;
     let restored =
         back(directory, run, |root, run, name| run.give_back(root, root.place(), Path::new(""), name))?;
-    purge::tidy(&root, run);
+    purge::tidy(&root, run, []);
     Ok(restored)
 }
 

@@ -6,11 +6,12 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::disk::FileStat;
 use crate::linker::{Missing, Place, Root};
-use crate::plan::{Action, Plan, Step, WatchedAs};
+use crate::plan::{Action, Plan, PlannedTree, Step, WatchedAs};
 use crate::scan::{print, understood};
-use crate::snapshot::FilePrint;
+use crate::snapshot::{FilePrint, TreePrint};
 use crate::uv::bucket::{Bucket, BucketKind, is_object};
 use crate::uv::distribution::parse_dist_info;
+use crate::uv::pointer::{self, Payload};
 
 use super::buckets::Buckets;
 use super::prune::Trouble;
@@ -115,6 +116,19 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
     let refused = || Trouble::Refused(format!("a plan cannot {} `{}`", step.action.word(), step.at.text()));
     let names = plain(&path).ok_or_else(refused)?;
     let bucket = |name: &OsStr| Bucket::parse(name);
+    let is_entry = |tree: &PlannedTree| {
+        let path = tree.at.path();
+        let names = plain(&path).unwrap_or_default();
+        names.len() == 2 && bucket(names[0]).is_some_and(|it| it.kind == BucketKind::Archive && it.is_known())
+    };
+    let is_repository = |names: &[&OsStr]| {
+        let is_part = names.len() == 3 && (names[1] == "db" || names[1] == "checkouts");
+        is_part && bucket(names[0]).is_some_and(|it| it.kind == BucketKind::Git && it.is_known())
+    };
+    let is_of_repository = |tree: &PlannedTree| {
+        let path = tree.at.path();
+        plain(&path).is_some_and(|other| is_repository(&other) && other[2] == names[names.len() - 1])
+    };
     let fits = match (step.action, names.as_slice()) {
         (Action::RemoveEntry, [top, _]) => {
             // What nothing leads to in a layout with an unknown number stays.
@@ -131,6 +145,11 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
                 [BucketKind::Archive, BucketKind::Files, BucketKind::Environments, BucketKind::Interpreter];
             it.is_known() && !keeps.contains(&it.kind)
         }),
+        (Action::RemoveBuild, [top, .., _]) => {
+            let is_one = |it: Bucket| it.kind == BucketKind::Sdists && it.is_known();
+            bucket(top).is_some_and(is_one) && names.len() > 3 && step.trees.iter().all(is_entry)
+        }
+        (Action::RemoveRepository, _) => is_repository(&names) && step.trees.iter().all(is_of_repository),
         (Action::RemoveLeftover, [top]) => {
             top.as_encoded_bytes().starts_with(b".tmp")
                 || bucket(top).is_some_and(|it| it.kind == BucketKind::Builds)
@@ -139,7 +158,9 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
     };
     let bare = step.action != Action::RemoveEntry && !step.pointers.is_empty();
     let others = step.action != Action::RemoveObjects && !step.objects.is_empty();
-    if !fits || bare || others {
+    let more =
+        !matches!(step.action, Action::RemoveBuild | Action::RemoveRepository) && !step.trees.is_empty();
+    if !fits || bare || others || more {
         return Err(refused());
     }
     split(&path).ok_or_else(refused)
@@ -168,6 +189,12 @@ pub(super) fn object(store: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Tr
     if is_one { split(path).ok_or_else(refused) } else { Err(refused()) }
 }
 
+/// The directory and the name of another tree of a step.
+pub(super) fn other(tree: &PlannedTree) -> Result<(PathBuf, PathBuf), Trouble> {
+    let text = tree.at.text();
+    split(&tree.at.path()).ok_or_else(|| Trouble::Refused(format!("a plan cannot remove `{text}`")))
+}
+
 pub(super) fn plain(path: &Path) -> Option<Vec<&OsStr>> {
     path.components()
         .map(|component| match component {
@@ -191,6 +218,20 @@ fn fits(cache: &Root, place: &Place, name: &OsStr, step: &Step) -> io::Result<bo
             let newer = |other: Bucket| other.kind == bucket.kind && other.version > bucket.version;
             Ok(cache.place().names()?.iter().filter_map(|name| Bucket::parse(name)).any(newer))
         }
+        // The plan may have been edited: uv uses the revision that the file beside it names.
+        (Action::RemoveBuild, _) => {
+            let mut named = Vec::new();
+            for file in ["revision.http", "revision.rev"].map(OsStr::new) {
+                if place.find(file)?.is_some() {
+                    let bytes = place.read(file, pointer::LONGEST_FILE as u64)?;
+                    let Ok(Payload::Revision { id }) = pointer::parse_revision(&bytes) else {
+                        return Ok(false);
+                    };
+                    named.push(id);
+                }
+            }
+            Ok(!named.is_empty() && named.iter().all(|it| OsStr::new(it) != name))
+        }
         (Action::RemoveEntry, Some(bucket)) if !bucket.is_known() => {
             let names = place.directory(name)?.names()?;
             Ok(names.iter().any(|name| name == "pyvenv.cfg" || parse_dist_info(name).is_some()))
@@ -201,13 +242,7 @@ fn fits(cache: &Root, place: &Place, name: &OsStr, step: &Step) -> io::Result<bo
 
 /// Opens the directory of a step's target and proves that what lies there is what the plan expects.
 pub(super) fn tree(cache: &Buckets, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
-    let place = cache.directory(directory, Missing::Fail)?;
-    let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
-    let Some(found) = found else { return Err(Trouble::Stale("it is gone already".to_owned())) };
-    let expects = step.expects;
-    if (found.stat.device, found.stat.inode) != (expects.device, expects.inode) {
-        return Err(Trouble::Stale("something else lies there now".to_owned()));
-    }
+    let place = there(cache, directory, name, step.expects)?;
     let is_fit = fits(cache.root(), &place, name, step);
     if !is_fit.map_err(|error| Trouble::failed("look at", place.join(name), error))? {
         let refused = format!("a plan cannot {} `{}` as it is", step.action.word(), step.at.text());
@@ -219,8 +254,35 @@ pub(super) fn tree(cache: &Buckets, directory: &Path, name: &OsStr, step: &Step)
     } else {
         print::tree(&path)
     };
+    unchanged(now, step.expects).map(|()| place)
+}
+
+/// Opens the directory of another tree of a step and proves that what lies there is what the plan expects.
+pub(super) fn same(
+    cache: &Buckets,
+    directory: &Path,
+    name: &OsStr,
+    expects: TreePrint,
+) -> Result<Place, Trouble> {
+    let place = there(cache, directory, name, expects)?;
+    unchanged(print::tree(&place.join(name)), expects).map(|()| place)
+}
+
+/// Opens the directory of a tree where the tree is the one that a plan expects, whatever is in it.
+fn there(cache: &Buckets, directory: &Path, name: &OsStr, expects: TreePrint) -> Result<Place, Trouble> {
+    let place = cache.directory(directory, Missing::Fail)?;
+    let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
+    let Some(found) = found else { return Err(Trouble::Stale("it is gone already".to_owned())) };
+    if (found.stat.device, found.stat.inode) == (expects.device, expects.inode) {
+        Ok(place)
+    } else {
+        Err(Trouble::Stale("something else lies there now".to_owned()))
+    }
+}
+
+fn unchanged(now: Option<TreePrint>, expects: TreePrint) -> Result<(), Trouble> {
     match now {
-        Some(now) if now == expects => Ok(place),
+        Some(now) if now == expects => Ok(()),
         Some(now) if now.links > expects.links => {
             Err(Trouble::Stale("somebody has made hardlinks to it since the scan".to_owned()))
         }

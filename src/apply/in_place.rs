@@ -21,6 +21,9 @@ use crate::snapshot::Identity;
 /// The directory in a run's trash that says what is being removed in place. No bucket has such a name.
 pub(super) const MARKS: &str = ".in-place";
 
+/// What is made in a run to find out whether a directory can be renamed.
+pub(super) const PROBE: &str = ".in-place/full/of-something";
+
 /// What makes a directory an environment; it goes last, so that uv takes what is left for one that is broken.
 const CONFIG: &str = "pyvenv.cfg";
 
@@ -35,16 +38,19 @@ pub(super) fn stuck(buckets: &Buckets, run: &Run, steps: &[Step]) -> Result<Vec<
     if overlay.and_then(|overlay| overlay.renames()) != Some(false) {
         return Ok(vec![false; steps.len()]);
     }
-    let probe = run.path().join(MARKS);
     let full = Path::new("full");
-    drop(buckets.directory(&probe.join(full).join("of-something"), Missing::Create)?);
-    let probe = buckets.directory(&probe, Missing::Fail)?;
+    drop(buckets.directory(&run.path().join(PROBE), Missing::Create)?);
+    let probe = buckets.directory(&run.path().join(MARKS), Missing::Fail)?;
     let is_stuck = |step: &Step| {
-        let path = step.at.path();
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
         let is_tree = step.action != Action::RemoveObjects;
-        let place = buckets.directory(parent, Missing::Fail).ok().filter(|_| is_tree);
-        place.is_some_and(|place| place.is_stuck(name, &probe, full.as_os_str()))
+        let mut places = step.places();
+        is_tree
+            && places.any(|at| {
+                let path = at.path();
+                let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+                let place = buckets.directory(parent, Missing::Fail);
+                place.is_ok_and(|place| place.is_stuck(name, &probe, full.as_os_str()))
+            })
     };
     Ok(steps.iter().map(is_stuck).collect())
 }

@@ -17,6 +17,7 @@ use crate::linker::{Error, Missing, Place};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::{Action, Plan, Step};
 use crate::scan::print;
+use crate::snapshot::TreePrint;
 
 /// What a prune left to be done after its lock was given back.
 #[derive(Debug, Default)]
@@ -153,11 +154,11 @@ pub fn prune_as(
     let mut stuck = vec![false; plan.steps.len()];
     let run = match trash::Run::begin(cache.root(), manner.now, manner.run.as_ref()) {
         Ok(run) => {
-            let tidy = |_: &Error| purge::tidy(cache.root(), &run);
+            let tidy = |_: &Error| purge::tidy(cache.root(), &run, [Path::new(in_place::PROBE)]);
             held = trash::hold(cache.root()).inspect_err(tidy)?;
             stuck = in_place::stuck(&cache, &run, &plan.steps).inspect_err(tidy)?;
             if let Some(first) = stuck.iter().position(|it| *it).filter(|_| unmovable == Unmovable::Refuse) {
-                purge::tidy(cache.root(), &run);
+                purge::tidy(cache.root(), &run, [Path::new(in_place::PROBE)]);
                 let error = io::Error::new(io::ErrorKind::CrossesDevices, in_place::STUCK);
                 return Err(Error::new("move to the trash", real.join(plan.steps[first].at.path()), error));
             }
@@ -185,7 +186,8 @@ pub fn prune_as(
     let Pruning { cache, run, mut notes, .. } = pruning;
     let trash = run.filter(|run| {
         in_place::close(cache.root(), &run.doomed());
-        purge::tidy(cache.root(), run);
+        let own = holding(plan);
+        purge::tidy(cache.root(), run, own.iter().map(PathBuf::as_path));
         run.is_there(cache.root())
     });
     drop(held);
@@ -198,6 +200,16 @@ pub fn prune_as(
         );
     }
     Ok(Committed { outcomes, trash, stuck, notes })
+}
+
+/// The directories in which what a plan removes lies.
+fn holding(plan: &Plan) -> BTreeSet<PathBuf> {
+    let places = plan.steps.iter().flat_map(|step| {
+        let pointers = step.pointers.iter().map(|pointer| &pointer.at);
+        step.places().chain(pointers).chain(step.objects.iter().map(|object| &object.at))
+    });
+    let own = places.filter_map(|at| Some(at.path().parent()?.to_owned()));
+    own.chain([PathBuf::from(in_place::PROBE)]).collect()
 }
 
 /// Whether two paths lead to one directory.
@@ -250,10 +262,10 @@ impl Pruning<'_> {
             Err(trouble) => return (Err(trouble), false),
         };
         if self.stuck.get(number).copied().unwrap_or_default() {
-            return (self.delete(step, &looked), false);
+            return (self.delete(&looked), false);
         }
         let mut moved = Vec::new();
-        match self.commit(step, &looked, &mut moved) {
+        match self.commit(&looked, &mut moved) {
             Ok(()) => (Ok(()), false),
             Err(trouble) => {
                 let stuck = !put_back(moved);
@@ -262,11 +274,11 @@ impl Pruning<'_> {
                     Trouble::Failed(error) if self.room && has_no_room(&error.source) && !stuck => {
                         self.room = false;
                         self.notes.push(NO_ROOM.to_owned());
-                        (self.commit(step, &looked, &mut Vec::new()), false)
+                        (self.commit(&looked, &mut Vec::new()), false)
                     }
                     Trouble::Failed(error) if !stuck && in_place::is_stuck(self.cache.root(), &error) => {
                         match self.unmovable {
-                            Unmovable::Delete => (self.delete(step, &looked), false),
+                            Unmovable::Delete => (self.delete(&looked), false),
                             Unmovable::Refuse => (Err(Trouble::Refused(in_place::STUCK.to_owned())), false),
                         }
                     }
@@ -306,26 +318,44 @@ impl Pruning<'_> {
                 }
             }
         }
-        Ok(Looked { place, directory, name: name.into_os_string(), pointers })
+        let mut trees = Vec::new();
+        for tree in &step.trees {
+            let (directory, name) = check::other(tree)?;
+            let place = check::same(&self.cache, &directory, name.as_os_str(), tree.expects)?;
+            let name = name.into_os_string();
+            trees.push(Looked {
+                place,
+                directory,
+                name,
+                expects: tree.expects,
+                pointers: Vec::new(),
+                trees: Vec::new(),
+            });
+        }
+        Ok(Looked { place, directory, name: name.into_os_string(), expects: step.expects, pointers, trees })
     }
 
     /// Removes the pointers, then what they lead to where it lies. From the first pointer on it cannot be put back.
-    fn delete(&self, step: &Step, looked: &Looked) -> Result<(), Trouble> {
+    fn delete(&self, looked: &Looked) -> Result<(), Trouble> {
         for (directory, name) in &looked.pointers {
             let place = self.cache.directory(directory, Missing::Fail)?;
             let removed = place.remove_file(name.as_os_str());
             removed.map_err(|error| Trouble::failed("remove", place.join(name.as_os_str()), error))?;
         }
-        let Some(run) = &self.run else {
-            return away(&looked.place, &looked.name, (step.expects.device, step.expects.inode));
-        };
-        let path = looked.directory.join(&looked.name);
-        in_place::remove(self.cache.root(), &run.doomed(), &looked.place, &path, step.expects.identity())?;
+        for looked in std::iter::once(looked).chain(&looked.trees) {
+            let expects = looked.expects;
+            let Some(run) = &self.run else {
+                away(&looked.place, &looked.name, (expects.device, expects.inode))?;
+                continue;
+            };
+            let path = looked.directory.join(&looked.name);
+            in_place::remove(self.cache.root(), &run.doomed(), &looked.place, &path, expects.identity())?;
+        }
         Ok(())
     }
 
     /// Removes the pointers, then what they lead to. What was moved is told, so that it can be moved back.
-    fn commit(&self, step: &Step, looked: &Looked, moved: &mut Vec<Moved>) -> Result<(), Trouble> {
+    fn commit(&self, looked: &Looked, moved: &mut Vec<Moved>) -> Result<(), Trouble> {
         for (directory, name) in &looked.pointers {
             let place = self.cache.directory(directory, Missing::Fail)?;
             if let Some(run) = self.trash() {
@@ -335,14 +365,22 @@ impl Pruning<'_> {
                 removed.map_err(|error| Trouble::failed("remove", place.join(name.as_os_str()), error))?;
             }
         }
-        let expected = (step.expects.device, step.expects.inode);
-        let Some(run) = self.trash() else { return away(&looked.place, &looked.name, expected) };
-        let parked = self.park(run, &looked.place, &looked.directory, &looked.name)?;
-        // Between the look and the rename somebody may have put something else there, whatever lock they hold.
-        let found = parked.here.find(&looked.name).ok().flatten();
-        let same = found.map(|found| (found.stat.device, found.stat.inode)) == Some(expected);
-        moved.push(parked);
-        if same { Ok(()) } else { Err(Trouble::Stale("something else was put there meanwhile".to_owned())) }
+        for looked in std::iter::once(looked).chain(&looked.trees) {
+            let expected = (looked.expects.device, looked.expects.inode);
+            let Some(run) = self.trash() else {
+                away(&looked.place, &looked.name, expected)?;
+                continue;
+            };
+            let parked = self.park(run, &looked.place, &looked.directory, &looked.name)?;
+            // Between the look and the rename somebody may have put something else there, whatever lock they hold.
+            let found = parked.here.find(&looked.name).ok().flatten();
+            let same = found.map(|found| (found.stat.device, found.stat.inode)) == Some(expected);
+            moved.push(parked);
+            if !same {
+                return Err(Trouble::Stale("something else was put there meanwhile".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Removes objects of the content-addressed store. One that somebody has come to use, or that is another by now, stays.
@@ -422,8 +460,11 @@ struct Looked {
     place: Place,
     directory: PathBuf,
     name: OsString,
+    expects: TreePrint,
     /// Directories and names of the pointers that are there.
     pointers: Vec<(PathBuf, PathBuf)>,
+    /// What goes after it.
+    trees: Vec<Looked>,
 }
 
 /// Moves everything back, what was moved last first, so that an entry is there before its pointers. Tells whether all of

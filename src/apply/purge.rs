@@ -5,6 +5,7 @@
 //! Nothing leads here, so the lock is held with others: installing goes on. It keeps away `uv cache prune` and `uv cache
 //! clean`, which remove the trash as well and fail when something vanishes beneath them (uv 0.13.8).
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -119,24 +120,37 @@ fn purge_run(
     errors
 }
 
-/// Removes the empty directories of a run, and the run and the trash themselves when that is all there is in them. Never
-/// removes a file.
-pub(super) fn tidy(root: &Root, run: &Run) {
-    if let Ok(trash) = root.directory(Path::new(DIRECTORY), Missing::Fail) {
-        tidy_directory(&trash, run.name());
-        drop(trash);
-        drop(root.place().remove_directory(OsStr::new(DIRECTORY)));
+/// Removes directories of a run that are empty, with those above them, and the run and the trash themselves when that is all there
+/// is in them. `own` are the directories that were made to hold what was moved, below the run: what was moved may have empty
+/// directories of its own, which are not touched. Never removes a file.
+pub(super) fn tidy<'a>(root: &Root, run: &Run, own: impl IntoIterator<Item = &'a Path>) {
+    let Ok(trash) = root.directory(Path::new(DIRECTORY), Missing::Fail) else { return };
+    // Those that lie deepest first, each once.
+    let own = own.into_iter().flat_map(Path::ancestors).filter(|path| !path.as_os_str().is_empty());
+    let own: BTreeSet<&Path> = own.collect();
+    for path in own.into_iter().rev() {
+        let (Some(name), above) = (path.file_name(), path.parent().unwrap_or(Path::new(""))) else {
+            continue;
+        };
+        if let Ok(above) = root.directory(&run.path().join(above), Missing::Fail) {
+            // It stays while anything is in it.
+            drop(above.remove_directory(name));
+        }
     }
+    drop(trash.remove_directory(run.name()));
+    drop(trash);
+    drop(root.place().remove_directory(OsStr::new(DIRECTORY)));
 }
 
-fn tidy_directory(place: &Place, name: &OsStr) {
+/// Removes the empty directories of a tree.
+pub(super) fn remove_empty(place: &Place, name: &OsStr) {
     let Ok(directory) = place.directory(name) else { return };
     for child in directory.names().unwrap_or_default() {
         if directory
             .find(&child)
             .is_ok_and(|found| found.is_some_and(|it| it.stat.kind == FileKind::Directory))
         {
-            tidy_directory(&directory, &child);
+            remove_empty(&directory, &child);
         }
     }
     drop(directory);

@@ -159,15 +159,15 @@ fn take(above: &Root, step: &Step, removing: &mut Removing) -> Result<Option<Run
             Err(error) => return Err(error.into()),
         },
     };
-    let held = trash::hold(above).inspect_err(|_| super::purge::tidy(above, &run))?;
+    let held = trash::hold(above).inspect_err(|_| super::purge::tidy(above, &run, []))?;
     let taken = run.take(above, above.place(), Path::new(""), name);
     drop(held);
-    let there = taken.inspect_err(|_| super::purge::tidy(above, &run))?;
+    let there = taken.inspect_err(|_| super::purge::tidy(above, &run, []))?;
     // Between the look and the rename something else may have taken its place.
     let found = there.find(name).ok().flatten().map(|found| (found.stat.device, found.stat.inode));
     if found != Some(expected) {
         let back = there.move_new(name, above.place(), name);
-        super::purge::tidy(above, &run);
+        super::purge::tidy(above, &run, []);
         back.map_err(|error| Trouble::failed("move back", there.join(name), error))?;
         return Err(Trouble::Stale(ANOTHER.to_owned()));
     }

@@ -95,6 +95,10 @@ impl Target {
 }
 
 impl Item {
+    fn path(&self) -> PathBuf {
+        self.directory.join(&self.name)
+    }
+
     /// What a link has in common with the `.http` or `.rev` beside it.
     fn key(&self) -> PathBuf {
         let path = self.directory.join(&self.name);
@@ -123,7 +127,14 @@ pub fn restore(lock: &CacheExclusive, run: &Run) -> Result<Vec<Restored>, Error>
     }
     let restored = go(Buckets::of(cache), run, Acting::Moves)?;
     let cache = ground::cache(lock)?;
-    purge::tidy(&cache, run);
+    // What pointers lay in was emptied file by file.
+    if let Ok(top) = cache.directory(&run.path(), Missing::Fail) {
+        let holds = |name: &&OsString| Bucket::parse(name).is_some_and(|it| it.kind.holds_pointers());
+        for name in top.names().unwrap_or_default().iter().filter(holds) {
+            purge::remove_empty(&top, name);
+        }
+    }
+    purge::tidy(&cache, run, restored.iter().filter_map(|item| item.path.parent()));
     Ok(restored)
 }
 
@@ -179,6 +190,18 @@ fn go(cache: Buckets, run: &Run, acting: Acting) -> Result<Vec<Restored>, Error>
             Some(kind) if kind.holds_pointers() => {
                 collect(&top, &name, Path::new(&name), &mut pointers)?;
             }
+            // uv keeps other repositories beside those that went.
+            Some(BucketKind::Git) if cache.directory(Path::new(&name), Missing::Fail).is_ok() => {
+                let open = |error| Error::new("open the directory", top.join(&name), error);
+                let bucket = top.directory(&name).map_err(open)?;
+                for part in names(&bucket)? {
+                    let directory = Path::new(&name).join(&part);
+                    let open = |error| Error::new("open the directory", bucket.join(&part), error);
+                    let place = bucket.directory(&part).map_err(open)?;
+                    let item = |name| Item { directory: directory.clone(), name, leads_to: Ok(None) };
+                    others.extend(names(&place)?.into_iter().map(item));
+                }
+            }
             Some(_) | None => others.push(whole()),
         }
     }
@@ -220,8 +243,25 @@ impl Restoring<'_> {
             self.item(item);
         }
         // A key's link and its `.http` or `.rev` belong together: uv follows one and prunes by the other.
+        let mut whole: Vec<Item> = Vec::new();
+        let mut rest: Vec<&Item> = Vec::new();
+        for pointer in pointers {
+            match self.revision(pointer, pointers, &left) {
+                Some(revision) if whole.last().is_none_or(|last| last.path() != revision) => {
+                    let directory = revision.parent().unwrap_or(&revision).to_owned();
+                    let name = revision.file_name().unwrap_or_default().to_owned();
+                    whole.push(Item { directory, name, leads_to: Ok(None) });
+                }
+                Some(_) => {}
+                None => rest.push(pointer),
+            }
+        }
+        let pointers = rest;
+        for item in &whole {
+            self.item(item);
+        }
         let anew: BTreeSet<PathBuf> =
-            pointers.iter().filter(|pointer| self.lies(pointer)).map(Item::key).collect();
+            pointers.iter().filter(|pointer| self.lies(pointer)).map(|it| it.key()).collect();
         for pointer in pointers {
             if anew.contains(&pointer.key()) {
                 self.stays(pointer, "uv has written it again");
@@ -243,6 +283,23 @@ impl Restoring<'_> {
                 Ok(_) => self.item(pointer),
             }
         }
+    }
+
+    /// The directory of an old build that something lay in, where that comes back as a whole: it is not there any more, and all
+    /// that its links lead to is.
+    fn revision(&self, item: &Item, all: &[Item], left: &BTreeSet<OsString>) -> Option<PathBuf> {
+        let revision = crate::uv::shard::revision(&item.directory)?;
+        if self.cache.directory(&revision, Missing::Fail).is_ok() {
+            return None;
+        }
+        let is_back = |target: &Target| {
+            !left.contains(&target.id)
+                && self.has_entry(&target.id)
+                && target.absolute.as_ref().is_none_or(|path| path.exists())
+        };
+        let mut within = all.iter().filter(|it| it.directory.starts_with(&revision));
+        let comes = within.all(|it| it.leads_to.as_ref().is_ok_and(|it| it.as_ref().is_none_or(is_back)));
+        comes.then_some(revision)
     }
 
     /// Whether something lies where an item was.

@@ -399,7 +399,7 @@ impl Ground<'_> {
                 done.report.beside = whole.left();
             }
         }
-        let trees: Vec<PathBuf> = reviewed.steps.iter().map(|step| step.at.path()).collect();
+        let trees: Vec<PathBuf> = reviewed.steps.iter().flat_map(Step::places).map(At::path).collect();
         match committed.trash {
             Some(run) if stays => {
                 done.report.trash = Some(At::new(&run.path()));

@@ -47,20 +47,21 @@ pub(super) fn limit(
         (step.price.is_last(), used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
     });
     let all = || first.iter().chain(order.iter().map(|position| &candidates[*position]));
-    let holders: Vec<Holder> = all().filter_map(|candidate| candidate.holder).collect();
+    let holders: Vec<Holder> = all().flat_map(|candidate| candidate.holders.iter().copied()).collect();
     let mut answers = snapshot.given_in_order(&holders).into_iter();
     let (mut gone, mut given, mut needed) = (0_u64, 0_u64, vec![false; candidates.len()]);
     let positions = first.iter().map(|_| None).chain(order.iter().copied().map(Some));
     for (candidate, position) in all().zip(positions) {
         // What lies in the lower layer of an overlay makes no room.
-        let below = matches!(candidate.holder, Some(Holder::Entry(index)) if snapshot.entry(index).below);
-        let (leaves, back) = match candidate.holder {
-            Some(_) => {
-                let answer = answers.next().expect("there is an answer for each holder");
-                (answer.leaves, if below { 0 } else { answer.back })
-            }
-            None => (candidate.step.bytes.disk, candidate.step.bytes.disk),
-        };
+        let is_below =
+            |holder: &Holder| matches!(holder, Holder::Entry(index) if snapshot.entry(*index).below);
+        let below = candidate.holders.iter().any(is_below);
+        let (mut leaves, mut back) = (candidate.own, if below { 0 } else { candidate.own });
+        for _ in &candidate.holders {
+            let answer = answers.next().expect("there is an answer for each holder");
+            leaves = leaves.saturating_add(answer.leaves);
+            back = back.saturating_add(if below { 0 } else { answer.back });
+        }
         if position.is_none() || gone < smaller || given < freed && !below {
             if let Some(position) = position {
                 needed[position] = true;

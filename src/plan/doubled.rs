@@ -17,7 +17,7 @@ type Key = Vec<String>;
 /// The first thing that a plan's steps name twice, as a sentence. Not escaped.
 pub(super) fn doubled(cache: &At, steps: &[Step], relinks: &[RelinkStep]) -> Option<String> {
     let mut removed: Vec<(Key, &At)> =
-        steps.iter().map(|step| (key(&step.at.path(), FOLDS), &step.at)).collect();
+        steps.iter().flat_map(Step::places).map(|at| (key(&at.path(), FOLDS), at)).collect();
     if let Some(text) = nested(&mut removed) {
         return Some(text);
     }

@@ -15,8 +15,9 @@ use crate::snapshot::{Certainty, EntryIndex, Holder, StoreObject, TreePrint};
 pub(super) fn add(chooser: &Chooser<'_>, candidates: &mut Vec<Candidate>) {
     let going: BTreeSet<EntryIndex> = candidates
         .iter()
-        .filter_map(|candidate| match candidate.holder {
-            Some(Holder::Entry(index)) => Some(index),
+        .flat_map(|candidate| &candidate.holders)
+        .filter_map(|holder| match holder {
+            Holder::Entry(index) => Some(*index),
             _ => None,
         })
         .collect();
@@ -57,7 +58,9 @@ fn candidate(store: &Path, objects: &[&StoreObject], reflinks: bool) -> Candidat
     };
     let planned = |object: &&StoreObject| PlannedObject { at: At::new(&object.path), expects: object.print };
     Candidate {
-        holder: Some(Holder::Store),
+        holders: vec![Holder::Store],
+        // What nothing links to is in no group; the rest of the store stays and is nobody's loss.
+        own: if reflinks { 0 } else { alone },
         used: None,
         step: Step {
             action: Action::RemoveObjects,
@@ -69,7 +72,6 @@ fn candidate(store: &Path, objects: &[&StoreObject], reflinks: bool) -> Candidat
             price: Price::Nothing,
             bytes: Bytes {
                 disk: objects.iter().map(|object| object.print.disk).sum(),
-                reclaimable: if reflinks { 0 } else { alone },
                 certainty: if reflinks && alone > 0 { Certainty::AtLeast } else { Certainty::Exact },
                 files: objects.len() as u64,
                 ..Bytes::default()
@@ -77,6 +79,7 @@ fn candidate(store: &Path, objects: &[&StoreObject], reflinks: bool) -> Candidat
             expects: TreePrint::default(),
             pointers: Vec::new(),
             objects: objects.iter().map(planned).collect(),
+            trees: Vec::new(),
             users: Vec::new(),
         },
     }

@@ -4,6 +4,8 @@
 //! although it is young, and although environments use it whose files stay (hardlinks, clones and copies); never although
 //! an environment reaches it by symlink, or because nobody knows.
 
+mod generations;
+mod pieces;
 mod whole;
 
 use std::cmp::Reverse;
@@ -33,16 +35,11 @@ use crate::uv::requirement::Requirement;
 pub(super) struct Candidate {
     pub(super) step: Step,
     /// What it is to the groups, where it is something to them.
-    pub(super) holder: Option<Holder>,
+    pub(super) holders: Vec<Holder>,
+    /// Allocated bytes of it that are in no group and that nothing else has.
+    pub(super) own: u64,
     /// When it was last used.
     pub(super) used: Option<Timestamp>,
-}
-
-impl Candidate {
-    /// What tells it from all others.
-    fn key(&self) -> (Action, At) {
-        (self.step.action, self.step.at.clone())
-    }
 }
 
 /// What the choice rests on.
@@ -74,7 +71,7 @@ pub(super) fn after(
     let newest = newest(snapshot);
     let mut candidates = first;
     let first = candidates.len();
-    let mut taken: BTreeSet<(Action, At)> = BTreeSet::new();
+    let mut taken: BTreeSet<At> = BTreeSet::new();
     for request in prunes {
         let chooser = Chooser {
             snapshot,
@@ -84,9 +81,9 @@ pub(super) fn after(
             going: going.clone(),
             newest: newest.clone(),
         };
-        taken.extend(candidates.iter().map(Candidate::key));
+        taken.extend(candidates.iter().flat_map(|it| it.step.places()).cloned());
         let mut more = chooser.choose(plan);
-        more.retain(|candidate| !taken.contains(&candidate.key()));
+        more.retain(|candidate| !candidate.step.places().any(|at| taken.contains(at)));
         let limited = budget::limit(snapshot, request.budget, &candidates, &mut more);
         plan.warnings.extend(limited.words);
         plan.missing = limited.missing.or(plan.missing);
@@ -106,7 +103,7 @@ pub(super) fn after(
     plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
     if prunes.len() > 1 {
         // What one prune keeps another may take, and several keep the same.
-        let mut goes: BTreeSet<At> = plan.steps.iter().map(|step| step.at.clone()).collect();
+        let mut goes: BTreeSet<At> = plan.steps.iter().flat_map(Step::places).cloned().collect();
         plan.kept.retain(|kept| goes.insert(kept.at.clone()));
     }
     plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
@@ -181,6 +178,19 @@ fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
     }
 }
 
+/// A part of a bucket that is kept.
+fn kept_piece(path: &Path, disk: u64, because: KeptBecause) -> Kept {
+    Kept {
+        at: At::new(path),
+        name: None,
+        version: None,
+        disk,
+        modified: 0,
+        reason: because.sentence(),
+        because,
+    }
+}
+
 /// Why a prune that names an entry would keep it, if it would.
 pub(super) fn against_named(snapshot: &Snapshot, index: EntryIndex) -> Option<KeptBecause> {
     let chooser = Chooser {
@@ -228,20 +238,21 @@ fn leave_to_buckets(candidates: &mut [Candidate]) {
 
 /// Divides what all candidates give back among them, and adds their pointers.
 pub(super) fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
-    let holders: Vec<Holder> = candidates.iter().filter_map(|candidate| candidate.holder).collect();
+    let holders: Vec<Holder> =
+        candidates.iter().flat_map(|candidate| candidate.holders.iter().copied()).collect();
     let mut answers = snapshot.reclaimable_in_order(&holders).into_iter();
     for candidate in candidates {
         let bytes = &mut candidate.step.bytes;
-        if candidate.holder.is_some() {
-            let answer = answers.next().expect("there is an answer for each holder");
-            // Objects of a store that nothing links to are in no group; the rest of the store stays and is nobody's loss.
-            let of_store = candidate.step.action == Action::RemoveObjects;
-            bytes.reclaimable = answer.bytes + if of_store { bytes.reclaimable } else { 0 };
-            bytes.certainty = bytes.certainty.and(answer.certainty);
-            bytes.held = if of_store { 0 } else { answer.held + answer.opaque };
-        } else {
-            bytes.reclaimable = bytes.disk;
+        bytes.reclaimable = candidate.own;
+        if candidate.own > 0 || candidate.holders.is_empty() {
             bytes.certainty = bytes.certainty.and(snapshot.cache.certainty);
+        }
+        bytes.held = 0;
+        for holder in &candidate.holders {
+            let answer = answers.next().expect("there is an answer for each holder");
+            bytes.reclaimable += answer.bytes;
+            bytes.certainty = bytes.certainty.and(answer.certainty);
+            bytes.held += if *holder == Holder::Store { 0 } else { answer.held + answer.opaque };
         }
         for pointer in &candidate.step.pointers {
             bytes.files += 1;
@@ -275,8 +286,11 @@ impl<'a> Chooser<'a> {
     fn choose(&self, plan: &mut Plan) -> Vec<Candidate> {
         let snapshot = self.snapshot;
         let mut candidates = Vec::new();
-        for (index, entry) in snapshot.entries() {
-            let Some(class) = self.class(index, entry) else { continue };
+        let taken = self.old_builds(&mut candidates, plan);
+        let old = if self.wants(Class::OldGenerations) { self.old_generations() } else { BTreeSet::new() };
+        for (index, entry) in snapshot.entries().filter(|(index, _)| !taken.contains(index)) {
+            let old = old.contains(&index).then_some(Class::OldGenerations);
+            let Some(class) = self.class(index, entry).or(old) else { continue };
             match self.against(index, entry, class) {
                 None => candidates.push(self.entry(index, entry, class)),
                 Some(because) => plan.kept.push(kept(&entry_path(entry), entry, because)),
@@ -291,6 +305,7 @@ impl<'a> Chooser<'a> {
         }
         self.environments(&mut candidates, plan);
         self.buckets(&mut candidates, plan);
+        self.repositories(&mut candidates, plan);
         if let Some(because) = unread::not_understood(snapshot) {
             plan.kept.extend(candidates.drain(..).map(|candidate| stays(candidate.step, because.clone())));
         }
@@ -404,7 +419,11 @@ impl<'a> Chooser<'a> {
             }
         }
         let used = entry.last_use.map(|last_use| last_use.time);
-        self.recent(used).or_else(|| self.pinned(entry)).or_else(|| self.last_copy(entry).filter(|_| !named))
+        // What uv does not use again is nobody's last copy.
+        let may_be_last = !named && class != Class::OldBuilds;
+        self.recent(used)
+            .or_else(|| self.pinned(entry))
+            .or_else(|| self.last_copy(entry).filter(|_| may_be_last))
     }
 
     /// Whether no known source could supply an entry again, and removing such is not allowed.
@@ -479,7 +498,8 @@ impl<'a> Chooser<'a> {
             _ => self.users(index, false),
         };
         Candidate {
-            holder: Some(Holder::Entry(index)),
+            holders: vec![Holder::Entry(index)],
+            own: 0,
             used: entry.last_use.map(|last_use| last_use.time),
             step: Step {
                 action: Action::RemoveEntry,
@@ -493,6 +513,7 @@ impl<'a> Chooser<'a> {
                 expects: entry.print,
                 pointers: pointers.collect(),
                 objects: Vec::new(),
+                trees: Vec::new(),
                 users,
             },
         }
@@ -509,6 +530,7 @@ impl<'a> Chooser<'a> {
                 _ => format!("only {users} environments use it that go too"),
             },
             Class::CachedEnvironments => "an environment left by uvx or uv run".to_owned(),
+            Class::OldGenerations => "uvx or uv run has made a newer one for the same".to_owned(),
             Class::Named => match users {
                 0 => "you named it".to_owned(),
                 1 => "you named it; an environment keeps files of its own".to_owned(),

@@ -187,7 +187,8 @@ fn candidate(snapshot: &Snapshot, index: EnvironmentIndex, going: &BTreeSet<Envi
     let environment = snapshot.environment(index);
     let users = needing(snapshot, index).into_iter().filter(|index| going.contains(index));
     Candidate {
-        holder: Some(Holder::Environment(index)),
+        holders: vec![Holder::Environment(index)],
+        own: 0,
         used: environment.last_use.map(|last_use| last_use.time),
         step: Step {
             action: Action::RemoveEnvironment,
@@ -201,6 +202,7 @@ fn candidate(snapshot: &Snapshot, index: EnvironmentIndex, going: &BTreeSet<Envi
             expects: environment.content,
             pointers: Vec::new(),
             objects: Vec::new(),
+            trees: Vec::new(),
             users: users.map(|index| At::new(&snapshot.environment(index).path)).collect(),
         },
     }
@@ -210,7 +212,8 @@ fn candidate(snapshot: &Snapshot, index: EnvironmentIndex, going: &BTreeSet<Envi
 fn link(link: &NamedLink) -> Candidate {
     let print = &link.expects;
     Candidate {
-        holder: None,
+        holders: Vec::new(),
+        own: print.disk,
         used: None,
         step: Step {
             action: Action::RemoveLink,
@@ -231,6 +234,7 @@ fn link(link: &NamedLink) -> Candidate {
             },
             pointers: Vec::new(),
             objects: Vec::new(),
+            trees: Vec::new(),
             users: Vec::new(),
         },
     }

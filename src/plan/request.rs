@@ -60,6 +60,9 @@ pub struct Prune {
     pub older_than: Option<u64>,
     /// How long something stays after its last change, in seconds.
     pub grace: u64,
+    /// How many generations of cached environments stay of each tool or set; one where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_newest: Option<usize>,
     /// What the cache is to be brought down to.
     pub budget: Budget,
     /// Distributions that lock files need.
@@ -164,10 +167,16 @@ pub enum Class {
     Superseded,
     /// Environments that `uvx`, `uv run --with` and scripts left in the cache, unless a process runs in them.
     CachedEnvironments,
+    /// Of those, the ones of which a newer one was made for the same tool or the same packages.
+    OldGenerations,
     /// Environments that uv keeps in the cache for projects that have no `.venv` any more.
     OrphanedCentral,
     /// Buckets of older layouts beside a newer one of the same kind, in which nothing has changed for some time.
     StaleBuckets,
+    /// What was built from older revisions of sources, which uv does not use again.
+    OldBuilds,
+    /// Git repositories that no environment has anything from.
+    GitRepositories,
     /// What interrupted runs of uv left behind.
     CrashLeftovers,
     /// What was named.
@@ -180,13 +189,16 @@ pub enum Class {
 
 impl Class {
     /// All that can be asked for by a flag.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Unreferenced,
         Self::Unused,
         Self::Superseded,
         Self::CachedEnvironments,
+        Self::OldGenerations,
         Self::OrphanedCentral,
         Self::StaleBuckets,
+        Self::OldBuilds,
+        Self::GitRepositories,
         Self::CrashLeftovers,
     ];
 
@@ -197,6 +209,9 @@ impl Class {
             Self::Unused => "unused",
             Self::Superseded => "superseded",
             Self::CachedEnvironments => "cached-environments",
+            Self::OldGenerations => "old-generations",
+            Self::OldBuilds => "old-builds",
+            Self::GitRepositories => "git-repositories",
             Self::OrphanedCentral => "orphaned-central",
             Self::StaleBuckets => "stale-buckets",
             Self::CrashLeftovers => "crash-leftovers",
@@ -215,8 +230,13 @@ impl Class {
             Self::Unused => "No environment that was found uses them.",
             Self::Superseded => "Nobody uses them, and the cache has a newer version.",
             Self::CachedEnvironments => {
-                "Environments that uvx, uv run and scripts left; they are made again when they are needed."
+                "Environments that uvx, uv run and scripts left; uv makes them again when it needs them."
             }
+            Self::OldGenerations => {
+                "Cached environments of which uvx or uv run has made a newer one for the same packages."
+            }
+            Self::OldBuilds => "Built from older revisions of their sources; uv does not use them again.",
+            Self::GitRepositories => "No environment that was found has anything from them.",
             Self::OrphanedCentral => {
                 "Environments that uv keeps in the cache for projects that have no .venv any more."
             }

@@ -116,8 +116,9 @@ pub fn prunes(snapshot: &Snapshot, grace: u64) -> Vec<Way> {
             command: command(snapshot, &["prune", &flag]),
         })
     };
-    // What is superseded is unused too.
-    Class::ALL.into_iter().filter(|class| *class != Class::Superseded).filter_map(way).collect()
+    // What is superseded is unused too, and old generations are cached environments.
+    let is_part = |class: &Class| matches!(class, Class::Superseded | Class::OldGenerations);
+    Class::ALL.into_iter().filter(|class| !is_part(class)).filter_map(way).collect()
 }
 
 /// The plan for everything that nothing uses.

@@ -20,6 +20,10 @@ pub enum Action {
     RemoveBucket,
     /// Removes objects of the content-addressed store.
     RemoveObjects,
+    /// Removes an old build: a revision of a source distribution, then its entries.
+    RemoveBuild,
+    /// Removes what uv keeps of a git repository.
+    RemoveRepository,
     /// Removes what an interrupted run left.
     RemoveLeftover,
     /// Links the files of a distribution otherwise.
@@ -35,6 +39,8 @@ impl Action {
             Self::RemoveLink => "remove-link",
             Self::RemoveBucket => "remove-bucket",
             Self::RemoveObjects => "remove-objects",
+            Self::RemoveBuild => "remove-build",
+            Self::RemoveRepository => "remove-repository",
             Self::RemoveLeftover => "remove-leftover",
             Self::Relink => "relink",
         }
@@ -68,11 +74,19 @@ pub struct Step {
     /// The objects that go, of a store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<PlannedObject>,
+    /// Other directories that go after it, as the entries of an old build.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<PlannedTree>,
     /// Environments that use it, by their roots: they go on working without it, or go themselves with an earlier step.
     pub users: Vec<At>,
 }
 
 impl Step {
+    /// What it removes: itself, and what goes after it.
+    pub fn places(&self) -> impl Iterator<Item = &At> {
+        std::iter::once(&self.at).chain(self.trees.iter().map(|tree| &tree.at))
+    }
+
     /// Whether it changes the cache, and not an environment outside of it.
     pub fn is_in_cache(&self) -> bool {
         !self.at.path().is_absolute()
@@ -90,6 +104,16 @@ pub struct PlannedPointer {
     pub form: PointerForm,
     /// What has to be found there.
     pub expects: FilePrint,
+}
+
+/// A directory that goes with a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTree {
+    /// Where it is, relative to the cache's root.
+    #[serde(flatten)]
+    pub at: At,
+    /// What has to be found there.
+    pub expects: TreePrint,
 }
 
 /// An object of the content-addressed store.
@@ -211,7 +235,11 @@ impl Totals {
     pub fn of(steps: &[Step], relinks: &[RelinkStep]) -> Self {
         let mut totals = Self::default();
         for step in steps {
-            totals.entries += u64::from(step.action == Action::RemoveEntry);
+            totals.entries += match step.action {
+                Action::RemoveEntry => 1,
+                Action::RemoveBuild => step.trees.len() as u64,
+                _ => 0,
+            };
             totals.pointers += step.pointers.len() as u64;
         }
         totals.steps = steps.len() as u64 + relinks.len() as u64;

@@ -6,6 +6,7 @@
 pub(super) mod bucket;
 pub(super) mod entry;
 pub(super) mod evidence;
+mod pieces;
 pub(super) mod target;
 
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use super::index::Records;
 use super::outside::Lead;
 use super::share::SharedExtent;
 use crate::disk::{self, FileKind, FileStat, Time};
-use crate::snapshot::{EntryKey, EnvironmentKind, Odd, Problem};
+use crate::snapshot::{EntryKey, EnvironmentKind, Odd, Piece, Problem};
 use crate::uv::bucket::{self as bucket_names, Bucket, BucketKind};
 use crate::uv::interpreter::InterpreterRecord;
 
@@ -64,6 +65,8 @@ pub(super) struct Harvest {
     pub(super) odd: Vec<(usize, Odd)>,
     /// The objects of the content-addressed store.
     pub(super) objects: Vec<(PathBuf, FileStat)>,
+    /// What lies in buckets and can go by itself.
+    pub(super) pieces: Vec<Piece>,
     /// uv's records of interpreters, and when each was written.
     pub(super) recorded: Vec<(InterpreterRecord, Time)>,
     /// What leads into entries from a place of the cache in which uv keeps no pointers.

@@ -1,5 +1,8 @@
 //! Puts the parts of the snapshot together: references, the state of each entry, its bytes and its last use.
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
+
 use super::Gathered;
 use super::cache::Layout;
 use super::cache::entry::{Facts, Owners};
@@ -8,10 +11,13 @@ use super::environments::{Reading, Use};
 use super::groups::Held;
 use crate::disk::{Time, read};
 use crate::snapshot::{
-    Doubt, Entry, EntryIndex, EntryKind, EntryState, EnvironmentIndex, Evidence, Holder, LastUse,
-    LastUseEvidence, Outside, Reference, Snapshot,
+    Doubt, Entry, EntryIndex, EntryKind, EntryState, Environment, EnvironmentIndex, Evidence, Holder,
+    LastUse, LastUseEvidence, Outside, Reference, Snapshot,
 };
-use crate::uv::distribution as names;
+use crate::uv::{distribution as names, metadata};
+
+/// The most packages that a cached environment is called by.
+const NAMED: usize = 3;
 
 /// A change of a file's attributes this soon after it was written belongs to its unpacking.
 const UNPACKING: i64 = 1_000_000_000;
@@ -65,6 +71,9 @@ pub(super) fn assemble(
     snapshot.groups = held.groups;
     snapshot.cache.disk = held.cache_disk + layout.disk;
     bytes(snapshot);
+    for environment in snapshot.environments.iter_mut().filter(|environment| environment.entry.is_some()) {
+        environment.wanted = wanted(environment);
+    }
     for number in 0..snapshot.entries.len() {
         let index = EntryIndex::new(number);
         let state = state(snapshot, index, doubts);
@@ -74,7 +83,8 @@ pub(super) fn assemble(
         entry.state = state;
         entry.last_use = last_use;
         if entry.name.is_none() {
-            entry.name = name;
+            (entry.name, entry.version) = name.unzip();
+            entry.version = entry.version.take().filter(|version| !version.is_empty());
         }
     }
     let outside_archive = gathered.parts.values();
@@ -190,17 +200,43 @@ fn last_use(snapshot: &Snapshot, index: EntryIndex, facts: &Facts) -> Option<Las
         .map(|(time, evidence)| LastUse { time, evidence })
 }
 
-/// The name of a cached environment: its only distribution with programs, else its first, with the number of others.
-fn cached_name(snapshot: &Snapshot, index: EntryIndex) -> Option<String> {
+/// What a cached environment is called, and its version: by what it was made for, with the number of other distributions, and by
+/// the version of the only one. The version is empty where there are several.
+fn cached_name(snapshot: &Snapshot, index: EntryIndex) -> Option<(String, String)> {
     if snapshot.entry(index).kind != EntryKind::Environment {
         return None;
     }
     let environment = snapshot.environments.iter().find(|environment| environment.entry == Some(index))?;
-    let first = environment.distributions.first()?;
-    Some(match environment.distributions.len() - 1 {
-        0 => first.name.clone(),
-        others => format!("{} +{others}", first.name),
-    })
+    let first = &environment.distributions.first()?.name;
+    let wanted =
+        if environment.wanted.is_empty() { std::slice::from_ref(first) } else { &environment.wanted };
+    let shown = &wanted[..wanted.len().min(NAMED)];
+    let version = match wanted {
+        [one] => environment.distributions.iter().find(|it| it.name == *one).map(|it| it.version.clone()),
+        _ => None,
+    };
+    let name = match environment.distributions.len() - shown.len() {
+        0 => shown.join(", "),
+        others => format!("{} +{others}", shown.join(", ")),
+    };
+    Some((name, version.unwrap_or_default()))
+}
+
+/// The distributions that no other one in an environment needs, by name: what `uvx` or `uv run --with` was asked for.
+fn wanted(environment: &Environment) -> Vec<String> {
+    let mut needed = BTreeSet::new();
+    for distribution in &environment.distributions {
+        let path = environment.path.join(&distribution.dist_info).join("METADATA");
+        // Of an environment in symlink mode it is a link into an entry.
+        let file = crate::disk::canonical(&path).and_then(|path| read::open(&path));
+        let mut bytes = Vec::new();
+        let read = file.and_then(|file| file.take(metadata::LONGEST).read_to_end(&mut bytes));
+        if read.is_ok() {
+            needed.extend(metadata::requires(&bytes).into_iter().filter(|name| *name != distribution.name));
+        }
+    }
+    let names = environment.distributions.iter().map(|it| &it.name);
+    names.filter(|name| !needed.contains(*name)).cloned().collect()
 }
 
 /// The tags in `WHEEL`, for entries no pointer tells the tags of.

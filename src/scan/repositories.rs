@@ -11,7 +11,7 @@ use crate::disk::{FileStat, read};
 use crate::snapshot::Snapshot;
 
 /// The most bytes of a `FETCH_HEAD`: one line for each branch and tag.
-const LONGEST: u64 = 4 << 20;
+pub(super) const LONGEST: u64 = 4 << 20;
 
 /// What uv keeps of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn repositories(snapshot: &Snapshot) -> Vec<Repository> {
         for (digest, path) in directories(&root.join("db")) {
             let repository = found.entry(digest.clone()).or_insert_with(|| empty(&digest));
             repository.database = disk(&path, &mut seen);
-            if let Some(url) = url(&path) {
+            if let Some(url) = url_of(&path) {
                 repository.name = url;
             }
         }
@@ -69,11 +69,15 @@ fn directories(path: &Path) -> Vec<(String, PathBuf)> {
     items.map(|item| (item.file_name().to_string_lossy().into_owned(), item.path())).collect()
 }
 
-/// From where a database was fetched: git writes it behind each line of `FETCH_HEAD`.
-fn url(database: &Path) -> Option<String> {
+/// From where a database was fetched.
+fn url_of(database: &Path) -> Option<String> {
     let fetched = [".git/FETCH_HEAD", "FETCH_HEAD"].map(|name| database.join(name));
-    let bytes = fetched.iter().find_map(|path| read::small(path, LONGEST).ok())?;
-    let text = String::from_utf8_lossy(&bytes);
+    url(&fetched.iter().find_map(|path| read::small(path, LONGEST).ok())?)
+}
+
+/// From where a database was fetched, by its `FETCH_HEAD`: git writes it behind each line. Without credentials.
+pub(super) fn url(fetched: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(fetched);
     let line = text.lines().next()?;
     let url = line.rsplit_once(" of ").map(|(_, url)| url).or_else(|| line.rsplit('\t').next())?.trim();
     (!url.is_empty()).then(|| without_credentials(url))

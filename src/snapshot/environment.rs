@@ -69,6 +69,8 @@ pub struct Environment {
     pub installed: Option<Timestamp>,
     /// The newest sign that it was used. A long time without one is no proof that it was not.
     pub last_use: Option<LastUse>,
+    /// The distributions that no other one in it needs, of an environment that is an entry: what it was made for.
+    pub wanted: Vec<String>,
     /// What other directories it needs to work: the environment that it extends, the directory of its interpreter, and what its
     /// path files name. Absolute, every symlink resolved.
     pub needs: Vec<PathBuf>,

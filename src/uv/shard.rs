@@ -3,7 +3,7 @@
 //! Directories of hexadecimal digits are digests of an index or URL and say nothing more. uv 0.5 and 0.6 put the whole
 //! wheel name into a key, later releases leave the package's name out of it.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::bucket::{Bucket, BucketKind};
 use super::distribution::{WheelFilename, normalize};
@@ -90,6 +90,21 @@ pub fn place(relative: &Path) -> Place {
         _ => None,
     };
     found.unwrap_or(Place::Other)
+}
+
+/// Top-level directories of a bucket of source distributions, and how deep one source distribution lies below each.
+pub const SDISTS: [(&str, usize); 6] =
+    [("pypi", 3), ("index", 4), ("url", 2), ("path", 2), ("editable", 2), ("git", 3)];
+
+/// The directory of the revision of a source distribution that a path, relative to the cache's root, is or lies in.
+pub fn revision(relative: &Path) -> Option<PathBuf> {
+    let mut names = relative.iter();
+    let bucket = Bucket::parse(names.next()?)?;
+    let top = names.next()?.to_str()?;
+    let (_, depth) = SDISTS.iter().find(|(name, _)| *name == top && top != "git")?;
+    let wanted = depth + 2;
+    let is_one = bucket.kind == BucketKind::Sdists && relative.iter().count() >= wanted;
+    is_one.then(|| relative.iter().take(wanted).collect())
 }
 
 fn wheel(names: &[&str]) -> Option<Place> {

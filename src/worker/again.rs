@@ -16,7 +16,7 @@ use crate::apply::{Outcome, State};
 use crate::control::Cancel;
 use crate::human;
 use crate::lock::{CacheExclusive, HoldsCache as _};
-use crate::plan::{Action, Class, Plan, Step, plan};
+use crate::plan::{Action, At, Class, Plan, Step, plan};
 use crate::scan::newcomers::newcomers;
 use crate::snapshot::Snapshot;
 
@@ -122,7 +122,7 @@ fn drop_used(plan: &mut Plan, changed: &[Changed], cancel: &Cancel) -> Vec<Outco
     let mut entries = BTreeSet::new();
     let mut keep = |step: &Step, left: &mut Vec<Outcome>, why: Option<String>| {
         let Some(why) = why else { return true };
-        if step.action == Action::RemoveEntry {
+        if matches!(step.action, Action::RemoveEntry | Action::RemoveBuild) {
             entries.insert(step.at.clone());
         }
         left.push(stale(step, why));
@@ -156,7 +156,8 @@ pub(super) fn stale(step: &Step, why: String) -> Outcome {
 /// What speaks against a step.
 fn against(step: &Step, used: &Used) -> Option<String> {
     let shown = |path: &Path| human::escape_os(path.as_os_str()).into_owned();
-    let may_be_used = matches!(step.action, Action::RemoveEntry | Action::RemoveEnvironment);
+    let may_be_used =
+        matches!(step.action, Action::RemoveEntry | Action::RemoveEnvironment | Action::RemoveBuild);
     // Who uses an environment outside of the cache is looked at when it is removed.
     if let Some(path) = used.unread.as_ref().filter(|_| may_be_used && step.is_in_cache()) {
         return Some(format!("`{}` has changed since the scan and could not be read", shown(path)));
@@ -164,11 +165,11 @@ fn against(step: &Step, used: &Used) -> Option<String> {
     if let Some(path) = used.returned.as_ref().filter(|_| step.class == Class::OrphanedCentral) {
         return Some(format!("`{}` is there again", shown(path)));
     }
-    if step.action != Action::RemoveEntry {
+    if !matches!(step.action, Action::RemoveEntry | Action::RemoveBuild) {
         return None;
     }
-    let path = step.at.path();
-    if let Some(place) = path.file_name().and_then(|id| used.entries.get(id)) {
+    let mut entries = step.places().map(At::path);
+    if let Some(place) = entries.find_map(|path| used.entries.get(path.file_name()?)) {
         return Some(format!("`{}` uses it now", shown(place)));
     }
     // Whoever named an entry takes it from environments that keep their files.

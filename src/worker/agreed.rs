@@ -11,7 +11,8 @@ pub(crate) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (P
     let key = |step: &Step| (step.action, step.at.clone());
     let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
     fresh.steps.retain(|step| {
-        let same = |it: &&Step| it.expects == step.expects && it.pointers == step.pointers;
+        let same =
+            |it: &&Step| it.expects == step.expects && it.pointers == step.pointers && it.trees == step.trees;
         agreed.get(&key(step)).is_some_and(same) && agreed.remove(&key(step)).is_some()
     });
     // Of a store only what was agreed to, whatever else is free by now.

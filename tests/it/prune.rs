@@ -387,7 +387,8 @@ fn limits_and_lock_files_leave_what_they_say() {
     assert_eq!(steps(&["prune", "--max-size", "1T"]), 0);
     assert_eq!(steps(&["prune", "--keep-free", "1K"]), 0);
     assert_eq!(steps(&["prune", "demo-a"]), 3, "a name is every version, and the environment called so");
-    assert_eq!(steps(&["prune", "--package", "demo-a==2.0"]), 1);
+    assert_eq!(steps(&["prune", "--package", "demo-a==2.0"]), 2, "of a version too");
+    assert_eq!(steps(&["prune", "--package", "demo-a==1.0"]), 1);
     let told = ground.done(&["prune", "--max-size", "1K", "--dry-run"]);
     assert!(told.stdout.contains("the limit is not reached"), "{}", told.stdout);
     let told = ground.done(&["prune", "--max-size", "1T", "--dry-run"]);

@@ -25,6 +25,7 @@ mod older;
 mod oracle;
 mod origins;
 mod parity;
+mod pieces;
 mod prune;
 mod reclaimable;
 mod references;

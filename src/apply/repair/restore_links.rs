@@ -108,7 +108,7 @@ fn replace_copy(
     let away = match run.take(cache, place, directory, name) {
         Ok(away) => away,
         Err(error) => {
-            purge::tidy(cache, &run);
+            purge::tidy(cache, &run, [directory]);
             return Err(error.into());
         }
     };
@@ -121,13 +121,13 @@ fn replace_copy(
     if let Err(trouble) = done {
         run.give_back(cache, place, directory, name)?;
         drop(away);
-        purge::tidy(cache, &run);
+        purge::tidy(cache, &run, [directory]);
         return Err(trouble);
     }
     // What cannot be removed stays in the trash, which says so itself.
     drop(purge::remove(&away, name, &Cancel::default(), &Progress::default()));
     drop(away);
-    purge::tidy(cache, &run);
+    purge::tidy(cache, &run, [directory]);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{self, Age, Amount, words};
-use crate::cli::settings::policy::{Choice, Policy, age_or_off, amount_or_off};
+use crate::cli::settings::policy::{Choice, Policy, age_or_off, amount_or_off, number_or_off};
 use crate::plan::Allowance;
 
 /// What a policy is, and in which order things go.
@@ -17,6 +17,7 @@ The policy stands in `[policy]` of the settings; `cachetui config path` says whe
   keep-free = \"10%\"           # at least so much free on the volume
   older-than = \"60d\"          # what nothing uses, and nothing has used for so long
   idle-environments = \"180d\"  # environments without a sign of use, with the entries that only they use
+  keep-newest = 2             # of the environments that uvx and `uv run --with` left, so many of each
   keep = [\"torch\", \"~/code/app/uv.lock\"]
   trash-for = \"7d\"            # what is removed can be put back for so long
 
@@ -73,6 +74,9 @@ struct PolicyArguments {
     /// How long an environment may show no sign of use before it is removed
     #[arg(long, value_name = "AGE", value_parser = age_or_off)]
     idle_environments: Option<Choice<Duration>>,
+    /// How many cached environments stay of each tool or set of packages
+    #[arg(long, value_name = "N", value_parser = number_or_off)]
+    keep_newest: Option<Choice<usize>>,
     /// Leave this: a name, a requirement as `numpy<2`, or a lock file; repeatable
     #[arg(long, value_name = "WHAT")]
     keep: Vec<String>,
@@ -98,6 +102,7 @@ impl GcArguments {
         policy.keep_free = mine.keep_free.or(policy.keep_free);
         policy.older_than = mine.older_than.or(policy.older_than);
         policy.idle_environments = mine.idle_environments.or(policy.idle_environments);
+        policy.keep_newest = mine.keep_newest.or(policy.keep_newest);
         policy.grace = mine.grace.or(policy.grace);
         policy.trash_for = mine.trash_for.or(policy.trash_for);
         policy.fail_over = mine.fail_over.or(policy.fail_over);

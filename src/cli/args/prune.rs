@@ -65,12 +65,24 @@ pub struct ClassArguments {
     /// Environments that uvx, uv run and scripts left, unless a process runs in them
     #[arg(long)]
     pub cached_environments: bool,
+    /// Of those, the ones of which a newer one was made for the same tool, or the same packages of `--with`
+    #[arg(long)]
+    pub old_generations: bool,
+    /// With --old-generations, leave so many of each [default: 1]
+    #[arg(long, value_name = "N", requires = "old_generations")]
+    pub keep_newest: Option<usize>,
     /// Environments that uv keeps in the cache for projects without a .venv, unless a process runs in them
     #[arg(long)]
     pub orphaned_central: bool,
     /// Buckets of older releases of uv, unless something changed in them within 30 days
     #[arg(long)]
     pub stale_buckets: bool,
+    /// What was built from older revisions of sources, with the entries; uv does not use it again
+    #[arg(long)]
+    pub old_builds: bool,
+    /// Databases and checkouts of git repositories that no environment has anything from
+    #[arg(long)]
+    pub git_repositories: bool,
     /// What interrupted runs of uv left
     #[arg(long)]
     pub crash_leftovers: bool,

@@ -90,8 +90,8 @@ pub fn run(
 /// now. Steps that would not be planned any more stay in it, to be told as stale.
 fn renewed(saved: Plan, fresh: &Plan) -> Plan {
     let same = |one: &Step, other: &Step| {
-        (one.action, &one.at, &one.expects, &one.pointers)
-            == (other.action, &other.at, &other.expects, &other.pointers)
+        (one.action, &one.at, &one.expects, &one.pointers, &one.trees)
+            == (other.action, &other.at, &other.expects, &other.pointers, &other.trees)
     };
     let renew = |step: Step| fresh.steps.iter().find(|other| same(&step, other)).cloned().unwrap_or(step);
     let steps: Vec<Step> = saved.steps.into_iter().map(renew).collect();

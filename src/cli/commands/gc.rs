@@ -146,7 +146,7 @@ pub fn run(
         let keep = trash_for.is_some() && !limits.need_room(&snapshot, cache);
         ran.done = Some(ground.carry_out(&plan, Origin::Scanned(&prepared), keep)?);
     }
-    let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot, ran.done.as_ref());
+    let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot);
     ran.empty_more(&ground, &prepared, limits, &now)?;
     let told = told(&plan, &ran, limits, refused.as_ref());
     let is_news = !arguments.auto || told != last.told;
@@ -235,13 +235,18 @@ fn planned(
         classes: classes.iter().copied().collect(),
         what: Vec::new(),
         older_than: older_than.map(|age| age.as_secs()),
+        keep_newest: None,
         grace,
         budget,
         keep: keep.to_vec(),
         allow: allow.clone(),
     };
-    let free = [Class::Unreferenced, Class::CrashLeftovers];
+    let free = [Class::Unreferenced, Class::OldBuilds, Class::CrashLeftovers];
     let mut prunes = vec![prune(&free, None, Budget::default())];
+    if let Some(newest) = policy.keep_newest.and_then(Choice::value) {
+        let generations = prune(&[Class::OldGenerations], None, Budget::default());
+        prunes.push(Prune { keep_newest: Some(newest), ..generations });
+    }
     if let Some(age) = policy.older_than.and_then(Choice::value) {
         prunes.push(prune(&Class::ALL, Some(age), Budget::default()));
     }

@@ -20,6 +20,7 @@ use crate::cli::{confirm, progress, request};
 use crate::human;
 use crate::lock::{self, State, holder};
 use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
+use crate::say::plan::things;
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot, What};
 
@@ -90,6 +91,9 @@ fn wanted(arguments: &PruneArguments, grace: u64) -> Result<(Prune, bool), Failu
         (flags.unused, Class::Unused),
         (flags.superseded, Class::Superseded),
         (flags.cached_environments, Class::CachedEnvironments),
+        (flags.old_generations, Class::OldGenerations),
+        (flags.old_builds, Class::OldBuilds),
+        (flags.git_repositories, Class::GitRepositories),
         (flags.orphaned_central, Class::OrphanedCentral),
         (flags.stale_buckets, Class::StaleBuckets),
         (flags.crash_leftovers, Class::CrashLeftovers),
@@ -125,6 +129,7 @@ fn wanted(arguments: &PruneArguments, grace: u64) -> Result<(Prune, bool), Failu
         what,
         older_than,
         grace: limits.grace.map_or(grace, |age| age.0.as_secs()),
+        keep_newest: flags.keep_newest,
         budget: Budget::default(),
         keep,
         allow: limits.allow.iter().copied().collect(),
@@ -243,7 +248,7 @@ pub(super) fn decide(
     }
     if !how.yes && !plan.is_empty() {
         let view = ground.view;
-        let (things, back) = (shown::things(plan), shown::back(&plan.totals));
+        let (things, back) = (things(plan), shown::back(&plan.totals));
         let question = if how.trash {
             format!("Remove {things} into the trash, and give {back} back once that is emptied?")
         } else {

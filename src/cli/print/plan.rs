@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use super::{Cell, Column, Fit, Paint, Table, View};
 use crate::apply::{Outcome, Report, State};
 use crate::human;
-use crate::plan::{Action, At, Class, Kept, KeptBecause, Plan, Request, Step, Totals};
+use crate::plan::{At, Class, Kept, KeptBecause, Plan, Request, Step, Totals};
+use crate::say::plan::things;
 use crate::snapshot::Certainty;
 
 /// Rows of each kind that are shown on a terminal; the rest is summed up unless everything is asked for.
@@ -220,24 +221,6 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
 fn title(kept: &Kept) -> String {
     let version = human::escape(kept.version.as_deref().unwrap_or_default());
     format!("{} {version}", name(kept.name.as_deref(), &kept.at)).trim_end().to_owned()
-}
-
-/// What goes, in a few words, as `3 entries and 1 bucket`.
-pub(in crate::cli) fn things(plan: &Plan) -> String {
-    let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
-    let parts: Vec<String> = [
-        (Action::RemoveEntry, "entry", "entries"),
-        (Action::RemoveEnvironment, "environment", "environments"),
-        (Action::RemoveLink, "link to an environment", "links to environments"),
-        (Action::RemoveBucket, "bucket", "buckets"),
-        (Action::RemoveObjects, "store of files", "stores of files"),
-        (Action::RemoveLeftover, "leftover", "leftovers"),
-    ]
-    .into_iter()
-    .filter(|(action, ..)| number(*action) > 0)
-    .map(|(action, one, many)| human::counted(number(action), one, many))
-    .collect();
-    human::list(&parts)
 }
 
 /// How many are kept only because they changed too recently.

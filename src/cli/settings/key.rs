@@ -40,7 +40,7 @@ const fn key(
 }
 
 /// All of them.
-pub(in crate::cli) const KEYS: [Key; 21] = [
+pub(in crate::cli) const KEYS: [Key; 22] = [
     key("roots", "CACHETUI_ROOTS", Some("--root"), Kind::Paths, "none"),
     key("targets", "CACHETUI_TARGETS", Some("--target"), Kind::Paths, "none"),
     key("cross-mounts", "CACHETUI_CROSS_MOUNTS", Some("--cross-mounts"), Kind::Flag, "false"),
@@ -63,6 +63,7 @@ pub(in crate::cli) const KEYS: [Key; 21] = [
         Kind::Text,
         "off",
     ),
+    key("policy.keep-newest", "CACHETUI_KEEP_NEWEST", Some("--keep-newest"), Kind::Text, "off"),
     key("policy.keep", "CACHETUI_KEEP", Some("--keep"), Kind::Lines, "none"),
     key("policy.grace", "CACHETUI_GRACE", Some("--grace"), Kind::Text, "24h"),
     key("policy.trash-for", "CACHETUI_TRASH_FOR", Some("--trash-for"), Kind::Text, "7d"),

@@ -46,6 +46,9 @@ pub(in crate::cli) struct Policy {
     /// How long an environment may show no sign of use.
     #[serde(deserialize_with = "age")]
     pub(in crate::cli) idle_environments: Option<Choice<Duration>>,
+    /// How many generations of cached environments stay of each tool or set of packages.
+    #[serde(deserialize_with = "number")]
+    pub(in crate::cli) keep_newest: Option<Choice<usize>>,
     /// What stays: names, requirements, and lock files.
     pub(in crate::cli) keep: Vec<String>,
     /// How long something stays after its last change.
@@ -69,6 +72,7 @@ impl Policy {
         let lasts = |age: Option<Choice<Duration>>| age.and_then(Choice::value).is_some();
         is_set(self.max_size)
             || is_set(self.keep_free)
+            || self.keep_newest.and_then(Choice::value).is_some()
             || [self.older_than, self.idle_environments, self.trash_for].into_iter().any(lasts)
     }
 
@@ -86,6 +90,23 @@ pub(in crate::cli) fn amount_or_off(text: &str) -> Result<Choice<Amount>, String
 /// Reads an age, or `off`.
 pub(in crate::cli) fn age_or_off(text: &str) -> Result<Choice<Duration>, String> {
     if text == "off" { Ok(Choice::Off) } else { values::age(text).map(|age| Choice::Set(age.0)) }
+}
+
+/// Reads a number, or `off`.
+pub(in crate::cli) fn number_or_off(text: &str) -> Result<Choice<usize>, String> {
+    if text == "off" {
+        return Ok(Choice::Off);
+    }
+    text.trim().parse().map(Choice::Set).map_err(|_| format!("`{text}` is no number; write 2"))
+}
+
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Choice<usize>>, D::Error> {
+    match toml::Value::deserialize(from)? {
+        toml::Value::Integer(number) if number >= 0 => Ok(usize::try_from(number).ok().map(Choice::Set)),
+        toml::Value::String(text) => number_or_off(&text).map(Some).map_err(D::Error::custom),
+        toml::Value::Boolean(false) => Ok(Some(Choice::Off)),
+        _ => Err(D::Error::custom("write a number as 2, or \"off\"")),
+    }
 }
 
 fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Choice<Amount>>, D::Error> {

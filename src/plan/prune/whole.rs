@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{Candidate, Chooser};
+use super::{Candidate, Chooser, kept_piece};
 use crate::plan::step::Bytes;
 use crate::plan::{Action, Allowance, At, Class, Kept, KeptBecause, Plan, Price, Step, unread};
 use crate::snapshot::{Environment, EnvironmentIndex, EnvironmentKind, Holder, Project};
@@ -31,15 +31,7 @@ impl Chooser<'_> {
             let against = self.moved(path).or_else(|| self.against_environment(environment));
             match against {
                 None => candidates.push(stored(index, environment, path, class)),
-                Some(because) => plan.kept.push(Kept {
-                    at: At::new(path),
-                    name: None,
-                    version: None,
-                    disk: environment.disk,
-                    modified: 0,
-                    reason: because.sentence(),
-                    because,
-                }),
+                Some(because) => plan.kept.push(kept_piece(path, environment.disk, because)),
             }
         }
     }
@@ -135,7 +127,8 @@ impl Chooser<'_> {
                 continue;
             }
             candidates.push(Candidate {
-                holder: None,
+                holders: Vec::new(),
+                own: part.disk,
                 used: Some(changed),
                 step: Step {
                     action,
@@ -153,6 +146,7 @@ impl Chooser<'_> {
                     expects: part.print,
                     pointers: Vec::new(),
                     objects: Vec::new(),
+                    trees: Vec::new(),
                     users: Vec::new(),
                 },
             });
@@ -192,15 +186,7 @@ impl Chooser<'_> {
 
 /// A part of the cache's root that is kept.
 fn whole(part: &crate::snapshot::Bucket, because: KeptBecause) -> Kept {
-    Kept {
-        at: At::new(Path::new(&part.name)),
-        name: None,
-        version: None,
-        disk: part.disk,
-        modified: 0,
-        reason: because.sentence(),
-        because,
-    }
+    kept_piece(Path::new(&part.name), part.disk, because)
 }
 
 /// An environment that lies in the cache and is no entry.
@@ -216,7 +202,8 @@ fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class
         None => ("an environment left by a script".to_owned(), Price::Make),
     };
     Candidate {
-        holder: Some(Holder::Environment(index)),
+        holders: vec![Holder::Environment(index)],
+        own: 0,
         used: environment.installed,
         step: Step {
             action: Action::RemoveEnvironment,
@@ -230,6 +217,7 @@ fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class
             expects: environment.print,
             pointers: Vec::new(),
             objects: Vec::new(),
+            trees: Vec::new(),
             users: Vec::new(),
         },
     }

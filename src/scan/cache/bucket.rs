@@ -16,6 +16,7 @@ use super::super::print;
 use super::super::share::{self, SharedExtent};
 use super::super::spot::Spot;
 use super::evidence::{self, Evidence};
+use super::pieces::Pieces;
 use super::target::{self, Target};
 use super::{Harvest, Part};
 use crate::control::{Cancel, Progress};
@@ -74,6 +75,8 @@ struct BucketVisitor<'a> {
     failed: &'a mut Vec<Failed>,
     /// What a bucket holds whose number or kind is not known.
     evidence: Option<Evidence>,
+    /// What can go of it by itself.
+    pieces: Option<Pieces>,
     linked: FxHashSet<(u64, u64)>,
     device: Option<u64>,
     away: Away,
@@ -113,6 +116,7 @@ pub(in crate::scan) fn read(
         unreached: &mut harvest.unreached,
         failed: &mut harvest.failed,
         evidence: evidence_of(part),
+        pieces: Pieces::of(&part.name, part.bucket.map(|bucket| bucket.kind)),
         linked: FxHashSet::default(),
         device: None,
         away: Away::default(),
@@ -139,6 +143,7 @@ pub(in crate::scan) fn read(
     }
     visitor.problems.extend(visitor.away.problem(&root.join(&part.name)));
     let odd = visitor.evidence.take().and_then(Evidence::verdict);
+    harvest.pieces.extend(visitor.pieces.take().map(Pieces::found).unwrap_or_default());
     let sums = visitor.sums;
     harvest.odd.extend(odd.map(|odd| (number, odd)));
     progress.add_files(sums.files, sums.logical);
@@ -392,6 +397,9 @@ impl Visitor for BucketVisitor<'_> {
         self.sums.single += stat.disk;
         self.sums.disk += stat.disk;
         print::directory(&mut self.sums.print, directory.relative(), stat);
+        if let Some(pieces) = &mut self.pieces {
+            pieces.directory(directory.relative(), stat);
+        }
         Descend::Yes
     }
 
@@ -417,6 +425,9 @@ impl Visitor for BucketVisitor<'_> {
                 self.interpreter(parent, name, stat);
             }
             _ => {}
+        }
+        if let Some(pieces) = &mut self.pieces {
+            pieces.file(parent, name, stat);
         }
         self.lead(parent, name, stat.kind);
         self.weigh(parent, name, stat.kind, before);

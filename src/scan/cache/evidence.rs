@@ -17,14 +17,10 @@ use crate::snapshot::{Odd, PointerForm, link_beside};
 use crate::uv::bucket::BucketKind;
 use crate::uv::distribution::WheelFilename;
 use crate::uv::interpreter::InterpreterRecord;
-use crate::uv::shard::{self, Place};
+use crate::uv::shard::{self, Place, SDISTS};
 
 /// Top-level directories of a bucket of wheels, and how many levels above a wheel's files lie below each.
 const WHEELS: [(&str, usize); 4] = [("pypi", 2), ("index", 3), ("url", 3), ("git", 4)];
-
-/// Top-level directories of a bucket of source distributions, and how deep one source distribution lies below each.
-const SDISTS: [(&str, usize); 6] =
-    [("pypi", 3), ("index", 4), ("url", 2), ("path", 2), ("editable", 2), ("git", 3)];
 
 /// Collects what a bucket with an unknown number holds.
 #[derive(Debug)]

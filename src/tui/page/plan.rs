@@ -3,7 +3,7 @@
 mod detail;
 
 use crate::human;
-use crate::plan::{Action, At, Class, Kept, Plan, Step};
+use crate::plan::{At, Class, Kept, Step};
 use crate::tui::model::planning::{Made, Planned, Planning, Row};
 use crate::tui::theme::Role;
 
@@ -184,24 +184,6 @@ pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
         Some(_) => "plan to prune",
         None => "clean up",
     }
-}
-
-/// What a plan removes, in a few words, as `3 entries and 1 bucket`.
-pub(super) fn things(plan: &Plan) -> String {
-    let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
-    let parts: Vec<String> = [
-        (Action::RemoveEntry, "entry", "entries"),
-        (Action::RemoveEnvironment, "environment", "environments"),
-        (Action::RemoveLink, "link to an environment", "links to environments"),
-        (Action::RemoveBucket, "bucket", "buckets"),
-        (Action::RemoveObjects, "store of files", "stores of files"),
-        (Action::RemoveLeftover, "leftover", "leftovers"),
-    ]
-    .into_iter()
-    .filter(|(action, ..)| number(*action) > 0)
-    .map(|(action, one, many)| human::counted(number(action), one, many))
-    .collect();
-    human::list(&parts)
 }
 
 /// What a step to remove something is about. Escaped.

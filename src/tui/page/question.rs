@@ -7,6 +7,7 @@ use crate::human;
 use crate::lock::{Maker, Resource, State as LockState};
 use crate::plan::repair::RepairPlan;
 use crate::plan::{At, DetachPlan, Plan, kept_in_short};
+use crate::say::plan::things;
 use crate::snapshot::Mode;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, PageLine, Target};
@@ -15,7 +16,7 @@ use crate::tui::model::task::{Answer, Question};
 use crate::tui::text::piece;
 use crate::tui::theme::Role;
 
-use super::plan::{certain, step_title, things};
+use super::plan::{certain, step_title};
 use super::{fact, fact_path, gap, paragraph, push};
 
 /// What has to be typed to carry out a plan that calls for a second look.

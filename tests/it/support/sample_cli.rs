@@ -288,6 +288,7 @@ pub(crate) fn sample() -> Snapshot {
     };
     Snapshot {
         objects: Vec::new(),
+        pieces: Vec::new(),
         user_links: Vec::new(),
         cache: Cache {
             path: PathBuf::from("/home/ada/.cache/uv"),

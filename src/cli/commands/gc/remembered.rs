@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Limits;
-use crate::apply::{State, state};
-use crate::cli::act::Done;
+use crate::apply::state;
 use crate::disk::{read, usage, volume};
 use crate::snapshot::Snapshot;
 
@@ -49,14 +48,10 @@ impl Remembered {
         self.told = told;
     }
 
-    /// The same with the sizes of the entries that a run left.
-    pub(super) fn with_entries(mut self, snapshot: &Snapshot, done: Option<&Done>) -> Self {
-        let outcomes = done.map(|done| done.report.outcomes.as_slice()).unwrap_or_default();
-        let gone: std::collections::BTreeSet<PathBuf> =
-            outcomes.iter().filter(|it| it.state == State::Done).map(|it| it.at.path()).collect();
-        let entries = snapshot.entries.iter().map(|entry| (entry.key.path(), entry.disk));
-        let left = entries.filter(|(path, _)| !gone.contains(path));
-        self.sizes = left.filter_map(|(path, disk)| Some((key(&path)?, disk))).collect();
+    /// The same with the sizes of entries. Of one that is gone by now it does no harm.
+    pub(super) fn with_entries(mut self, snapshot: &Snapshot) -> Self {
+        let sizes = snapshot.entries.iter().filter_map(|entry| Some((key(&entry.key.path())?, entry.disk)));
+        self.sizes = sizes.collect();
         self
     }
 

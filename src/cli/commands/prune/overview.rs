@@ -11,6 +11,7 @@ use crate::cli::print::json::{
 use crate::cli::print::{Paint, View, plan as shown, words};
 use crate::human;
 use crate::plan::{Class, Plan, Prune, Request, kept_in_short, plan, unused_in_words};
+use crate::say::plan::things;
 use crate::snapshot::Snapshot;
 
 /// Prints the kinds, what each would give back, and how to ask for it.
@@ -37,7 +38,7 @@ pub(super) fn print(
         let (paint, what) = if plan.is_empty() {
             (Paint::Faint, "nothing".to_owned())
         } else {
-            (Paint::Strong, format!("{}, gives back {}", shown::things(plan), shown::back(&plan.totals)))
+            (Paint::Strong, format!("{}, gives back {}", things(plan), shown::back(&plan.totals)))
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
@@ -64,7 +65,7 @@ pub(super) fn print(
             ),
         }
     } else {
-        format!("All of it together: {}, gives back {}.", shown::things(&all), shown::back(&all.totals))
+        format!("All of it together: {}, gives back {}.", things(&all), shown::back(&all.totals))
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
     // The same number as below a plan: what uvx and scripts left in the cache is not an environment of a project.

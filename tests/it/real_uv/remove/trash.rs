@@ -138,3 +138,41 @@ fn what_root_removes_for_another_user_stays_that_users() {
     assert_eq!(all(&root), before);
     assert!(!project.join(".cachetui-trash").exists());
 }
+
+/// Directories that are empty are a part of what was removed, in the cache's trash and beside environments, also where only a part
+/// of a run comes back.
+#[test]
+fn empty_directories_come_back_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let paths = ["one", "two"].map(|name| sandbox.roots().join("together").join(name));
+    for (path, package) in paths.iter().zip(["demo-a", "demo-b"]) {
+        sandbox.run_uv(&["venv", "--quiet", path.to_str().unwrap()]);
+        super::install(&sandbox, path, "hardlink", &[package]);
+        std::fs::create_dir_all(path.join("share/empty/within")).unwrap();
+    }
+    let entries = sandbox.json(&["list"])["entries"].as_array().unwrap().clone();
+    let entries: Vec<std::path::PathBuf> = entries
+        .iter()
+        .map(|row| {
+            let id = row["id"].as_str().unwrap();
+            sandbox.cache().join(row["bucket"].as_str().unwrap_or("archive-v0")).join(id)
+        })
+        .collect();
+    for entry in &entries {
+        std::fs::create_dir(entry.join("empty")).unwrap();
+    }
+    let before = paths.each_ref().map(|path| all(path));
+    let named = [paths[0].to_str().unwrap(), paths[1].to_str().unwrap()];
+    let how = ["--with-entries", "--grace", "0h", "--trash", "--allow", "most,gone"];
+    removed(&sandbox, &[&named[..], &how].concat());
+    assert!(entries.iter().all(|entry| !entry.exists()));
+    std::fs::write(&paths[0], "in the way").unwrap();
+    let output = sandbox.cachetui(&["undo"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(all(&paths[1]), before[1]);
+    assert!(entries.iter().all(|entry| entry.join("empty").is_dir()));
+    std::fs::remove_file(&paths[0]).unwrap();
+    ran(&mut sandbox.cachetui(&["undo"]));
+    assert_eq!(all(&paths[0]), before[0]);
+}

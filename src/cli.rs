@@ -140,6 +140,7 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Gc(arguments_of_gc) => {
             commands::gc::run(places, arguments_of_gc, surroundings, &view, writer)
         }
+        Command::Schedule(schedule) => commands::schedule::run(places, schedule, surroundings, &view, writer),
         Command::Config(config) => commands::config::run(places, look, config, surroundings, &view, writer),
         Command::Relink(arguments_of_relink) => {
             commands::relink::run(places, arguments_of_relink, surroundings, &view, writer)

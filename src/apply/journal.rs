@@ -10,12 +10,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::state;
-use crate::disk::{Error, error::words};
+use crate::disk::{Error, error::words, read};
 use crate::linker::Missing;
 use crate::plan::SCHEMA_VERSION;
 
 /// How many pages are kept.
 pub const PAGES: usize = 200;
+
+/// The largest page that is read, in bytes.
+const LONGEST: u64 = 256 << 20;
 
 #[derive(Serialize)]
 struct Page<'a, Plan: Serialize, Report: Serialize> {
@@ -38,6 +41,18 @@ pub fn keep(state: &Path, now: Timestamp, plan: &impl Serialize, report: &impl S
     let saved = bytes.and_then(|bytes| state::save(&path, &bytes));
     trim(&directory);
     saved.err().map(|error| format!("The journal has no page of this: {error}: {}.", words(&error.source)))
+}
+
+/// The pages of a journal, the newest first. What cannot be read is left out.
+pub fn pages(state: &Path) -> impl Iterator<Item = serde_json::Value> {
+    let items = std::fs::read_dir(state.join("journal")).into_iter().flatten().flatten();
+    let mut paths: Vec<std::path::PathBuf> =
+        items.map(|item| item.path()).filter(|path| is_page(path)).collect();
+    paths.sort_unstable();
+    paths.into_iter().rev().filter_map(|path| {
+        let bytes = read::small(&path, LONGEST).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    })
 }
 
 /// Deletes the oldest pages. What cannot be read or deleted now is for another time.

@@ -54,6 +54,20 @@ fn write(path: &Path, bytes: &[u8], durable: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// Removes a file of state, or one that was written like one.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::new("remove the file", path, error);
+    let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+    let directory = open(path.parent().unwrap_or(Path::new(".")), Missing::Fail)?;
+    match directory.place().remove_file(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(failed),
+    }
+}
+
 /// Opens a directory of state.
 pub(super) fn open(directory: &Path, missing: Missing) -> Result<Root, Error> {
     let operation = match missing {

@@ -11,6 +11,7 @@ pub mod prune;
 pub mod relink;
 pub mod remove;
 pub mod repair;
+pub mod schedule;
 pub mod values;
 pub mod verify;
 
@@ -34,6 +35,7 @@ use prune::{ApplyArguments, PruneArguments, TrashArguments, UndoArguments};
 use relink::RelinkArguments;
 use remove::RemoveArguments;
 use repair::RepairArguments;
+use schedule::ScheduleArguments;
 use values::{Age, Bytes, requirement, words};
 use verify::VerifyArguments;
 
@@ -271,6 +273,9 @@ pub enum Command {
     /// Does not ask: the policy is the answer.
     #[command(after_long_help = gc::HELP)]
     Gc(Box<GcArguments>),
+    /// Have the system run `gc --auto` regularly
+    #[command(after_long_help = schedule::HELP)]
+    Schedule(ScheduleArguments),
     /// Show, check or find the settings
     #[command(after_long_help = config::HELP)]
     Config(ConfigArguments),

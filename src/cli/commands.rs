@@ -16,6 +16,7 @@ pub mod prune;
 pub mod relink;
 pub mod remove;
 pub mod repair;
+pub mod schedule;
 pub mod status;
 mod summary;
 pub mod trash;

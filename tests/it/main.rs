@@ -41,6 +41,8 @@ mod repair;
 #[cfg(unix)]
 mod same;
 mod samples;
+#[cfg(unix)]
+mod schedule;
 mod support;
 mod tui;
 #[cfg(target_os = "linux")]

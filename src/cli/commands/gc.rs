@@ -97,7 +97,7 @@ pub fn run(
 ) -> Result<(), Failure> {
     let policy = arguments.over(settings::read(surroundings)?.policy);
     if !policy.says_anything() {
-        return Err(no_policy(surroundings, view));
+        return Err(no_policy(surroundings));
     }
     let kept = keep::all(&policy.keep, surroundings)?;
     let prepared = match request::prepare(places, Absent::Refused, surroundings) {
@@ -169,9 +169,11 @@ pub fn run(
 }
 
 /// That nothing says what to do.
-fn no_policy(surroundings: &Surroundings, view: &View) -> Failure {
+pub(super) fn no_policy(surroundings: &Surroundings) -> Failure {
     let place = match settings::path(surroundings) {
-        Some(path) => format!("`[policy]` in `{}` keeps one", view.path(&path)),
+        Some(path) => {
+            format!("`[policy]` in `{}` keeps one", human::path(&path, surroundings.home.as_deref()))
+        }
         None => "the variables that begin with `CACHETUI_` keep one".to_owned(),
     };
     Failure::message(USAGE, "There is no policy: nothing was removed.").hint(format!(

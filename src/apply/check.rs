@@ -149,6 +149,12 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
             let is_one = |it: Bucket| it.kind == BucketKind::Sdists && it.is_known();
             bucket(top).is_some_and(is_one) && names.len() > 3 && step.trees.iter().all(is_entry)
         }
+        (Action::RemoveSource, [top, .., last]) => {
+            let is_one = |it: Bucket| it.kind == BucketKind::Sdists && it.is_known();
+            bucket(top).is_some_and(is_one) && *last == "src" && names.len() > 4
+        }
+        (Action::RemoveIndex, [top, _]) => bucket(top)
+            .is_some_and(|it| matches!(it.kind, BucketKind::Simple | BucketKind::FlatIndex) && it.is_known()),
         (Action::RemoveRepository, _) => is_repository(&names) && step.trees.iter().all(is_of_repository),
         (Action::RemoveLeftover, [top]) => {
             top.as_encoded_bytes().starts_with(b".tmp")

@@ -20,7 +20,7 @@ use crate::linker::{Error, Missing, Place, Root};
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::uv::bucket::{Bucket, BucketKind};
 use crate::uv::pointer::{self, Payload};
-use crate::uv::{link, link_file};
+use crate::uv::{link, link_file, shard};
 
 /// The most bytes of a pointer that is a file.
 const LONGEST: u64 = pointer::LONGEST_FILE as u64;
@@ -190,16 +190,26 @@ fn go(cache: Buckets, run: &Run, acting: Acting) -> Result<Vec<Restored>, Error>
             Some(kind) if kind.holds_pointers() => {
                 collect(&top, &name, Path::new(&name), &mut pointers)?;
             }
-            // uv keeps other repositories beside those that went.
-            Some(BucketKind::Git) if cache.directory(Path::new(&name), Missing::Fail).is_ok() => {
+            // uv keeps others beside those that went.
+            Some(kind @ (BucketKind::Git | BucketKind::Simple | BucketKind::FlatIndex))
+                if cache.directory(Path::new(&name), Missing::Fail).is_ok() =>
+            {
                 let open = |error| Error::new("open the directory", top.join(&name), error);
                 let bucket = top.directory(&name).map_err(open)?;
+                let item = |directory: &Path, name| Item {
+                    directory: directory.to_owned(),
+                    name,
+                    leads_to: Ok(None),
+                };
                 for part in names(&bucket)? {
                     let directory = Path::new(&name).join(&part);
-                    let open = |error| Error::new("open the directory", bucket.join(&part), error);
-                    let place = bucket.directory(&part).map_err(open)?;
-                    let item = |name| Item { directory: directory.clone(), name, leads_to: Ok(None) };
-                    others.extend(names(&place)?.into_iter().map(item));
+                    if kind == BucketKind::Git {
+                        let open = |error| Error::new("open the directory", bucket.join(&part), error);
+                        let place = bucket.directory(&part).map_err(open)?;
+                        others.extend(names(&place)?.into_iter().map(|name| item(&directory, name)));
+                    } else {
+                        others.push(item(Path::new(&name), part));
+                    }
                 }
             }
             Some(_) | None => others.push(whole()),
@@ -285,13 +295,12 @@ impl Restoring<'_> {
         }
     }
 
-    /// The directory of an old build that something lay in, where that comes back as a whole: it is not there any more, and all
-    /// that its links lead to is.
+    /// The directory of an old build, or of a source, that something lay in, where that comes back as a whole: it is not there any
+    /// more, and all that its links lead to is.
     fn revision(&self, item: &Item, all: &[Item], left: &BTreeSet<OsString>) -> Option<PathBuf> {
-        let revision = crate::uv::shard::revision(&item.directory)?;
-        if self.cache.directory(&revision, Missing::Fail).is_ok() {
-            return None;
-        }
+        let trees = [shard::revision(&item.directory), shard::source(&item.directory)];
+        let is_gone = |tree: &PathBuf| self.cache.directory(tree, Missing::Fail).is_err();
+        let revision = trees.into_iter().flatten().find(is_gone)?;
         let is_back = |target: &Target| {
             !left.contains(&target.id)
                 && self.has_entry(&target.id)

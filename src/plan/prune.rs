@@ -306,6 +306,7 @@ impl<'a> Chooser<'a> {
         self.environments(&mut candidates, plan);
         self.buckets(&mut candidates, plan);
         self.repositories(&mut candidates, plan);
+        self.fetched(&mut candidates, plan);
         if let Some(because) = unread::not_understood(snapshot) {
             plan.kept.extend(candidates.drain(..).map(|candidate| stays(candidate.step, because.clone())));
         }

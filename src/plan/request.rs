@@ -175,8 +175,12 @@ pub enum Class {
     StaleBuckets,
     /// What was built from older revisions of sources, which uv does not use again.
     OldBuilds,
+    /// The unpacked sources of what was built.
+    Sources,
     /// Git repositories that no environment has anything from.
     GitRepositories,
+    /// Answers of package indexes.
+    IndexCaches,
     /// What interrupted runs of uv left behind.
     CrashLeftovers,
     /// What was named.
@@ -189,7 +193,7 @@ pub enum Class {
 
 impl Class {
     /// All that can be asked for by a flag.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Unreferenced,
         Self::Unused,
         Self::Superseded,
@@ -198,7 +202,9 @@ impl Class {
         Self::OrphanedCentral,
         Self::StaleBuckets,
         Self::OldBuilds,
+        Self::Sources,
         Self::GitRepositories,
+        Self::IndexCaches,
         Self::CrashLeftovers,
     ];
 
@@ -211,7 +217,9 @@ impl Class {
             Self::CachedEnvironments => "cached-environments",
             Self::OldGenerations => "old-generations",
             Self::OldBuilds => "old-builds",
+            Self::Sources => "sources",
             Self::GitRepositories => "git-repositories",
+            Self::IndexCaches => "index-caches",
             Self::OrphanedCentral => "orphaned-central",
             Self::StaleBuckets => "stale-buckets",
             Self::CrashLeftovers => "crash-leftovers",
@@ -236,6 +244,10 @@ impl Class {
                 "Cached environments of which uvx or uv run has made a newer one for the same packages."
             }
             Self::OldBuilds => "Built from older revisions of their sources; uv does not use them again.",
+            Self::Sources => {
+                "Unpacked sources; uv has the wheels that it built from them, and fetches them to build again."
+            }
+            Self::IndexCaches => "Answers of package indexes; uv asks again when it needs them.",
             Self::GitRepositories => "No environment that was found has anything from them.",
             Self::OrphanedCentral => {
                 "Environments that uv keeps in the cache for projects that have no .venv any more."

@@ -22,8 +22,12 @@ pub enum Action {
     RemoveObjects,
     /// Removes an old build: a revision of a source distribution, then its entries.
     RemoveBuild,
+    /// Removes an unpacked source.
+    RemoveSource,
     /// Removes what uv keeps of a git repository.
     RemoveRepository,
+    /// Removes answers of package indexes.
+    RemoveIndex,
     /// Removes what an interrupted run left.
     RemoveLeftover,
     /// Links the files of a distribution otherwise.
@@ -40,7 +44,9 @@ impl Action {
             Self::RemoveBucket => "remove-bucket",
             Self::RemoveObjects => "remove-objects",
             Self::RemoveBuild => "remove-build",
+            Self::RemoveSource => "remove-source",
             Self::RemoveRepository => "remove-repository",
+            Self::RemoveIndex => "remove-index",
             Self::RemoveLeftover => "remove-leftover",
             Self::Relink => "relink",
         }

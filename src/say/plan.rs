@@ -12,7 +12,9 @@ pub fn things(plan: &Plan) -> String {
         (Action::RemoveLink, "link to an environment", "links to environments"),
         (Action::RemoveBucket, "bucket", "buckets"),
         (Action::RemoveBuild, "old build", "old builds"),
+        (Action::RemoveSource, "unpacked source", "unpacked sources"),
         (Action::RemoveRepository, "git repository", "git repositories"),
+        (Action::RemoveIndex, "index cache", "index caches"),
         (Action::RemoveObjects, "store of files", "stores of files"),
         (Action::RemoveLeftover, "leftover", "leftovers"),
     ]

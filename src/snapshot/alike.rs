@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, EntryIndex, Snapshot};
+use super::{Entry, EntryIndex, EntryKind, Snapshot};
 
 impl Snapshot {
     /// For each entry that has its name and version in common with another, what tells it from that one: its tags, where
     /// it came from, else its id. Not escaped.
     pub fn distinctions(&self) -> BTreeMap<EntryIndex, String> {
-        let mut alike: BTreeMap<(&str, Option<&str>), Vec<EntryIndex>> = BTreeMap::new();
+        // That one is an environment is shown beside its version.
+        let mut alike: BTreeMap<(&str, Option<&str>, bool), Vec<EntryIndex>> = BTreeMap::new();
         for (index, entry) in self.entries() {
             if let Some(name) = entry.name.as_deref() {
-                alike.entry((name, entry.version.as_deref())).or_default().push(index);
+                let is_environment = entry.kind == EntryKind::Environment;
+                alike.entry((name, entry.version.as_deref(), is_environment)).or_default().push(index);
             }
         }
         alike.retain(|_, entries| entries.len() > 1);

@@ -27,6 +27,10 @@ pub enum PieceKind {
     /// A revision of a source distribution that uv does not use any more: its source, the wheels that were built, and links to
     /// their entries.
     OldBuild,
+    /// The unpacked source in the revision that uv uses.
+    Source,
+    /// Answers of package indexes.
+    Index,
     /// The database of a git repository.
     Database,
     /// The checkouts of a git repository.

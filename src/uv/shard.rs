@@ -107,6 +107,12 @@ pub fn revision(relative: &Path) -> Option<PathBuf> {
     is_one.then(|| relative.iter().take(wanted).collect())
 }
 
+/// The directory of the unpacked source of a revision that a path, relative to the cache's root, is or lies in.
+pub fn source(relative: &Path) -> Option<PathBuf> {
+    let revision = revision(relative)?;
+    relative.strip_prefix(&revision).ok()?.starts_with("src").then(|| revision.join("src"))
+}
+
 fn wheel(names: &[&str]) -> Option<Place> {
     let (source, rest) = match names {
         ["pypi", rest @ ..] => (WheelSource::Pypi, rest),

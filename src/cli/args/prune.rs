@@ -80,6 +80,12 @@ pub struct ClassArguments {
     /// What was built from older revisions of sources, with the entries; uv does not use it again
     #[arg(long)]
     pub old_builds: bool,
+    /// Unpacked sources of what uv has built; it fetches them again to build again
+    #[arg(long)]
+    pub sources: bool,
+    /// Answers of package indexes; uv asks again
+    #[arg(long)]
+    pub index_caches: bool,
     /// Databases and checkouts of git repositories that no environment has anything from
     #[arg(long)]
     pub git_repositories: bool,

@@ -93,6 +93,8 @@ fn wanted(arguments: &PruneArguments, grace: u64) -> Result<(Prune, bool), Failu
         (flags.cached_environments, Class::CachedEnvironments),
         (flags.old_generations, Class::OldGenerations),
         (flags.old_builds, Class::OldBuilds),
+        (flags.sources, Class::Sources),
+        (flags.index_caches, Class::IndexCaches),
         (flags.git_repositories, Class::GitRepositories),
         (flags.orphaned_central, Class::OrphanedCentral),
         (flags.stale_buckets, Class::StaleBuckets),

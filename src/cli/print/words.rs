@@ -32,6 +32,7 @@ pub fn title(entry: &Entry) -> String {
 /// An entry's version, or what stands in its place; may be empty.
 pub fn version(entry: &Entry) -> String {
     match (&entry.version, entry.kind) {
+        (Some(version), EntryKind::Environment) => format!("{} (env)", human::escape(version)),
         (Some(version), _) => human::escape(version).into_owned(),
         (None, EntryKind::Environment) => "(environment)".to_owned(),
         (None, _) => String::new(),

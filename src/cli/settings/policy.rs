@@ -159,7 +159,7 @@ mod tests {
         assert_eq!((policy.allow, policy.trash_for), (vec![Allowance::Most], Some(Choice::Set(TRASH_FOR))));
         for (wrong, why) in [
             ("max-size = 40", "write a size as \"40G\""),
-            ("max-size = \"40X\"", "40X"),
+            ("max-size = \"40X\"", "`X` is no unit of size"),
             ("older-than = true", "write an age as \"30d\""),
             ("allow = [\"everything\"]", "`everything` is none of"),
             ("max-sise = \"40G\"", "unknown field"),

@@ -24,7 +24,7 @@ impl Chooser<'_> {
         if !self.wants(Class::OldBuilds) {
             return taken;
         }
-        for piece in self.snapshot.pieces.iter().filter(|piece| piece.kind == PieceKind::OldBuild) {
+        for piece in self.pieces().filter(|piece| piece.kind == PieceKind::OldBuild) {
             let entries = self.only_from(&piece.path);
             let against = self.against_piece(&[piece]).or_else(|| {
                 entries
@@ -39,6 +39,13 @@ impl Chooser<'_> {
             taken.extend(entries);
         }
         taken
+    }
+
+    /// The pieces of buckets that do not go as a whole.
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        let bucket = |piece: &Piece| piece.path.iter().next().and_then(Bucket::parse);
+        let stays = move |piece: &&Piece| bucket(piece).is_none_or(|bucket| !self.is_stale(bucket));
+        self.snapshot.pieces.iter().filter(stays)
     }
 
     /// The entries to which all that leads lies in a directory.
@@ -88,13 +95,35 @@ impl Chooser<'_> {
         }
     }
 
+    /// Adds unpacked sources and answers of indexes.
+    pub(super) fn fetched(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
+        for piece in self.pieces() {
+            let (class, action, reason) = match piece.kind {
+                PieceKind::Source => (
+                    Class::Sources,
+                    Action::RemoveSource,
+                    "uv has built from it, and fetches it to build again",
+                ),
+                PieceKind::Index => (Class::IndexCaches, Action::RemoveIndex, "uv asks the index again"),
+                _ => continue,
+            };
+            if !self.wants(class) {
+                continue;
+            }
+            match self.against_piece(&[piece]) {
+                Some(because) => plan.kept.push(kept_piece(&piece.path, piece.disk, because)),
+                None => candidates.push(fetched(piece, class, action, reason)),
+            }
+        }
+    }
+
     /// Adds git repositories from which nothing that was found was installed.
     pub(super) fn repositories(&self, candidates: &mut Vec<Candidate>, plan: &mut Plan) {
         if !self.wants(Class::GitRepositories) {
             return;
         }
         let mut all: BTreeMap<(&OsStr, &OsStr), Vec<&Piece>> = BTreeMap::new();
-        for piece in self.snapshot.pieces.iter().filter(|piece| piece.kind != PieceKind::OldBuild) {
+        for piece in self.pieces().filter(|piece| is_of_repository(piece.kind)) {
             let (Some(bucket), Some(digest)) = (piece.path.iter().next(), piece.path.file_name()) else {
                 continue;
             };
@@ -146,6 +175,33 @@ impl Chooser<'_> {
     }
 }
 
+fn is_of_repository(kind: PieceKind) -> bool {
+    matches!(kind, PieceKind::Database | PieceKind::Checkouts)
+}
+
+fn fetched(piece: &Piece, class: Class, action: Action, reason: &str) -> Candidate {
+    Candidate {
+        holders: Vec::new(),
+        own: piece.alone,
+        used: Some(changed(piece)),
+        step: Step {
+            action,
+            at: At::new(&piece.path),
+            name: package(&piece.path),
+            version: None,
+            class,
+            reason: reason.to_owned(),
+            price: Price::Download { bytes: None },
+            bytes: Bytes { disk: piece.disk, files: piece.print.files, ..Bytes::default() },
+            expects: piece.print,
+            pointers: Vec::new(),
+            objects: Vec::new(),
+            trees: Vec::new(),
+            users: Vec::new(),
+        },
+    }
+}
+
 fn repository(pieces: &[&Piece], disk: u64) -> Candidate {
     let first = pieces[0];
     let url = pieces.iter().find_map(|piece| piece.url.as_deref()).unwrap_or_default();
@@ -185,7 +241,7 @@ fn changed(piece: &Piece) -> Timestamp {
 fn package(path: &Path) -> Option<String> {
     let names: Vec<&str> = path.iter().filter_map(OsStr::to_str).collect();
     match names.as_slice() {
-        [_, "pypi", package, ..] | [_, "index", _, package, ..] => Some((*package).to_owned()),
+        [_, "pypi", package, _, ..] | [_, "index", _, package, ..] => Some((*package).to_owned()),
         _ => None,
     }
 }

@@ -161,7 +161,7 @@ impl Chooser<'_> {
 
     /// Whether a bucket's layout is known to be older than another that is there. The archive's never is: its entries are
     /// looked at one by one.
-    fn is_stale(&self, bucket: Bucket) -> bool {
+    pub(super) fn is_stale(&self, bucket: Bucket) -> bool {
         bucket.is_known() && self.has_newer(bucket)
     }
 

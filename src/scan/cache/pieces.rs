@@ -1,4 +1,5 @@
-//! What lies in a bucket and can go by itself: old builds of source distributions, and what uv keeps of git repositories.
+//! What lies in a bucket and can go by itself: old builds of source distributions, unpacked sources, answers of indexes, and what uv
+//! keeps of git repositories.
 //!
 //! A source distribution's directory has a directory for each *revision* of its source, with the source, the wheels that were built
 //! and the links to their entries. `revision.http` or `revision.rev` beside them names the one that uv uses; `uv cache prune`
@@ -45,7 +46,9 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Where a bucket of this kind can have pieces.
     pub(super) fn of(bucket: &OsStr, kind: Option<BucketKind>) -> Option<Self> {
-        let kind = kind.filter(|kind| matches!(kind, BucketKind::Sdists | BucketKind::Git))?;
+        let kind = kind.filter(|kind| {
+            matches!(kind, BucketKind::Sdists | BucketKind::Git | BucketKind::Simple | BucketKind::FlatIndex)
+        })?;
         Some(Self {
             bucket: PathBuf::from(bucket),
             kind,
@@ -55,16 +58,25 @@ impl Pieces {
         })
     }
 
-    /// The piece in which a path below the bucket lies, or which it is.
-    fn piece(&self, path: &Path) -> Option<PathBuf> {
-        if self.kind == BucketKind::Sdists {
+    /// The pieces in which a path below the bucket lies, or which it is: a source is one within a revision.
+    fn pieces(&self, path: &Path) -> Vec<PathBuf> {
+        let first = |depth: usize| {
+            let is_in = path.iter().count() >= depth && path.iter().next().is_some();
+            is_in.then(|| path.iter().take(depth).collect::<PathBuf>())
+        };
+        match self.kind {
             // What was built from a commit is in use as long as that is: git has no revisions.
-            let revision = shard::revision(&self.bucket.join(path))?;
-            return revision.strip_prefix(&self.bucket).ok().map(Path::to_owned);
+            BucketKind::Sdists => {
+                let whole = self.bucket.join(path);
+                let pieces = [shard::revision(&whole), shard::source(&whole)].into_iter().flatten();
+                pieces.filter_map(|piece| Some(piece.strip_prefix(&self.bucket).ok()?.to_owned())).collect()
+            }
+            BucketKind::Git if path.starts_with("db") || path.starts_with("checkouts") => {
+                first(2).into_iter().collect()
+            }
+            BucketKind::Git => Vec::new(),
+            _ => first(1).into_iter().collect(),
         }
-        let top = path.iter().next()?;
-        let is_part = (top == "db" || top == "checkouts") && path.iter().count() >= 2;
-        is_part.then(|| path.iter().take(2).collect())
     }
 
     /// What files with several names are counted with.
@@ -77,12 +89,13 @@ impl Pieces {
 
     /// Takes a directory.
     pub(super) fn directory(&mut self, path: &Path, stat: &FileStat) {
-        let Some(piece) = self.piece(path) else { return };
-        let below = path.strip_prefix(&piece).unwrap_or(path).to_owned();
-        let tree = self.trees.entry(piece).or_default();
-        print::directory(&mut tree.print, &below, stat);
-        tree.disk += stat.disk;
-        tree.alone += stat.disk;
+        for piece in self.pieces(path) {
+            let below = path.strip_prefix(&piece).unwrap_or(path).to_owned();
+            let tree = self.trees.entry(piece).or_default();
+            print::directory(&mut tree.print, &below, stat);
+            tree.disk += stat.disk;
+            tree.alone += stat.disk;
+        }
     }
 
     /// Takes anything else.
@@ -100,8 +113,15 @@ impl Pieces {
                 _ => *all = None,
             }
         }
-        // A file where a tree belongs, as the lock of a source distribution or the mark of a checkout.
-        let Some(piece) = self.piece(&path).filter(|piece| *piece != path) else { return };
+        for piece in self.pieces(&path) {
+            // A file where a tree belongs, as the lock of a source distribution or the mark of a checkout.
+            if piece != path {
+                self.file_of(piece, parent, name, stat);
+            }
+        }
+    }
+
+    fn file_of(&mut self, piece: PathBuf, parent: &Directory<'_>, name: &OsStr, stat: &FileStat) {
         let group = self.group(&piece);
         let tree = self.trees.entry(piece).or_default();
         print::file(&mut tree.print, stat);
@@ -125,26 +145,34 @@ impl Pieces {
         }
     }
 
+    /// What a part of a source distribution is; none for what goes with the revision that uv uses, and where nothing tells which
+    /// that is.
+    fn kind_of(&self, path: &Path) -> Option<PieceKind> {
+        let whole = self.bucket.join(path);
+        let revision = shard::revision(&whole)?;
+        let named = self.named.get(revision.parent()?.strip_prefix(&self.bucket).ok()?)?.as_ref()?;
+        let name = revision.file_name()?.to_str()?;
+        let is_old = !named.is_empty() && !named.iter().any(|it| it == name);
+        let is_source = whole != revision;
+        match (is_old, is_source) {
+            (true, false) => Some(PieceKind::OldBuild),
+            (false, true) if !named.is_empty() => Some(PieceKind::Source),
+            _ => None,
+        }
+    }
+
     /// The pieces that could go, ordered by path.
-    pub(super) fn found(self) -> Vec<Piece> {
+    pub(super) fn found(mut self) -> Vec<Piece> {
         let mut found = Vec::new();
-        for (path, tree) in self.trees {
+        for (path, tree) in std::mem::take(&mut self.trees) {
             let kind = match self.kind {
                 BucketKind::Git if path.starts_with("db") => PieceKind::Database,
                 BucketKind::Git => PieceKind::Checkouts,
-                _ => {
-                    let above = path.parent().unwrap_or(&path);
-                    let named = self.named.get(above).and_then(Option::as_ref);
-                    let name = path.file_name().and_then(OsStr::to_str);
-                    // Without a name of the one in use nobody can tell which are old.
-                    let is_old = named
-                        .zip(name)
-                        .is_some_and(|(named, name)| !named.is_empty() && !named.iter().any(|it| it == name));
-                    if !is_old {
-                        continue;
-                    }
-                    PieceKind::OldBuild
-                }
+                BucketKind::Sdists => match self.kind_of(&path) {
+                    Some(kind) => kind,
+                    None => continue,
+                },
+                _ => PieceKind::Index,
             };
             let Tree { print, disk, alone, url } = tree;
             found.push(Piece { path: self.bucket.join(path), kind, print, disk, alone, url });

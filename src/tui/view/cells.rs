@@ -50,13 +50,18 @@ fn entry(model: &Model, column: Column, row: usize, width: usize) -> Line {
             line
         }
         Column::Version => {
-            let none = match entry.kind {
-                EntryKind::Environment if width >= 13 => "(environment)",
-                EntryKind::Environment => "(env)",
-                _ => glyphs.none(),
+            let version = entry.version.as_deref().map(human::escape);
+            let text = match (version, entry.kind) {
+                (version, EntryKind::Environment) => {
+                    let version = version.unwrap_or_default();
+                    let long = format!("{version} (environment)").trim_start().to_owned();
+                    let fits = text::width(&long) <= width;
+                    if fits { long } else { format!("{version} (env)").trim_start().to_owned() }
+                }
+                (Some(version), _) => version.into_owned(),
+                (None, _) => glyphs.none().to_owned(),
             };
-            let version = entry.version.as_deref().map_or(none.into(), human::escape);
-            vec![piece(version, Role::Dim)]
+            vec![piece(text, Role::Dim)]
         }
         Column::Size if waits(model) => vec![piece(glyphs.ellipsis(), Role::Unknown)],
         Column::Size => {

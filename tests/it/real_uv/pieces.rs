@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::lab::Lab;
 use super::repair::dangling;
-use crate::support::uv::{Sandbox, ran};
+use crate::support::uv::{Sandbox, newest, ran};
 
 /// The directory of a project that uv builds is changed, so that uv builds it again.
 fn change(sandbox: &Sandbox, project: &str) {
@@ -73,8 +73,28 @@ fn uv_adds_nothing(lab: &Lab) {
 
 #[test]
 fn old_builds_go_as_one_thing_come_back_and_leave_nothing_to_uv() {
+    old_builds(None);
+}
+
+#[test]
+fn old_builds_of_an_older_uv_go_too() {
+    old_builds(Some("0.12.5"));
+}
+
+#[test]
+fn old_builds_of_the_newest_uv_go_too() {
+    let Some((_, version)) = newest() else { return };
+    old_builds(Some(&version));
+}
+
+fn old_builds(release: Option<&str>) {
     let directory = tempfile::tempdir().unwrap();
     let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    if let Some(version) = release
+        && lab.sandbox.use_release(version).is_none()
+    {
+        return;
+    }
     let everything = lab.everything();
     let used = lab.install("used", "symlink", &everything);
     assert_eq!(plan(&lab.sandbox, &["--old-builds"])["steps"], serde_json::json!([]));
@@ -230,4 +250,61 @@ fn a_git_repository_goes_when_no_environment_has_anything_from_it() {
     assert_eq!(done["report"]["freed"]["predicted"], freed);
     assert_eq!(size - takes(&cache), freed);
     lab.hidden("again", "hardlink", &everything);
+}
+
+/// What uv fetches again: it is told with its price, goes and comes back, and uv builds and resolves without it.
+#[test]
+fn unpacked_sources_and_answers_of_indexes_are_fetched_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    let everything = lab.everything();
+    lab.install("one", "hardlink", &everything);
+    let cache = lab.sandbox.cache();
+    for (kind, least) in [("--sources", 3), ("--index-caches", 1)] {
+        let wanted = plan(&lab.sandbox, &[kind]);
+        let steps = wanted["steps"].as_array().unwrap();
+        assert!(steps.len() >= least, "{kind}: {wanted:#}");
+        assert!(steps.iter().all(|step| step["price"]["kind"] == "download"), "{wanted:#}");
+        let (before, size) = (files(&cache), takes(&cache));
+        prune(&lab.sandbox, &[kind, "--trash"]);
+        assert!(files(&cache).len() < before.len());
+        ran(&mut lab.sandbox.cachetui(&["undo"]));
+        assert_eq!(files(&cache), before, "{kind}");
+        let done = prune(&lab.sandbox, &[kind]);
+        let freed = done["report"]["freed"]["measured"].as_u64().unwrap();
+        assert_eq!(done["report"]["freed"]["predicted"], freed, "{kind}");
+        assert_eq!(size - takes(&cache), freed, "{kind}");
+        let again = lab.hidden("again", "hardlink", &everything);
+        lab.sandbox.delete(&again);
+    }
+    // Built anew, for another Python setting than before: the source has to come again.
+    let python = lab.sandbox.environment("rebuilt").join("bin/python");
+    let mut arguments = vec!["pip", "install", "--quiet", "--config-settings", "again=1", "--python"];
+    arguments.push(python.to_str().unwrap());
+    arguments.extend(everything.iter().map(String::as_str));
+    lab.sandbox.run_uv(&arguments);
+}
+
+/// Of a bucket that goes as a whole nothing goes by itself.
+#[test]
+fn an_older_bucket_goes_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    if lab.sandbox.use_release("0.12.5").is_none() {
+        return;
+    }
+    let arguments = lab.everything();
+    lab.install("older", "hardlink", &arguments);
+    change(&lab.sandbox, "directory");
+    lab.install("old", "hardlink", &arguments);
+    if lab.sandbox.use_release("0.13.8").is_none() {
+        return;
+    }
+    lab.install("new", "hardlink", &arguments);
+    let answer =
+        lab.sandbox.json(&["prune", "--max-size", "0", "--grace", "0h", "--allow", "most,gone", "--dry-run"]);
+    let plan = &answer["plan"];
+    let saved = lab.sandbox.path("plan.json");
+    std::fs::write(&saved, plan.to_string()).unwrap();
+    ran(&mut lab.sandbox.cachetui(&["apply", saved.to_str().unwrap(), "--dry-run"]));
 }

@@ -127,7 +127,7 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
     };
     let is_of_repository = |tree: &PlannedTree| {
         let path = tree.at.path();
-        plain(&path).is_some_and(|other| is_repository(&other) && other[2] == names[names.len() - 1])
+        plain(&path).is_some_and(|other| is_repository(&other) && other[0] == names[0])
     };
     let fits = match (step.action, names.as_slice()) {
         (Action::RemoveEntry, [top, _]) => {

@@ -1,14 +1,9 @@
-//! What uv keeps of git repositories: databases and checkouts, by repository. Only asked for where somebody wants to know it.
+//! What uv keeps of git repositories: databases and checkouts, by repository.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::control::Cancel;
-use crate::disk::walk::{self, Descend, Directory, Visitor};
-use crate::disk::{FileStat, read};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{PieceKind, Snapshot};
 
 /// The most bytes of a `FETCH_HEAD`: one line for each branch and tag.
 pub(super) const LONGEST: u64 = 4 << 20;
@@ -30,49 +25,36 @@ pub struct Repository {
 
 /// The repositories in the buckets of git, the largest first.
 pub fn repositories(snapshot: &Snapshot) -> Vec<Repository> {
-    let mut all = Vec::new();
-    for bucket in snapshot.cache.buckets.iter().filter(|bucket| bucket.name.starts_with("git-v")) {
-        let root = snapshot.cache.path.join(&bucket.name);
-        let mut found: BTreeMap<String, Repository> = BTreeMap::new();
-        let empty = |digest: &str| Repository {
-            bucket: bucket.name.clone(),
-            name: digest.to_owned(),
+    let mut all: BTreeMap<(String, String), Repository> = BTreeMap::new();
+    for piece in &snapshot.pieces {
+        let (Some(database), Some(bucket)) = (&piece.database, piece.path.iter().next()) else { continue };
+        let bucket = bucket.to_string_lossy().into_owned();
+        let found = all.entry((bucket.clone(), database.clone())).or_insert_with(|| Repository {
+            bucket,
+            name: database.clone(),
             database: 0,
             checkouts: 0,
             number: 0,
-        };
-        // git links a checkout's objects to its database's: they count once.
-        let mut seen = HashSet::new();
-        for (digest, path) in directories(&root.join("db")) {
-            let repository = found.entry(digest.clone()).or_insert_with(|| empty(&digest));
-            repository.database = disk(&path, &mut seen);
-            if let Some(url) = url_of(&path) {
-                repository.name = url;
-            }
+        });
+        if let Some(url) = &piece.url {
+            found.name.clone_from(url);
         }
-        for (digest, path) in directories(&root.join("checkouts")) {
-            let repository = found.entry(digest.clone()).or_insert_with(|| empty(&digest));
-            repository.checkouts = disk(&path, &mut seen);
-            repository.number = directories(&path).len() as u64;
+        if piece.kind == PieceKind::Database {
+            found.database += piece.disk;
+        } else {
+            found.checkouts += piece.disk;
+            found.number += directories(&snapshot.cache.path.join(&piece.path));
         }
-        all.extend(found.into_values());
     }
+    let mut all: Vec<Repository> = all.into_values().collect();
     all.sort_by_key(|it| (std::cmp::Reverse(it.database + it.checkouts), it.name.clone()));
     all
 }
 
-/// The directories in a directory, by name.
-fn directories(path: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(items) = std::fs::read_dir(path) else { return Vec::new() };
-    let is_directory = |item: &std::fs::DirEntry| item.file_type().is_ok_and(|kind| kind.is_dir());
-    let items = items.flatten().filter(is_directory);
-    items.map(|item| (item.file_name().to_string_lossy().into_owned(), item.path())).collect()
-}
-
-/// From where a database was fetched.
-fn url_of(database: &Path) -> Option<String> {
-    let fetched = [".git/FETCH_HEAD", "FETCH_HEAD"].map(|name| database.join(name));
-    url(&fetched.iter().find_map(|path| read::small(path, LONGEST).ok())?)
+/// How many directories are in a directory.
+fn directories(path: &Path) -> u64 {
+    let Ok(items) = std::fs::read_dir(path) else { return 0 };
+    items.flatten().filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir())).count() as u64
 }
 
 /// From where a database was fetched, by its `FETCH_HEAD`: git writes it behind each line. Without credentials.
@@ -83,6 +65,14 @@ pub(super) fn url(fetched: &[u8]) -> Option<String> {
     (!url.is_empty()).then(|| without_credentials(url))
 }
 
+/// The name of the database that a checkout was cloned from, by its `config`: the last part of the path of its remote.
+pub(super) fn database(config: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(config);
+    let url = text.lines().find_map(|line| line.trim().strip_prefix("url = "))?.trim_matches('"');
+    let (above, name) = url.rsplit_once(['/', '\\'])?;
+    above.ends_with("db").then(|| name.to_owned())
+}
+
 /// A URL without a user and a password.
 fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
@@ -91,41 +81,18 @@ fn without_credentials(url: &str) -> String {
     path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
 }
 
-/// Allocated bytes of a tree, less what was seen before.
-fn disk(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
-    let mut sum = Sum { bytes: 0, seen };
-    walk::walk(path, &Cancel::default(), &mut sum);
-    sum.bytes
-}
-
-struct Sum<'a> {
-    bytes: u64,
-    /// Files with several names, by filesystem and number.
-    seen: &'a mut HashSet<(u64, u64)>,
-}
-
-impl Visitor for Sum<'_> {
-    fn directory(&mut self, _parent: &Directory<'_>, _name: &OsStr) -> Descend {
-        Descend::Yes
-    }
-
-    fn entered(&mut self, _directory: &Directory<'_>, stat: &FileStat) -> Descend {
-        self.bytes += stat.disk;
-        Descend::Yes
-    }
-
-    fn file(&mut self, _parent: &Directory<'_>, _name: &OsStr, stat: &FileStat) {
-        if stat.links < 2 || self.seen.insert((stat.device, stat.inode)) {
-            self.bytes += stat.disk;
-        }
-    }
-
-    fn failed(&mut self, _path: PathBuf, _operation: &'static str, _error: io::Error) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkout_names_its_database() {
+        let config = b"[core]\n\tbare = false\n[remote \"origin\"]\n\turl = /c/git-v2/db/832b5848bca22686\n";
+        assert_eq!(database(config).as_deref(), Some("832b5848bca22686"));
+        assert_eq!(database(b"\turl = C:\\c\\git-v2\\db\\832b\n").as_deref(), Some("832b"));
+        assert_eq!(database(b"[remote \"origin\"]\n\turl = https://git.example/a.git\n"), None);
+        assert_eq!(database(b"\xff"), None);
+    }
 
     #[test]
     fn a_repository_is_named_without_credentials() {

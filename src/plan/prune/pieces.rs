@@ -122,12 +122,12 @@ impl Chooser<'_> {
         if !self.wants(Class::GitRepositories) {
             return;
         }
-        let mut all: BTreeMap<(&OsStr, &OsStr), Vec<&Piece>> = BTreeMap::new();
+        let mut all: BTreeMap<(&OsStr, &str), Vec<&Piece>> = BTreeMap::new();
         for piece in self.pieces().filter(|piece| is_of_repository(piece.kind)) {
-            let (Some(bucket), Some(digest)) = (piece.path.iter().next(), piece.path.file_name()) else {
+            let (Some(bucket), Some(name)) = (piece.path.iter().next(), piece.database.as_deref()) else {
                 continue;
             };
-            all.entry((bucket, digest)).or_default().push(piece);
+            all.entry((bucket, name)).or_default().push(piece);
         }
         for mut pieces in all.into_values() {
             // The database last: a checkout without one can still be read, and uv looks for the database first.

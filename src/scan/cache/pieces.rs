@@ -26,6 +26,7 @@ struct Tree {
     disk: u64,
     alone: u64,
     url: Option<String>,
+    database: Option<String>,
 }
 
 /// The names of files that have several, by filesystem and number: how many there are, and how many were met.
@@ -37,7 +38,7 @@ pub(super) struct Pieces {
     kind: BucketKind,
     /// By their path below the bucket.
     trees: FxHashMap<PathBuf, Tree>,
-    /// Of git, one for each repository: its checkouts are linked to its database. Else one for each tree.
+    /// Of git, one for all: checkouts are linked to databases. Else one for each tree.
     linked: FxHashMap<PathBuf, Linked>,
     /// The revisions that a source distribution's directory names; nothing where a name could not be read.
     named: FxHashMap<PathBuf, Option<Vec<String>>>,
@@ -82,7 +83,7 @@ impl Pieces {
     /// What files with several names are counted with.
     fn group(&self, piece: &Path) -> PathBuf {
         match self.kind {
-            BucketKind::Git => piece.file_name().map(PathBuf::from).unwrap_or_default(),
+            BucketKind::Git => PathBuf::new(),
             _ => piece.to_owned(),
         }
     }
@@ -129,6 +130,10 @@ impl Pieces {
             let read = parent.read(name, repositories::LONGEST).ok();
             tree.url = tree.url.take().or_else(|| repositories::url(&read?));
         }
+        if self.kind == BucketKind::Git && name == "config" && parent.relative().ends_with(".git") {
+            let read = parent.read(name, repositories::LONGEST).ok();
+            tree.database = tree.database.take().or_else(|| repositories::database(&read?));
+        }
         if stat.links < 2 {
             tree.disk += stat.disk;
             tree.alone += stat.disk;
@@ -174,8 +179,15 @@ impl Pieces {
                 },
                 _ => PieceKind::Index,
             };
-            let Tree { print, disk, alone, url } = tree;
-            found.push(Piece { path: self.bucket.join(path), kind, print, disk, alone, url });
+            let Tree { print, disk, alone, url, database } = tree;
+            // Up to uv 0.13.8 both have one digest.
+            let own = || Some(path.file_name()?.to_str()?.to_owned());
+            let database = match kind {
+                PieceKind::Database => own(),
+                PieceKind::Checkouts => database.or_else(own),
+                PieceKind::OldBuild | PieceKind::Source | PieceKind::Index => None,
+            };
+            found.push(Piece { path: self.bucket.join(path), kind, print, disk, alone, url, database });
         }
         found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         found

@@ -228,8 +228,23 @@ fn generations_of_a_tool_are_told_apart_by_version_and_the_newest_stays() {
 
 #[test]
 fn a_git_repository_goes_when_no_environment_has_anything_from_it() {
+    git_repositories("0.13.8");
+}
+
+/// Its checkouts are not called as its database.
+#[test]
+fn a_git_repository_of_the_newest_uv_goes_whole() {
+    if let Some((_, version)) = newest() {
+        git_repositories(&version);
+    }
+}
+
+fn git_repositories(release: &str) {
     let directory = tempfile::tempdir().unwrap();
     let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    if lab.sandbox.use_release(release).is_none() {
+        return;
+    }
     let everything = lab.everything();
     let environment = lab.install("one", "hardlink", &everything);
     let kept = plan(&lab.sandbox, &["--git-repositories"]);
@@ -238,6 +253,7 @@ fn a_git_repository_goes_when_no_environment_has_anything_from_it() {
     lab.sandbox.delete(&environment);
     let wanted = plan(&lab.sandbox, &["--git-repositories"]);
     assert_eq!(wanted["steps"].as_array().unwrap().len(), 1, "{wanted:#}");
+    assert_eq!(wanted["steps"][0]["trees"].as_array().unwrap().len(), 1, "{wanted:#}");
     assert_eq!(wanted["steps"][0]["price"]["kind"], "download");
     let cache = lab.sandbox.cache();
     let (before, size) = (files(&cache), takes(&cache));
@@ -307,4 +323,95 @@ fn an_older_bucket_goes_once() {
     let saved = lab.sandbox.path("plan.json");
     std::fs::write(&saved, plan.to_string()).unwrap();
     ran(&mut lab.sandbox.cachetui(&["apply", saved.to_str().unwrap(), "--dry-run"]));
+}
+
+/// Everything that uv's own prune removes after every kind has run was named: as what is kept, with the reason.
+fn after_every_kind_uv_removes_nothing_that_was_not_named(release: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    if lab.sandbox.use_release(release).is_none() {
+        return;
+    }
+    let everything = lab.everything();
+    let linked = lab.install("linked", "symlink", &everything);
+    for project in ["directory", "editable"] {
+        change(&lab.sandbox, project);
+    }
+    lab.install("newer", "hardlink", &everything);
+    let gone = lab.hidden("gone", "hardlink", &lab.packages(&["demo-a==2.0"]));
+    lab.sandbox.delete(&gone);
+    lab.commands();
+    let cache = lab.sandbox.cache();
+    std::fs::create_dir_all(cache.join(".tmpAbCdEf/inner")).unwrap();
+    std::fs::write(cache.join(".tmpAbCdEf/inner/file"), "left").unwrap();
+    let kinds = [
+        "--unreferenced",
+        "--unused",
+        "--superseded",
+        "--cached-environments",
+        "--old-generations",
+        "--orphaned-central",
+        "--stale-buckets",
+        "--old-builds",
+        "--sources",
+        "--git-repositories",
+        "--index-caches",
+        "--crash-leftovers",
+    ];
+    let arguments = [&kinds[..], &["--allow", "hidden-processes"]].concat();
+    let done = prune(&lab.sandbox, &arguments);
+    let outcomes = done["report"]["outcomes"].as_array().unwrap();
+    assert!(outcomes.iter().all(|it| it["state"] == "done"), "{done:#}");
+    let kept: Vec<PathBuf> = done["plan"]["kept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|kept| cache.join(kept["path"].as_str().unwrap()))
+        .collect();
+    let before = files(&cache);
+    lab.sandbox.run_uv(&["cache", "prune"]);
+    let after = files(&cache);
+    let is_named = |path: &Path| kept.iter().any(|kept| path.starts_with(kept));
+    // uv's locks are its own, whatever they were for.
+    let is_lock = |path: &Path| {
+        let relative = path.strip_prefix(cache.join("environments-v2"));
+        relative.is_ok_and(|it| path.extension().is_some_and(|it| it == "lock") || it.iter().count() == 1)
+    };
+    // Of an old build that is kept the entries are those that its links lead to.
+    let leads = |path: &Path| {
+        kept.iter().flat_map(|kept| entries_of(&before, kept)).any(|id| path.iter().any(|part| part == &*id))
+    };
+    let gone: Vec<&PathBuf> =
+        before.keys().filter(|path| !after.contains_key(*path) && !is_named(path) && !leads(path)).collect();
+    let gone: Vec<&&PathBuf> = gone.iter().filter(|path| !is_lock(path)).collect();
+    assert!(gone.is_empty(), "{gone:#?}\n{kept:#?}");
+    assert!(linked.exists());
+    lab.hidden("again", "hardlink", &everything);
+}
+
+/// The ids of the entries that links below a directory lead to, by what was seen of them.
+fn entries_of(seen: &BTreeMap<PathBuf, String>, directory: &Path) -> Vec<std::ffi::OsString> {
+    let links = seen.iter().filter(|(path, _)| path.starts_with(directory));
+    let id = |text: &String| {
+        let (_, target) = text.split_once("archive-v0/")?;
+        Some(target.split('"').next()?.to_owned().into())
+    };
+    links.filter_map(|(_, text)| id(text)).collect()
+}
+
+#[test]
+fn after_every_kind_uv_0_12_5_removes_nothing_more() {
+    after_every_kind_uv_removes_nothing_that_was_not_named("0.12.5");
+}
+
+#[test]
+fn after_every_kind_uv_0_13_8_removes_nothing_more() {
+    after_every_kind_uv_removes_nothing_that_was_not_named("0.13.8");
+}
+
+#[test]
+fn after_every_kind_the_newest_uv_removes_nothing_more() {
+    if let Some((_, version)) = newest() {
+        after_every_kind_uv_removes_nothing_that_was_not_named(&version);
+    }
 }

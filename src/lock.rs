@@ -30,5 +30,5 @@ pub use directory::{Directory, Sharing};
 pub use guard::{CacheExclusive, CacheShared, EnvironmentExclusive, HoldsCache, Sign, without_directory};
 pub use holder::{Holder, Share};
 pub use refused::Refused;
-pub use survey::{LockFile, Maker, Resource, State, Survey, SurveyRequest, survey};
+pub use survey::{LockFile, Maker, Resource, State, Survey, SurveyRequest, of_cache, survey};
 pub use waiting::{Patience, WaitState, Waiting};

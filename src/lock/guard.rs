@@ -11,7 +11,7 @@
 //! no longer than its timeout, 300 s by default, and then goes on without it (uv 0.13.8). `--no-cache` runs do not look
 //! at the cache's.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use super::directory::{Directory, OwnLock};
 use super::file::{Access, Held};
 use super::holder::Share;
 use super::waiting::{self, Waiting};
-use crate::disk::{self, FileStat};
+use crate::disk::{self, FileKind, FileStat};
 use crate::human::escape_os;
 use crate::uv::bucket::{self, TRASH};
 
@@ -31,6 +31,8 @@ const LEFT: [&str; 5] = [".git", ".gitignore", ".lock", "CACHEDIR.TAG", TRASH];
 #[derive(Debug)]
 struct Both {
     uv: Vec<Held>,
+    /// Others of uv's in the root of a cache. They may come and go.
+    further: Vec<Held>,
     own: Option<OwnLock>,
     root: PathBuf,
     notes: Vec<String>,
@@ -194,7 +196,25 @@ fn of_cache(
         Ok(_) => return Err(Refused::Unlike { path: cache.to_owned(), expected: "a uv cache" }),
         Err(error) => return Err(Refused::from_io("read the directory", cache, error)),
     }
-    Both::acquire(cache, &[cache.join(".lock")], share, directory, waiting)
+    let mut both = Both::acquire(cache, &[cache.join(".lock")], share, directory, waiting)?;
+    if share == Share::Exclusive {
+        // After its own lock, as uv would take them.
+        for name in names(cache).unwrap_or_default() {
+            let path = cache.join(&name);
+            let is_file = || FileStat::of(&path).is_ok_and(|stat| stat.kind == FileKind::File);
+            if is_further_lock(&name) && is_file() {
+                both.further.push(waiting::take(&path, share, Access::All, waiting)?);
+            }
+        }
+    }
+    Ok(both)
+}
+
+/// Whether a file in a cache's root is a lock beside the cache's own: a uv that gives that back while the program it has started
+/// still runs keeps another one for what that needs (uv pull request 20116). What it guards is not known, so that the cache waits.
+pub(super) fn is_further_lock(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name != b".lock" && (name.starts_with(b".lock") || name.ends_with(b".lock"))
 }
 
 /// Whether a directory may be locked as a cache.
@@ -235,7 +255,7 @@ impl Both {
         };
         let uv = files.iter().map(|file| waiting::take(file, share, Access::All, waiting));
         let uv = uv.collect::<Result<_, _>>()?;
-        Ok(Self { uv, own, root: root.to_owned(), notes })
+        Ok(Self { uv, further: Vec::new(), own, root: root.to_owned(), notes })
     }
 
     fn lock_file(&self) -> std::io::Result<FileStat> {

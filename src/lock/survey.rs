@@ -113,10 +113,20 @@ pub struct SurveyRequest {
 }
 
 impl Survey {
-    /// The cache's own lock file.
+    /// The lock file of the cache: its own, or another in its root where that is held and its own is not.
     pub fn cache(&self) -> Option<&LockFile> {
-        self.files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)))
+        of_cache(&self.files)
     }
+}
+
+/// The lock file of the cache among those of a survey: its own, or another in its root where that is held and its own is not.
+pub fn of_cache(files: &[LockFile]) -> Option<&LockFile> {
+    let all =
+        || files.iter().filter(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)));
+    all()
+        .find(|file| file.state.is_held())
+        .or_else(|| all().find(|file| file.path.ends_with(".lock")))
+        .or_else(|| all().next())
 }
 
 impl State {
@@ -175,6 +185,11 @@ pub fn survey(request: &SurveyRequest) -> Survey {
     let mut gather = gather::Gather::new(request.all);
     let cache_lock = request.cache.join(".lock");
     gather.always(cache_lock, Maker::Uv, Resource::Cache(request.cache.clone()));
+    for item in std::fs::read_dir(&request.cache).into_iter().flatten().flatten() {
+        if super::guard::is_further_lock(&item.file_name()) {
+            gather.always(item.path(), Maker::Uv, Resource::Cache(request.cache.clone()));
+        }
+    }
     for root in &request.environments {
         gather.always(root.join(".lock"), Maker::Uv, Resource::Environment(root.clone()));
     }

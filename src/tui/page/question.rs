@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::Run;
 use crate::human;
-use crate::lock::{Maker, Resource, State as LockState};
+use crate::lock::{State as LockState, of_cache};
 use crate::plan::repair::RepairPlan;
 use crate::plan::{At, DetachPlan, Plan, kept_in_short};
 use crate::say::plan::things;
@@ -395,9 +395,7 @@ fn affected(model: &Model, document: &mut Document, roots: &BTreeSet<&At>, how: 
 
 /// Whether the cache's lock is held, and what that means.
 fn lock(model: &Model, document: &mut Document, width: usize) {
-    let files = &model.facts.locks.files;
-    let file =
-        files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)));
+    let file = of_cache(&model.facts.locks.files);
     let (words, role) = match file.map(|file| (&file.state, file.holders.first())) {
         Some((LockState::Shared | LockState::Exclusive, Some(first))) => {
             (format!("held by {}: it is waited for", super::holder(first)), Role::Warning)

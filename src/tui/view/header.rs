@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::control::Phase;
 use crate::human;
-use crate::lock::{LockFile, Maker, Resource, State};
+use crate::lock::{LockFile, State, of_cache};
 use crate::snapshot::{Certainty, Completeness};
 use crate::tui::model::{Doubt, Model, Scan, View};
 use crate::tui::page;
@@ -106,8 +106,7 @@ fn unordered(model: &Model) -> Vec<(String, Role)> {
 
 /// The cache's lock, if uv has made one.
 fn cache_lock(model: &Model) -> Option<&LockFile> {
-    let files = &model.facts.locks.files;
-    files.iter().find(|file| file.maker == Maker::Uv && matches!(file.resource, Resource::Cache(_)))
+    of_cache(&model.facts.locks.files)
 }
 
 /// Whether a process holds the cache's lock.

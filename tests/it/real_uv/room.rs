@@ -175,3 +175,36 @@ fn a_prune_waits_until_the_cache_is_free_and_holds_nothing_meanwhile() {
     let names: Vec<Value> = sandbox.json(&["list"])["entries"].as_array().unwrap().clone();
     assert!(names.iter().all(|entry| entry["name"] != "demo-b") && names.len() == 2, "{names:#?}");
 }
+
+/// A uv that gives the cache's lock back while its program runs keeps another one beside it (uv pull request 20116): that counts too,
+/// whatever it is called, for what changes the cache; removing an environment alone does not wait for it.
+#[test]
+fn another_lock_in_the_caches_root_is_respected() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-b"]);
+    sandbox.delete(&gone);
+    install(&sandbox, "stays", "hardlink", &["demo-c"]);
+    let environment = install(&sandbox, "other", "hardlink", &["demo-a"]);
+    let prune = ["prune", "--unused", "--grace", "0h", "--allow", "most,gone", "--yes"];
+    for name in [".lock-run", "programs.lock"] {
+        let mut flock = std::process::Command::new("flock");
+        let arguments = ["--shared", name, "sh", "-c", "echo; cat"];
+        let server = Running::start(flock.current_dir(sandbox.cache()).args(arguments));
+        let output = sandbox.cachetui(&prune).env("UV_LOCK_TIMEOUT", "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(11), "{said}");
+        assert!(said.contains(name), "{said}");
+        let status = sandbox.json(&["status"]);
+        assert_eq!(status["status"]["locks"][0]["state"], "shared", "{status:#}");
+        assert!(server.end());
+    }
+    // Free, they are in nothing's way, and stay.
+    let mut flock = std::process::Command::new("flock");
+    let held = ["--shared", ".lock-run", "sh", "-c", "echo; cat"];
+    let server = Running::start(flock.current_dir(sandbox.cache()).args(held));
+    ran(&mut sandbox.cachetui(&["remove", environment.to_str().unwrap(), "--yes"]));
+    assert!(server.end());
+    ran(&mut sandbox.cachetui(&prune));
+    assert!(sandbox.cache().join(".lock-run").exists() && sandbox.cache().join("programs.lock").exists());
+}

@@ -130,8 +130,8 @@ impl Chooser<'_> {
             all.entry((bucket, name)).or_default().push(piece);
         }
         for mut pieces in all.into_values() {
-            // The database last: a checkout without one can still be read, and uv looks for the database first.
-            pieces.sort_by_key(|piece| piece.kind == PieceKind::Checkouts);
+            // The database last: it alone tells what the repository is, should a run be killed between the two.
+            pieces.sort_by_key(|piece| piece.kind == PieceKind::Database);
             let disk = pieces.iter().map(|piece| piece.disk).sum();
             let Some(first) = pieces.first() else { continue };
             let against = self.against_piece(&pieces).or_else(|| self.against_repository(&pieces));

@@ -246,3 +246,57 @@ fn detaching_an_edit_can_be_killed_before_any_call() {
     }
     tally.tell("verify --detach");
 }
+
+/// Old builds of a project, one of which has entries, the source of an archive, and a git repository that nothing uses any more.
+pub(super) fn before_old_builds(stage: Option<Stage>) -> Option<Stage> {
+    let stage = stage?;
+    let places = wheels(&stage);
+    install(&stage, &places, "stays", "symlink");
+    let project = stage.sandbox.path("built");
+    crate::support::wheel::project(&project, "built", "1.0");
+    let archive = crate::support::wheel::sdist(&stage.sandbox.path("links"), "archived", "1.0");
+    let git = |arguments: &[&str]| {
+        let mut git = stage.sandbox.command("git");
+        git.args(["-c", "user.name=x", "-c", "user.email=x@example.org", "-C"]).arg(&project);
+        crate::support::uv::ran(git.args(arguments));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    let wanted =
+        [format!("built @ file://{}", project.display()), format!("archived @ file://{}", archive.display())];
+    let from_git = format!("built @ git+file://{}", project.display());
+    let file = project.join("pyproject.toml");
+    for round in 0..3 {
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text}\n# {round}\n")).unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5 + round);
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
+        let gone = stage.sandbox.install("gone", "hardlink", &[wanted[0].as_str(), &wanted[1]]);
+        stage.sandbox.delete(&gone);
+    }
+    let gone = stage.sandbox.install("gone", "hardlink", &[&from_git]);
+    stage.sandbox.delete(&gone);
+    stage.keep();
+    Some(stage)
+}
+
+#[test]
+fn a_prune_of_builds_sources_and_repositories_and_its_undo_can_be_killed_before_any_call() {
+    if !stepper::works() {
+        return;
+    }
+    let directory = directory();
+    let Some(stage) = before_old_builds(Stage::new(directory.path())) else { return };
+    let kinds = "--old-builds --sources --git-repositories --index-caches";
+    let prune = format!("prune {kinds} --grace 0h --allow most,gone --yes");
+    // Many of the calls are those that unlink what lies in the trash.
+    let mut tally = some_kills(&stage, &prune, CLEAR, "old builds", 24);
+    stage.come_back();
+    let before = stage.world();
+    crate::support::uv::ran(&mut stage.cachetui(&words(&format!("{prune} --trash"))));
+    assert!(!stage.world().differences(&before).is_empty());
+    stage.keep();
+    tally += some_kills(&stage, "undo", &[], "old builds", 24);
+    tally.tell("prune of builds, undo");
+}

@@ -95,7 +95,7 @@ pub struct Searched {
     pub named: bool,
 }
 
-/// What "nobody uses it" refers to.
+/// What "no environment uses it" refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// The places that were searched for environments.

@@ -290,7 +290,7 @@ fn unchanged(now: Option<TreePrint>, expects: TreePrint) -> Result<(), Trouble> 
     match now {
         Some(now) if now == expects => Ok(()),
         Some(now) if now.links > expects.links => {
-            Err(Trouble::Stale("somebody has made hardlinks to it since the scan".to_owned()))
+            Err(Trouble::Stale("hardlinks were made to it since the scan".to_owned()))
         }
         Some(_) => Err(Trouble::Stale("it has changed since the scan".to_owned())),
         None => Err(Trouble::Stale("something in it could not be read".to_owned())),

@@ -104,7 +104,7 @@ fn prepare<'a>(step: &'a RelinkStep, cache: &Path, opened: &Root) -> Result<Read
         return Err(Trouble::Refused(format!("a plan cannot relink `{}`", step.dist_info.text())));
     }
     if !ground::has_record(opened, &dist_info, &step.expects.record) {
-        return Err(Trouble::Stale("it has been installed anew or removed since the scan".to_owned()));
+        return Err(Trouble::Stale("it was installed again or removed since the scan".to_owned()));
     }
     let entry = cache.join(entry);
     let expects = step.expects.entry;

@@ -99,7 +99,7 @@ fn prepare(
     believed: bool,
 ) -> Result<TreeRequest, Trouble> {
     let root = environment.root();
-    let refused = || Trouble::Refused(format!("a plan cannot mend `{}`", step.dist_info.text()));
+    let refused = || Trouble::Refused(format!("a plan cannot repair `{}`", step.dist_info.text()));
     let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
     let entry = step.entry.as_ref().map(At::path).ok_or_else(refused)?;
     let dist_info = step.dist_info.path();
@@ -124,7 +124,7 @@ fn prepare(
         return Err(Trouble::Stale("a lock file was replaced".to_owned()));
     }
     if !ground::has_record(opened, &dist_info, &step.expects) {
-        return Err(Trouble::Stale("it was installed anew or removed meanwhile".to_owned()));
+        return Err(Trouble::Stale("it was installed again or removed meanwhile".to_owned()));
     }
     Ok(TreeRequest {
         entry: cache.join(entry),

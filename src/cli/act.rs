@@ -578,6 +578,6 @@ pub(super) fn unread(plan: &Plan) -> Option<Failure> {
         "{things} {were} kept because of what could not be read: `{path}` ({}){more}.",
         first.message
     );
-    let hint = "Once that can be read, the same command removes what nobody uses of it.";
+    let hint = "Once that can be read, the same command removes what is unused of it.";
     Some(Failure::message(FAILED, text).hint(hint))
 }

@@ -66,33 +66,33 @@ Exit codes:
 
 Examples:
   cachetui                                    open the interface
-  cachetui list --state unused --sort size    what nobody uses, largest first
-  cachetui why torch==2.9.0                   who uses it, and what deleting it gives back
+  cachetui list --state unused --sort size    what no environment uses, largest first
+  cachetui why torch==2.9.0                   who uses it, and what removing it frees
   cachetui find 'numpy<2'                     which installations have it
   cachetui envs ~/code/project                how each distribution there was linked
-  cachetui links --state dangling             pointers that lead nowhere
-  cachetui prune --unused --dry-run           what would go, and what that gives back
-  cachetui repair --all --dry-run             what is broken, and what could mend it
+  cachetui links --state dangling             broken pointers
+  cachetui prune --unused --dry-run           what would go, and what that frees
+  cachetui repair --all --dry-run             what is broken, and what can repair it
   cachetui doctor                             which links could be made, and what is wrong
   cachetui list --json | jq '.totals'";
 
 const LIST_HELP: &str = "\
 Columns:
   SIZE        allocated bytes, each file once however many links it has
-  GIVES BACK  what deleting this entry alone gives back; \u{2265} where the filesystem will not say how much more
+  FREES       what removing this entry alone frees; \u{2265} where the filesystem will not say how much more
   LAST USED   the newest sign of use: a link made or removed, an installation, a pointer written; never access times
   USERS       environments by link mode: C clone, H hardlink, S symlink, P copy, M mixed; `+3?` are three links or
               shared extents that were found in no known environment
   STATE       protected       an environment reaches it by symlink and would break without it
               used            an environment uses it by hardlink, clone or copy
-              held-elsewhere  nobody known uses it, but somebody holds a part of it, or it could not be read
-              unused          nobody found in the places that were searched uses it
+              held-elsewhere  no known environment uses it, but something holds a part of it, or it could not be read
+              unused          no environment in the places that were searched uses it
               unreferenced    and nothing in the cache leads to it, so that uv will not use it again";
 
 const ENVS_HELP: &str = "\
 Columns:
   LINK MODES  how the files were linked, by number of files; read from the files, never from settings
-  EXCLUSIVE   what deleting this environment alone gives back
+  FREES       what removing this environment alone frees
   LAST USED   the newest sign of use: something was installed, Python compiled a module, a script was written, uv asked the
               interpreter; running an environment again leaves no sign
   PROJECT     the project that it lies in, or for which it lies in the cache
@@ -216,7 +216,7 @@ pub enum Command {
     Tui,
     /// Open the interface on a sample cache made for the occasion
     ///
-    /// The sample shows all link modes, broken environments, pointers that lead nowhere and links that nobody can explain.
+    /// The sample shows all link modes, broken environments, broken pointers and links that nothing explains.
     /// Making it takes some 60 MiB of a temporary directory and neither uv nor Python nor a network; it is removed at the
     /// end. Where there is no terminal its entries are listed instead.
     Demo(DemoArguments),
@@ -250,7 +250,7 @@ pub enum Command {
     Locks(LocksArguments),
     /// Remove from the cache what is not needed
     ///
-    /// Without anything asked for it shows what each kind would give back. Otherwise it shows the plan, asks, and carries
+    /// Without anything asked for it shows what each kind would free. Otherwise it shows the plan, asks, and carries
     /// it out under uv's lock: for each entry the pointers that lead to it first, so that uv never meets one that leads
     /// nowhere.
     #[command(after_long_help = prune::HELP)]
@@ -287,11 +287,11 @@ pub enum Command {
     /// Compare contents with RECORD: edited, truncated, empty, missing and extra files
     #[command(after_long_help = verify::HELP)]
     Verify(VerifyArguments),
-    /// Mend environments whose files are missing or lead nowhere
+    /// Repair environments with missing files or broken links
     ///
     /// What is broken is found by RECORD. Files are linked from the entry that the dead links name, where its cache was
     /// moved, or from any entry that has their content: hashed, not believed. With `--with-uv` uv fetches what no cache has.
-    /// What cannot be mended is named, with the commands that do it.
+    /// What cannot be repaired is named, with the commands that do it.
     #[command(after_long_help = repair::HELP)]
     Repair(RepairArguments),
     /// Print completions for a shell

@@ -9,7 +9,7 @@ use super::surroundings::Surroundings;
 pub(super) fn nobody() -> Failure {
     Failure::message(
         USAGE,
-        "Nobody can be asked: this is not a terminal, or the answer is for a program. Nothing was changed.",
+        "There is no one to ask: this is not a terminal, or the answer is for a program. Nothing was changed.",
     )
     .hint("`--yes` does it without asking, `--dry-run` only says what would be done.")
 }

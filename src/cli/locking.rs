@@ -45,7 +45,7 @@ pub fn failure(refused: Refused) -> Failure {
             "Looking needs no lock; a change is not made where nothing keeps uv from changing the same files."
                 .to_owned(),
         ),
-        Refused::Odd { .. } => (FAILED, "Remove it if nobody needs it: uv makes its lock file anew.".to_owned()),
+        Refused::Odd { .. } => (FAILED, "Remove it if nothing needs it: uv makes its lock file again.".to_owned()),
         Refused::Vanished { .. } | Refused::Unlike { .. } | Refused::Failed(_) => {
             return Failure::new(FAILED, refused);
         }

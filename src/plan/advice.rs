@@ -72,7 +72,7 @@ pub fn advice(snapshot: &Snapshot, verified: &Verified) -> Vec<Advice> {
     if !missing.is_empty() {
         let start = cachetui(snapshot, &["repair"]);
         let command = Command::new(start.iter().map(String::as_str), missing.iter().map(root).collect());
-        let text = "What is missing in an environment comes back from a cache that has it; of the rest the commands are \
+        let text = "What is missing in an environment is linked from a cache that has it; of the rest the commands are \
             named:";
         all.push(Advice { text, commands: vec![command], notes: Vec::new(), keepers: Vec::new() });
     }

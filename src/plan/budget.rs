@@ -113,7 +113,7 @@ fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64, given: u64) 
     let alone = cache.disk.saturating_sub(snapshot.kept());
     if budget.max_size.is_some() && alone > 0 {
         words.push(format!(
-            "The trash takes {} more, which a size leaves out and `cachetui trash purge` gives back.",
+            "The trash takes {} more, which a size leaves out and `cachetui trash purge` frees.",
             human::bytes(alone)
         ));
     }
@@ -121,11 +121,11 @@ fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64, given: u64) 
     if budget.keep_free.is_some() {
         words.push(match cache.trash_gives() {
             0 => format!(
-                "The trash takes {takes}, of which nobody knows how much comes back when it is emptied: others may have \
+                "The trash takes {takes}; how much of it is freed when it is emptied is not known: others may have \
                  the same bytes. Nothing was counted on; `cachetui trash purge` empties it."
             ),
             back => format!(
-                "Of what is to be free, {} are counted on that lie in the trash: `cachetui trash purge` gives them back.",
+                "Of what is to be free, {} are counted on that lie in the trash: `cachetui trash purge` frees them.",
                 human::bytes(back)
             ),
         });

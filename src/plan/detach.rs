@@ -127,7 +127,7 @@ fn step(
     let known = finding.entry.zip(finding.source.as_ref()).zip(finding.recorded);
     let Some(((entry, source), recorded)) = known else { return Err("it is not known what it should be") };
     let Some(Good { root, path }) = &finding.good else {
-        return Err("nobody has a good copy of it, so that it is left as it is");
+        return Err("there is no good copy of it, so that it is left as it is");
     };
     let key = &snapshot.entry(entry).key;
     let within = key.path();

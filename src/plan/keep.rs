@@ -187,7 +187,7 @@ pub enum KeptBecause {
     },
 }
 
-/// What is kept by reason, as `4 too young, 1 held by somebody unknown`; empty where nothing is.
+/// What is kept by reason, as `4 too young, 1 in use outside the searched folders`; empty where nothing is.
 pub fn kept_in_short(kept: &[Kept]) -> String {
     let mut counts: BTreeMap<(u8, &str), u64> = BTreeMap::new();
     for kept in kept {
@@ -204,7 +204,7 @@ impl KeptBecause {
             Self::Protected { .. } => (0, "reached by symlinks"),
             Self::Linked { .. } => (0, "needed by links"),
             Self::Used { .. } => (1, "used"),
-            Self::HeldElsewhere { .. } => (2, "held by somebody unknown"),
+            Self::HeldElsewhere { .. } => (2, "in use outside the searched folders"),
             Self::Doubt | Self::ReadFailed | Self::UnclearPointer => (3, "in doubt"),
             Self::NotUnderstood { .. } => (4, "for a bucket that is not understood"),
             Self::Unknown => (5, "of unknown kind"),
@@ -216,7 +216,7 @@ impl KeptBecause {
             Self::Running { .. } => (9, "running"),
             Self::Project { .. } => (18, "of projects"),
             Self::ProjectMissing { .. } => (19, "of projects that may have been moved"),
-            Self::ProjectUnknown { .. } => (19, "of projects nobody knows"),
+            Self::ProjectUnknown { .. } => (19, "of unknown projects"),
             Self::LastCopy { .. } => (9, "without a known source"),
             Self::WithinBudget => (10, "within the limit"),
             Self::AlreadySo { .. } => (11, "already so"),
@@ -322,7 +322,7 @@ impl KeptBecause {
                 "it lies outside of the directory with the distributions, where relink changes nothing".to_owned()
             }
             Self::Editable => "it is installed editable".to_owned(),
-            Self::Broken => "files of it are missing or lead nowhere; it has to be repaired first".to_owned(),
+            Self::Broken => "files of it are missing or broken links; it has to be repaired first".to_owned(),
             Self::Unread => "something of it could not be read".to_owned(),
             Self::OtherFilesystem => {
                 "the cache is on another filesystem or mount, to which no hard link can lead".to_owned()
@@ -330,7 +330,7 @@ impl KeptBecause {
             Self::MovedBucket => "a bucket that it needs is a symlink or a mount, and what lies there cannot be moved to the trash; \
                  `uv cache prune` works there"
                 .to_owned(),
-            Self::InCache => "it lies in the cache, where uv makes it anew whenever it is needed".to_owned(),
+            Self::InCache => "it lies in the cache, where uv makes it again whenever it is needed".to_owned(),
             Self::NoEnvironment
             | Self::Managed { .. }
             | Self::Needed { .. }

@@ -522,9 +522,12 @@ impl<'a> Chooser<'a> {
 
     fn reason(&self, entry: &Entry, class: Class, users: usize) -> String {
         match class {
-            Class::Unreferenced => "nothing in the cache leads to it, and nobody uses it".to_owned(),
+            Class::Unreferenced => "no pointer and no environment uses it".to_owned(),
             Class::Superseded => {
-                format!("nobody uses it, and {} is newer", self.successor(entry).unwrap_or("another version"))
+                format!(
+                    "no environment uses it, and {} is newer",
+                    self.successor(entry).unwrap_or("another version")
+                )
             }
             Class::WithEnvironments => match users {
                 1 => "only an environment uses it that goes too".to_owned(),
@@ -537,7 +540,7 @@ impl<'a> Chooser<'a> {
                 1 => "you named it; an environment keeps files of its own".to_owned(),
                 _ => format!("you named it; {users} environments keep files of their own"),
             },
-            _ => "nobody uses it".to_owned(),
+            _ => "no environment uses it".to_owned(),
         }
     }
 }

@@ -63,7 +63,7 @@ pub struct RelinkExpects {
 fn warning(mode: Mode, becomes: Mode) -> Option<String> {
     match (mode, becomes) {
         (Mode::Symlink, _) => Some(
-            "Symlinks lead into the cache: whoever prunes or cleans it, as `uv cache clean` and `uv cache prune` do, \
+            "Symlinks lead into the cache: to prune or clean it, as `uv cache clean` and `uv cache prune` do, \
              breaks these environments."
                 .to_owned(),
         ),

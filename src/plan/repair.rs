@@ -351,7 +351,7 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
     others.dedup();
     for cache in others {
         warnings.push(format!(
-            "The symlinks lead into `{}`: whoever moves, prunes or cleans that cache breaks them again.",
+            "The symlinks lead into `{}`: to move, prune or clean that cache breaks them again.",
             cache.text()
         ));
     }

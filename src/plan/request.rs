@@ -232,11 +232,9 @@ impl Class {
     /// What it takes, as a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Unreferenced => {
-                "Nothing in the cache leads to them and nobody uses them: uv will not use them again."
-            }
+            Self::Unreferenced => "No pointer and no environment uses them: uv does not use them again.",
             Self::Unused => "No environment that was found uses them.",
-            Self::Superseded => "Nobody uses them, and the cache has a newer version.",
+            Self::Superseded => "No environment uses them, and the cache has a newer version.",
             Self::CachedEnvironments => {
                 "Environments that uvx, uv run and scripts left; uv makes them again when it needs them."
             }

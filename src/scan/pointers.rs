@@ -111,7 +111,7 @@ impl Resolver<'_> {
         };
         match here {
             Here::Yes => return self.entry(Some(&path.bucket), &path.id, pointer),
-            Here::Unknown => return "Nobody can tell which cache it leads to".clone_into(&mut pointer.note),
+            Here::Unknown => return "Which cache it leads to cannot be told".clone_into(&mut pointer.note),
             Here::No => {}
         }
         pointer.state = PointerState::Foreign;

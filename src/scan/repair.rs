@@ -227,7 +227,7 @@ pub struct DistributionFacts {
     pub built: bool,
     /// The entry of this cache that it was installed from: where that lacks what is broken, it goes before uv installs again.
     pub stale: Option<Stale>,
-    /// The files that are missing or lead nowhere, ordered by path.
+    /// The files that are missing or are broken links, ordered by path.
     pub files: Vec<BrokenFile>,
     /// The files whose content is not what `RECORD` says, ordered by path. They are never replaced.
     pub modified: Vec<ModifiedFile>,

@@ -56,7 +56,7 @@ impl Signals {
     }
 
     /// The last of them that came, as the signal that it would be elsewhere.
-    #[expect(clippy::unused_self, reason = "whoever asks has begun to listen")]
+    #[expect(clippy::unused_self, reason = "the caller listens")]
     pub(super) fn received(&self) -> Option<i32> {
         const INTERRUPTED: i32 = 2;
         const TERMINATED: i32 = 15;

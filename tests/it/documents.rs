@@ -185,3 +185,91 @@ fn the_pages_use_plain_words() {
         }
     }
 }
+
+/// The text of the string literals of a source, without its tests; and, of the command line's arguments, of the doc comments, which
+/// are the help.
+fn literals(path: &Path) -> Vec<String> {
+    let source = std::fs::read_to_string(path).unwrap();
+    let tests = source.find("\nmod tests {").unwrap_or(source.len());
+    let source = &source[..tests];
+    let mut found = Vec::new();
+    if path.to_str().unwrap().contains("cli/args") {
+        found.extend(
+            source.lines().filter_map(|line| Some(line.trim_start().strip_prefix("///")?.to_owned())),
+        );
+    }
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &source[at..];
+        if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+        } else if rest.starts_with("r\"") || rest.starts_with("r#\"") {
+            let open = rest.find('"').unwrap() + 1;
+            let end = if open == 2 { "\"" } else { "\"#" };
+            let length = rest[open..].find(end).unwrap();
+            found.push(rest[open..open + length].to_owned());
+            at += open + length + end.len();
+        } else if let Some(text) = rest.strip_prefix('"') {
+            let mut escaped = false;
+            let is_end = |character: char| {
+                let ends = character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+                ends
+            };
+            let length = text.find(is_end).unwrap();
+            // Lines that go on in the next one.
+            let words: Vec<&str> = text[..length].split_whitespace().filter(|word| *word != "\\").collect();
+            found.push(words.join(" "));
+            at += length + 2;
+        } else if let Some(length) = character(rest) {
+            at += length;
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    found
+}
+
+/// The length of a character literal, which may be a quotation mark.
+fn character(rest: &str) -> Option<usize> {
+    let mut characters = rest.strip_prefix('\'')?.char_indices();
+    let (_, first) = characters.next()?;
+    if first == '\\' {
+        return Some(rest[3..].find('\'')? + 4);
+    }
+    characters.next().filter(|(_, next)| *next == '\'').map(|(at, _)| at + 2)
+}
+
+/// What the program says keeps to plain words, on the screen, on the command line and in the help.
+#[test]
+fn the_program_speaks_plainly() {
+    let sources = walkdir::WalkDir::new(top().join("src")).into_iter().map(Result::unwrap);
+    let sources = sources.filter(|item| item.path().extension().is_some_and(|it| it == "rs"));
+    let mut all: Vec<(String, String)> = Vec::new();
+    for source in sources {
+        let path = source.path().strip_prefix(top()).unwrap().display().to_string();
+        all.extend(literals(source.path()).into_iter().map(|text| (path.clone(), text)));
+    }
+    assert!(all.len() > 3_000, "{}", all.len());
+    all.extend(
+        read("assets/keymap.toml").lines().map(|line| ("assets/keymap.toml".to_owned(), line.to_owned())),
+    );
+    let mut odd = Vec::new();
+    for (path, text) in all {
+        let words: Vec<String> = text
+            .to_lowercase()
+            .split(|it: char| !it.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let plain = format!(" {} ", words.join(" "));
+        odd.extend(
+            UNUSED
+                .iter()
+                .filter(|word| plain.contains(&format!(" {word} ")))
+                .map(|word| format!("{path}: `{word}` in {text:?}")),
+        );
+    }
+    assert!(odd.is_empty(), "{odd:#?}");
+}

@@ -72,7 +72,7 @@ fn each_class_takes_its_own() {
     assert_eq!(removed(&prune(&snapshot, only(Class::Unreferenced))), ["leftover 0.1"]);
     let superseded = prune(&snapshot, only(Class::Superseded));
     assert_eq!(removed(&superseded), ["torch 2.7.1", "numpy 1.26.4"]);
-    assert_eq!(superseded.steps[0].reason, "nobody uses it, and 2.9.0 is newer");
+    assert_eq!(superseded.steps[0].reason, "no environment uses it, and 2.9.0 is newer");
     let old = Prune { older_than: Some(150 * DAY), ..only(Class::Unused) };
     let plan = prune(&snapshot, old);
     assert_eq!(removed(&plan), ["jaxlib 0.7.2", "numpy 1.26.4", "leftover 0.1"]);
@@ -401,7 +401,11 @@ fn what_lies_in_the_trash_counts_as_free_where_that_is_known_and_the_plan_says_s
     snapshot.cache.reflinks = true;
     let plan = keep_free(&snapshot, 1);
     assert_eq!(removed(&plan), removed(&more));
-    assert!(plan.warnings[0].contains("nobody knows how much comes back"), "{:?}", plan.warnings);
+    assert!(
+        plan.warnings[0].contains("how much of it is freed when it is emptied is not known"),
+        "{:?}",
+        plan.warnings
+    );
     // A size does not count it; what others have as well is theirs.
     let budget = Budget { max_size: Some(snapshot.kept()), ..Budget::default() };
     let plan = prune(&snapshot, Prune { budget, ..only(Class::Unused) });

@@ -214,13 +214,18 @@ fn with_nothing_asked_for_it_shows_what_each_kind_would_give_back_and_changes_no
         "unused",
         "superseded",
         "cached-environments",
+        "old-generations",
         "orphaned-central",
         "stale-buckets",
+        "old-builds",
+        "sources",
+        "git-repositories",
+        "index-caches",
         "crash-leftovers",
     ] {
         assert!(told.stdout.contains(&format!("--{flag}")), "{flag}: {}", told.stdout);
     }
-    assert!(told.stdout.contains("--cached-environments 1 entry, gives back"), "{}", told.stdout);
+    assert!(told.stdout.contains("--cached-environments 1 entry, frees"), "{}", told.stdout);
     let found = "1 environment found, and 1 that uvx and scripts left in the cache";
     assert!(told.stdout.contains(found), "{}", told.stdout);
     let json = ground.done(&["prune", "--json"]).json();
@@ -383,7 +388,7 @@ fn limits_and_lock_files_leave_what_they_say() {
     };
     assert_eq!(steps(&["prune", "--older-than", "0min"]), 6, "alone it is about what is unused");
     assert_eq!(steps(&["prune", "--older-than", "30d"]), 0);
-    assert_eq!(steps(&["prune", "--max-size", "1K"]), 7, "alone it is about everything");
+    assert_eq!(steps(&["prune", "--max-size", "1K"]), 9, "alone it is about everything");
     assert_eq!(steps(&["prune", "--max-size", "1T"]), 0);
     assert_eq!(steps(&["prune", "--keep-free", "1K"]), 0);
     assert_eq!(steps(&["prune", "demo-a"]), 3, "a name is every version, and the environment called so");

@@ -58,11 +58,11 @@ fn what_came_of_it_says_in_which_direction_the_bytes_went() {
         let why = (predicted != measured).then(|| "why".to_owned());
         Change { predicted: predicted << 20, measured: Some(measured << 20), why }.sentence()
     };
-    assert_eq!(said(16, 16), "16.0 MiB were given back, as planned.");
-    assert_eq!(said(16, 8), "8.0 MiB were given back, where 16.0 MiB were planned: why.");
-    assert_eq!(said(16, -8), "8.0 MiB were taken, where 16.0 MiB to be given back were planned: why.");
-    assert_eq!(said(16, 0), "Nothing was given back, where 16.0 MiB to be given back were planned: why.");
-    assert_eq!(said(-16, 8), "8.0 MiB were given back, where 16.0 MiB to be taken were planned: why.");
+    assert_eq!(said(16, 16), "16.0 MiB were freed, as planned.");
+    assert_eq!(said(16, 8), "8.0 MiB were freed, where 16.0 MiB were planned: why.");
+    assert_eq!(said(16, -8), "8.0 MiB were taken, where 16.0 MiB to be freed were planned: why.");
+    assert_eq!(said(16, 0), "Nothing was freed, where 16.0 MiB to be freed were planned: why.");
+    assert_eq!(said(-16, 8), "8.0 MiB were freed, where 16.0 MiB to be taken were planned: why.");
     assert_eq!(said(0, -8), "8.0 MiB were taken, where nothing was planned: why.");
 }
 

@@ -36,8 +36,8 @@ impl Change {
     /// What was planned and what came of it, as a sentence. Not escaped.
     pub fn sentence(&self) -> String {
         let said = |bytes: i64| match bytes {
-            0 => "nothing was given back".to_owned(),
-            1.. => format!("{} were given back", human::bytes(bytes.unsigned_abs())),
+            0 => "nothing was freed".to_owned(),
+            1.. => format!("{} were freed", human::bytes(bytes.unsigned_abs())),
             _ => format!("{} were taken", human::bytes(bytes.unsigned_abs())),
         };
         let text = match (self.measured, &self.why) {
@@ -48,7 +48,7 @@ impl Change {
                 let planned = match self.predicted {
                     0 => "nothing was planned".to_owned(),
                     1.. if measured > 0 => format!("{bytes} were planned"),
-                    1.. => format!("{bytes} to be given back were planned"),
+                    1.. => format!("{bytes} to be freed were planned"),
                     _ => format!("{bytes} to be taken were planned"),
                 };
                 format!("{}, where {planned}: {why}", said(measured))

@@ -133,7 +133,7 @@ fn replace_copy(
 
 /// What a step is to write, when it is what such a step may write: a link to its entry and nothing else.
 fn meant(step: &LinkStep) -> Result<(ArchiveTarget, Wanted), Trouble> {
-    let refused = || Trouble::Refused(format!("a plan cannot write `{}` anew", step.at.text()));
+    let refused = || Trouble::Refused(format!("a plan cannot write `{}` again", step.at.text()));
     let entry = step.entry.path();
     let names = check::plain(&entry).ok_or_else(refused)?;
     let [bucket, id] = names.as_slice() else { return Err(refused()) };

@@ -31,10 +31,10 @@ fn why(plan: &Plan, cache: &Path, more: bool, whole: bool) -> String {
         reasons.push("not everything could be deleted yet".to_owned());
     }
     if more && plan.totals.bytes.certainty == Certainty::AtLeast {
-        reasons.push("the plan could only say what comes back at least".to_owned());
+        reasons.push("the plan could only say what is freed at least".to_owned());
     }
     if !more && plan.totals.bytes.certainty == Certainty::AtMost {
-        reasons.push("the plan could only say what comes back at most".to_owned());
+        reasons.push("the plan could only say what is freed at most".to_owned());
     }
     if filesystem.accounting == Accounting::Unknown {
         reasons.push(format!("{} does not tell what its files really take", filesystem.name));

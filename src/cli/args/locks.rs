@@ -8,7 +8,7 @@ Columns:
   RESOURCE  what the file guards: the cache, an environment, one wheel or source distribution
             (item), uv's tools, a project or interpreter; `own` are cachetui's files, others uv's
   PATH      where that is; a dash where only a digest of an unknown path is known
-  STATE     free       nobody holds it
+  STATE     free       no process holds it
             shared     held by those who use or add: uv installs, runs and syncs so
             exclusive  held by one alone: uv prunes or cleans so
             missing    there is no such file yet
@@ -34,7 +34,7 @@ pub struct LocksArguments {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Cleaning")]
 pub struct CleanArguments {
-    /// Remove cachetui's own lock files that nobody holds, after asking
+    /// Remove cachetui's own lock files that no process holds, after asking
     ///
     /// Each is locked and looked at again before it goes. uv's lock files are never removed.
     #[arg(long)]

@@ -10,15 +10,15 @@ use crate::plan::Allowance;
 
 /// What is kept in any case, and what a removal costs.
 pub(super) const HELP: &str = "\
-Never removed: what an environment reaches by symlink (relink it first), what somebody holds who was not found, what \
+Never removed: what an environment reaches by symlink (relink it first), what something outside the searched folders holds, what \
 could not be read or understood, what a process runs in. What is named goes although it is young, and although \
 environments use it by hardlink, clone or copy: their files stay.
 
-What nobody uses is what nobody uses in the places that were searched: `--root DIR` names more.
+Unused means unused in the places that were searched: `--root DIR` names more.
 
 Columns:
-  GIVES BACK  what removing it gives back, after everything above it
-  TO HAVE IT AGAIN  what it costs should it be needed again
+  FREES       what removing it frees, after everything above it
+  TO RESTORE  what it costs should it be needed again
 
 Examples:
   cachetui prune                                      what could go, by kind
@@ -53,7 +53,7 @@ pub struct PruneArguments {
 #[command(next_help_heading = "What to remove")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct ClassArguments {
-    /// Entries to which nothing in the cache leads and that nobody uses; uv will not use them again
+    /// Entries that no pointer and no environment uses; uv does not use them again
     #[arg(long)]
     pub unreferenced: bool,
     /// Entries that no environment uses, as far as was searched
@@ -112,7 +112,7 @@ pub struct LimitArguments {
     pub max_size: Option<Amount>,
     /// No more than leaves so much free on the cache's volume; alone it is about all kinds
     ///
-    /// What emptying the trash is known to give back counts as free.
+    /// What emptying the trash is known to free counts as free.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub keep_free: Option<Amount>,
     /// No more than frees so much; alone it is about all kinds

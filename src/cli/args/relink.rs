@@ -7,13 +7,13 @@ use clap::Args;
 use super::values::words;
 use crate::snapshot::Mode;
 
-/// What the modes mean for whoever has to choose.
+/// What the modes mean.
 pub(super) const HELP: &str = "\
 Modes:
   clone     files of their own that share their bytes with the cache until one is written to; where the
             filesystem cannot do that they become hardlinks, as with uv
   hardlink  the cache's files under another name; editing one changes the cache and every other environment
-  symlink   links into the cache; they break when somebody prunes or cleans it
+  symlink   links into the cache; they break when the cache is pruned or cleaned
   copy      files of their own
 
 Only files that the cache has too are linked otherwise, and only when every byte is equal: what was edited stays and is

@@ -22,8 +22,8 @@ remove the entries that it needs.
 Several of --idle, --broken, --orphaned and --under are about the environments of which all of that is true.
 
 Columns:
-  GIVES BACK  what removing it gives back, after everything above it
-  TO HAVE IT AGAIN  what it costs should it be needed again
+  FREES       what removing it frees, after everything above it
+  TO RESTORE  what it costs should it be needed again
 
 Examples:
   cachetui remove ~/code/old                          the environments of a project

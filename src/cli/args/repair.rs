@@ -9,7 +9,7 @@ use crate::snapshot::Mode;
 
 /// What is done in which order, and what is never done.
 pub(super) const HELP: &str = "\
-For each distribution with files that are missing or lead nowhere, in this order:
+For each distribution with missing files or broken links, in this order:
   moved        its dead links name an entry that this cache has, or one named by `--from`: the cache was moved
   digest       another entry, here or there, has the content that the environment's RECORD states
   environment  no cache has it, but another environment does: its file is copied
@@ -19,7 +19,7 @@ For each distribution with files that are missing or lead nowhere, in this order
 Files that differ from RECORD are named, with the commands that install them again, and never replaced: they may hold edits.
 
 With `--all`, or alone with `--links`: the links inside the cache that keep its entries from uv's prune. A link that is \
-lost, damaged or leads elsewhere is written anew, as uv writes it, from the pointer file beside it. Of what uv built from \
+lost, damaged or leads elsewhere is written again, as uv writes it, from the pointer file beside it. Of what uv built from \
 a source distribution only the link itself names the entry: one that is lost or unreadable stays so, and uv builds again. \
 A link is never made to an entry that is not there or holds another package or version; what leads to one that is gone \
 is named, with the command that clears it away.
@@ -35,7 +35,7 @@ into the damaged environment, where it would uninstall before it knows that it c
 The exit code is 3 when something stays broken, with `--dry-run` too.
 
 Examples:
-  cachetui repair --all --dry-run             what is broken, and what could mend it
+  cachetui repair --all --dry-run             what is broken, and what can repair it
   cachetui repair ~/code/app                  one environment, after asking
   cachetui repair --all --from /mnt/old/uv    with what another cache has
   cachetui repair ~/code/app --with-uv --yes  uv fetches what is in no cache
@@ -47,7 +47,7 @@ const MODES: [Mode; 4] = [Mode::Clone, Mode::Hardlink, Mode::Symlink, Mode::Copy
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct RepairArguments {
-    /// The environments to mend: a root, a project that holds one, or a tool's name
+    /// The environments to repair: a root, a project that holds one, or a tool's name
     #[arg(value_name = "ENV", conflicts_with = "all")]
     pub environments: Vec<PathBuf>,
     /// Every environment that is found, and the links inside the cache
@@ -57,16 +57,16 @@ pub struct RepairArguments {
     #[arg(long)]
     pub links: bool,
     /// Another cache that may have what is missing; repeatable
-    #[arg(long, value_name = "CACHE", help_heading = "What to mend with")]
+    #[arg(long, value_name = "CACHE", help_heading = "Sources")]
     pub from: Vec<PathBuf>,
     /// How to link; as most files of the environment are when not said
-    #[arg(long, value_name = "MODE", value_parser = words(&MODES, Mode::word), help_heading = "What to mend with")]
+    #[arg(long, value_name = "MODE", value_parser = words(&MODES, Mode::word), help_heading = "Sources")]
     pub link_mode: Option<Mode>,
     /// Let uv fetch what no cache has; it may use the network
     ///
     /// uv is what `UV` names, else the one on `PATH`. It works in the environment's project, so that its settings for
-    /// indexes count. Pointers in the cache that lead nowhere are removed before, because uv would fail on them.
-    #[arg(long, help_heading = "What to mend with")]
+    /// indexes count. Broken pointers in the cache are removed before, because uv would fail on them.
+    #[arg(long, help_heading = "Sources")]
     pub with_uv: bool,
     /// Only print the plan
     #[arg(long, help_heading = "Carrying out")]

@@ -11,7 +11,7 @@ use super::relink::AskingArguments;
 pub(super) const HELP: &str = "\
 Words:
   edited     the content is another one        empty    nothing is left of it
-  truncated  it is shorter than it was         missing  it is not there, or a symlink that leads nowhere
+  truncated  it is shorter than it was         missing  it is not there, or a broken symlink
   extra      RECORD of an entry does not list it, so that uv would install it; what installers and Python
              write is none, and in environments nothing is
 

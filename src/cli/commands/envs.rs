@@ -78,7 +78,7 @@ fn table(snapshot: &Snapshot, rows: &[EnvironmentIndex], alone: &[Reclaimable], 
         Column::number("DISTS").spare(2),
         Column::text("LINK MODES").fit(Fit::End(14)),
         Column::number("SIZE").spare(1),
-        Column::number("EXCLUSIVE").spare(3),
+        Column::number("FREES").spare(3),
         Column::number("LAST USED").spare(6),
         Column::text("HEALTH").fit(Fit::End(16)),
         Column::text("PROJECT").fit(Fit::Middle(20)).spare(7),
@@ -154,7 +154,7 @@ fn print_one(
         writeln!(writer, "  stored as {}", words::key(snapshot.entry(entry)))?;
     }
     let sizes = format!(
-        "{} on disk in {} · {} shared with others · deleting it gives back {}",
+        "{} on disk in {} · {} shared with others · removing it frees {}",
         human::bytes(item.disk),
         human::counted(item.files, "file", "files"),
         human::bytes(item.shared),

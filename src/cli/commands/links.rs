@@ -61,7 +61,7 @@ fn damaged(damaged: &[DamagedLink], view: &View, writer: &mut dyn Write) -> std:
         "links do not lead to the entries that the pointers beside them name",
     );
     let text = format!(
-        "{links}: uv's next prune takes what no link leads to. `cachetui repair --links` writes links anew."
+        "{links}: uv's next prune takes what no link leads to. `cachetui repair --links` writes links again."
     );
     writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&text)))
 }

@@ -93,7 +93,7 @@ fn table(snapshot: &Snapshot, rows: &[EntryIndex], alone: &[Reclaimable], view: 
         Column::text(which).fit(Fit::Middle(12)),
         Column::number("SIZE"),
         Column::number("FILES").spare(3),
-        Column::number("GIVES BACK").spare(1),
+        Column::number("FREES").spare(1),
         Column::number("LAST USED").spare(2),
         Column::text("USERS").fit(Fit::End(8)),
         Column::text("STATE"),

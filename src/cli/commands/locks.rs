@@ -207,12 +207,12 @@ fn clean(
     let free = foreseen(files.clone(), found).removed.len() as u64;
     if free > 0 && !arguments.clean.yes {
         let question = format!(
-            "Remove {} that nobody holds from `{}`?",
+            "Remove {} that no process holds from `{}`?",
             human::counted(free, "lock file", "lock files"),
             view.path(directory.path())
         );
         if !confirm::ask(&question, surroundings, writer)? {
-            let kept = |path| (path, "Nobody wanted it removed.".to_owned());
+            let kept = |path| (path, "The answer was no.".to_owned());
             return Ok(Swept { kept: files.into_iter().map(kept).collect(), ..Swept::default() });
         }
     }

@@ -192,7 +192,9 @@ pub(super) fn lock_state(
     let text = match (&survey.ancestor, &file.state) {
         (Some(ancestor), _) => lock::ancestor::explanation(ancestor),
         (None, State::Shared | State::Exclusive) => holder::held_in_words(&file.holders),
-        (None, State::Unknown(reason)) => format!("Whether somebody holds the cache is not known: {reason}."),
+        (None, State::Unknown(reason)) => {
+            format!("Whether a process holds the cache is not known: {reason}.")
+        }
         (None, State::Free | State::Missing) => return Ok(()),
     };
     let text = ground.view.wrapped(&human::escape(&text));
@@ -252,9 +254,9 @@ pub(super) fn decide(
         let view = ground.view;
         let (things, back) = (things(plan), shown::back(&plan.totals));
         let question = if how.trash {
-            format!("Remove {things} into the trash, and give {back} back once that is emptied?")
+            format!("Move {things} to the trash? That frees {back} once it is emptied.")
         } else {
-            format!("Remove {things} and give {back} back?")
+            format!("Remove {things}? That frees {back}.")
         };
         if how.json {
             return Err(confirm::nobody());

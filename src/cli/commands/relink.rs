@@ -80,7 +80,7 @@ fn check(arguments: &RelinkArguments) -> Result<(), Failure> {
             .hint("Name them, or say `--all`, or `--all --under DIR`; `cachetui envs` lists them."));
     }
     if arguments.json && !arguments.asking.yes && !arguments.asking.dry_run {
-        return Err(Failure::message(USAGE, "With `--json` nobody can be asked. Nothing was changed.")
+        return Err(Failure::message(USAGE, "With `--json` there is no one to ask. Nothing was changed.")
             .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
     }
     Ok(())

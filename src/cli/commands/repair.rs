@@ -32,8 +32,8 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     if arguments.environments.is_empty() && !arguments.all && !arguments.links {
-        return Err(Failure::message(USAGE, "It is not said which environments to mend.").hint(
-            "Name them, or say `--all`; `cachetui envs` lists them with their health. `--links` mends the cache itself.",
+        return Err(Failure::message(USAGE, "No environment was named.").hint(
+            "Name them, or say `--all`; `cachetui envs` lists them with their health. `--links` repairs the cache itself.",
         ));
     }
     let ground = Ground {

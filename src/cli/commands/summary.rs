@@ -65,7 +65,7 @@ pub(super) fn unused(snapshot: &Snapshot, totals: &Totals, view: &View) -> Strin
     }
     let back = words::reclaimable_in_words(totals.unused);
     format!(
-        "{} unused: no environment found {searched} uses {}. Deleting {} gives back {back}.",
+        "{} unused: no environment found {searched} uses {}. Removing {} frees {back}.",
         human::count(totals.unused_entries),
         if totals.unused_entries == 1 { "it" } else { "them" },
         if totals.unused_entries == 1 { "it" } else { "all of them" },

@@ -99,7 +99,7 @@ fn list(
         Column::number("ENTRIES"),
         Column::number("ENVIRONMENTS").spare(3),
         Column::number("FILES").spare(1),
-        Column::number("GIVES BACK"),
+        Column::number("FREES"),
         Column::text("STATE"),
     ]);
     for (whole, held, back) in &runs {
@@ -430,7 +430,7 @@ impl Purged {
         let predicted = format!("{}{}", self.certainty.before(), human::bytes(self.freed.predicted));
         let text = match (nothing, dry_run, self.freed.measured) {
             (true, ..) => "The trash is empty.".to_owned(),
-            (_, true, _) => format!("{number} would be deleted, which gives back {predicted}."),
+            (_, true, _) => format!("{number} would be deleted, which frees {predicted}."),
             (_, _, Some(measured)) if self.emptied.left.is_empty() => {
                 format!("Deleted {number}: {} freed.", human::bytes(measured))
             }

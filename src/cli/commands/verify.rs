@@ -70,7 +70,7 @@ fn check(arguments: &VerifyArguments) -> Result<(), Failure> {
         ));
     }
     if arguments.detach.is_some() && arguments.json && !asking.yes && !asking.dry_run {
-        return Err(Failure::message(USAGE, "With `--json` nobody can be asked. Nothing was changed.")
+        return Err(Failure::message(USAGE, "With `--json` there is no one to ask. Nothing was changed.")
             .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
     }
     Ok(())
@@ -280,7 +280,7 @@ fn one(
     }
     if finding.unexplained > 0 {
         let more = human::counted(finding.unexplained, "more link", "more links");
-        writeln!(writer, "  {more} to it, and nobody knows where")?;
+        writeln!(writer, "  {more} to it, which were not found")?;
     }
     Ok(())
 }

@@ -196,7 +196,7 @@ fn print_facts(
         fact("modified", view.painted(Paint::Bad, &format!("{files} from RECORD")))?;
     }
     fact("links", links(entry))?;
-    fact("gives back", gives_back(snapshot, index, alone, view))
+    fact("frees", gives_back(snapshot, index, alone, view))
 }
 
 fn links(entry: &Entry) -> String {
@@ -318,7 +318,7 @@ fn print_pointers(snapshot: &Snapshot, entry: &Entry, view: &View, writer: &mut 
         return Ok(());
     }
     let mut table = Table::new(&[
-        Column::text("LED TO BY").fit(Fit::Middle(32)),
+        Column::text("REFERENCED BY").fit(Fit::Middle(32)),
         Column::text("FORM"),
         Column::text("STATE"),
     ])

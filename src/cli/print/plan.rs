@@ -74,8 +74,8 @@ fn steps_table(steps: &[&Step], environments: bool, view: &View, writer: &mut dy
     let mut table = Table::new(&[
         first,
         second,
-        Column::number("GIVES BACK"),
-        Column::text("TO HAVE IT AGAIN").fit(Fit::End(20)).spare(2),
+        Column::number("FREES"),
+        Column::text("TO RESTORE").fit(Fit::End(20)).spare(2),
         Column::text("WHY").fit(Fit::End(24)).spare(1),
     ])
     .indented(2);
@@ -130,7 +130,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::Linked { .. } => "needed by links outside of environments, which would break",
         KeptBecause::Used { .. } => "used by environments",
         KeptBecause::HeldElsewhere { .. } => {
-            "held by somebody who was not found; `--root DIR` searches one more place"
+            "in use by something outside the searched folders; `--root DIR` searches one more place"
         }
         KeptBecause::Doubt => "in doubt: something that may use them could not be read, or is not there now",
         KeptBecause::ReadFailed => {
@@ -138,7 +138,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         }
         KeptBecause::UnclearPointer => "in doubt: a pointer could not be understood",
         KeptBecause::NotUnderstood { why } => return format!("kept: {}", human::escape(why)).into(),
-        KeptBecause::Unknown => "of a kind that nobody knows",
+        KeptBecause::Unknown => "of an unknown kind",
         KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
         KeptBecause::RecentLayout { .. } => "changed within 30 days; an older uv may still use them",
         KeptBecause::Untested { .. } => "of releases of uv that cachetui was not tested with",
@@ -147,9 +147,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::Running { .. } => "in use by running processes",
         KeptBecause::Project { .. } => "environments of projects that are there",
         KeptBecause::ProjectMissing { .. } => "environments of projects that may have been moved",
-        KeptBecause::ProjectUnknown { .. } => {
-            "environments of which nobody can tell whether their projects are gone"
-        }
+        KeptBecause::ProjectUnknown { .. } => "environments of projects that may be there",
         KeptBecause::LastCopy { .. } => {
             "without a known source, perhaps the last copies; `--allow gone` takes them too"
         }
@@ -247,12 +245,11 @@ fn totals(plan: &Plan, trash: bool, view: &View, writer: &mut dyn Write) -> io::
     let later = match totals.bytes.held {
         0 => String::new(),
         held => {
-            format!(" {} more come back only when others that share them are gone too.", human::bytes(held))
+            format!(" {} more are freed only when others that share them are gone too.", human::bytes(held))
         }
     };
     let when = if trash { "once the trash is emptied" } else { "now" };
-    let text =
-        format!("Removing {} gives back {} {when}: {files}{among}.{later}", things(plan), back(totals));
+    let text = format!("Removing {} frees {} {when}: {files}{among}.{later}", things(plan), back(totals));
     writeln!(writer, "{}", view.painted(Paint::Strong, &view.wrapped(&text)))
 }
 
@@ -307,8 +304,8 @@ pub(in crate::cli) fn report(
                     others => format!(" and {}", human::counted(others, "other place", "other places")),
                 };
                 format!(
-                    " It lies in the trash, `{}`{others}, where it still takes its room: {predicted} come back with \
-                     `cachetui trash purge`, and `cachetui undo` puts it back.",
+                    " It lies in the trash, `{}`{others}, where it still takes its room: `cachetui trash purge` \
+                     frees {predicted}, and `cachetui undo` puts it back.",
                     view.path(&first.path())
                 )
             }
@@ -322,7 +319,7 @@ pub(in crate::cli) fn report(
             }
             (_, None, None) => {
                 let predicted = human::capitalized(&predicted);
-                format!(" {predicted} should come back by the plan; the volume does not tell.")
+                format!(" {predicted} freed by the plan; the volume does not tell.")
             }
         };
         writeln!(writer, "{}", view.wrapped(&format!("{text}{more}")))?;

@@ -254,7 +254,7 @@ pub fn reason(
     match entry.state {
         EntryState::Protected if linking.is_empty() => linked_reason(snapshot, index),
         EntryState::Protected => format!(
-            "Kept: {} {} it by symlink and would break without it. It can go once {} been installed anew with another \
+            "Kept: {} {} it by symlink and would break without it. It can go once {} been installed again with another \
              link mode.",
             human::list(linking),
             if linking.len() == 1 { "reaches" } else { "reach" },
@@ -268,13 +268,13 @@ pub fn reason(
         ),
         EntryState::HeldElsewhere if entry.links.unexplained == 0 && entry.unexplained_extents == 0 => {
             format!(
-                "Kept, because nobody can say that it is unused: {}",
+                "Kept, because it may be in use: {}",
                 entry.doubt.map_or("the scan is not complete.", Doubt::words)
             )
         }
         EntryState::HeldElsewhere => format!(
-            "Kept: no environment found {searched} uses it, but somebody holds {}. Name more places with `--root DIR` to \
-             find out who.",
+            "Kept: no environment found {searched} uses it, but something outside holds {}. Name more places with `--root DIR` to \
+             find it.",
             held(entry)
         ),
         EntryState::Unused => format!(

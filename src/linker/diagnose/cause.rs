@@ -197,7 +197,7 @@ impl Cause {
                 "uv ends with an error as soon as it has to put something there, even a temporary file."
             }
             Self::ReadOnly(Side::Environment, _) | Self::NotWritable(Side::Environment, ..) => {
-                "Nothing can be installed, upgraded, repaired or linked anew there."
+                "Nothing can be installed, upgraded, repaired or relinked there."
             }
             Self::LinkLimit { .. } => {
                 "That one file is copied into every further environment; all others are linked."
@@ -217,7 +217,7 @@ impl Cause {
         match self {
             Self::DifferentDevice { cache: _, environment } => format!(
                 "Keep one cache per filesystem: for projects below {0}, set `UV_CACHE_DIR`, or `cache-dir` in their \
-                 `uv.toml`, to a directory there. Or leave it: an environment that is seldom made anew costs its copies \
+                 `uv.toml`, to a directory there. Or leave it: an environment that is seldom made again costs its copies \
                  once. Symlinks would work too, but then `uv cache prune` or `uv cache clean` may break the environment.",
                 quoted(&environment.point)
             ),
@@ -236,8 +236,8 @@ impl Cause {
                  cache. On this one there is nothing but copies.",
                 quoted(&spot.point)
             ),
-            Self::NetworkFilesystem(_) => "Keep cache and environments on a local disk, with `UV_CACHE_DIR`, or ask whoever \
-                runs the server for hardlinks. A cache on a server also depends on its locks."
+            Self::NetworkFilesystem(_) => "Keep cache and environments on a local disk, with `UV_CACHE_DIR`, or ask for hardlinks \
+                on the server. A cache on a server also depends on its locks."
                 .to_owned(),
             Self::ReadOnly(side, spot) => format!(
                 "If {0} is meant to be fixed, nothing need be done: it can be used as it is. Otherwise mount {1} writable; a \
@@ -260,12 +260,12 @@ impl Cause {
             ),
             Self::LinkLimit { .. } => "Nothing needs to be done. Environments that are removed give links back.".to_owned(),
             Self::NoSpace(_, spot) => format!(
-                "Make room on {}: `cachetui list --state unused` shows what nobody uses, and `uv cache prune` removes what uv \
+                "Make room on {}: `cachetui list --state unused` shows what no environment uses, and `uv cache prune` removes what uv \
                  itself no longer needs. Environments that are linked by symlink may break by that: `cachetui envs` shows them.",
                 quoted(&spot.point)
             ),
             Self::Quota(_, spot) => format!(
-                "Make room within your quota on {}, or have it raised: `cachetui list --state unused` shows what nobody uses.",
+                "Make room within your quota on {}, or have it raised: `cachetui list --state unused` shows what no environment uses.",
                 quoted(&spot.point)
             ),
             Self::SymlinkPrivilege => "Nothing needs to be done: hardlinks need no privilege, and survive `uv cache prune`, \
@@ -326,7 +326,7 @@ impl fmt::Display for Cause {
             ),
             Self::ForeignFiles { path, owner, protected } => {
                 let why = if *protected {
-                    ", and the kernel lets nobody hardlink a file of somebody else that they may not write \
+                    ", and the kernel refuses hardlinks to a file of another user that one may not write \
                      (fs.protected_hardlinks)"
                 } else {
                     ", and this user may not hardlink them"

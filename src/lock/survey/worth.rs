@@ -41,8 +41,8 @@ fn note(place: &Path, filesystem: &str) -> Option<String> {
              here may not see each other's."
         }
         "overlayfs" => {
-            "lies on overlayfs, as containers do: a lock there is seen by whoever uses the same mount, not by \
-             another container with the same layers, nor by whoever uses the layers themselves."
+            "lies on overlayfs, as containers do: a lock there is seen by those who use the same mount, not by \
+             another container with the same layers, nor by those who use the layers themselves."
         }
         _ => return None,
     };

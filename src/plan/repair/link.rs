@@ -167,7 +167,7 @@ fn left(facts: &Facts, link: &DamagedFacts, why: &NoTarget) -> Left {
     let wrong = what_is_wrong(link.damage);
     let (because, reason) = match why {
         NoTarget::Unnamed => {
-            let nobody = match shard::place(&link.path) {
+            let unnamed = match shard::place(&link.path) {
                 Place::BuiltWheel { .. } => {
                     "nothing else names what uv built, which it unpacks or builds again when it needs it"
                 }
@@ -176,7 +176,7 @@ fn left(facts: &Facts, link: &DamagedFacts, why: &NoTarget) -> Left {
                 }
                 _ => "no pointer beside it names one that is",
             };
-            (Cause::NoEntry, format!("the link `{shown}`: {wrong}, and {nobody}"))
+            (Cause::NoEntry, format!("the link `{shown}`: {wrong}, and {unnamed}"))
         }
         NoTarget::Several => {
             (Cause::Unclear, format!("the link `{shown}`: {wrong}, and several entries could be meant"))
@@ -206,7 +206,7 @@ fn dead_pointer(facts: &Facts, dead: &DeadFacts) -> Left {
     let shown = dead.path.display();
     let (because, reason) = match &dead.malformed {
         None => {
-            let text = "names an entry that is gone: uv follows it and fails, or fetches it anew";
+            let text = "names an entry that is gone: uv follows it and fails, or fetches it again";
             (Cause::NoEntry, format!("the pointer `{shown}` {text}"))
         }
         Some(why) => (Cause::Unclear, format!("the pointer `{shown}` cannot be understood: {why}")),

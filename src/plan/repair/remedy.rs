@@ -92,7 +92,7 @@ const TOGETHER: &str = "The commands belong together, in this order: what the ca
 const FIRST: &str = "The commands that are named above come first: this one rests on them.";
 
 /// The warning that goes with reinstalling what pointers in the cache lead astray (uv 0.13.8).
-const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache leads nowhere, uv uninstalls the \
+const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache is broken, uv uninstalls the \
     package before it finds that it cannot install it again.";
 
 fn left(at: &At, distribution: Option<&DistributionFacts>, because: Cause, reason: String) -> Left {
@@ -119,7 +119,7 @@ pub(super) fn of_files(
     let number = human::counted(files.len() as u64, "file", "files");
     let (because, reason) = match why {
         _ if environment.stored => {
-            let text = "it lies in the cache, where uv makes it anew once it is removed";
+            let text = "it lies in the cache, where uv makes it again once it is removed";
             (Cause::Stored, text.to_owned())
         }
         Why::NoCandidate => match facts.caches.len() {
@@ -316,10 +316,10 @@ pub(super) fn unreadable(
     distribution: &DistributionFacts,
 ) -> Left {
     let reason = if let Some(why) = &distribution.unreadable {
-        format!("its RECORD cannot be read ({why}), so that nobody knows its files")
+        format!("its RECORD cannot be read ({why}), so that its files are not known")
     } else {
         let lines = human::counted(distribution.unclear, "line", "lines");
-        format!("{lines} of its RECORD cannot be understood, so that nobody knows all its files")
+        format!("{lines} of its RECORD cannot be understood, so that not all its files are known")
     };
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
     reinstall(facts, environment, distribution, &mut left);

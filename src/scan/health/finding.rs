@@ -227,7 +227,7 @@ impl Finding {
                 (`failed to read directory`); with `--reinstall` it first removes what is installed."
                 .to_owned(),
             FindingKind::MalformedPointers { .. } => {
-                "uv cannot use what they lead to, and nobody can say what that is: it is kept.".to_owned()
+                "uv cannot use what they lead to, and what that is cannot be told: it is kept.".to_owned()
             }
             FindingKind::ForeignPointers { .. } => {
                 "uv follows them out of this cache; a prune here takes entries away that they should have kept.".to_owned()
@@ -298,7 +298,7 @@ impl Finding {
             | FindingKind::InsideCache
             | FindingKind::Leftovers { .. } => self.advice_on_kinds().to_owned(),
             FindingKind::DamagedLinks => {
-                "`cachetui repair --links` writes them anew, from the pointer files beside them.".to_owned()
+                "`cachetui repair --links` writes them again, from the pointer files beside them.".to_owned()
             }
             FindingKind::DanglingPointers { packages } => format!(
                 "`cachetui repair --links` names the command that removes them{} and nothing else; uv then fetches or builds \
@@ -317,10 +317,10 @@ impl Finding {
                 quoted(prefix)
             ),
             FindingKind::ForeignPointers { prefix: None } => {
-                "Somebody else than uv made them: look at `cachetui links --state foreign`.".to_owned()
+                "uv did not make them: look at `cachetui links --state foreign`.".to_owned()
             }
             FindingKind::EntriesWithoutPointers { protected: 0, .. } => "`uv cache prune` removes such entries. \
-                `cachetui list --state unreferenced` lists those that nobody uses."
+                `cachetui list --state unreferenced` lists those that no environment uses."
                 .to_owned(),
             FindingKind::EntriesWithoutPointers { protected, .. } => format!(
                 "`uv cache prune` removes such entries, but it does not look at environments, and {} of this cache {} used by \
@@ -331,7 +331,7 @@ impl Finding {
             ),
             FindingKind::DamagedEntries { .. } | FindingKind::SameContents { .. } => self.advice_about_contents(),
             FindingKind::EntriesElsewhere => "Let the whole cache lie there, with `UV_CACHE_DIR`, instead of a part of it. \
-                Environments that are linked to it by symlink break by the move, and have to be installed anew."
+                Environments that are linked to it by symlink break by the move, and have to be installed again."
                 .to_owned(),
             FindingKind::ForeignSymlinks { prefix } => format!(
                 "Look at that cache with `cachetui --cache-dir {}` before it is pruned, or reinstall these environments.",
@@ -382,10 +382,10 @@ impl Finding {
             FindingKind::ManyLinks { .. } => {
                 "Nothing needs to be done. Environments that are removed give links back.".to_owned()
             }
-            FindingKind::BrokenEnvironments => "`cachetui repair --all --dry-run` shows what can be mended from here and what it \
+            FindingKind::BrokenEnvironments => "`cachetui repair --all --dry-run` shows what can be repaired from here and what it \
                 takes; it also names what to do where nothing is at hand."
                 .to_owned(),
-            FindingKind::NoInterpreter => "`uv venv` or `uv sync` makes an environment anew, where it is still needed. \
+            FindingKind::NoInterpreter => "`uv venv` or `uv sync` makes an environment again, where it is still needed. \
                 `cachetui envs --health no-interpreter` lists them."
                 .to_owned(),
         }

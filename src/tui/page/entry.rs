@@ -208,7 +208,7 @@ pub(super) fn users(model: &Model, document: &mut Document, index: EntryIndex, w
     if let (Some(doubt), true) = (model.doubt(), references.is_empty()) {
         paragraph(document, doubt.sentence(), Role::Dim, width);
     } else if references.is_empty() && snapshot.user_links_to(index).is_empty() {
-        paragraph(document, &format!("nobody found in {}", kept::scope(model)), Role::Dim, width);
+        paragraph(document, &format!("no environment found in {}", kept::scope(model)), Role::Dim, width);
     }
     for reference in references {
         document.lines.push(user(model, snapshot, index, reference, width));

@@ -84,7 +84,7 @@ pub(super) fn sentence(model: &Model, index: EntryIndex) -> String {
         }
         EntryState::HeldElsewhere if entry.links.unexplained == 0 && entry.unexplained_extents == 0 => {
             format!(
-                "Kept, because nobody can say that it is unused: {} No environment was found in {scope} that uses it.",
+                "Kept, because it may be in use: {} No environment was found in {scope} that uses it.",
                 entry.doubt.map_or("the scan is not complete.", crate::snapshot::Doubt::words)
             )
         }

@@ -159,10 +159,10 @@ pub(in crate::tui) fn since(file: &LockFile) -> Option<Timestamp> {
 
 fn sentence(state: &State) -> String {
     match state {
-        State::Free => "free: nobody holds it".to_owned(),
-        State::Shared => "shared: others may share it, nobody can have it alone".to_owned(),
+        State::Free => "free: no process holds it".to_owned(),
+        State::Shared => "shared: others may share it, none can have it alone".to_owned(),
         State::Exclusive => "exclusive: everybody else waits".to_owned(),
-        State::Missing => "no file: nobody can hold it".to_owned(),
+        State::Missing => "no file: no process can hold it".to_owned(),
         State::Unknown(why) => format!("not known: {}", human::escape(why)),
     }
 }

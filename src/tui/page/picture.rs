@@ -15,7 +15,7 @@ use crate::tui::theme::Role;
 pub(in crate::tui) const HOLDERS: [Shade; 6] = [
     Shade { word: "one environment", short: "one", unicode: "▒", ascii: "1", role: Role::Used },
     Shade { word: "several", short: "several", unicode: "▓", ascii: "2", role: Role::Bar },
-    Shade { word: "nobody found", short: "nobody", unicode: "░", ascii: "0", role: Role::Unused },
+    Shade { word: "none found", short: "none", unicode: "░", ascii: "0", role: Role::Unused },
     Shade { word: "elsewhere", short: "elsewhere", unicode: "╱", ascii: "?", role: Role::Held },
     Shade { word: "uv's own files", short: "uv", unicode: "·", ascii: ".", role: Role::Dim },
     Shade { word: "users not known", short: "not known", unicode: "┄", ascii: "-", role: Role::Unknown },

@@ -299,8 +299,10 @@ fn detached(plan: &DetachPlan, outcomes: &[DetachOutcome], notes: &[String], lin
         left_alone(&outcome.link_limit, NO_MORE_LINKS, lines);
         if outcome.unknown > 0 {
             let names = human::counted(outcome.unknown, "name", "names");
-            let text =
-                format!("{} has {names} more that nobody knows, and that keep the edit.", outcome.at.text());
+            let text = format!(
+                "{} has {names} more that were not found, and that keep the edit.",
+                outcome.at.text()
+            );
             lines.push(said(&text, Role::Warning));
         }
     }

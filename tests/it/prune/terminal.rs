@@ -28,7 +28,7 @@ fn somebody_who_does_not_say_yes_keeps_everything() {
     let before = crate::prune::listing(&ground.cache());
     for answer in ["\r", "n\r", "yeah\r"] {
         let mut session = start(&ground, &["prune", "demo-b"], "0");
-        session.wait_for("Remove 1 entry and give 40.0 KiB back? [y/N]");
+        session.wait_for("Remove 1 entry? That frees 40.0 KiB. [y/N]");
         session.send(answer);
         let end = session.end();
         assert_eq!(end.code, 0);

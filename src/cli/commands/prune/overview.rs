@@ -38,7 +38,7 @@ pub(super) fn print(
         let (paint, what) = if plan.is_empty() {
             (Paint::Faint, "nothing".to_owned())
         } else {
-            (Paint::Strong, format!("{}, gives back {}", things(plan), shown::back(&plan.totals)))
+            (Paint::Strong, format!("{}, frees {}", things(plan), shown::back(&plan.totals)))
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
@@ -65,7 +65,7 @@ pub(super) fn print(
             ),
         }
     } else {
-        format!("All of it together: {}, gives back {}.", things(&all), shown::back(&all.totals))
+        format!("All of it together: {}, frees {}.", things(&all), shown::back(&all.totals))
     };
     writeln!(writer, "{}", view.wrapped(&text))?;
     // The same number as below a plan: what uvx and scripts left in the cache is not an environment of a project.

@@ -56,7 +56,7 @@ fn table(steps: &[&RelinkStep]) -> Table {
         Column::text("NAME").fit(Fit::End(12)),
         Column::text("VERSION").fit(Fit::End(8)),
         Column::number("FILES").spare(2),
-        Column::number("GIVES BACK"),
+        Column::number("FREES"),
         Column::number("TAKES").spare(3),
         Column::text("WHY").fit(Fit::End(16)).spare(1),
     ])
@@ -118,11 +118,11 @@ fn bytes_in_words(bytes: Bytes) -> String {
     // What is taken is known, but for what a lower layer has to be copied for.
     let most = if bytes.certainty == Certainty::AtMost { least } else { "" };
     match (bytes.reclaimable, bytes.needed) {
-        (0, 0) => "gives nothing back".to_owned(),
-        (back, 0) => format!("gives back {least}{}", human::bytes(back)),
+        (0, 0) => "frees nothing".to_owned(),
+        (back, 0) => format!("frees {least}{}", human::bytes(back)),
         (0, needed) => format!("takes {most}{}", human::bytes(needed)),
         (back, needed) => {
-            format!("gives back {least}{}, takes {most}{}", human::bytes(back), human::bytes(needed))
+            format!("frees {least}{}, takes {most}{}", human::bytes(back), human::bytes(needed))
         }
     }
 }

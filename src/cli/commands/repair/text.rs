@@ -192,7 +192,7 @@ fn headline(facts: &Facts, plan: &RepairPlan) -> String {
         return format!("Nothing is broken: {looked} looked at.");
     }
     if plan.is_empty() {
-        return "Nothing can be mended from here.".to_owned();
+        return "Nothing can be repaired from here.".to_owned();
     }
     let distributions = human::counted(totals.distributions, "distribution", "distributions");
     let files = human::counted(totals.bytes.files, "file", "files");
@@ -207,9 +207,9 @@ fn headline(facts: &Facts, plan: &RepairPlan) -> String {
     };
     let links = human::counted(totals.links, "link of the cache", "links of the cache");
     match (totals.links, totals.distributions) {
-        (0, _) => format!("{distributions} can be mended{fetched}: {files}; {kept}."),
-        (_, 0) => format!("{links} can be mended; {kept}."),
-        _ => format!("{links} and {distributions} can be mended{fetched}: {files}; {kept}."),
+        (0, _) => format!("{distributions} can be repaired{fetched}: {files}; {kept}."),
+        (_, 0) => format!("{links} can be repaired; {kept}."),
+        _ => format!("{links} and {distributions} can be repaired{fetched}: {files}; {kept}."),
     }
 }
 
@@ -220,8 +220,8 @@ pub(super) fn question(plan: &RepairPlan) -> String {
     let uv = if plan.totals.fetched > 0 { ", and let uv fetch what is missing" } else { "" };
     match (plan.links.is_empty(), plan.steps.is_empty()) {
         (true, _) => format!("Link {files}{uv}?"),
-        (false, true) => format!("Write {links} of the cache anew?"),
-        (false, false) => format!("Write {links} of the cache anew, and link {files}{uv}?"),
+        (false, true) => format!("Write {links} of the cache again?"),
+        (false, false) => format!("Write {links} of the cache again, and link {files}{uv}?"),
     }
 }
 
@@ -249,7 +249,7 @@ pub(super) fn report(
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
     let links = report.links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
     let written =
-        (links > 0).then(|| format!("Wrote {} of the cache anew", human::counted(links, "link", "links")));
+        (links > 0).then(|| format!("Wrote {} of the cache again", human::counted(links, "link", "links")));
     let made = match (written, made.in_words()) {
         (Some(written), Some(made)) => format!("{written}, and made {made}"),
         (Some(written), None) => written,

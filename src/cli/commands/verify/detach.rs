@@ -124,7 +124,7 @@ fn report(outcomes: &[DetachOutcome], view: &View, writer: &mut dyn Write) -> st
         }
         if outcome.unknown > 0 {
             let names = human::counted(outcome.unknown, "name", "names");
-            let line = format!("{path} has {names} more that nobody knows, and that keep the edit.");
+            let line = format!("{path} has {names} more that were not found, and that keep the edit.");
             writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&line)))?;
         }
     }

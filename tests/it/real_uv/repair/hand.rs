@@ -63,7 +63,10 @@ fn with_nothing_at_hand_no_file_is_touched_and_the_commands_that_are_named_mend_
         assert_eq!(listing(&sandbox.path("")), before, "not even a lock file was made");
         assert_eq!(dangling(environment), dead);
         assert!(said.contains("uv --cache-dir") && said.contains("--reinstall --no-deps"), "{said}");
-        assert!(said.contains("demo-a==1.0") && said.contains("Nothing can be mended from here."), "{said}");
+        assert!(
+            said.contains("demo-a==1.0") && said.contains("Nothing can be repaired from here."),
+            "{said}"
+        );
 
         let (plan, _) = json(&mut repair(sandbox, "cache", &[env, "--dry-run"]));
         let kept = plan["plan"]["kept"].as_array().unwrap();

@@ -55,17 +55,18 @@ impl Package {
     }
 }
 
+/// Whether a word names a lock file, and no package.
+pub(super) fn is_file(word: &str) -> bool {
+    let ends = |it: &std::ffi::OsStr| ["lock", "toml", "txt", "in"].iter().any(|known| it == *known);
+    word.contains(std::path::is_separator) || Path::new(word).extension().is_some_and(ends)
+}
+
 /// What some words keep: names, requirements, and lock files.
 pub(super) fn all(words: &[String], surroundings: &Surroundings) -> Result<Vec<Pinned>, Failure> {
     let mut kept = Vec::new();
     for word in words {
-        let path = Path::new(word);
-        let is_file = word.contains(std::path::is_separator)
-            || path
-                .extension()
-                .is_some_and(|it| ["lock", "toml", "txt", "in"].iter().any(|known| it == *known));
-        if is_file {
-            kept.extend(read(&surroundings.at_home(path))?);
+        if is_file(word) {
+            kept.extend(read(&surroundings.at_home(Path::new(word)))?);
         } else {
             kept.push(Requirement::read(word).map(|wanted| pinned(&wanted)).map_err(|why| {
                 Failure::message(

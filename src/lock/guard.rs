@@ -196,19 +196,27 @@ fn of_cache(
         Ok(_) => return Err(Refused::Unlike { path: cache.to_owned(), expected: "a uv cache" }),
         Err(error) => return Err(Refused::from_io("read the directory", cache, error)),
     }
-    let mut both = Both::acquire(cache, &[cache.join(".lock")], share, directory, waiting)?;
-    if share == Share::Exclusive {
-        // After its own lock, as uv would take them.
-        for name in names(cache).unwrap_or_default() {
-            let path = cache.join(&name);
-            let is_file = || FileStat::of(&path).is_ok_and(|stat| stat.kind == FileKind::File);
-            if is_further_lock(&name) && is_file() {
-                both.further.push(waiting::take(&path, share, Access::All, waiting)?);
+    for round in 1.. {
+        let mut both = Both::acquire(cache, &[cache.join(".lock")], share, directory, waiting)?;
+        let refused = match share {
+            Share::Shared => None,
+            Share::Exclusive => both.take_further(cache).err(),
+        };
+        match refused {
+            None => return Ok(both),
+            // It is waited for without the cache's own, so that no other uv waits meanwhile.
+            Some(Refused::Busy { path, .. }) if round < ROUNDS => {
+                drop(both);
+                drop(waiting::take(&path, share, Access::All, waiting)?);
             }
+            Some(refused) => return Err(refused),
         }
     }
-    Ok(both)
+    unreachable!("the last round answers")
 }
+
+/// How often a further lock is waited for that others take again and again.
+const ROUNDS: usize = 8;
 
 /// Whether a file in a cache's root is a lock beside the cache's own: a uv that gives that back while the program it has started
 /// still runs keeps another one for what that needs (uv pull request 20116). What it guards is not known, so that the cache waits.
@@ -256,6 +264,18 @@ impl Both {
         let uv = files.iter().map(|file| waiting::take(file, share, Access::All, waiting));
         let uv = uv.collect::<Result<_, _>>()?;
         Ok(Self { uv, further: Vec::new(), own, root: root.to_owned(), notes })
+    }
+
+    /// Takes what other locks are in a cache's root, after its own, as uv would take them, and waits for none.
+    fn take_further(&mut self, cache: &Path) -> Result<(), Refused> {
+        for name in names(cache).unwrap_or_default() {
+            let path = cache.join(&name);
+            let is_file = || FileStat::of(&path).is_ok_and(|stat| stat.kind == FileKind::File);
+            if is_further_lock(&name) && is_file() {
+                self.further.push(waiting::take(&path, Share::Exclusive, Access::All, &Waiting::Never)?);
+            }
+        }
+        Ok(())
     }
 
     fn lock_file(&self) -> std::io::Result<FileStat> {

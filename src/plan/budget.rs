@@ -46,6 +46,10 @@ pub(super) fn limit(
         let used = candidate.used.map_or(i64::MAX, jiff::Timestamp::as_second);
         (step.price.is_last(), used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
     });
+    let device = |candidate: &Candidate| Some(candidate.step.expects.device);
+    let parts = snapshot.entries.iter().map(|entry| entry.print.device);
+    let cache =
+        parts.chain(snapshot.cache.buckets.iter().map(|it| it.print.device)).find(|device| *device != 0);
     let all = || first.iter().chain(order.iter().map(|position| &candidates[*position]));
     let holders: Vec<Holder> = all().flat_map(|candidate| candidate.holders.iter().copied()).collect();
     let mut answers = snapshot.given_in_order(&holders).into_iter();
@@ -56,6 +60,8 @@ pub(super) fn limit(
         let is_below =
             |holder: &Holder| matches!(holder, Holder::Entry(index) if snapshot.entry(*index).below);
         let below = candidate.holders.iter().any(is_below);
+        // Nor does what lies on another volume.
+        let below = below || !candidate.step.is_in_cache() && device(candidate) != cache;
         let (mut leaves, mut back) = (candidate.own, if below { 0 } else { candidate.own });
         for _ in &candidate.holders {
             let answer = answers.next().expect("there is an answer for each holder");

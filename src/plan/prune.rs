@@ -95,6 +95,12 @@ pub(super) fn after(
         let step = &candidate.step;
         (step.action != Action::RemoveBucket, Reverse(step.bytes.disk), step.at.clone())
     });
+    // Those that go in any case too: without its pointers, which go with the bucket, an entry must not go before it.
+    candidates.sort_by_key(|candidate| match candidate.step.action {
+        _ if !candidate.step.is_in_cache() => 0,
+        Action::RemoveBucket => 1,
+        _ => 2,
+    });
     leave_to_buckets(&mut candidates);
     if let Some(request) = prunes.first() {
         objects::add(&Chooser::without(snapshot, request, going), &mut candidates);
@@ -476,7 +482,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// The environments that use an entry and go.
-    fn users_that_go(&self, index: EntryIndex) -> Vec<At> {
+    pub(super) fn users_that_go(&self, index: EntryIndex) -> Vec<At> {
         let references = self.snapshot.references_to(index).iter();
         self.roots(
             references.filter(|it| it.evidence > Evidence::Name && self.going.contains(&it.environment)),
@@ -495,8 +501,8 @@ impl<'a> Chooser<'a> {
             PlannedPointer { at: At::new(&pointer.path), form: pointer.form, expects: pointer.print }
         });
         let users = match class {
-            Class::WithEnvironments => self.users_that_go(index),
-            _ => self.users(index, false),
+            Class::Named => self.users(index, false),
+            _ => self.users_that_go(index),
         };
         Candidate {
             holders: vec![Holder::Entry(index)],

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::disk::read;
 use crate::snapshot::{PieceKind, Snapshot};
+use crate::uv::distribution::file_path;
 
 /// The most bytes of a `FETCH_HEAD`: one line for each branch and tag.
 pub(super) const LONGEST: u64 = 4 << 20;
@@ -63,6 +65,12 @@ pub(super) fn url(fetched: &[u8]) -> Option<String> {
     let line = text.lines().next()?;
     let url = line.rsplit_once(" of ").map(|(_, url)| url).or_else(|| line.rsplit('\t').next())?.trim();
     (!url.is_empty()).then(|| without_credentials(url))
+}
+
+/// Whether a repository was fetched from a directory of this machine that is not there.
+pub(super) fn is_gone(url: &str) -> bool {
+    let path = file_path(url).or_else(|| Path::new(url).is_absolute().then(|| Path::new(url).to_owned()));
+    path.is_some_and(|path| std::fs::metadata(path).is_err_and(|error| read::is_absent(&error)))
 }
 
 /// The name of the database that a checkout was cloned from, by its `config`: the last part of the path of its remote.

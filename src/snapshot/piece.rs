@@ -19,6 +19,8 @@ pub struct Piece {
     pub alone: u64,
     /// From where a repository was fetched, without credentials.
     pub url: Option<String>,
+    /// Whether a repository came from a directory of this machine that is gone.
+    pub is_gone: bool,
     /// Of a repository, the name of its database: uv 0.13.9 names checkouts by another digest.
     pub database: Option<String>,
 }

@@ -189,7 +189,8 @@ pub fn rest(plan: &Plan, outcomes: &[Outcome]) -> (Plan, Vec<Outcome>) {
     let stays = |step: &Step| {
         let stayed = step.users.iter().find(|user| !gone.contains(user));
         stayed
-            .filter(|_| step.class == Class::WithEnvironments)
+            // What was named goes whoever uses it.
+            .filter(|_| step.class != Class::Named)
             .map(|user| format!("`{}` uses it", user.text()))
     };
     let mut left = Vec::new();

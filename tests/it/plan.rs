@@ -665,3 +665,45 @@ fn what_an_error_kept_from_being_read_is_kept_for_that_and_what_is_merely_not_se
     let named = prune(&snapshot, named(&["torch"]));
     assert_eq!(named.unread().count(), 0, "that was not asked for");
 }
+
+/// What a policy removes with an environment goes after the bucket that has its pointers, and an old build names who has to go first.
+#[test]
+fn in_a_policys_plan_buckets_go_before_entries_and_each_step_names_the_environments_that_have_to_go() {
+    let mut snapshot = sample::presentable();
+    let (index, environment) = snapshot
+        .environments()
+        .find(|(index, item)| {
+            let uses = snapshot.references_from(*index).any(|it| snapshot.references_to(it.entry).len() == 1);
+            uses && item.kind == EnvironmentKind::Project
+        })
+        .map(|(index, item)| (index, item.path.clone()))
+        .unwrap();
+    let alone = snapshot.references_from(index).find(|it| snapshot.references_to(it.entry).len() == 1);
+    let used = alone.unwrap().entry;
+    let name = snapshot.entry(used).name.clone().unwrap();
+    for pointer in snapshot.entry(used).pointers.clone() {
+        snapshot.pointers[pointer.position()].path =
+            PathBuf::from(format!("wheels-v6/pypi/{name}/{}", pointer.position()));
+    }
+    snapshot.cache.buckets = vec![bucket("wheels-v6", 40), bucket("wheels-v7", 0)];
+    let remove = cachetui::plan::Remove {
+        environments: vec![At::new(&environment)],
+        with_entries: true,
+        chosen: true,
+        ..Default::default()
+    };
+    let gc = cachetui::plan::Gc { remove, prunes: vec![all()] };
+    let plan = plan(&snapshot, &Request::Gc(gc));
+    let place = |wanted: &dyn Fn(&cachetui::plan::Step) -> bool| plan.steps.iter().position(wanted).unwrap();
+    let gone = place(&|step| step.action == Action::RemoveEnvironment && !step.is_in_cache());
+    let old = place(&|step| step.action == Action::RemoveBucket);
+    let taken = place(&|step| step.name.as_deref() == Some(&*name) && step.class == Class::WithEnvironments);
+    assert!(gone < old && old < taken, "{:#?}", removed(&plan));
+    assert!(plan.steps[taken].pointers.is_empty());
+    assert_eq!(plan.steps[taken].users, [At::new(&environment)]);
+    // Each thing once, and the sum is that of the steps.
+    let places: Vec<&At> = plan.steps.iter().flat_map(cachetui::plan::Step::places).collect();
+    assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len());
+    let sum: u64 = plan.steps.iter().map(|step| step.bytes.reclaimable).sum();
+    assert_eq!(sum, plan.totals.bytes.reclaimable);
+}

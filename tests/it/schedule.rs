@@ -237,7 +237,12 @@ fn what_stands_in_the_way_of_a_timer_is_said_and_nothing_of_a_person_goes() {
     ground.settings("");
     let (code, text) = ground.run(&["schedule", "install", "--yes"]);
     assert!(code == Some(2) && text.contains("There is no policy"), "{text}");
-    ground.settings("[policy]\nolder-than = \"60d\"\n");
+    for relative in ["roots = [\"code\"]\n[policy]\n", "[policy]\nkeep = [\"./uv.lock\"]\n"] {
+        ground.settings(&format!("{relative}older-than = \"60d\"\n"));
+        let (code, text) = ground.run(&["schedule", "install", "--yes"]);
+        assert!(code == Some(2) && text.contains("is relative"), "{text}");
+    }
+    ground.settings("roots = [\"~/code\"]\n[policy]\nolder-than = \"60d\"\n");
     let [service, timer] = ground.units();
     std::fs::create_dir_all(service.parent().unwrap()).unwrap();
     std::fs::write(&timer, "[Timer]\nOnCalendar=never\n").unwrap();

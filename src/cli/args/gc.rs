@@ -26,7 +26,8 @@ off. `keep` and `allow` add up. `cachetui config show` tells what holds.
 
 In this order: the trash that is older than `trash-for`; environments that are idle; what costs nothing to be without, and \
 what is older than `older-than`; then for `max-size` and `keep-free` what was used longest ago, and no more than it takes. \
-Nothing that an environment uses goes. What is removed lies in the trash for `trash-for`, unless a limit needs its room.
+Nothing that an environment uses goes. What is removed lies in the trash for `trash-for`, unless a limit needs its room; \
+environments go from there early for `keep-free` alone, and only where that is enough.
 
 `gc` does not ask: the policy is the answer. A size is allowed to take more than half of the cache.
 

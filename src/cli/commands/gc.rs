@@ -5,9 +5,9 @@
 
 mod remembered;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::cli::act::{self, Done, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::gc::GcArguments;
 use crate::cli::args::values::Amount;
-use crate::cli::failure::{BUSY, FAILED, Failure, USAGE};
+use crate::cli::failure::{BUSY, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::keep;
 use crate::cli::print::json::{self, plan as unscanned};
 use crate::cli::print::{Paint, View, plan as shown};
@@ -28,11 +28,11 @@ use crate::cli::request::{self, Prepared};
 use crate::cli::settings;
 use crate::cli::settings::policy::{Choice, Policy, TRASH_FOR};
 use crate::cli::surroundings::{self, Surroundings};
-use crate::disk::{read, usage, volume};
+use crate::disk::{FileStat, read, volume};
 use crate::human;
 use crate::lock::directory::OwnLock;
 use crate::lock::{Directory, Share, Waiting};
-use crate::plan::{Allowance, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, plan, room};
+use crate::plan::{Allowance, At, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, plan, room};
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot};
 use remembered::Remembered;
@@ -54,12 +54,6 @@ impl Limits {
     fn are_exceeded(self, takes: impl FnOnce() -> u64, free: Option<u64>) -> bool {
         self.keep_free.zip(free).is_some_and(|(least, free)| free < least)
             || self.max_size.is_some_and(|most| takes() > most)
-    }
-
-    /// Whether what goes must not lie in the trash, because a limit is exceeded even when that has nothing else.
-    fn need_room(self, snapshot: &Snapshot, cache: &Path) -> bool {
-        let free = volume::free(cache).map(|free| free.saturating_add(snapshot.cache.trash_gives()));
-        self.are_exceeded(|| snapshot.kept(), free)
     }
 
     fn is_some(self) -> bool {
@@ -95,34 +89,39 @@ pub fn run(
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let policy = arguments.over(settings::read(surroundings)?.policy);
+    let mut settings = settings::read(surroundings)?;
+    let policy = arguments.over(std::mem::take(&mut settings.policy));
     if !policy.says_anything() {
         return Err(no_policy(surroundings));
     }
     let kept = keep::all(&policy.keep, surroundings)?;
     let prepared = match request::prepare(places, Absent::Refused, surroundings) {
         // Where there is no cache it is within every limit.
-        Err(_) if arguments.auto && is_absent(places, surroundings)? => return Ok(()),
+        Err(_) if arguments.auto && is_absent(places, surroundings)? => {
+            let prepared = request::prepare(places, Absent::Empty, surroundings)?;
+            return not_due(&prepared, arguments.json, view, writer);
+        }
         prepared => prepared?,
     };
     let cache = prepared.cache();
     let limits = Limits::of(&policy, cache)?;
-    let text = format!("{policy:?} {kept:?}");
+    // What is said of a cache rests on where environments were searched, too.
+    let text = format!("{policy:?} {kept:?} {:?} {places:?}", settings.roots);
     let state = surroundings.state_dir.as_deref();
     let alone = alone(places, cache, surroundings)?;
     if matches!(alone, Alone::No) {
         // The other one does it.
-        let busy = || Failure::message(BUSY, "Another `cachetui gc` works on this cache.");
-        return if arguments.auto { Ok(()) } else { Err(busy()) };
+        if arguments.auto {
+            return not_due(&prepared, arguments.json, view, writer);
+        }
+        return Err(Failure::message(BUSY, "Another `cachetui gc` works on this cache."));
     }
     let last = state.and_then(|state| Remembered::read(state, cache)).unwrap_or_default();
     if arguments.auto && !last.is_due(surroundings.now, &text, limits, cache) {
-        if arguments.json {
-            let body = Body { gc: Row { due: false, ..Row::default() }, plan: None, report: None };
-            unscanned::write(prepared.root(), &unscanned::no_scope(), body, view, writer)?;
-        }
-        return Ok(());
+        return not_due(&prepared, arguments.json, view, writer);
     }
+    // Where the cache may be waited for, nothing is held meanwhile; two runs look at it again under its own lock.
+    let alone = Some(alone).filter(|_| arguments.when_free.is_none());
     let ground =
         Ground { places, surroundings, view, cache, when_free: arguments.when_free.map(|age| age.0) };
     let trash_for = match policy.trash_for {
@@ -131,6 +130,9 @@ pub fn run(
     };
     let mut ran = Ran::default();
     ran.empty_old(&ground, &prepared, trash_for, arguments.dry_run)?;
+    if ran.is_stopped() {
+        return Err(Failure::quiet(INTERRUPTED));
+    }
     let job = prepared.start(surroundings::now());
     let snapshot = progress::wait(&job, surroundings, view.quiet || arguments.auto)?;
     if snapshot.scope.completeness != Completeness::Complete {
@@ -143,14 +145,15 @@ pub fn run(
     }
     let refused = act::refused(&plan);
     if refused.is_none() {
-        let keep = trash_for.is_some() && !limits.need_room(&snapshot, cache);
-        ran.done = Some(ground.carry_out(&plan, Origin::Scanned(&prepared), keep)?);
+        ran.done = Some(ground.carry_out(&plan, Origin::Scanned(&prepared), trash_for.is_some())?);
     }
     let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot);
-    ran.empty_more(&ground, &prepared, limits, &now)?;
-    let told = told(&plan, &ran, limits, refused.as_ref());
-    let is_news = !arguments.auto || told != last.told;
-    now.conclude(ran.beyond || refused.is_some(), told.clone());
+    let may_empty = trash_for.is_some() && refused.is_none();
+    ran.empty_more(&ground, &prepared, limits, &now, may_empty)?;
+    drop(alone);
+    let (kinds, told) = told(&plan, &ran, limits, refused.as_ref());
+    let is_news = !arguments.auto || kinds != last.told;
+    now.conclude(ran.beyond || refused.is_some(), kinds);
     if let Some(state) = state.filter(|_| !ran.is_stopped()) {
         now.save(state, cache);
     }
@@ -290,29 +293,72 @@ impl Ran {
         Ok(())
     }
 
-    /// Deletes more of the trash, the oldest first, while a limit is exceeded; and measures what the cache takes.
+    /// Deletes more of the trash while a limit is exceeded, where it may; and measures what the cache takes. What lies in the cache's
+    /// own goes first, the oldest first: uv fetches it again. Environments go for the volume's sake alone, and only where that is
+    /// enough.
     fn empty_more(
         &mut self,
         ground: &Ground<'_>,
         prepared: &Prepared,
         limits: Limits,
         now: &Remembered,
+        may_empty: bool,
     ) -> Result<(), Failure> {
         let cache = ground.cache;
-        let mut left = trash::runs(prepared, ground.surroundings)?.into_iter();
+        let runs = if may_empty { trash::runs(prepared, ground.surroundings)? } else { Vec::new() };
+        let of_cache = runs.iter().filter(|whole| whole.in_cache);
+        let of_cache = of_cache.map(|whole| Whole { beside: Vec::new(), ..whole.clone() });
+        let device = |path: &Path| FileStat::following(path).ok().map(|stat| stat.device);
+        let is_here = |path: &&PathBuf| device(path) == device(cache);
+        let beside = runs.iter().map(|whole| Whole {
+            in_cache: false,
+            beside: whole.beside.iter().filter(is_here).cloned().collect(),
+            ..whole.clone()
+        });
+        let mut left: VecDeque<Whole> =
+            of_cache.chain(beside.filter(|whole| !whole.beside.is_empty())).collect();
         loop {
-            self.takes = now.takes(cache);
-            if limits.max_size.is_some_and(|most| self.takes > most) {
-                // Entries may share files, of which each was counted.
-                self.takes = self.takes.min(usage::usage(cache, |_| None));
-            }
-            self.beyond = limits.are_exceeded(|| self.takes, volume::free(cache));
+            self.takes = now.takes(cache, limits.max_size);
+            let free = volume::free(cache);
+            self.beyond = limits.are_exceeded(|| self.takes, free);
             if !self.beyond || self.is_stopped() {
                 return Ok(());
             }
-            let Some(run) = left.next() else { return Ok(()) };
+            let is_enough = |left: &[Whole]| {
+                let frees = beside::held(left, cache).reclaimable;
+                limits
+                    .keep_free
+                    .zip(free)
+                    .is_some_and(|(least, free)| free < least && free.saturating_add(frees) >= least)
+            };
+            let is_of_cache = left.front().is_some_and(|next| next.in_cache);
+            if !is_of_cache && !is_enough(left.make_contiguous()) {
+                return Ok(());
+            }
+            let Some(run) = left.pop_front() else { return Ok(()) };
+            let before = self.freed.freed.measured.unwrap_or(0);
             self.freed.measured(ground, std::slice::from_ref(&run))?;
-            self.purged.push(run);
+            self.took_back(&run, before);
+            if self.purged.iter().all(|purged| purged.run != run.run) {
+                self.purged.push(run);
+            }
+        }
+    }
+
+    /// Notes that what was moved to the trash a moment ago is deleted already, because a limit needs its room.
+    fn took_back(&mut self, run: &Whole, before: u64) {
+        let Some(done) = &mut self.done else { return };
+        let is_its = |at: &At| at.path().iter().any(|name| name == run.run.name());
+        let report = &mut done.report;
+        let is_all = if run.in_cache {
+            report.trash.take_if(|at| is_its(at)).is_some() && report.beside.is_empty()
+        } else {
+            let number = report.beside.len();
+            report.beside.retain(|at| !is_its(at));
+            report.beside.len() < number && report.trash.is_none() && report.beside.is_empty()
+        };
+        if is_all {
+            report.freed.measured = self.freed.freed.measured.map(|all| all.saturating_sub(before));
         }
     }
 
@@ -371,6 +417,9 @@ impl Ran {
         if let Some(failure) = refused {
             return Err(failure);
         }
+        if self.freed.emptied.stopped {
+            return Err(Failure::quiet(INTERRUPTED));
+        }
         if not_done || !self.freed.emptied.left.is_empty() {
             return Err(Failure::quiet(FAILED));
         }
@@ -401,23 +450,32 @@ impl Ran {
     }
 }
 
-/// What could not be done, as sentences. Not escaped.
-fn told(plan: &Plan, ran: &Ran, limits: Limits, refused: Option<&Failure>) -> Vec<String> {
-    let mut told = Vec::new();
+/// What could not be done: of which kinds, which is what a later run compares, and as sentences. Not escaped.
+fn told(plan: &Plan, ran: &Ran, limits: Limits, refused: Option<&Failure>) -> (Vec<String>, Vec<String>) {
     if refused.is_some() {
-        return plan.refused().map(|caution| caution.text.clone()).collect();
+        let cautions = plan.refused().map(|it| (it.allowance.word().to_owned(), it.text.clone()));
+        return cautions.unzip();
     }
     if !ran.beyond {
-        return told;
+        return (Vec::new(), Vec::new());
     }
-    if plan.missing.is_some() {
-        told.clone_from(&plan.warnings);
-    } else if limits.max_size.is_some_and(|most| ran.takes > most) {
-        told.push("The cache takes more than the policy says, and nothing else may go.".to_owned());
+    let is_large = limits.max_size.is_some_and(|most| ran.takes > most);
+    let (kind, text) = if is_large {
+        ("max-size", "The cache takes more than the policy says, and nothing else may go.")
     } else {
-        told.push("The volume has less free than the policy says, and nothing else may go.".to_owned());
+        ("keep-free", "The volume has less free than the policy says, and nothing else may go.")
+    };
+    let texts = if plan.missing.is_some() { plan.warnings.clone() } else { vec![text.to_owned()] };
+    (vec![kind.to_owned()], texts)
+}
+
+/// The answer where nothing is due.
+fn not_due(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
+    if as_json {
+        let body = Body { gc: Row::default(), plan: None, report: None };
+        unscanned::write(prepared.root(), &unscanned::no_scope(), body, view, writer)?;
     }
-    told
+    Ok(())
 }
 
 /// Shows what a run would do.

@@ -17,7 +17,7 @@ use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::json;
 use crate::cli::print::{Paint, View};
 use crate::cli::surroundings::Surroundings;
-use crate::cli::{confirm, request, settings};
+use crate::cli::{confirm, keep, request, settings};
 use crate::disk::read;
 use crate::human;
 use crate::scan::Absent;
@@ -93,6 +93,7 @@ fn job(places: &Places, every: Every, system: System, surroundings: &Surrounding
     if !settings::read(surroundings)?.policy.says_anything() {
         return Err(super::gc::no_policy(surroundings));
     }
+    relative(surroundings)?;
     let prepared = request::prepare(places, Absent::Empty, surroundings)?;
     let program = surroundings
         .program
@@ -132,6 +133,21 @@ fn job(places: &Places, every: Every, system: System, surroundings: &Surrounding
         }
     }
     Ok(Job { command, variables, every })
+}
+
+/// Refuses paths that would mean something else where the timer runs.
+fn relative(surroundings: &Surroundings) -> Result<(), Failure> {
+    let settings = settings::read(surroundings)?;
+    let keep = settings.policy.keep.iter().filter(|word| keep::is_file(word)).map(Path::new);
+    let mut paths = settings.roots.iter().chain(&settings.targets).map(PathBuf::as_path).chain(keep);
+    let is_relative = |path: &&Path| path.is_relative() && !path.starts_with("~");
+    paths.find(is_relative).map_or(Ok(()), |path| {
+        let shown = human::escape_os(path.as_os_str());
+        let text = format!(
+            "`{shown}`, of the settings or a variable, is relative, and a timer runs in another directory."
+        );
+        Err(Failure::message(USAGE, text).hint("Write it whole, or with `~/`."))
+    })
 }
 
 fn install(

@@ -335,11 +335,8 @@ fn purge(
         }
     }
     let ground = Ground { places, surroundings, view, cache: prepared.cache(), when_free: None };
-    let mut end = Purged {
-        freed: Freed { predicted, certainty, ..Freed::default() },
-        certainty,
-        emptied: Emptied::default(),
-    };
+    let mut end =
+        Purged { freed: Freed { predicted, certainty, ..Freed::default() }, certainty, ..Purged::default() };
     if !arguments.dry_run && !chosen.is_empty() {
         end.measured(&ground, &chosen)?;
     }
@@ -370,6 +367,13 @@ pub(super) struct Purged {
     pub(super) freed: Freed,
     certainty: Certainty,
     pub(super) emptied: Emptied,
+    /// How often something was deleted.
+    number: usize,
+}
+
+/// The sum of what was measured before, so many times, and now; none where one of them is not known.
+fn add(before: Option<u64>, now: Option<u64>, number: usize) -> Option<u64> {
+    if number == 0 { now } else { before.zip(now).map(|(before, now)| before.saturating_add(now)) }
 }
 
 impl Purged {
@@ -378,8 +382,10 @@ impl Purged {
         let before = ground.settled()?;
         let files = self.purge(ground, chosen)?;
         let after = ground.settled()?;
-        self.freed.volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
-        self.freed.measured = files.or(self.freed.volume);
+        let volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        self.freed.volume = add(self.freed.volume, volume, self.number);
+        self.freed.measured = add(self.freed.measured, files.or(volume), self.number);
+        self.number += 1;
         Ok(())
     }
 

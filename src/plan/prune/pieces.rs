@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Candidate, Chooser, kept_piece};
 use crate::plan::step::Bytes;
-use crate::plan::{Action, At, Class, KeptBecause, Plan, PlannedTree, Price, Step};
+use crate::plan::{Action, Allowance, At, Class, KeptBecause, Plan, PlannedTree, Price, Step};
 use crate::snapshot::{EntryIndex, Holder, Piece, PieceKind};
 use crate::uv::bucket::Bucket;
 use crate::uv::url;
@@ -51,7 +51,9 @@ impl Chooser<'_> {
     /// The entries to which all that leads lies in a directory.
     fn only_from(&self, directory: &Path) -> Vec<EntryIndex> {
         let start = self.snapshot.pointers.partition_point(|pointer| pointer.path.as_path() < directory);
-        let within = self.snapshot.pointers[start..].iter().filter(|it| it.path.starts_with(directory));
+        let pointers = self.snapshot.pointers[start..].iter();
+        // What lies in a directory stands right behind it.
+        let within = pointers.take_while(|it| it.path.starts_with(directory));
         let entries: BTreeSet<EntryIndex> = within.filter_map(|pointer| pointer.entry).collect();
         let lies = |index: &EntryIndex| {
             let mut pointers = self.snapshot.entry(*index).pointers.iter();
@@ -66,6 +68,7 @@ impl Chooser<'_> {
             let entry = entry(index);
             PlannedTree { at: At::new(&entry.key.path()), expects: entry.print }
         });
+        let users: BTreeSet<At> = entries.iter().flat_map(|index| self.users_that_go(*index)).collect();
         let first = entries.first().map(entry);
         let sum = |value: &dyn Fn(&EntryIndex) -> u64| entries.iter().map(value).sum::<u64>();
         Candidate {
@@ -90,7 +93,7 @@ impl Chooser<'_> {
                 pointers: Vec::new(),
                 objects: Vec::new(),
                 trees: trees.collect(),
-                users: Vec::new(),
+                users: users.into_iter().collect(),
             },
         }
     }
@@ -110,11 +113,35 @@ impl Chooser<'_> {
             if !self.wants(class) {
                 continue;
             }
-            match self.against_piece(&[piece]) {
+            let price = self.price_of(piece);
+            match self.against_piece(&[piece]).or_else(|| self.may_be_last(&price)) {
                 Some(because) => plan.kept.push(kept_piece(&piece.path, piece.disk, because)),
-                None => candidates.push(fetched(piece, class, action, reason)),
+                None => candidates.push(fetched(piece, class, action, reason, price)),
             }
         }
+    }
+
+    /// What it costs to have a source or an answer again: of a source as much as what was built from it, where that is there, and
+    /// of one that lay on this machine nothing else tells whether it still does.
+    fn price_of(&self, piece: &Piece) -> Price {
+        let download = Price::Download { bytes: None };
+        if piece.kind != PieceKind::Source {
+            return download;
+        }
+        let built = piece.path.parent().map(|revision| self.only_from(revision)).unwrap_or_default();
+        let price = built.iter().map(|index| super::price(self.snapshot.entry(*index))).find(Price::is_last);
+        let is_local = piece.path.iter().nth(1).is_some_and(|it| it == "path" || it == "editable");
+        match price {
+            Some(price) => price,
+            None if is_local && built.is_empty() => Price::Unknown,
+            None => download,
+        }
+    }
+
+    /// That something may be the last copy, unless such may go.
+    fn may_be_last(&self, price: &Price) -> Option<KeptBecause> {
+        let keeps = price.is_last() && !self.request.allow.contains(&Allowance::Gone);
+        keeps.then_some(KeptBecause::LastCopy { gone: None })
     }
 
     /// Adds git repositories from which nothing that was found was installed.
@@ -134,10 +161,15 @@ impl Chooser<'_> {
             pieces.sort_by_key(|piece| piece.kind == PieceKind::Database);
             let disk = pieces.iter().map(|piece| piece.disk).sum();
             let Some(first) = pieces.first() else { continue };
-            let against = self.against_piece(&pieces).or_else(|| self.against_repository(&pieces));
+            let is_gone = pieces.iter().any(|piece| piece.is_gone);
+            let price = if is_gone { Price::Gone } else { Price::Download { bytes: None } };
+            let against = self
+                .against_piece(&pieces)
+                .or_else(|| self.against_repository(&pieces))
+                .or_else(|| self.may_be_last(&price));
             match against {
                 Some(because) => plan.kept.push(kept_piece(&first.path, disk, because)),
-                None => candidates.push(repository(&pieces, disk)),
+                None => candidates.push(repository(&pieces, disk, price)),
             }
         }
     }
@@ -179,7 +211,7 @@ fn is_of_repository(kind: PieceKind) -> bool {
     matches!(kind, PieceKind::Database | PieceKind::Checkouts)
 }
 
-fn fetched(piece: &Piece, class: Class, action: Action, reason: &str) -> Candidate {
+fn fetched(piece: &Piece, class: Class, action: Action, reason: &str, price: Price) -> Candidate {
     Candidate {
         holders: Vec::new(),
         own: piece.alone,
@@ -191,7 +223,7 @@ fn fetched(piece: &Piece, class: Class, action: Action, reason: &str) -> Candida
             version: None,
             class,
             reason: reason.to_owned(),
-            price: Price::Download { bytes: None },
+            price,
             bytes: Bytes { disk: piece.disk, files: piece.print.files, ..Bytes::default() },
             expects: piece.print,
             pointers: Vec::new(),
@@ -202,7 +234,7 @@ fn fetched(piece: &Piece, class: Class, action: Action, reason: &str) -> Candida
     }
 }
 
-fn repository(pieces: &[&Piece], disk: u64) -> Candidate {
+fn repository(pieces: &[&Piece], disk: u64, price: Price) -> Candidate {
     let first = pieces[0];
     let url = pieces.iter().find_map(|piece| piece.url.as_deref()).unwrap_or_default();
     let trees = pieces[1..].iter();
@@ -217,7 +249,7 @@ fn repository(pieces: &[&Piece], disk: u64) -> Candidate {
             version: None,
             class: Class::GitRepositories,
             reason: "no environment that was found has anything from it".to_owned(),
-            price: Price::Download { bytes: None },
+            price,
             bytes: Bytes {
                 disk,
                 files: pieces.iter().map(|piece| piece.print.files).sum(),

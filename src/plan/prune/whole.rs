@@ -48,7 +48,7 @@ impl Chooser<'_> {
         if !environment.running.is_empty() {
             return Some(KeptBecause::Running { processes: environment.running.clone() });
         }
-        self.young(environment.print.newest).or_else(|| self.recent(environment.installed))
+        self.young(environment.print.newest).or_else(|| self.recent(last_use(environment)))
     }
 
     /// Why the environment of a project is kept, unless that has no `.venv` any more, or is gone. Of one that is not where it
@@ -189,6 +189,11 @@ fn whole(part: &crate::snapshot::Bucket, because: KeptBecause) -> Kept {
     kept_piece(Path::new(&part.name), part.disk, because)
 }
 
+/// When an environment was last used, as far as that shows.
+fn last_use(environment: &Environment) -> Option<Timestamp> {
+    environment.last_use.map(|last_use| last_use.time).or(environment.installed)
+}
+
 /// An environment that lies in the cache and is no entry.
 fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class: Class) -> Candidate {
     let (reason, price) = match environment.project.directory() {
@@ -204,7 +209,7 @@ fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class
     Candidate {
         holders: vec![Holder::Environment(index)],
         own: 0,
-        used: environment.installed,
+        used: last_use(environment),
         step: Step {
             action: Action::RemoveEnvironment,
             at: At::new(path),

@@ -187,7 +187,17 @@ impl Pieces {
                 PieceKind::Checkouts => database.or_else(own),
                 PieceKind::OldBuild | PieceKind::Source | PieceKind::Index => None,
             };
-            found.push(Piece { path: self.bucket.join(path), kind, print, disk, alone, url, database });
+            let is_gone = url.as_deref().is_some_and(repositories::is_gone);
+            found.push(Piece {
+                path: self.bucket.join(path),
+                kind,
+                print,
+                disk,
+                alone,
+                url,
+                is_gone,
+                database,
+            });
         }
         found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         found

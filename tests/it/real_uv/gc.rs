@@ -348,3 +348,68 @@ fn settings_that_cannot_be_understood_are_named_and_nothing_is_done() {
     settings(&sandbox, "");
     assert!(run(&["config", "check"], None).status.success());
 }
+
+/// The trash is not emptied for a limit that this does not bring nearer, and environments in it only where that is enough.
+#[test]
+fn environments_in_the_trash_stay_there_where_that_helps_no_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let removed = install(&sandbox, "removed", "copy", &["demo-b"]);
+    ran(&mut sandbox.cachetui(&["remove", removed.to_str().unwrap(), "--trash", "--yes"]));
+    ran(&mut sandbox.cachetui(&["prune", "demo-b", "--trash", "--yes"]));
+    let runs = || sandbox.json(&["trash", "list"])["runs"].as_array().unwrap().len();
+    assert_eq!(runs(), 2);
+    for limit in [["--keep-free", "100%"], ["--max-size", "1K"]] {
+        for how in [&["--trash-for", "off"][..], &["--trash-for", "7d"], &[]] {
+            let arguments = [&["gc"][..], &limit, how].concat();
+            let answer: Value =
+                serde_json::from_slice(&sandbox.cachetui(&arguments).arg("--json").output().unwrap().stdout)
+                    .unwrap();
+            assert_eq!(answer["gc"]["beyond_limits"], true, "{answer:#}");
+            // What is of the cache goes, the environment stays.
+            let is_first = how == ["--trash-for", "off"] && limit[0] == "--keep-free";
+            assert_eq!(runs(), if is_first { 2 } else { 1 }, "{arguments:?}");
+        }
+    }
+    ran(&mut sandbox.cachetui(&["undo"]));
+    assert!(removed.exists());
+
+    // An idle environment that goes beyond a limit can be put back too.
+    age(&sandbox, &removed, 200);
+    let most = (takes(&sandbox) + (64 << 10)).to_string();
+    for package in ["demo-c", "demo-d"] {
+        let gone = install(&sandbox, "gone", "hardlink", &[package]);
+        sandbox.delete(&gone);
+    }
+    let gc = ["gc", "--max-size", &most, "--idle-environments", "90d", "--grace", "0h"];
+    let answer = sandbox.json(&gc);
+    assert_eq!(answer["gc"]["beyond_limits"], false, "{answer:#}");
+    assert!(takes(&sandbox) <= most.parse().unwrap());
+    assert!(!removed.exists() && runs() == 1);
+    ran(&mut sandbox.cachetui(&["undo"]));
+    assert!(removed.exists());
+}
+
+/// Who names more places to search is not put off by what was said without them.
+#[test]
+fn a_run_is_due_again_when_other_places_are_searched() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-a"]);
+    std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    let elsewhere = sandbox.path("elsewhere");
+    sandbox.run_uv(&["venv", "--quiet", elsewhere.join(".venv").to_str().unwrap()]);
+    std::fs::remove_dir_all(sandbox.cache().join("interpreter-v5")).unwrap();
+    let gc = |more: &[&str]| {
+        let arguments = [&["gc", "--auto", "--json", "--max-size", "1K", "--grace", "0h"][..], more].concat();
+        let output = sandbox.cachetui(&arguments).output().unwrap();
+        let answer: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        (output.status.code(), answer["gc"]["due"] == true)
+    };
+    assert_eq!(gc(&[]), (Some(1), true));
+    assert_eq!(gc(&[]), (Some(0), false));
+    assert_eq!(gc(&["--root", elsewhere.to_str().unwrap()]), (Some(0), true));
+    assert_eq!(entries(&sandbox), [""; 0]);
+}

@@ -415,3 +415,27 @@ fn after_every_kind_the_newest_uv_removes_nothing_more() {
         after_every_kind_uv_removes_nothing_that_was_not_named(&version);
     }
 }
+
+/// A source that lay on this machine and is gone, and a repository whose directory is gone, may be the last copies.
+#[test]
+fn what_may_be_the_last_copy_of_a_source_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(mut lab) = Lab::new(directory.path(), "") else { return };
+    let everything = lab.everything();
+    let environment = lab.install("one", "hardlink", &everything);
+    let kept = |arguments: &[&str]| -> Vec<String> {
+        let answer = lab
+            .sandbox
+            .json(&[&["prune", "--grace", "0h", "--allow", "most", "--dry-run"], arguments].concat());
+        let kept = answer["plan"]["kept"].as_array().unwrap().iter();
+        kept.map(|kept| kept["because"]["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kept(&["--sources"]), [""; 0]);
+    std::fs::remove_file(lab.sandbox.path("paths/demo_sdist-1.0.tar.gz")).unwrap();
+    assert_eq!(kept(&["--sources"]), ["last-copy"]);
+    lab.sandbox.delete(&environment);
+    assert_eq!(kept(&["--git-repositories"]), [""; 0]);
+    std::fs::rename(lab.sandbox.path("git"), lab.sandbox.path("git-gone")).unwrap();
+    assert_eq!(kept(&["--git-repositories"]), ["last-copy"]);
+    assert_eq!(plan(&lab.sandbox, &["--git-repositories"])["steps"][0]["price"]["kind"], "gone");
+}

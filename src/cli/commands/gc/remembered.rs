@@ -30,7 +30,7 @@ pub(super) struct Remembered {
     policy: String,
     /// Whether the cache was beyond a limit afterwards.
     beyond: bool,
-    /// What could not be done, which is not said again.
+    /// What kind of thing could not be done, which is not said again.
     pub(super) told: Vec<String>,
     /// Allocated bytes of each entry, by its path in the cache. uv does not change what it has unpacked.
     sizes: BTreeMap<String, u64>,
@@ -75,13 +75,14 @@ impl Remembered {
         // A clock that was set back must not put it off.
         !(0..DAY).contains(&since)
             || self.policy != policy
-            || !self.beyond && limits.are_exceeded(|| self.takes(cache), volume::free(cache))
+            || !self.beyond && limits.are_exceeded(|| self.takes(cache, limits.max_size), volume::free(cache))
     }
 
-    /// Allocated bytes of a cache, or somewhat more: entries that are known are not measured again, and those that share files count
-    /// each.
-    pub(super) fn takes(&self, cache: &Path) -> u64 {
-        usage::usage(cache, |path| self.sizes.get(&key(path)?).copied())
+    /// Allocated bytes of a cache. Entries that are known are not measured again, and those that share files count each: only
+    /// where that comes to more than `most` everything is measured.
+    pub(super) fn takes(&self, cache: &Path, most: Option<u64>) -> u64 {
+        let takes = usage::usage(cache, |path| self.sizes.get(&key(path)?).copied());
+        if most.is_some_and(|most| takes > most) { takes.min(usage::usage(cache, |_| None)) } else { takes }
     }
 }
 

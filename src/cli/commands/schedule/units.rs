@@ -98,7 +98,10 @@ pub(super) fn start(system: System, paths: &[PathBuf]) -> Vec<Vec<String>> {
                 words(&["systemctl", "--user", "enable", "--now", &timer]),
             ]
         }
-        System::Launchd => vec![words(&["launchctl", "load", "-w", &path])],
+        // One that is there already is not read again; to unload what is not there does no harm.
+        System::Launchd => {
+            vec![words(&["launchctl", "unload", &path]), words(&["launchctl", "load", "-w", &path])]
+        }
         System::TaskScheduler => vec![words(&["schtasks", "/Create", "/F", "/TN", NAME, "/XML", &path])],
     }
 }

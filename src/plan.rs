@@ -175,7 +175,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
         }
     }
     if plan.missing.is_some() {
-        plan.warnings.extend(room::ways(snapshot).iter().map(room::Way::in_words));
+        plan.warnings.extend(room::more(snapshot, request).iter().map(room::Way::in_words));
     }
     if plan.changes_cache() {
         plan.watch = watch::watched(snapshot);

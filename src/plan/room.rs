@@ -82,7 +82,10 @@ impl Way {
     pub fn sentence(&self) -> String {
         let frees = format!("{}{}", self.certainty.before(), human::bytes(self.frees));
         match self.kind {
-            WayKind::Prune(class) => format!("Pruning what is {} frees {frees}", class.word()),
+            WayKind::Prune(class @ (Class::Unreferenced | Class::Unused | Class::Superseded)) => {
+                format!("Pruning {} entries frees {frees}", class.word())
+            }
+            WayKind::Prune(class) => format!("Pruning {} frees {frees}", class.word().replace('-', " ")),
             WayKind::Trash => format!("Emptying the trash frees {frees}"),
             WayKind::Copies => format!(
                 "Linking the copies of {} to the cache frees {frees}",
@@ -103,22 +106,42 @@ impl Way {
 
 /// What a prune of each kind of things would free; kinds of which nothing can go are left out.
 pub fn prunes(snapshot: &Snapshot, grace: u64) -> Vec<Way> {
-    let way = |class: Class| {
-        let request = Prune { classes: BTreeSet::from([class]), grace, ..Prune::default() };
-        let made = plan(snapshot, &Request::Prune(request));
-        let number = made.steps.iter().filter(|step| step.action != Action::RemoveObjects).count() as u64;
-        let flag = format!("--{}", class.word());
-        (!made.is_empty()).then(|| Way {
-            kind: WayKind::Prune(class),
-            number,
-            frees: made.totals.bytes.reclaimable,
-            certainty: made.totals.bytes.certainty,
-            command: command(snapshot, &["prune", &flag]),
-        })
-    };
     // What is superseded is unused too, and old generations are cached environments.
     let is_part = |class: &Class| matches!(class, Class::Superseded | Class::OldGenerations);
-    Class::ALL.into_iter().filter(|class| !is_part(class)).filter_map(way).collect()
+    let classes = Class::ALL.into_iter().filter(|class| !is_part(class));
+    classes.filter_map(|class| of_class(snapshot, class, grace)).collect()
+}
+
+fn of_class(snapshot: &Snapshot, class: Class, grace: u64) -> Option<Way> {
+    let request = Prune { classes: BTreeSet::from([class]), grace, ..Prune::default() };
+    let made = plan(snapshot, &Request::Prune(request));
+    let number = made.steps.iter().filter(|step| step.action != Action::RemoveObjects).count() as u64;
+    let flag = format!("--{}", class.word());
+    (!made.is_empty()).then(|| Way {
+        kind: WayKind::Prune(class),
+        number,
+        frees: made.totals.bytes.reclaimable,
+        certainty: made.totals.bytes.certainty,
+        command: command(snapshot, &["prune", &flag]),
+    })
+}
+
+/// What else would help where a plan does not reach its limit, the largest first: kinds of things that were not asked for, and the
+/// ways besides pruning.
+pub(super) fn more(snapshot: &Snapshot, request: &Request) -> Vec<Way> {
+    let mut more = ways(snapshot);
+    if let Request::Prune(prune) = request {
+        let has = |class: Class| prune.classes.contains(&class);
+        let is_covered = |class: Class| match class {
+            Class::Superseded => has(Class::Unused),
+            Class::OldGenerations => has(Class::CachedEnvironments),
+            class => has(class),
+        };
+        let others = Class::ALL.into_iter().filter(|class| !is_covered(*class));
+        more.extend(others.filter_map(|class| of_class(snapshot, class, prune.grace)));
+        more.sort_by_key(|way| std::cmp::Reverse(way.frees));
+    }
+    more
 }
 
 /// The plan for everything that nothing uses.

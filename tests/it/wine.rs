@@ -158,6 +158,46 @@ fn an_environment_is_removed_with_its_entries_and_put_back() {
     assert_eq!(content(&stays), other);
 }
 
+/// A policy is carried out, is cheap where nothing is due, and what a timer would run is shown; nothing of it needs a Unix.
+#[test]
+fn a_policy_is_carried_out_and_a_task_of_the_system_would_run_it() {
+    let Some(lab) = Lab::new() else { return };
+    let stays = lab.install("stays", "hardlink", &["demo-b"]);
+    let goes = lab.install("goes", "hardlink", &["demo-a==1.0"]);
+    std::fs::remove_dir_all(&goes).unwrap();
+    // A project that is there without its environment.
+    std::fs::write(goes.parent().unwrap().join("README"), "").unwrap();
+    let gc =
+        ["gc", "--auto", "--older-than", "0d", "--grace", "off", "--allow", "gone,most,hidden-processes"];
+    let (answer, code) = lab.json(&gc);
+    assert_eq!((code, &answer["gc"]["due"]), (0, &true.into()), "{answer:#}");
+    assert_eq!(lab.entries().len(), 1, "{answer:#}");
+    assert!(lab.link_files().iter().all(|(path, _)| !path.contains("demo-a")));
+    let (answer, _) = lab.json(&gc);
+    assert_eq!(answer["gc"]["due"], false);
+    ends(&mut lab.cachetui(&["undo"]), 0);
+    assert_eq!(lab.entries().len(), 2);
+    assert!(stays.join("pyvenv.cfg").is_file());
+
+    let mut show = lab.cachetui(&["config", "show", "--json"]);
+    let (shown, code) =
+        lab::json(show.env("CACHETUI_MAX_SIZE", "40G").env("CACHETUI_ROOTS", r"C:\one;C:\two"));
+    let value = |key: &str| {
+        let row = list(&shown, "settings").iter().find(|row| row["key"] == key);
+        row.unwrap_or_else(|| panic!("{shown:#}"))["value"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((code, &*value("policy.max-size")), (0, "40G"));
+    assert!(value("roots").starts_with(r"C:\one, C:\two"), "{shown:#}");
+    let mut install = lab.cachetui(&["schedule", "install", "--dry-run", "--json"]);
+    let (task, code) = lab::json(install.env("CACHETUI_MAX_SIZE", "40G"));
+    assert_eq!((code, &task["system"]), (0, &"task-scheduler".into()), "{task:#}");
+    let text = task["files"][0]["text"].as_str().unwrap();
+    assert!(
+        text.contains("gc --auto --when-free=8h --cache-dir") && text.contains(".exe</Command>"),
+        "{text}"
+    );
+}
+
 /// Lays something over a link file.
 fn damage(path: &Path, what: Option<&str>) {
     std::fs::remove_file(path).unwrap();

@@ -28,7 +28,7 @@ use crate::cli::request::{self, Prepared};
 use crate::cli::settings;
 use crate::cli::settings::policy::{Choice, Policy, TRASH_FOR};
 use crate::cli::surroundings::{self, Surroundings};
-use crate::disk::{FileStat, read, volume};
+use crate::disk::{FileStat, read, usage, volume};
 use crate::human;
 use crate::lock::directory::OwnLock;
 use crate::lock::{Directory, Share, Waiting};
@@ -122,8 +122,10 @@ pub fn run(
     }
     // Where the cache may be waited for, nothing is held meanwhile; two runs look at it again under its own lock.
     let alone = Some(alone).filter(|_| arguments.when_free.is_none());
-    let ground =
-        Ground { places, surroundings, view, cache, when_free: arguments.when_free.map(|age| age.0) };
+    // What runs by itself, as from a shell, does not make a person wait for others.
+    let at_once = arguments.auto.then_some(Duration::ZERO);
+    let when_free = arguments.when_free.map(|age| age.0).or(at_once);
+    let ground = Ground { places, surroundings, view, cache, when_free };
     let trash_for = match policy.trash_for {
         None => Some(TRASH_FOR),
         Some(choice) => choice.value(),
@@ -222,7 +224,7 @@ fn planned(
     let grace = policy.grace().unwrap_or(surroundings.grace);
     let mut allow: BTreeSet<Allowance> = policy.allow.iter().copied().collect();
     if limits.is_some() {
-        // Somebody has said how large it may be.
+        // A person has said how large it may be.
         allow.insert(Allowance::Most);
     }
     let idle = policy.idle_environments.and_then(Choice::value);
@@ -395,7 +397,7 @@ impl Ran {
         let is_news = done.is_some() || !self.purged.is_empty() || !auto;
         if is_news && !view.quiet {
             let most = limits.max_size.map(|most| format!(" of at most {}", human::bytes(most)));
-            let nothing = if done.is_none() && self.purged.is_empty() { "Nothing to remove. " } else { "" };
+            let nothing = if plan.is_empty() && self.purged.is_empty() { "Nothing to remove. " } else { "" };
             let takes = human::bytes(self.takes);
             writeln!(writer, "{nothing}The cache takes {takes}{}.", most.unwrap_or_default())?;
         }
@@ -425,7 +427,7 @@ impl Ran {
         }
         act::unread(plan).map_or(Ok(()), Err)?;
         match bytes(policy.fail_over, cache)? {
-            Some(most) if self.takes > most => {
+            Some(most) if self.takes > most && usage::usage(cache, |_| None) > most => {
                 let (takes, most) = (human::bytes(self.takes), human::bytes(most));
                 Err(Failure::message(
                     FAILED,

@@ -88,7 +88,7 @@ pub fn run(
     }
     let unused = unused_in_words(&snapshot, &room::unused(&snapshot, grace));
     if !unused.is_empty() {
-        writeln!(writer, "{}", view.wrapped(&format!("Of the entries are {unused}.")))?;
+        writeln!(writer, "{}", view.wrapped(&format!("Entries: {unused}.")))?;
     }
     writeln!(writer)?;
     let text = works(&broken, command.as_ref(), view);

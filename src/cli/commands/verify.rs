@@ -280,7 +280,7 @@ fn one(
     }
     if finding.unexplained > 0 {
         let more = human::counted(finding.unexplained, "more link", "more links");
-        writeln!(writer, "  {more} to it, which were not found")?;
+        writeln!(writer, "  {more} to it that cachetui did not find")?;
     }
     Ok(())
 }

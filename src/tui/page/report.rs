@@ -298,11 +298,9 @@ fn detached(plan: &DetachPlan, outcomes: &[DetachOutcome], notes: &[String], lin
         refused(outcome.at.text(), &outcome.refused, lines);
         left_alone(&outcome.link_limit, NO_MORE_LINKS, lines);
         if outcome.unknown > 0 {
-            let names = human::counted(outcome.unknown, "name", "names");
-            let text = format!(
-                "{} has {names} more that were not found, and that keep the edit.",
-                outcome.at.text()
-            );
+            let names = human::counted(outcome.unknown, "more name", "more names");
+            let text =
+                format!("{} keeps the edit under {names} that cachetui did not find.", outcome.at.text());
             lines.push(said(&text, Role::Warning));
         }
     }

@@ -148,7 +148,7 @@ fn an_environment_is_looked_at_where_it_is_named_although_nobody_else_knows_it()
     std::fs::write(site(&environment).join("demo_a/__init__.py"), "NAME = 'edited'\n").unwrap();
     let (code, text) = bare(&["verify", "demo-a"]);
     assert_eq!(code, 3);
-    assert!(text.contains("1 more link to it, and nobody knows where"), "{text}");
+    assert!(text.contains("1 more link to it that cachetui did not find"), "{text}");
     assert!(text.contains("`--root DIR` searches more"), "{text}");
     let found: Value = serde_json::from_str(&bare(&["verify", "demo-a", "--json"]).1).unwrap();
     assert_eq!(found["findings"][0]["unexplained"], 1, "{found:#}");

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::repair::dangling;
 use super::used::age;
+use crate::support::holding::Running;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -412,4 +413,26 @@ fn a_run_is_due_again_when_other_places_are_searched() {
     assert_eq!(gc(&[]), (Some(0), false));
     assert_eq!(gc(&["--root", elsewhere.to_str().unwrap()]), (Some(0), true));
     assert_eq!(entries(&sandbox), [""; 0]);
+}
+
+/// What runs by itself does not wait for a cache that is in use, and tries again the next time.
+#[test]
+fn an_automatic_run_does_not_wait_for_a_cache_that_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-b"]);
+    sandbox.delete(&gone);
+    let most = (takes(&sandbox) - (50 << 10)).to_string();
+    let gc = ["gc", "--auto", "--max-size", &most, "--grace", "0h"];
+    let mut flock = std::process::Command::new("flock");
+    let arguments = ["--shared", ".lock", "sh", "-c", "echo; cat"];
+    let server = Running::start(flock.current_dir(sandbox.cache()).args(arguments));
+    // With the time that uv waits it would take five minutes.
+    let output = sandbox.cachetui(&gc).output().unwrap();
+    assert_eq!(output.status.code(), Some(11), "{}", text(&output));
+    assert_eq!(entries(&sandbox).len(), 2);
+    assert!(server.end());
+    ran(&mut sandbox.cachetui(&gc));
+    assert_eq!(entries(&sandbox), ["demo-a"]);
 }

@@ -194,7 +194,7 @@ fn another_cache_mends_from_where_it_is_and_its_own_links_say_so() {
         let env = environment.to_str().unwrap();
         let other = sandbox.path("other");
         let said = ends(&mut repair(sandbox, "cache", &[env, "--yes", "--from", other.to_str().unwrap()]), 0);
-        assert!(said.contains("whoever moves, prunes or cleans that cache"), "{said}");
+        assert!(said.contains("to move, prune or clean that cache"), "{said}");
         is_whole(sandbox, "cache", environment);
         is_settled(sandbox, "cache", environment);
         // Copies do not need it any more.

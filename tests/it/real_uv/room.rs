@@ -75,6 +75,15 @@ fn what_else_would_help_is_named_with_commands_that_free_what_they_say() {
         assert!(text.contains(&said) || text.contains(&near), "{text} {freed}");
     }
     assert!(!idle.exists());
+    // Of what was not asked for every kind is named, with what it frees.
+    let some = plan(&["--crash-leftovers", "--free", "1T"]);
+    let text = some["warnings"].to_string();
+    let unused = plan(&["--unused"])["totals"]["bytes"]["reclaimable"].as_u64().unwrap();
+    let frees = cachetui::human::bytes(unused);
+    assert!(
+        text.contains(&format!("Pruning unused entries frees {frees}")) && text.contains("prune --unused`"),
+        "{text}"
+    );
     let after = plan(&["--free", "1T"]);
     let text = after["warnings"].to_string();
     assert!(!text.contains("Emptying") && !text.contains("Linking") && !text.contains("Removing"), "{text}");

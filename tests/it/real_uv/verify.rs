@@ -285,7 +285,7 @@ fn without_a_good_copy_or_under_a_lock_nothing_is_detached() {
     let before = Tree::read(&ground.sandbox.path(""));
     let answer = detach(&ground, &edited, &["--yes"], 1);
     assert_eq!(answer["plan"]["steps"], json!([]));
-    assert!(answer["plan"]["kept"][0]["reason"].as_str().unwrap().contains("nobody has a good copy"));
+    assert!(answer["plan"]["kept"][0]["reason"].as_str().unwrap().contains("no good copy of it"));
     assert!(Tree::read(&ground.sandbox.path("")).is_untouched_since(&before));
     ground.install("copied", "copy");
     // The copy is of the edited file.

@@ -123,8 +123,8 @@ fn report(outcomes: &[DetachOutcome], view: &View, writer: &mut dyn Write) -> st
             writeln!(writer, "no hardlink: the cache's file can have no more links: {path}")?;
         }
         if outcome.unknown > 0 {
-            let names = human::counted(outcome.unknown, "name", "names");
-            let line = format!("{path} has {names} more that were not found, and that keep the edit.");
+            let names = human::counted(outcome.unknown, "more name", "more names");
+            let line = format!("{path} keeps the edit under {names} that cachetui did not find.");
             writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&line)))?;
         }
     }

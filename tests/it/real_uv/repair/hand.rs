@@ -216,8 +216,8 @@ fn it_is_said_what_is_missing_in_the_question_itself() {
     assert!(said.contains("does not look like a uv cache"), "{said}");
     std::fs::remove_file(site(&environment).join("demo_b/__init__.py")).unwrap();
     let said = ends(&mut repair(&sandbox, "cache", &["--all"]), 2);
-    assert!(said.contains("Nobody can be asked"), "{said}");
+    assert!(said.contains("There is no one to ask"), "{said}");
     let said = ends(&mut repair(&sandbox, "cache", &["--all", "--json"]), 2);
-    assert!(said.contains("Nobody can be asked"), "{said}");
+    assert!(said.contains("There is no one to ask"), "{said}");
     assert!(!site(&environment).join("demo_b/__init__.py").exists());
 }

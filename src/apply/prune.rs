@@ -372,7 +372,7 @@ impl Pruning<'_> {
                 continue;
             };
             let parked = self.park(run, &looked.place, &looked.directory, &looked.name)?;
-            // Between the look and the rename somebody may have put something else there, whatever lock they hold.
+            // Between the look and the rename something else may have taken its place, whatever lock is held.
             let found = parked.here.find(&looked.name).ok().flatten();
             let same = found.map(|found| (found.stat.device, found.stat.inode)) == Some(expected);
             moved.push(parked);

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::failure::{Failure, USAGE};
 use super::surroundings::Surroundings;
 
-/// The failure of whoever would have to ask and cannot: without a terminal, or where an answer for programs goes there.
-pub(super) fn nobody() -> Failure {
+/// Fails because there is no terminal to ask on, or an answer for programs goes there.
+pub(super) fn unanswered() -> Failure {
     Failure::message(
         USAGE,
         "There is no one to ask: this is not a terminal, or the answer is for a program. Nothing was changed.",
@@ -14,15 +14,14 @@ pub(super) fn nobody() -> Failure {
     .hint("`--yes` does it without asking, `--dry-run` only says what would be done.")
 }
 
-/// Asks a question that is answered with yes or no, where no is the default. Without a terminal nobody can answer, and
-/// nothing is done.
+/// Asks a question that is answered with yes or no, where no is the default. Without a terminal nothing is done.
 pub(super) fn ask(
     question: &str,
     surroundings: &Surroundings,
     writer: &mut dyn Write,
 ) -> Result<bool, Failure> {
     if !(surroundings.stdin_is_terminal && surroundings.stdout_is_terminal) {
-        return Err(nobody());
+        return Err(unanswered());
     }
     write!(writer, "{question} [y/N] ")?;
     writer.flush()?;

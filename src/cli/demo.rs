@@ -1,7 +1,7 @@
 //! A sample cache with environments in all link modes, made without uv, Python or a network, to look at cachetui with.
 //!
 //! What is made is what uv 0.13.8 would leave on a machine after a year of work, whose story `assets/demo.toml` tells:
-//! healthy, broken and outdated environments, broken pointers, and files whose links nobody can explain. It
+//! healthy, broken and outdated environments, broken pointers, and files with unexplained links. It
 //! lies in one directory: `home`, in which the cache has its usual place, and what lies outside of it and is not searched.
 
 mod cache;

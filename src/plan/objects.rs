@@ -59,7 +59,7 @@ fn candidate(store: &Path, objects: &[&StoreObject], reflinks: bool) -> Candidat
     let planned = |object: &&StoreObject| PlannedObject { at: At::new(&object.path), expects: object.print };
     Candidate {
         holders: vec![Holder::Store],
-        // What nothing links to is in no group; the rest of the store stays and is nobody's loss.
+        // What nothing links to is in no group.
         own: if reflinks { 0 } else { alone },
         used: None,
         step: Step {

@@ -426,7 +426,7 @@ impl<'a> Chooser<'a> {
             }
         }
         let used = entry.last_use.map(|last_use| last_use.time);
-        // What uv does not use again is nobody's last copy.
+        // What uv does not use again need not be kept as a last copy.
         let may_be_last = !named && class != Class::OldBuilds;
         self.recent(used)
             .or_else(|| self.pinned(entry))

@@ -242,7 +242,7 @@ pub struct Given {
 }
 
 /// What goes with holders that go one after the other, each group with the last of them. An object of the store goes along with
-/// the entries that link to it, unless somebody else does. `inside`: who lies in the cache.
+/// the entries that link to it, unless others do. `inside`: who lies in the cache.
 pub(super) fn given_in_order(
     groups: &[Group],
     order: &[Holder],

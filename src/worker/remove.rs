@@ -189,7 +189,7 @@ pub fn rest(plan: &Plan, outcomes: &[Outcome]) -> (Plan, Vec<Outcome>) {
     let stays = |step: &Step| {
         let stayed = step.users.iter().find(|user| !gone.contains(user));
         stayed
-            // What was named goes whoever uses it.
+            // What was named goes although it is used.
             .filter(|_| step.class != Class::Named)
             .map(|user| format!("`{}` uses it", user.text()))
     };

@@ -3,6 +3,8 @@
 //! First goes the trash that is old enough, then what the policy says, in one plan, and then, where a limit needs it, more of the
 //! trash.
 
+mod answer;
+mod limits;
 mod remembered;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -10,62 +12,31 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::trash::{self, Purged};
 use crate::apply::beside::{self, Whole};
-use crate::apply::{Report, weigh};
+use crate::apply::weigh;
 use crate::cli::act::{self, Done, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::gc::GcArguments;
-use crate::cli::args::values::Amount;
 use crate::cli::failure::{BUSY, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::keep;
-use crate::cli::print::json::{self, plan as unscanned};
-use crate::cli::print::{Paint, View, plan as shown};
+use crate::cli::print::View;
+use crate::cli::print::json;
 use crate::cli::progress;
 use crate::cli::request::{self, Prepared};
 use crate::cli::settings;
 use crate::cli::settings::policy::{Choice, Policy, TRASH_FOR};
 use crate::cli::surroundings::{self, Surroundings};
-use crate::disk::{FileStat, read, usage, volume};
+use crate::disk::{FileStat, read, volume};
 use crate::human;
 use crate::lock::directory::OwnLock;
 use crate::lock::{Directory, Share, Waiting};
 use crate::plan::{Allowance, At, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, plan, room};
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot};
+use answer::{Body, not_due, print_dry_run, told};
+use limits::Limits;
 use remembered::Remembered;
-
-/// The limits of a policy, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Limits {
-    max_size: Option<u64>,
-    keep_free: Option<u64>,
-}
-
-impl Limits {
-    /// The limits on the volume of a cache.
-    fn of(policy: &Policy, cache: &Path) -> Result<Self, Failure> {
-        Ok(Self { max_size: bytes(policy.max_size, cache)?, keep_free: bytes(policy.keep_free, cache)? })
-    }
-
-    /// Whether a cache that takes so much, on a volume with so much free, is beyond them. What it takes is asked only when needed.
-    fn are_exceeded(self, takes: impl FnOnce() -> u64, free: Option<u64>) -> bool {
-        self.keep_free.zip(free).is_some_and(|(least, free)| free < least)
-            || self.max_size.is_some_and(|most| takes() > most)
-    }
-
-    fn is_some(self) -> bool {
-        self.max_size.is_some() || self.keep_free.is_some()
-    }
-}
-
-/// A size, in bytes; a part is one of the volume on which a cache lies.
-fn bytes(amount: Option<Choice<Amount>>, cache: &Path) -> Result<Option<u64>, Failure> {
-    let Some(amount) = amount.and_then(Choice::value) else { return Ok(None) };
-    amount.of(volume::space(cache).map(|(total, _)| total)).map(Some).ok_or_else(super::prune::no_total)
-}
 
 /// What came of a run.
 #[derive(Default)]
@@ -368,173 +339,4 @@ impl Ran {
     fn is_stopped(&self) -> bool {
         self.freed.emptied.stopped || self.done.as_ref().is_some_and(|done| done.interrupted)
     }
-
-    fn print(
-        &self,
-        plan: &Plan,
-        told: &[String],
-        auto: bool,
-        limits: Limits,
-        view: &View,
-        writer: &mut dyn Write,
-    ) -> Result<(), Failure> {
-        let done = self.done.as_ref().filter(|_| !plan.is_empty());
-        if let Some(done) = done {
-            shown::report(plan, &done.report, view, writer)?;
-        }
-        if !self.purged.is_empty() && !view.quiet {
-            let number = human::counted(self.purged.len() as u64, "run", "runs");
-            let freed = self.freed.freed.measured.map(human::bytes);
-            let freed = freed.map(|bytes| format!(": {bytes} freed")).unwrap_or_default();
-            writeln!(writer, "{}", view.wrapped(&format!("Deleted {number} of the trash{freed}.")))?;
-        }
-        for note in self.freed.emptied.notes.iter().chain(&self.freed.emptied.left) {
-            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
-        }
-        for text in told {
-            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(text))))?;
-        }
-        let is_news = done.is_some() || !self.purged.is_empty() || !auto;
-        if is_news && !view.quiet {
-            let most = limits.max_size.map(|most| format!(" of at most {}", human::bytes(most)));
-            let nothing = if plan.is_empty() && self.purged.is_empty() { "Nothing to remove. " } else { "" };
-            let takes = human::bytes(self.takes);
-            writeln!(writer, "{nothing}The cache takes {takes}{}.", most.unwrap_or_default())?;
-        }
-        Ok(())
-    }
-
-    /// The program's end.
-    fn end(
-        mut self,
-        plan: &Plan,
-        refused: Option<Failure>,
-        policy: &Policy,
-        cache: &Path,
-    ) -> Result<(), Failure> {
-        let not_done = self.done.is_none();
-        if let Some(done) = self.done.take() {
-            done.verdict()?;
-        }
-        if let Some(failure) = refused {
-            return Err(failure);
-        }
-        if self.freed.emptied.stopped {
-            return Err(Failure::quiet(INTERRUPTED));
-        }
-        if not_done || !self.freed.emptied.left.is_empty() {
-            return Err(Failure::quiet(FAILED));
-        }
-        act::unread(plan).map_or(Ok(()), Err)?;
-        match bytes(policy.fail_over, cache)? {
-            Some(most) if self.takes > most && usage::usage(cache, |_| None) > most => {
-                let (takes, most) = (human::bytes(self.takes), human::bytes(most));
-                Err(Failure::message(
-                    FAILED,
-                    format!("The cache takes {takes}, more than {most} (--fail-over)."),
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn row<'a>(&self, cache: &Path, told: &'a [String]) -> Row<'a> {
-        let purged = self.purged.iter().map(|whole| whole.run.name().to_string_lossy().into_owned());
-        Row {
-            due: true,
-            purged: purged.collect(),
-            purge_freed: self.freed.freed.measured,
-            disk: Some(self.takes),
-            free: volume::free(cache),
-            beyond_limits: self.beyond,
-            notes: told,
-        }
-    }
-}
-
-/// What could not be done: of which kinds, which is what a later run compares, and as sentences. Not escaped.
-fn told(plan: &Plan, ran: &Ran, limits: Limits, refused: Option<&Failure>) -> (Vec<String>, Vec<String>) {
-    if refused.is_some() {
-        let cautions = plan.refused().map(|it| (it.allowance.word().to_owned(), it.text.clone()));
-        return cautions.unzip();
-    }
-    if !ran.beyond {
-        return (Vec::new(), Vec::new());
-    }
-    let is_large = limits.max_size.is_some_and(|most| ran.takes > most);
-    let (kind, text) = if is_large {
-        ("max-size", "The cache takes more than the policy says, and nothing else may go.")
-    } else {
-        ("keep-free", "The volume has less free than the policy says, and nothing else may go.")
-    };
-    let texts = if plan.missing.is_some() { plan.warnings.clone() } else { vec![text.to_owned()] };
-    (vec![kind.to_owned()], texts)
-}
-
-/// The answer where nothing is due.
-fn not_due(prepared: &Prepared, as_json: bool, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
-    if as_json {
-        let body = Body { gc: Row::default(), plan: None, report: None };
-        unscanned::write(prepared.root(), &unscanned::no_scope(), body, view, writer)?;
-    }
-    Ok(())
-}
-
-/// Shows what a run would do.
-fn print_dry_run(
-    snapshot: &Snapshot,
-    plan: &Plan,
-    ran: &Ran,
-    limits: Limits,
-    as_json: bool,
-    view: &View,
-    writer: &mut dyn Write,
-) -> Result<(), Failure> {
-    let cache = &snapshot.cache.path;
-    if as_json {
-        let gc = Row {
-            beyond_limits: limits.are_exceeded(|| ran.takes, volume::free(cache)),
-            ..ran.row(cache, &[])
-        };
-        json::write(snapshot, Body { gc, plan: Some(plan), report: None }, view, writer)?;
-        return Ok(());
-    }
-    if !ran.purged.is_empty() {
-        let frees = beside::held(&ran.purged, cache).reclaimable;
-        let number = human::counted(ran.purged.len() as u64, "run", "runs");
-        let text =
-            format!("Deletes {number} of the trash, which are old enough: frees {}.", human::bytes(frees));
-        writeln!(writer, "{}\n", view.wrapped(&text))?;
-    }
-    shown::review(plan, false, view, writer)?;
-    Ok(())
-}
-
-/// The answer for programs.
-#[derive(Serialize)]
-struct Body<'a> {
-    gc: Row<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a Plan>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<&'a Report>,
-}
-
-/// What a run came to beside its plan.
-#[derive(Default, Serialize)]
-struct Row<'a> {
-    /// Whether anything was looked at: `--auto` leaves it where nothing is due.
-    due: bool,
-    /// The runs of the trash that were deleted, or would be.
-    purged: Vec<String>,
-    /// The bytes that this freed.
-    purge_freed: Option<u64>,
-    /// Allocated bytes of the cache now.
-    disk: Option<u64>,
-    /// Free bytes of its volume now.
-    free: Option<u64>,
-    /// Whether a limit is exceeded now.
-    beyond_limits: bool,
-    /// What could not be done.
-    notes: &'a [String],
 }

@@ -259,7 +259,7 @@ pub(super) fn decide(
             format!("Remove {things}? That frees {back}.")
         };
         if how.json {
-            return Err(confirm::nobody());
+            return Err(confirm::unanswered());
         }
         if !confirm::ask(&view.wrapped(&question), ground.surroundings, writer)? {
             writeln!(writer, "Nothing was removed.")?;

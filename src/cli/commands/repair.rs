@@ -69,7 +69,7 @@ pub fn run(
     }
     if !arguments.yes {
         if arguments.json {
-            return Err(confirm::nobody());
+            return Err(confirm::unanswered());
         }
         if !confirm::ask(&view.wrapped(&text::question(&plan)), surroundings, writer)? {
             writeln!(writer, "Nothing was changed.")?;

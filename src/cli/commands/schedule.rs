@@ -168,7 +168,7 @@ fn install(
         }
     }
     if arguments.json && !arguments.dry_run && !arguments.yes {
-        return Err(confirm::nobody());
+        return Err(confirm::unanswered());
     }
     if !arguments.json {
         for file in &files {
@@ -224,7 +224,7 @@ fn install(
     failed.map_or(Ok(()), Err)
 }
 
-/// The failure where a file is there that somebody else has written.
+/// The failure where a file is there that cachetui has not written.
 fn foreign(path: &Path) -> Option<Failure> {
     let shown = || human::escape_os(path.as_os_str()).into_owned();
     match read::followed(path, read::SMALL) {

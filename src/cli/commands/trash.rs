@@ -326,7 +326,7 @@ fn purge(
     };
     if !(arguments.yes || arguments.dry_run || chosen.is_empty()) {
         if arguments.json {
-            return Err(confirm::nobody());
+            return Err(confirm::unanswered());
         }
         let question = format!("Delete what {number} removed, {back}? It cannot be put back then.");
         if !confirm::ask(&question, surroundings, writer)? {

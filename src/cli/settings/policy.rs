@@ -117,7 +117,7 @@ fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Choice<Duration>>, D
     written(from, age_or_off, "an age as \"30d\", or \"off\"")
 }
 
-/// Reads a text that is a value. Of a number nobody can tell the unit.
+/// Reads a text that is a value. A number has no unit.
 fn written<'de, D: Deserializer<'de>, T>(
     from: D,
     read: impl Fn(&str) -> Result<Choice<T>, String>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::limits::Limits;
 use crate::apply::state;
 use crate::disk::{read, usage, volume};
 use crate::snapshot::Snapshot;

@@ -666,6 +666,8 @@ fn what_an_error_kept_from_being_read_is_kept_for_that_and_what_is_merely_not_se
     assert_eq!(named.unread().count(), 0, "that was not asked for");
 }
 
+// The sample has paths of Unix.
+#[cfg(unix)]
 /// What a policy removes with an environment goes after the bucket that has its pointers, and an old build names who has to go first.
 #[test]
 fn in_a_policys_plan_buckets_go_before_entries_and_each_step_names_the_environments_that_have_to_go() {

@@ -19,7 +19,7 @@ use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
 use crate::scan::belonging::belonging;
 use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
-use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
+use crate::snapshot::{Completeness, EnvironmentIndex, Problem, Snapshot};
 use crate::worker::host::Host;
 use crate::worker::repair::{self as mend, Mended, Mending};
 
@@ -47,6 +47,7 @@ pub fn run(
     let Gathered { mending, facts } = ground.gather()?;
     let snapshot = std::sync::Arc::clone(&mending.snapshot);
     let environments = mending.environments.iter().map(|it| At::new(&snapshot.environment(*it).path));
+    let unread = unread(&snapshot, arguments);
     let request = RepairRequest {
         environments: environments.collect(),
         from: mending.caches[1..].iter().map(|path| At::new(path)).collect(),
@@ -59,13 +60,13 @@ pub fn run(
         json::write(&snapshot, RepairBody { plan: &plan, report }, view, writer)
     };
     if !arguments.json {
-        text::review(&facts, &plan, view, writer)?;
+        text::review(&facts, &plan, &unread, view, writer)?;
     }
     if plan.is_empty() || arguments.dry_run {
         if arguments.json {
             answer(None, writer)?;
         }
-        return stays(&plan);
+        return stays(&plan).and_then(|()| all_read(&unread));
     }
     if !arguments.yes {
         if arguments.json {
@@ -85,7 +86,7 @@ pub fn run(
     } else {
         text::report(&plan, &done.report, view, writer)?;
     }
-    verdict(&plan, done, hosted.interrupted)
+    verdict(&plan, done, hosted.interrupted).and_then(|()| all_read(&unread))
 }
 
 /// What is broken, and what it was found with.
@@ -189,6 +190,23 @@ impl Ground<'_> {
 /// The end of a program that changed nothing.
 fn stays(plan: &RepairPlan) -> Result<(), Failure> {
     if plan.kept.is_empty() { Ok(()) } else { Err(Failure::quiet(DAMAGE)) }
+}
+
+/// What could not be read where something broken may be: anywhere with `--all`, in the cache with `--links`. A named
+/// environment that cannot be read stays broken in the plan.
+fn unread<'a>(snapshot: &'a Snapshot, arguments: &RepairArguments) -> Vec<&'a Problem> {
+    let concerns = |problem: &&Problem| {
+        arguments.all || arguments.links && snapshot.cache.relative(&problem.path).is_some()
+    };
+    snapshot.scope.failed.iter().filter(concerns).collect()
+}
+
+/// The failure of a run that could not look everywhere.
+fn all_read(unread: &[&Problem]) -> Result<(), Failure> {
+    let Some(first) = unread.first() else { return Ok(()) };
+    let paths = act::not_read(&first.path, &first.message, unread.len());
+    let text = format!("What is broken there was not found: {paths}.");
+    Err(Failure::message(FAILED, text).hint("Once that can be read, the same command looks there too."))
 }
 
 fn verdict(plan: &RepairPlan, done: Mended, interrupted: bool) -> Result<(), Failure> {

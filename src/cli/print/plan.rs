@@ -42,11 +42,8 @@ pub(in crate::cli) fn review(
     if !matches!(plan.request, Request::Remove(_)) || plan.changes_cache() {
         writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
     }
-    let failed = &plan.scope.failed;
-    for unread in &failed[..if view.verbose { failed.len() } else { failed.len().min(NAMES) }] {
-        let text = format!("`{}`: {}.", view.path(&unread.at.path()), human::escape(&unread.message));
-        writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&text)))?;
-    }
+    let failed = plan.scope.failed.iter();
+    not_read(failed.map(|unread| (unread.at.path(), unread.message.as_str())), view, writer)?;
     for caution in &plan.cautions {
         let allowed = plan.request.allows().contains(&caution.allowance);
         let text = human::escape(&caution.text);
@@ -65,6 +62,20 @@ pub(in crate::cli) fn review(
 }
 
 /// The steps of one kind. Environments have no name and no version, but a path.
+/// Prints the paths that could not be read, and why.
+pub(in crate::cli) fn not_read<'a>(
+    unread: impl ExactSizeIterator<Item = (PathBuf, &'a str)>,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let shown = if view.verbose { unread.len() } else { NAMES };
+    for (path, message) in unread.take(shown) {
+        let text = format!("`{}`: {}.", view.path(&path), human::escape(message));
+        writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&text)))?;
+    }
+    Ok(())
+}
+
 fn steps_table(steps: &[&Step], environments: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let (first, second) = if environments {
         (Column::text("ENVIRONMENT").fit(Fit::Middle(28)), Column::number("SIZE"))

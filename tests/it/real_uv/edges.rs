@@ -527,6 +527,34 @@ fn a_place_that_cannot_be_read_keeps_what_has_no_known_user() {
     assert!(listed(&sandbox, UNUSED).is_null());
 }
 
+#[test]
+fn a_place_that_cannot_be_read_is_not_said_to_be_whole() {
+    let base = tempfile::tempdir().unwrap();
+    let Some(sandbox) = scene(base.path(), &["demo-a"]) else { return };
+    // The other user need not be able to reach its interpreter.
+    std::fs::remove_dir_all(sandbox.roots().join("keep")).unwrap();
+    forget(&sandbox);
+    let secret = folder(sandbox.roots().join("secret"));
+    open_to_all(base.path());
+    for (arguments, ended) in [(&["--all"][..], 1), (&["--links"], 0)] {
+        for asking in ["--yes", "--dry-run", "--json"] {
+            std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o0)).unwrap();
+            let command = sandbox.cachetui(&[&["repair", asking], arguments].concat());
+            let Some(mut command) = sandbox.unprivileged(command) else { return };
+            let done = command.output().unwrap();
+            std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let said = text(&done);
+            assert_eq!(done.status.code(), Some(ended), "{arguments:?} {asking}: {said}");
+            let told = ended == 1;
+            assert_eq!(said.contains("What is broken there was not found"), told, "{said}");
+            if asking != "--json" {
+                assert_eq!(said.contains("Nothing is broken"), !told, "{said}");
+                assert_eq!(said.contains("Nothing broken was found"), told, "{said}");
+            }
+        }
+    }
+}
+
 /// Lets another user work in a sandbox.
 fn open_to_all(base: &Path) {
     ran(Command::new("chmod").args(["-R", "a+rwX"]).arg(base));

@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::State;
 use crate::apply::repair::{LinkOutcome, RepairOutcome, RepairReport};
-use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
+use crate::cli::print::{self, Cell, Column, Fit, Paint, Table, View};
 use crate::human;
 use crate::plan::repair::{Cause, Command, Left, LinkStep, RepairAction, RepairPlan, RepairStep};
 use crate::scan::repair::{Facts, Way};
-use crate::snapshot::ModeCounts;
+use crate::snapshot::{ModeCounts, Problem};
 
 /// Distributions of one environment, and names of one cause, that are shown without being asked for all.
 const SHOWN: usize = 20;
 
-/// Prints what is to be done, what stays broken, and how to mend that by hand.
+/// Prints what is to be done, what stays broken, how to mend that by hand, and where nobody could look.
 pub(super) fn review(
     facts: &Facts,
     plan: &RepairPlan,
+    unread: &[&Problem],
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
@@ -38,6 +39,8 @@ pub(super) fn review(
         writeln!(writer)?;
     }
     kept(&plan.kept, view, writer)?;
+    let paths = unread.iter().map(|it| (it.path.clone(), it.message.as_str()));
+    print::plan::not_read(paths, view, writer)?;
     if view.quiet {
         return Ok(());
     }
@@ -45,7 +48,7 @@ pub(super) fn review(
         let text = view.wrapped(&human::escape(warning));
         writeln!(writer, "{}", view.painted(Paint::Notice, &text))?;
     }
-    writeln!(writer, "{}", view.wrapped(&headline(facts, plan)))
+    writeln!(writer, "{}", view.wrapped(&headline(facts, plan, unread.is_empty())))
 }
 
 /// Prints the links of the cache that are written anew.
@@ -172,7 +175,7 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-fn headline(facts: &Facts, plan: &RepairPlan) -> String {
+fn headline(facts: &Facts, plan: &RepairPlan, all_read: bool) -> String {
     let totals = plan.totals;
     if plan.is_empty() && plan.kept.is_empty() {
         let looked = match (plan.request.links, facts.environments.len() as u64) {
@@ -189,7 +192,8 @@ fn headline(facts: &Facts, plan: &RepairPlan) -> String {
                 looked + verb
             }
         };
-        return format!("Nothing is broken: {looked} looked at.");
+        let nothing = if all_read { "Nothing is broken" } else { "Nothing broken was found" };
+        return format!("{nothing}: {looked} looked at.");
     }
     if plan.is_empty() {
         return "Nothing can be repaired from here.".to_owned();

@@ -11,6 +11,7 @@ use crate::plan::step::Bytes;
 use crate::plan::{Action, Allowance, At, Class, KeptBecause, Plan, PlannedTree, Price, Step};
 use crate::snapshot::{EntryIndex, Holder, Piece, PieceKind};
 use crate::uv::bucket::Bucket;
+use crate::uv::shard::{self, Place};
 use crate::uv::url;
 
 impl Chooser<'_> {
@@ -70,6 +71,7 @@ impl Chooser<'_> {
         });
         let users: BTreeSet<At> = entries.iter().flat_map(|index| self.users_that_go(*index)).collect();
         let first = entries.first().map(entry);
+        let (package, version) = called(&piece.path);
         let sum = |value: &dyn Fn(&EntryIndex) -> u64| entries.iter().map(value).sum::<u64>();
         Candidate {
             holders: entries.iter().map(|index| Holder::Entry(*index)).collect(),
@@ -78,8 +80,8 @@ impl Chooser<'_> {
             step: Step {
                 action: Action::RemoveBuild,
                 at: At::new(&piece.path),
-                name: first.and_then(|entry| entry.name.clone()).or_else(|| package(&piece.path)),
-                version: first.and_then(|entry| entry.version.clone()),
+                name: first.and_then(|entry| entry.name.clone()).or(package),
+                version: first.and_then(|entry| entry.version.clone()).or(version),
                 class: Class::OldBuilds,
                 reason: "uv has built from a newer revision of its source, and does not use this one"
                     .to_owned(),
@@ -212,6 +214,7 @@ fn is_of_repository(kind: PieceKind) -> bool {
 }
 
 fn fetched(piece: &Piece, class: Class, action: Action, reason: &str, price: Price) -> Candidate {
+    let (name, version) = called(&piece.path);
     Candidate {
         holders: Vec::new(),
         own: piece.alone,
@@ -219,8 +222,8 @@ fn fetched(piece: &Piece, class: Class, action: Action, reason: &str, price: Pri
         step: Step {
             action,
             at: At::new(&piece.path),
-            name: package(&piece.path),
-            version: None,
+            name,
+            version,
             class,
             reason: reason.to_owned(),
             price,
@@ -269,12 +272,11 @@ fn changed(piece: &Piece) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(piece.print.newest)).unwrap_or(Timestamp::MAX)
 }
 
-/// The package that a directory of a source distribution is called by, where it is.
-fn package(path: &Path) -> Option<String> {
-    let names: Vec<&str> = path.iter().filter_map(OsStr::to_str).collect();
-    match names.as_slice() {
-        [_, "pypi", package, _, ..] | [_, "index", _, package, ..] => Some((*package).to_owned()),
-        _ => None,
+/// The package and the version that a directory of a source distribution is called by, where it is.
+fn called(path: &Path) -> (Option<String>, Option<String>) {
+    match shard::place(path) {
+        Place::BuiltWheel { package, version, .. } => (package, version),
+        _ => (None, None),
     }
 }
 
@@ -298,6 +300,21 @@ fn repository_key(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_called_by_its_place_where_that_has_a_name() {
+        let of = |path: &str| called(Path::new(path));
+        let docopt = (Some("docopt".to_owned()), Some("0.6.2".to_owned()));
+        for below in ["", "/src"] {
+            assert_eq!(of(&format!("sdists-v11/pypi/docopt/0.6.2/revision1{below}")), docopt);
+            assert_eq!(
+                of(&format!("sdists-v11/index/0123456789abcdef/docopt/0.6.2/revision1{below}")),
+                docopt
+            );
+            assert_eq!(of(&format!("sdists-v11/path/0123456789abcdef/revision1{below}")), (None, None));
+        }
+        assert_eq!(of("simple-v28/pypi"), (None, None));
+    }
 
     #[test]
     fn urls_of_one_repository_are_told_to_be_one() {

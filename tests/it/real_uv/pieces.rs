@@ -281,6 +281,8 @@ fn unpacked_sources_and_answers_of_indexes_are_fetched_again() {
         let steps = wanted["steps"].as_array().unwrap();
         assert!(steps.len() >= least, "{kind}: {wanted:#}");
         assert!(steps.iter().all(|step| step["price"]["kind"] == "download"), "{wanted:#}");
+        // Where the place has a package's name it has the version too.
+        assert!(steps.iter().all(|it| it["name"].is_null() == it["version"].is_null()), "{wanted:#}");
         let (before, size) = (files(&cache), takes(&cache));
         prune(&lab.sandbox, &[kind, "--trash"]);
         assert!(files(&cache).len() < before.len());

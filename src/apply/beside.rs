@@ -218,6 +218,16 @@ impl Whole {
         Ok(all)
     }
 
+    /// What deleting it frees, by the files, of what was moved there: without the directories of the trash. `trees` is what lay in
+    /// the cache, relative to it. None where a filesystem does not tell.
+    pub fn holds(&self, cache: &Path, trees: &[PathBuf]) -> Option<u64> {
+        let runs = [self.run.clone()];
+        let in_cache = if self.in_cache { measure::trash(cache, &runs, Some(trees))? } else { 0 };
+        let beside = self.beside.iter();
+        let beside = beside.map(|it| measure::trash(it, &runs, Some(&moved(it, &self.run))));
+        beside.sum::<Option<u64>>().map(|beside| in_cache + beside)
+    }
+
     /// Deletes the environments of it for good. What cannot be removed is told; with the bytes that this frees, by the files, where
     /// the filesystem tells. `own`: the directories of the trash count too, which came with the run.
     pub fn purge_beside(
@@ -231,8 +241,7 @@ impl Whole {
         let (mut errors, mut freed) = (Vec::new(), Some(0));
         for directory in &self.beside {
             let runs = [self.run.clone()];
-            let trees: Vec<PathBuf> =
-                names(directory, &self.run).unwrap_or_default().into_iter().map(PathBuf::from).collect();
+            let trees = moved(directory, &self.run);
             let trees = (!own).then_some(trees.as_slice());
             let before = measure::trash(directory, &runs, trees);
             match Root::open(directory) {
@@ -248,6 +257,11 @@ impl Whole {
         }
         (freed, errors)
     }
+}
+
+/// What a run has in the trash of a directory, relative to the directory of the run; nothing where that cannot be read.
+fn moved(directory: &Path, run: &Run) -> Vec<PathBuf> {
+    names(directory, run).unwrap_or_default().into_iter().map(PathBuf::from).collect()
 }
 
 /// The names of what a run has in the trash of a directory.

@@ -31,7 +31,7 @@ use crate::disk::{FileStat, read, volume};
 use crate::human;
 use crate::lock::directory::OwnLock;
 use crate::lock::{Directory, Share, Waiting};
-use crate::plan::{Allowance, At, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, plan, room};
+use crate::plan::{Allowance, At, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, Step, plan, room};
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot};
 use answer::{Body, not_due, print_dry_run, told};
@@ -46,10 +46,26 @@ struct Ran {
     /// The runs of the trash that were deleted, or would be, with what they keep.
     purged: Vec<Whole>,
     freed: Purged,
+    /// What went to the trash a moment ago and was deleted from there, because a limit needs its room.
+    own: Own,
     /// Allocated bytes of the cache afterwards, its trash included.
     takes: u64,
     /// Whether a limit is exceeded although everything went that may.
     beyond: bool,
+}
+
+/// What a run had in the trash itself, as far as it deleted that again.
+struct Own {
+    /// What that freed, in bytes; none where a filesystem does not tell.
+    freed: Option<u64>,
+    /// Whether nothing of it is left there.
+    is_whole: bool,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { freed: Some(0), is_whole: false }
+    }
 }
 
 /// Carries the policy out.
@@ -122,7 +138,8 @@ pub fn run(
     }
     let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot);
     let may_empty = trash_for.is_some() && refused.is_none();
-    ran.empty_more(&ground, &prepared, limits, &now, may_empty)?;
+    let trees: Vec<PathBuf> = plan.steps.iter().flat_map(Step::places).map(At::path).collect();
+    ran.empty_more(&ground, &prepared, limits, &now, &trees, may_empty)?;
     drop(alone);
     let (kinds, told) = told(&plan, &ran, limits, refused.as_ref());
     let is_news = !arguments.auto || kinds != last.told;
@@ -268,13 +285,14 @@ impl Ran {
 
     /// Deletes more of the trash while a limit is exceeded, where it may; and measures what the cache takes. What lies in the cache's
     /// own goes first, the oldest first: uv fetches it again. Environments go for the volume's sake alone, and only where that is
-    /// enough.
+    /// enough. `trees` is what the plan moved.
     fn empty_more(
         &mut self,
         ground: &Ground<'_>,
         prepared: &Prepared,
         limits: Limits,
         now: &Remembered,
+        trees: &[PathBuf],
         may_empty: bool,
     ) -> Result<(), Failure> {
         let cache = ground.cache;
@@ -309,29 +327,36 @@ impl Ran {
                 return Ok(());
             }
             let Some(run) = left.pop_front() else { return Ok(()) };
-            let before = self.freed.freed.measured.unwrap_or(0);
+            let before = run.holds(cache, trees);
             self.freed.measured(ground, std::slice::from_ref(&run))?;
-            self.took_back(&run, before);
+            let freed = before.zip(run.holds(cache, trees)).map(|(before, left)| before.saturating_sub(left));
+            self.took_back(&run, freed);
             if self.purged.iter().all(|purged| purged.run != run.run) {
                 self.purged.push(run);
             }
         }
     }
 
-    /// Notes that what was moved to the trash a moment ago is deleted already, because a limit needs its room.
-    fn took_back(&mut self, run: &Whole, before: u64) {
+    /// Notes that what was moved to the trash a moment ago, or its part in the cache or beside it, is deleted already, because a
+    /// limit needs its room. `freed`: by the files, without what the trash itself took.
+    fn took_back(&mut self, run: &Whole, freed: Option<u64>) {
         let Some(done) = &mut self.done else { return };
-        let is_its = |at: &At| at.path().iter().any(|name| name == run.run.name());
         let report = &mut done.report;
-        let is_all = if run.in_cache {
-            report.trash.take_if(|at| is_its(at)).is_some() && report.beside.is_empty()
+        let is_its = |at: &At| at.path().iter().any(|name| name == run.run.name());
+        let is_own = if run.in_cache {
+            report.trash.take_if(|at| is_its(at)).is_some()
         } else {
             let number = report.beside.len();
             report.beside.retain(|at| !is_its(at));
-            report.beside.len() < number && report.trash.is_none() && report.beside.is_empty()
+            report.beside.len() < number
         };
-        if is_all {
-            report.freed.measured = self.freed.freed.measured.map(|all| all.saturating_sub(before));
+        if !is_own {
+            return;
+        }
+        self.own.freed = self.own.freed.zip(freed).map(|(sum, freed)| sum + freed);
+        self.own.is_whole = report.trash.is_none() && report.beside.is_empty();
+        if self.own.is_whole {
+            report.freed.measured = self.own.freed;
         }
     }
 

@@ -322,7 +322,7 @@ pub(in crate::cli) fn report(
             }
             (_, Some(measured), None) => {
                 let freed = human::bytes(measured);
-                if measured == report.freed.predicted {
+                if measured == report.freed.predicted || freed == predicted {
                     format!(" {freed} freed, as planned.")
                 } else {
                     format!(" {freed} freed; the plan said {predicted}.")

@@ -151,6 +151,34 @@ fn the_trash_is_emptied_when_it_is_old_or_a_limit_needs_its_room() {
     assert_eq!(runs(), 0);
 }
 
+/// What a plan moves to the trash and a limit takes from there is freed once, and told once.
+#[test]
+fn what_is_freed_at_once_is_told_with_the_plan() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let trashed = |package| {
+        let gone = install(&sandbox, "gone", "hardlink", &[package]);
+        sandbox.delete(&gone);
+        std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    };
+    trashed("demo-b");
+    let gc = ["gc", "--max-size", "1K", "--grace", "0h"];
+    let output = sandbox.cachetui(&gc).output().unwrap();
+    let said = text(&output);
+    assert!(said.contains("Removed 1 of 1.") && said.contains("freed, as planned."), "{said}");
+    assert!(!said.contains("of the trash"), "{said}");
+    for package in ["demo-c", "demo-d"] {
+        trashed(package);
+        if package == "demo-c" {
+            ran(&mut sandbox.cachetui(&["prune", package, "--trash", "--yes", "--grace", "0h"]));
+        }
+    }
+    let said = text(&sandbox.cachetui(&gc).output().unwrap());
+    assert!(said.contains("Removed 1 of 1.") && said.contains("freed, as planned."), "{said}");
+    assert!(said.contains("Deleted 1 run of the trash: "), "{said}");
+}
+
 /// After each run the cache is within the limit, whatever came between; nothing that is used goes. Runs that have nothing to do are
 /// told apart from those that have.
 #[test]

@@ -34,9 +34,12 @@ impl Ran {
         if let Some(done) = done {
             shown::report(plan, &done.report, view, writer)?;
         }
-        if !self.purged.is_empty() && !view.quiet {
-            let number = human::counted(self.purged.len() as u64, "run", "runs");
-            let freed = self.freed.freed.measured.map(human::bytes);
+        // What the plan moved there and a limit took is told with the plan.
+        let (runs, bytes) = if self.own.is_whole { (1, self.own.freed.unwrap_or(0)) } else { (0, 0) };
+        let others = self.purged.len().saturating_sub(runs);
+        if others > 0 && !view.quiet {
+            let number = human::counted(others as u64, "run", "runs");
+            let freed = self.freed.freed.measured.map(|all| human::bytes(all.saturating_sub(bytes)));
             let freed = freed.map(|bytes| format!(": {bytes} freed")).unwrap_or_default();
             writeln!(writer, "{}", view.wrapped(&format!("Deleted {number} of the trash{freed}.")))?;
         }

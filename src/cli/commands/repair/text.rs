@@ -15,7 +15,7 @@ use crate::snapshot::{ModeCounts, Problem};
 /// Distributions of one environment, and names of one cause, that are shown without being asked for all.
 const SHOWN: usize = 20;
 
-/// Prints what is to be done, what stays broken, how to mend that by hand, and where nobody could look.
+/// Prints what is to be done, what stays broken, the commands that repair it, and the paths that could not be read.
 pub(super) fn review(
     facts: &Facts,
     plan: &RepairPlan,

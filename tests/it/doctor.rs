@@ -59,7 +59,7 @@ impl Clinic {
     fn doctor_to_nobody(&self, arguments: &[&str]) -> Option<Told> {
         let able = Command::new("setpriv").args(["--reuid", "65534", "--clear-groups", "true"]).status();
         if !able.is_ok_and(|status| status.success()) {
-            crate::support::uv::not_run("root cannot become somebody else here: `setpriv` does not work");
+            crate::support::not_run("root cannot become somebody else here: `setpriv` does not work");
             return None;
         }
         let command = self.sandbox.cachetui(&["doctor", "--json"]);

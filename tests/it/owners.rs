@@ -11,7 +11,8 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
 /// The user whose cache and environments they are.

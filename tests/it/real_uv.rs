@@ -41,5 +41,5 @@ mod verify;
 #[cfg(not(target_arch = "x86_64"))]
 #[test]
 fn faults_in_the_middle_of_operations() {
-    crate::support::uv::not_run("how a call is made to fail is known for x86-64 alone");
+    crate::support::not_run("how a call is made to fail is known for x86-64 alone");
 }

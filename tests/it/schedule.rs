@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::uv::not_run;
+use crate::support::not_run;
 
 const ODD: &str = "odd $HOME 100% & <x> \"q\"";
 
@@ -33,6 +33,7 @@ impl Ground {
     }
 
     /// A program that is called in the place of the system's.
+    #[cfg(target_os = "linux")]
     fn program(&self, name: &str, script: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.path("bin").join(name);
@@ -59,6 +60,7 @@ impl Ground {
         command
     }
 
+    #[cfg(target_os = "linux")]
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         told(&self.command(arguments).output().unwrap())
     }
@@ -78,6 +80,7 @@ impl Ground {
             .collect()
     }
 
+    #[cfg(target_os = "linux")]
     fn units(&self) -> [PathBuf; 2] {
         ["service", "timer"]
             .map(|kind| self.path("home/config/systemd/user").join(format!("cachetui-gc.{kind}")))

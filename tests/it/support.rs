@@ -26,3 +26,11 @@ pub(crate) mod told;
 pub(crate) mod uv;
 #[cfg(target_os = "linux")]
 pub(crate) mod wheel;
+
+/// Says that a test did not run, and why; under `CI=true` that is a failure.
+#[cfg(unix)]
+#[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]
+pub(crate) fn not_run(reason: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "not run: {reason}");
+    eprintln!("not run: {reason}");
+}

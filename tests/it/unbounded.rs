@@ -294,7 +294,7 @@ fn what_has_another_size_than_record_states_is_not_read_however_large_it_says_it
         let before = std::fs::read(path).unwrap();
         match File::options().write(true).open(path).unwrap().set_len(4 << 40) {
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                crate::support::uv::not_run("files of 4 TiB cannot be made here");
+                crate::support::not_run("files of 4 TiB cannot be made here");
                 return;
             }
             grown => grown.unwrap(),

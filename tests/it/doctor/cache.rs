@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::{Clinic, Told, text};
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 use crate::support::wheel::Wheel;
 
 fn clinic() -> Option<(tempfile::TempDir, Clinic)> {

@@ -9,7 +9,8 @@ use std::process::Command;
 
 use super::{Clinic, assert_nothing_left, text};
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 const NOBODY: u32 = 65_534;
 

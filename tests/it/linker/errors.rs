@@ -11,7 +11,8 @@ use cachetui::snapshot::Mode;
 use super::mounted::Mount;
 use super::{Scene, bits, child, content, inode, request, run, temporaries, write};
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 const ALL: [Mode; 4] = [Mode::Clone, Mode::Hardlink, Mode::Symlink, Mode::Copy];
 

@@ -117,7 +117,7 @@ fn whoever_may_not_use_a_lock_is_told_so_and_not_that_it_is_busy() {
         Some(answer)
     };
     let Some(without_file) = answer() else {
-        return crate::support::uv::not_run("becoming somebody else needs root and `setpriv`");
+        return crate::support::not_run("becoming somebody else needs root and `setpriv`");
     };
     assert_eq!(without_file, "denied");
     assert!(super::is_gone(&scene.path("cache/.lock")));

@@ -9,7 +9,8 @@ use cachetui::lock::{CacheShared, Maker, Resource, Share, State, SurveyRequest, 
 use super::Scene;
 use super::child::{self, Child};
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 fn request(scene: &Scene) -> SurveyRequest {
     SurveyRequest {

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{Scene, USER, chown, done};
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 /// An access control list that lets user 5009 read.
 fn acl() -> Vec<u8> {

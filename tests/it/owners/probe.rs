@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use cachetui::linker::probe::{PREFIX, probe};
 
 use super::{USER, chown};
+use crate::support::not_run;
 use crate::support::swap::{Pair, seen, while_swapping};
-use crate::support::uv::not_run;
 
 /// Runs at each directory.
 const FEW: u64 = 60;

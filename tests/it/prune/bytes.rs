@@ -252,7 +252,7 @@ fn what_was_replaced_and_is_still_open_is_not_said_to_be_free() {
 fn what_other_users_may_have_open_in_a_shared_cache_is_at_most_what_comes_back() {
     use std::os::unix::fs::PermissionsExt as _;
     if !rustix::process::geteuid().is_root() {
-        return crate::support::uv::not_run("another user needs root");
+        return crate::support::not_run("another user needs root");
     }
     let directory = tempfile::tempdir().unwrap();
     let made = Made::new(&directory.path().join("ground"));

@@ -297,7 +297,7 @@ fn a_prune_holds_the_trash_also_when_it_makes_it() {
     let ground = Ground::new();
     let mut strace = std::process::Command::new("strace");
     if strace.arg("-V").output().is_err() {
-        return crate::support::uv::not_run("watching system calls needs strace");
+        return crate::support::not_run("watching system calls needs strace");
     }
     let plain = ground.command(&["prune", "demo-b", "--yes"]);
     let told = ground.path("strace.txt");

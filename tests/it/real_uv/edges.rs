@@ -14,7 +14,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
 /// The package that has no user.

@@ -132,7 +132,7 @@ fn python(sandbox: &Sandbox, prefix: &Path) -> Option<PathBuf> {
     let (name, from) = (real.file_name().unwrap(), real.parent().unwrap().parent().unwrap());
     let library = Path::new("lib").join(name);
     if from == Path::new("/usr") || !from.join(&library).join("os.py").is_file() {
-        crate::support::uv::not_run("the Python here cannot be copied");
+        crate::support::not_run("the Python here cannot be copied");
         return None;
     }
     std::fs::create_dir_all(prefix.join("bin")).unwrap();

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::lab::Lab;
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
 /// The kinds of sources, by the packages of the lab that come from them, and whether uv needs nothing but this machine's

@@ -11,7 +11,8 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
 /// A sandbox with wheels to install.

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::uv::{SOMEBODY, Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{SOMEBODY, Sandbox, ran};
 use crate::support::wheel::Wheel;
 
 /// A cache with two packages of which one environment uses none any more.

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::uv::{not_run, ran};
+use super::not_run;
+use super::uv::ran;
 
 /// A filesystem or mount of its own, unmounted when dropped.
 #[derive(Debug)]

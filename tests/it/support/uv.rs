@@ -3,6 +3,7 @@
 //! uv is taken from where it is already, else installed with pip into `target/`. Nothing else of the tests needs the
 //! network. Where it cannot be had a test says so and ends; under `CI=true` that is a failure.
 
+use super::not_run;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -22,13 +23,6 @@ pub(crate) const SOMEBODY: u32 = 65_534;
 pub(crate) struct Programs {
     uv: PathBuf,
     python: PathBuf,
-}
-
-/// Says that a test did not run, and why; under `CI=true` that is a failure.
-#[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]
-pub(crate) fn not_run(reason: &str) {
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "not run: {reason}");
-    eprintln!("not run: {reason}");
 }
 
 /// uv and the Python it makes environments for; `None` when there is no way to get them, which has been said.

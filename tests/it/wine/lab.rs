@@ -11,8 +11,9 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::not_run;
 use crate::support::pty::{Session, Start};
-use crate::support::uv::{VERSION, not_run, ran};
+use crate::support::uv::{VERSION, ran};
 use crate::support::wheel::Wheel;
 
 /// What all labs share.

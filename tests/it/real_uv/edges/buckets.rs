@@ -8,7 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{Unmounted, bind, folder, memory, scene, text};
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 
 /// Puts a bucket somewhere else.
 type Put = fn(&Sandbox, &Path) -> Option<Unmounted>;

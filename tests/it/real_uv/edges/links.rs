@@ -7,7 +7,8 @@ use super::moved::to_the_letter;
 use super::{
     PRUNE, UNUSED, Unmounted, bind, entry, folder, forget, listed, memory, remembering, scene, text, unmount,
 };
-use crate::support::uv::{Sandbox, not_run};
+use crate::support::not_run;
+use crate::support::uv::Sandbox;
 
 /// Looks once below a directory that later scans are not told of.
 fn look(sandbox: &Sandbox, root: &Path) {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::{UNUSED, Unmounted, bind, entry, folder, forget, listed, prune, scene, text};
-use crate::support::uv::{Sandbox, not_run};
+use crate::support::not_run;
+use crate::support::uv::Sandbox;
 
 /// Mounts a part of an entry at a place, and answers with a file that is read through it.
 type Mount = fn(&Path, &Path) -> Option<PathBuf>;

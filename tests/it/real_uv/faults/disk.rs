@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::loopdev::Mounted;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 /// A filesystem in a file, mounted; always at the same place.
 pub(super) struct Disk {

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use super::{environment, json, row, said, sandbox, site};
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 
 /// The path of the cache in a container.
 const CONTAINER: &str = "in-a-container";

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{environment, json, run, said, sandbox, site};
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 /// The user whose environment it is.
 const USER: u32 = 5_003;

@@ -6,7 +6,8 @@ use std::process::Command;
 use super::{
     commands, distributions, environment, forget, install, json, paths, python, row, run, said, sandbox, site,
 };
-use crate::support::uv::{Sandbox, not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran};
 
 /// The Python versions a test may find, the older one first: those of pyenv, or of the system.
 fn two_pythons() -> Option<(PathBuf, PathBuf)> {

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::{environment, kept, planned, remove, removed, sandbox};
 use crate::support::holding::Running;
-use crate::support::uv::{not_run, ran};
+use crate::support::not_run;
+use crate::support::uv::ran;
 
 /// A person's own files, wherever they lie, keep an environment until that is allowed; what makers and installers leave does not.
 #[test]

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::super::lab::Lab;
 use super::{ends, json, listing, repair, text};
 use crate::support::fixture::Fixture;
-use crate::support::uv::{Sandbox, not_run, ran, release};
+use crate::support::not_run;
+use crate::support::uv::{Sandbox, ran, release};
 use crate::support::wheel::Wheel;
 
 /// `repair` on a cache that lies anywhere.

@@ -17,6 +17,7 @@ mod request;
 pub mod select;
 mod settings;
 pub mod surroundings;
+mod unread;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};

@@ -563,25 +563,3 @@ pub(super) fn refused(plan: &Plan) -> Option<Failure> {
         Failure::message(FAILED, format!("{} Nothing was removed.", texts.join(" "))).hint(hint)
     })
 }
-
-/// Names what could not be read: the first path, why, and how many there are beside it. `all` counts the first too.
-pub(super) fn not_read(first: &Path, message: &str, all: usize) -> String {
-    let path = human::escape_os(first.as_os_str());
-    match all.saturating_sub(1) {
-        0 => format!("`{path}` ({message})"),
-        more => {
-            format!("`{path}` ({message}) and {}", human::counted(more as u64, "more path", "more paths"))
-        }
-    }
-}
-
-/// The failure of a run whose plan kept something only because it, or what it depends on, could not be read.
-pub(super) fn unread(plan: &Plan) -> Option<Failure> {
-    let kept = plan.unread().count() as u64;
-    let first = plan.scope.failed.first().filter(|_| kept > 0)?;
-    let paths = not_read(&first.at.path(), &first.message, plan.scope.failed.len());
-    let (things, were) = (human::counted(kept, "thing", "things"), if kept == 1 { "was" } else { "were" });
-    let text = format!("{things} {were} kept because of what could not be read: {paths}.");
-    let hint = "Once that can be read, the same command removes what is unused of it.";
-    Some(Failure::message(FAILED, text).hint(hint))
-}

@@ -25,10 +25,12 @@ pub mod undo;
 pub mod verify;
 pub mod why;
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::failure::{FAILED, Failure};
 use super::select::pattern::near_names;
+use crate::disk::FileStat;
 use crate::human;
 use crate::scan::belonging::belonging;
 use crate::snapshot::{EnvironmentIndex, Snapshot, What};
@@ -45,17 +47,27 @@ fn environments(
     for argument in arguments {
         let these = environments_of(snapshot, argument, current_dir);
         if these.is_empty() {
-            let path = argument.display().to_string();
-            return Err(Failure::message(FAILED, format!("No environment is known at `{path}`.")).hint(
-                "`cachetui envs` lists those that were found; `--root DIR` searches one more directory, and `--target DIR` \
-                 takes a directory that nothing marks as an environment.",
-            ));
+            return Err(unknown_environment(argument, current_dir));
         }
         found.extend(these);
     }
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// The failure for an ENV that means no environment, or one that cannot be looked at.
+fn unknown_environment(argument: &Path, current_dir: &Path) -> Failure {
+    let path = argument.display().to_string();
+    let error = FileStat::of(&absolute(argument, current_dir)).err();
+    if let Some(error) = error.filter(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        let why = crate::disk::error::words(&error);
+        return Failure::message(FAILED, format!("What is at `{path}` cannot be looked at: {why}."));
+    }
+    Failure::message(FAILED, format!("No environment is known at `{path}`.")).hint(
+        "`cachetui envs` lists those that were found; `--root DIR` searches one more directory, and `--target DIR` \
+         takes a directory that nothing marks as an environment.",
+    )
 }
 
 fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> Vec<EnvironmentIndex> {
@@ -86,6 +98,15 @@ fn is_under(path: &Path, directories: &[PathBuf]) -> bool {
             || crate::disk::canonical(directory).is_ok_and(|directory| path.starts_with(directory))
     };
     directories.is_empty() || directories.iter().any(lies_in)
+}
+
+/// Whether what could not be read may hide something below one of some directories; below none it always may.
+fn may_hide(unread: &Path, directories: &[PathBuf]) -> bool {
+    let holds = |directory: &PathBuf| {
+        directory.starts_with(unread)
+            || crate::disk::canonical(directory).is_ok_and(|directory| directory.starts_with(unread))
+    };
+    is_under(unread, directories) || directories.iter().any(holds)
 }
 
 /// Makes a path absolute by its text alone: `..` takes the part before it away.

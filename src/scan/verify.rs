@@ -49,6 +49,21 @@ pub struct Wanted {
     pub environments: Vec<EnvironmentIndex>,
     /// Single distributions, by their environments and their places in them.
     pub distributions: Vec<(EnvironmentIndex, usize)>,
+    /// Where more may be that is to be compared, but could not be read when it was looked for.
+    pub unread: Vec<Problem>,
+}
+
+impl Wanted {
+    /// All entries, and all environments with them or not.
+    pub fn everything(snapshot: &Snapshot, environments: bool) -> Self {
+        let concerns = |it: &&Problem| environments || snapshot.cache.relative(&it.path).is_some();
+        Self {
+            entries: snapshot.entries().map(|(index, _)| index).collect(),
+            environments: snapshot.environments().filter(|_| environments).map(|(index, _)| index).collect(),
+            distributions: Vec::new(),
+            unread: snapshot.scope.failed.iter().filter(concerns).cloned().collect(),
+        }
+    }
 }
 
 /// One piece of work.
@@ -131,6 +146,10 @@ pub fn verify(
     verified.conda = of_conda(snapshot, &verified);
     verified.away.sort_unstable();
     verified.away.dedup();
+    // What could not be compared, and why, says more than that it could not be looked at before.
+    let known: BTreeSet<&PathBuf> = verified.problems.iter().map(|it| &it.path).collect();
+    let more: Vec<Problem> = wanted.unread.iter().filter(|it| !known.contains(&it.path)).cloned().collect();
+    verified.problems.extend(more);
     verified.problems.sort_unstable();
     verified.problems.dedup();
     verified.cancelled = cancel.is_cancelled();

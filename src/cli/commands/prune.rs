@@ -16,6 +16,7 @@ use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::json::{self, plan::PlanBody};
 use crate::cli::print::{Paint, View, plan as shown};
 use crate::cli::surroundings::Surroundings;
+use crate::cli::unread::Unread;
 use crate::cli::{confirm, progress, request};
 use crate::human;
 use crate::lock::{self, State, holder};
@@ -273,7 +274,7 @@ pub(super) fn decide(
         shown::report(plan, &done.report, ground.view, writer)?;
     }
     done.verdict()?;
-    act::unread(plan).map_or(Ok(()), Err)
+    Unread::nothing_kept(plan)
 }
 
 /// The plan of one kind of things, with what else was asked for.

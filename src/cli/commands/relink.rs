@@ -12,6 +12,7 @@ use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::View;
 use crate::cli::print::json::{self, relink::Body};
 use crate::cli::surroundings::Surroundings;
+use crate::cli::unread::Unread;
 use crate::cli::{act, confirm, locking, progress, request};
 use crate::human;
 use crate::plan::{At, Plan, Relink, Request, plan};
@@ -42,11 +43,13 @@ pub fn run(
     });
     let mut plan = plan(&snapshot, &request);
     relink::look(&mut plan, snapshot.cache.reflinks);
+    let unread = Unread::of(&snapshot.scope.failed, |path| arguments.all && super::may_hide(path, &under));
     if !arguments.json {
-        text::review(&plan, view, writer)?;
+        text::review(&plan, &unread, view, writer)?;
     }
     if arguments.asking.dry_run || plan.is_empty() {
-        return answer(&snapshot, &plan, None, arguments, view, writer);
+        answer(&snapshot, &plan, None, arguments, view, writer)?;
+        return unread.all_seen();
     }
     if !arguments.asking.yes {
         let question =
@@ -70,7 +73,7 @@ pub fn run(
     } else if count(State::Cancelled) > 0 {
         Err(Failure::quiet(INTERRUPTED))
     } else {
-        Ok(())
+        unread.all_seen()
     }
 }
 

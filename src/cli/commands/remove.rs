@@ -13,6 +13,7 @@ use crate::cli::print::json::{self, plan::PlanBody};
 use crate::cli::print::{View, plan as shown};
 use crate::cli::select::environments::EnvironmentFilter;
 use crate::cli::surroundings::Surroundings;
+use crate::cli::unread::Unread;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
 use crate::plan::{
@@ -78,7 +79,14 @@ pub fn run(
     // What was named and stays was not done.
     let stays =
         plan.kept.iter().any(|kept| kept.at.path().is_absolute()) && !arguments.environments.is_empty();
-    if stays && !arguments.carry_out.dry_run { Err(Failure::quiet(FAILED)) } else { Ok(()) }
+    if stays && !arguments.carry_out.dry_run {
+        return Err(Failure::quiet(FAILED));
+    }
+    // What a rule means may be anywhere.
+    if choice.is_some() {
+        Unread::of(&snapshot.scope.failed, |path| super::may_hide(path, &under)).all_seen()?;
+    }
+    Ok(())
 }
 
 /// The links to environments that were named, as themselves or as those of a project: they go, and what they lead to stays.

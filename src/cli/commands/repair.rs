@@ -13,13 +13,14 @@ use crate::cli::failure::{DAMAGE, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::View;
 use crate::cli::print::json::{self, repair::RepairBody};
 use crate::cli::surroundings::Surroundings;
+use crate::cli::unread::Unread;
 use crate::cli::{act, confirm, locking, progress, request};
 use crate::plan::At;
 use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
 use crate::scan::belonging::belonging;
 use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
-use crate::snapshot::{Completeness, EnvironmentIndex, Problem, Snapshot};
+use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
 use crate::worker::host::Host;
 use crate::worker::repair::{self as mend, Mended, Mending};
 
@@ -66,7 +67,7 @@ pub fn run(
         if arguments.json {
             answer(None, writer)?;
         }
-        return stays(&plan).and_then(|()| all_read(&unread));
+        return stays(&plan).and_then(|()| unread.all_seen());
     }
     if !arguments.yes {
         if arguments.json {
@@ -86,7 +87,7 @@ pub fn run(
     } else {
         text::report(&plan, &done.report, view, writer)?;
     }
-    verdict(&plan, done, hosted.interrupted).and_then(|()| all_read(&unread))
+    verdict(&plan, done, hosted.interrupted).and_then(|()| unread.all_seen())
 }
 
 /// What is broken, and what it was found with.
@@ -194,19 +195,10 @@ fn stays(plan: &RepairPlan) -> Result<(), Failure> {
 
 /// What could not be read where something broken may be: anywhere with `--all`, in the cache with `--links`. A named
 /// environment that cannot be read stays broken in the plan.
-fn unread<'a>(snapshot: &'a Snapshot, arguments: &RepairArguments) -> Vec<&'a Problem> {
-    let concerns = |problem: &&Problem| {
-        arguments.all || arguments.links && snapshot.cache.relative(&problem.path).is_some()
-    };
-    snapshot.scope.failed.iter().filter(concerns).collect()
-}
-
-/// The failure of a run that could not look everywhere.
-fn all_read(unread: &[&Problem]) -> Result<(), Failure> {
-    let Some(first) = unread.first() else { return Ok(()) };
-    let paths = act::not_read(&first.path, &first.message, unread.len());
-    let text = format!("What is broken there was not found: {paths}.");
-    Err(Failure::message(FAILED, text).hint("Once that can be read, the same command looks there too."))
+fn unread<'a>(snapshot: &'a Snapshot, arguments: &RepairArguments) -> Unread<'a> {
+    Unread::of(&snapshot.scope.failed, |path| {
+        arguments.all || arguments.links && snapshot.cache.relative(path).is_some()
+    })
 }
 
 fn verdict(plan: &RepairPlan, done: Mended, interrupted: bool) -> Result<(), Failure> {

@@ -84,11 +84,7 @@ fn wanted(
 ) -> Result<Wanted, Failure> {
     let mut wanted = Wanted::default();
     if arguments.what.is_empty() {
-        wanted.entries = snapshot.entries().map(|(index, _)| index).collect();
-        if arguments.all {
-            wanted.environments = snapshot.environments().map(|(index, _)| index).collect();
-        }
-        return Ok(wanted);
+        return Ok(Wanted::everything(snapshot, arguments.all));
     }
     for argument in &arguments.what {
         let what = What::new(argument);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::{Cell, Column, Fit, Paint, Table, View};
 use crate::apply::{Outcome, Report, State};
+use crate::cli::unread::Unread;
 use crate::human;
 use crate::plan::{At, Class, Kept, KeptBecause, Plan, Request, Step, Totals};
 use crate::say::plan::things;
@@ -42,8 +43,7 @@ pub(in crate::cli) fn review(
     if !matches!(plan.request, Request::Remove(_)) || plan.changes_cache() {
         writeln!(writer, "{}", view.wrapped(&scope(plan, view)))?;
     }
-    let failed = plan.scope.failed.iter();
-    not_read(failed.map(|unread| (unread.at.path(), unread.message.as_str())), view, writer)?;
+    Unread::by(plan).print(view, writer)?;
     for caution in &plan.cautions {
         let allowed = plan.request.allows().contains(&caution.allowance);
         let text = human::escape(&caution.text);
@@ -62,20 +62,6 @@ pub(in crate::cli) fn review(
 }
 
 /// The steps of one kind. Environments have no name and no version, but a path.
-/// Prints the paths that could not be read, and why.
-pub(in crate::cli) fn not_read<'a>(
-    unread: impl ExactSizeIterator<Item = (PathBuf, &'a str)>,
-    view: &View,
-    writer: &mut dyn Write,
-) -> io::Result<()> {
-    let shown = if view.verbose { unread.len() } else { NAMES };
-    for (path, message) in unread.take(shown) {
-        let text = format!("`{}`: {}.", view.path(&path), human::escape(message));
-        writeln!(writer, "{}", view.painted(Paint::Bad, &view.wrapped(&text)))?;
-    }
-    Ok(())
-}
-
 fn steps_table(steps: &[&Step], environments: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let (first, second) = if environments {
         (Column::text("ENVIRONMENT").fit(Fit::Middle(28)), Column::number("SIZE"))
@@ -244,7 +230,9 @@ pub(in crate::cli) fn back(totals: &Totals) -> String {
 
 fn totals(plan: &Plan, trash: bool, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     if plan.is_empty() {
-        return writeln!(writer, "Nothing to remove.");
+        let nothing =
+            if Unread::by(plan).is_empty() { "Nothing to remove" } else { "Nothing to remove was found" };
+        return writeln!(writer, "{nothing}.");
     }
     let totals = &plan.totals;
     let files = human::counted(totals.bytes.files, "file", "files");

@@ -537,22 +537,60 @@ fn a_place_that_cannot_be_read_is_not_said_to_be_whole() {
     forget(&sandbox);
     let secret = folder(sandbox.roots().join("secret"));
     open_to_all(base.path());
-    for (arguments, ended) in [(&["--all"][..], 1), (&["--links"], 0)] {
-        for asking in ["--yes", "--dry-run", "--json"] {
+    let elsewhere = folder(sandbox.roots().join("elsewhere"));
+    let elsewhere = elsewhere.to_str().unwrap();
+    let inside = secret.join("inside");
+    let inside = inside.to_str().unwrap();
+    // What is asked, whether it concerns that place, and what is said exactly if it does not.
+    for (asked, concerned, whole) in [
+        (&["repair", "--all"][..], true, "Nothing is broken"),
+        (&["repair", "--links"], false, "Nothing is broken"),
+        (&["verify", "--all"], true, "all as RECORD says"),
+        (&["verify"], false, "all as RECORD says"),
+        (&["relink", "--all", "--link-mode", "copy"], true, "There is nothing to relink"),
+        (&["relink", "--all", "--under", inside, "--link-mode", "copy"], true, "There is nothing to relink"),
+        (
+            &["relink", "--all", "--under", elsewhere, "--link-mode", "copy"],
+            false,
+            "There is nothing to relink",
+        ),
+        (&["remove", "--broken"], true, "Nothing to remove."),
+        (&["remove", "--idle", "1d"], true, "Nothing to remove."),
+        (&["remove", "--orphaned", "--under", inside], true, "Nothing to remove."),
+        (&["remove", "--orphaned", "--under", elsewhere], false, "Nothing to remove was found."),
+    ] {
+        let asks: &[&str] = if asked[0] == "verify" { &[] } else { &["--yes", "--dry-run"] };
+        for asking in asks.iter().map(Some).chain([None]) {
+            let mut words = asked.to_vec();
+            words.extend(asking);
+            let is_json = asking.is_none() && asked[0] != "verify";
+            if is_json {
+                words.extend(["--json", "--dry-run"]);
+            }
             std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o0)).unwrap();
-            let command = sandbox.cachetui(&[&["repair", asking], arguments].concat());
-            let Some(mut command) = sandbox.unprivileged(command) else { return };
+            let Some(mut command) = sandbox.unprivileged(sandbox.cachetui(&words)) else { return };
             let done = command.output().unwrap();
             std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o755)).unwrap();
             let said = text(&done);
-            assert_eq!(done.status.code(), Some(ended), "{arguments:?} {asking}: {said}");
-            let told = ended == 1;
-            assert_eq!(said.contains("What is broken there was not found"), told, "{said}");
-            if asking != "--json" {
-                assert_eq!(said.contains("Nothing is broken"), !told, "{said}");
-                assert_eq!(said.contains("Nothing broken was found"), told, "{said}");
+            assert_eq!(done.status.code(), Some(i32::from(concerned)), "{words:?}: {said}");
+            if concerned {
+                assert!(said.contains(secret.to_str().unwrap()), "{words:?}: {said}");
+            }
+            if !is_json {
+                assert_eq!(said.contains(whole), !concerned, "{words:?}: {said}");
             }
         }
+    }
+    // What is named and cannot be looked at is not said to be unknown.
+    for asked in [&["envs"][..], &["remove", "--dry-run"], &["verify"]] {
+        let words = [asked, &[inside]].concat();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o0)).unwrap();
+        let Some(mut command) = sandbox.unprivileged(sandbox.cachetui(&words)) else { return };
+        let done = command.output().unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let said = text(&done);
+        assert_eq!(done.status.code(), Some(1), "{words:?}: {said}");
+        assert!(said.contains("cannot be looked at: Permission denied"), "{words:?}: {said}");
     }
 }
 

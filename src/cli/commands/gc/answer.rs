@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::Ran;
 use super::limits::{self, Limits};
 use crate::apply::{Report, beside};
-use crate::cli::act;
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED};
 use crate::cli::print::json::{self, plan as unscanned};
 use crate::cli::print::{Paint, View, plan as shown};
 use crate::cli::request::Prepared;
 use crate::cli::settings::policy::Policy;
+use crate::cli::unread::Unread;
 use crate::disk::{usage, volume};
 use crate::human;
 use crate::plan::Plan;
@@ -80,7 +80,7 @@ impl Ran {
         if not_done || !self.freed.emptied.left.is_empty() {
             return Err(Failure::quiet(FAILED));
         }
-        act::unread(plan).map_or(Ok(()), Err)?;
+        Unread::nothing_kept(plan)?;
         match limits::bytes(policy.fail_over, cache)? {
             Some(most) if self.takes > most && usage::usage(cache, |_| None) > most => {
                 let (takes, most) = (human::bytes(self.takes), human::bytes(most));

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::apply::relink::{RelinkOutcome, RelinkReport};
 use crate::apply::report::State;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
+use crate::cli::unread::Unread;
 use crate::human;
 use crate::plan::{Bytes, KeptBecause, Plan, RelinkStep};
 use crate::snapshot::{Certainty, ModeCounts};
@@ -14,7 +15,12 @@ use crate::snapshot::{Certainty, ModeCounts};
 const SHOWN: usize = 10;
 
 /// Prints what is to be done, what is not and why, and what it means.
-pub(super) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+pub(super) fn review(
+    plan: &Plan,
+    unread: &Unread<'_>,
+    view: &View,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let mut environments: BTreeMap<_, Vec<&RelinkStep>> = BTreeMap::new();
     for step in &plan.relinks {
         environments.entry(step.at.path()).or_default().push(step);
@@ -31,12 +37,15 @@ pub(super) fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> io::Re
         writeln!(writer)?;
     }
     kept(plan, view, writer)?;
+    unread.print(view, writer)?;
     let totals = plan.totals;
     for warning in &plan.warnings {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(warning))))?;
     }
     if plan.relinks.is_empty() {
-        return writeln!(writer, "{}", view.wrapped("There is nothing to relink."));
+        let nothing =
+            if unread.is_empty() { "There is nothing to relink." } else { "Nothing to relink was found." };
+        return writeln!(writer, "{}", view.wrapped(nothing));
     }
     let headline = format!(
         "{}, {}: {}.",

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::State;
 use crate::apply::repair::{LinkOutcome, RepairOutcome, RepairReport};
-use crate::cli::print::{self, Cell, Column, Fit, Paint, Table, View};
+use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
+use crate::cli::unread::Unread;
 use crate::human;
 use crate::plan::repair::{Cause, Command, Left, LinkStep, RepairAction, RepairPlan, RepairStep};
 use crate::scan::repair::{Facts, Way};
-use crate::snapshot::{ModeCounts, Problem};
+use crate::snapshot::ModeCounts;
 
 /// Distributions of one environment, and names of one cause, that are shown without being asked for all.
 const SHOWN: usize = 20;
@@ -19,7 +20,7 @@ const SHOWN: usize = 20;
 pub(super) fn review(
     facts: &Facts,
     plan: &RepairPlan,
-    unread: &[&Problem],
+    unread: &Unread<'_>,
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
@@ -39,8 +40,7 @@ pub(super) fn review(
         writeln!(writer)?;
     }
     kept(&plan.kept, view, writer)?;
-    let paths = unread.iter().map(|it| (it.path.clone(), it.message.as_str()));
-    print::plan::not_read(paths, view, writer)?;
+    unread.print(view, writer)?;
     if view.quiet {
         return Ok(());
     }

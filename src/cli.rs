@@ -107,7 +107,7 @@ fn run(arguments: &Arguments, surroundings: &Surroundings, writer: &mut dyn Writ
         Command::Demo(arguments) => commands::demo::run(arguments, surroundings, &view, &interface, writer),
         Command::List(arguments) => {
             let snapshot = scan(Absent::Refused, &arguments.filter.environments)?;
-            commands::list::run(&snapshot, arguments, here, &view, writer)
+            commands::list::run(&snapshot, arguments, surroundings.grace, here, &view, writer)
         }
         Command::Envs(arguments) => {
             request::forget(places, &arguments.forget, surroundings)?;

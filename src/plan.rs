@@ -33,14 +33,14 @@ pub use advice::{Advice, advice, relink_first};
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
-pub use keep::{Kept, KeptBecause, kept_in_short};
+pub use keep::{Kept, KeptBecause, KeptCount, kept_counts, kept_in_short, kept_in_words};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
 pub use remove::{against_removal, is_removable};
 pub use request::{Budget, Class, GRACE, Gc, NamedLink, Pinned, Prune, Relink, Remove, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, PlannedTree, Price, Step, Totals};
 pub use unread::{Unread, away};
-pub use unused::unused_in_words;
+pub use unused::{CanGo, Unused};
 pub use watch::{Watched, WatchedAs};
 
 use serde::{Deserialize, Serialize};

@@ -246,6 +246,15 @@ impl Snapshot {
         own
     }
 
+    /// What removing some entries frees.
+    pub fn reclaimable_of(&self, entries: impl IntoIterator<Item = EntryIndex>) -> Reclaimable {
+        let mut selection = Selection::new(self);
+        for index in entries {
+            selection.add_entry(index);
+        }
+        self.reclaimable(&selection)
+    }
+
     /// Sums over the whole snapshot.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals {

@@ -187,14 +187,34 @@ pub enum KeptBecause {
     },
 }
 
-/// What is kept by reason, as `4 too young, 1 in use outside the searched folders`; empty where nothing is.
-pub fn kept_in_short(kept: &[Kept]) -> String {
+/// How much is kept for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptCount {
+    /// How much.
+    pub number: u64,
+    /// Why, in a few words that go with the number.
+    pub because: &'static str,
+}
+
+/// How much is kept for each reason, in the order in which reasons are told.
+pub fn kept_counts<'a>(kept: impl IntoIterator<Item = &'a Kept>) -> Vec<KeptCount> {
     let mut counts: BTreeMap<(u8, &str), u64> = BTreeMap::new();
     for kept in kept {
         *counts.entry(kept.because.in_short()).or_default() += 1;
     }
-    let parts = counts.into_iter().map(|((_, word), number)| format!("{} {word}", human::count(number)));
-    parts.collect::<Vec<_>>().join(", ")
+    counts.into_iter().map(|((_, because), number)| KeptCount { number, because }).collect()
+}
+
+/// What is kept by reason, as `4 too young, 1 in use outside the searched folders`; empty where nothing is.
+pub fn kept_in_short(kept: &[Kept]) -> String {
+    kept_in_words(&kept_counts(kept))
+}
+
+/// The same of what was counted.
+pub fn kept_in_words(counts: &[KeptCount]) -> String {
+    let parts: Vec<String> =
+        counts.iter().map(|it| format!("{} {}", human::count(it.number), it.because)).collect();
+    parts.join(", ")
 }
 
 impl KeptBecause {

@@ -1,46 +1,75 @@
 //! What is unused, told together with what of it can go: one number everywhere.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Action, Kept, Plan, kept_in_short};
-use crate::human;
-use crate::snapshot::{Completeness, EntryState, Snapshot};
+use super::{Action, KeptCount, Plan, kept_counts, room};
+use crate::snapshot::{Completeness, EntryIndex, EntryState, Reclaimable, Snapshot};
 
-/// How many entries nothing uses, and what of them can go by a plan for all of them, as `19 unused, 1.2 GiB: 14 can go now;
-/// 3 too young, 2 environments in the cache`. Empty where nothing is unused.
-pub fn unused_in_words(snapshot: &Snapshot, plan: &Plan) -> String {
-    let totals = snapshot.totals();
-    if totals.unused_entries == 0 || snapshot.scope.completeness != Completeness::Complete {
-        return String::new();
+/// The entries that nothing uses, and what of them can go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// How many there are.
+    pub entries: u64,
+    /// What removing all of them frees.
+    pub frees: Reclaimable,
+    /// What can go now.
+    pub can_go: CanGo,
+    /// What cannot, by reason.
+    pub kept: Vec<KeptCount>,
+    /// How many are environments in the cache, which are a kind of their own.
+    pub environments: u64,
+}
+
+/// The part of something that can go now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CanGo {
+    /// How many.
+    pub entries: u64,
+    /// What removing them frees.
+    pub frees: Reclaimable,
+}
+
+impl Unused {
+    /// Works it out. `None` where nothing is unused, or where that is not known.
+    pub fn new(snapshot: &Snapshot, grace: u64) -> Option<Self> {
+        Self::of(snapshot, || room::unused(snapshot, grace))
     }
-    let path = |bucket: &str, id: &std::ffi::OsStr| Path::new(bucket).join(id);
-    let unused: HashSet<PathBuf> = snapshot
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry.state, EntryState::Unused | EntryState::Unreferenced))
-        .map(|entry| path(&entry.key.bucket, &entry.key.id))
-        .collect();
-    let goes = plan.steps.iter().filter(|step| step.action == Action::RemoveEntry).count() as u64;
-    let kept: Vec<Kept> = plan.kept.iter().filter(|kept| unused.contains(&kept.at.path())).cloned().collect();
-    let others = totals.unused_entries.saturating_sub(goes + kept.len() as u64);
-    let mut stays: Vec<String> =
-        Some(kept_in_short(&kept)).into_iter().filter(|words| !words.is_empty()).collect();
-    if others > 0 {
-        stays.push(human::counted(others, "environment in the cache", "environments in the cache"));
+
+    /// The same by a plan for everything that nothing uses.
+    pub fn by(snapshot: &Snapshot, plan: &Plan) -> Option<Self> {
+        Self::of(snapshot, || plan)
     }
-    let goes = if goes == totals.unused_entries {
-        "all can go now".to_owned()
-    } else if goes == 0 {
-        "none can go now".to_owned()
-    } else {
-        format!("{} can go now", human::count(goes))
-    };
-    let stays = if stays.is_empty() { String::new() } else { format!("; {}", stays.join(", ")) };
-    format!(
-        "{} unused, {}{}: {goes}{stays}",
-        human::count(totals.unused_entries),
-        totals.unused.certainty.before(),
-        human::bytes(totals.unused.bytes)
-    )
+
+    fn of<P: std::borrow::Borrow<Plan>>(snapshot: &Snapshot, plan: impl FnOnce() -> P) -> Option<Self> {
+        let is_unused = |state| matches!(state, EntryState::Unused | EntryState::Unreferenced);
+        let unused: HashMap<PathBuf, EntryIndex> = snapshot
+            .entries()
+            .filter(|(_, entry)| is_unused(entry.state))
+            .map(|(index, entry)| (Path::new(&*entry.key.bucket).join(&entry.key.id), index))
+            .collect();
+        if unused.is_empty() || snapshot.scope.completeness != Completeness::Complete {
+            return None;
+        }
+        let plan = plan();
+        let plan = plan.borrow();
+        let goes: Vec<EntryIndex> = plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::RemoveEntry)
+            .filter_map(|step| unused.get(&step.at.path()).copied())
+            .collect();
+        let kept = plan.kept.iter().filter(|kept| unused.contains_key(&kept.at.path()));
+        let kept = kept_counts(kept);
+        let (entries, number) = (unused.len() as u64, goes.len() as u64);
+        let told = number + kept.iter().map(|it| it.number).sum::<u64>();
+        let can_go = CanGo { entries: number, frees: snapshot.reclaimable_of(goes) };
+        let frees = snapshot.reclaimable_of(unused.into_values());
+        Some(Self { entries, frees, can_go, kept, environments: entries.saturating_sub(told) })
+    }
+
+    /// Whether all of it can go.
+    pub fn all_goes(&self) -> bool {
+        self.can_go.entries == self.entries
+    }
 }

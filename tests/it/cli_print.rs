@@ -31,6 +31,9 @@ fn view(columns: Option<usize>) -> View {
     }
 }
 
+/// How long what changed is kept, in seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 fn answer(snapshot: &Snapshot, line: &str, columns: Option<usize>) -> (String, Result<(), Failure>) {
     let words = std::iter::once("cachetui").chain(line.split_whitespace());
     let arguments = Arguments::try_parse_from(words).unwrap();
@@ -40,7 +43,7 @@ fn answer(snapshot: &Snapshot, line: &str, columns: Option<usize>) -> (String, R
     let here = Path::new("/home/ada/code");
     let mut bytes = Vec::new();
     let result = match arguments.command.unwrap() {
-        Wanted::List(arguments) => commands::list::run(snapshot, &arguments, here, &view, &mut bytes),
+        Wanted::List(arguments) => commands::list::run(snapshot, &arguments, DAY, here, &view, &mut bytes),
         Wanted::Envs(arguments) => commands::envs::run(snapshot, &arguments, here, &view, &mut bytes),
         Wanted::Why(arguments) => commands::why::run(snapshot, &arguments, &view, &mut bytes),
         Wanted::Links(arguments) => commands::links::run(snapshot, &arguments, &view, &mut bytes),

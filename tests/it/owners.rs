@@ -138,8 +138,8 @@ const ALLOW: [&str; 4] = ["--grace", "0h", "--allow", "most,other-owners,no-envi
 
 fn done(command: &mut Command, codes: &[i32]) -> Output {
     let output = command.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{command:?}: {out}{err}");
+    let said = crate::support::text(&output);
+    assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{command:?}: {said}");
     output
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::not_run;
+use crate::support::{not_run, text};
 
 const ODD: &str = "odd $HOME 100% & <x> \"q\"";
 
@@ -88,9 +88,7 @@ impl Ground {
 }
 
 fn told(output: &Output) -> (Option<i32>, String) {
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), text)
+    (output.status.code(), text(output))
 }
 
 /// What a timer has to run, word by word.

@@ -27,6 +27,12 @@ pub(crate) mod uv;
 #[cfg(target_os = "linux")]
 pub(crate) mod wheel;
 
+/// All that a program has said.
+#[cfg(unix)]
+pub(crate) fn text(output: &std::process::Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
 /// Says that a test did not run, and why; under `CI=true` that is a failure.
 #[cfg(unix)]
 #[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]

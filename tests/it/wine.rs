@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::support::text;
 use crate::support::uv::ran;
-use lab::{Lab, ends, text};
+use lab::{Lab, ends};
 
 fn list<'a>(answer: &'a Value, key: &str) -> &'a Vec<Value> {
     answer[key].as_array().unwrap_or_else(|| panic!("no `{key}`: {answer:#}"))

@@ -53,7 +53,7 @@ fn list(sample: &Sample, there: &Surroundings, view: &View, writer: &mut dyn Wri
         progress::wait(&request::start(&sample.places(), &[], Absent::Refused, there)?, there, view.quiet)?;
     // Nobody can use the paths: the sample is gone when they are read.
     let view = View { home: Some(sample.home()), ..view.clone() };
-    super::list::run(&snapshot, &ListArguments::default(), &there.current_dir, &view, writer)
+    super::list::run(&snapshot, &ListArguments::default(), there.grace, &there.current_dir, &view, writer)
 }
 
 fn keep(

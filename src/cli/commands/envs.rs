@@ -13,6 +13,7 @@ use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::environments::sort;
 use crate::human;
+use crate::say;
 use crate::snapshot::{
     Distribution, Environment, EnvironmentIndex, FileCounts, Health, Leftover, Reclaimable, Selection,
     Snapshot,
@@ -158,7 +159,7 @@ fn print_one(
         human::bytes(item.disk),
         human::counted(item.files, "file", "files"),
         human::bytes(item.shared),
-        words::reclaimable_in_words(alone),
+        say::frees(alone),
     );
     writeln!(writer, "{}", view.indented(&sizes, 2))?;
     if let Some(last_use) = item.last_use {
@@ -277,7 +278,7 @@ fn headline(snapshot: &Snapshot, rows: &[EnvironmentIndex], view: &View) -> Stri
         )
     };
     let disk = human::bytes(joint.total());
-    let back = words::reclaimable_in_words(joint);
+    let back = say::frees(joint);
     let sick = rows.iter().filter(|index| snapshot.environment(**index).health != Health::Ok).count();
     let sick = match sick {
         0 => String::new(),

@@ -20,6 +20,7 @@ use crate::cli::args::Places;
 use crate::cli::args::gc::GcArguments;
 use crate::cli::failure::{BUSY, FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::keep;
+use crate::cli::locking;
 use crate::cli::print::View;
 use crate::cli::print::json;
 use crate::cli::progress;
@@ -119,14 +120,23 @@ pub fn run(
     };
     let mut ran = Ran::default();
     ran.empty_old(&ground, &prepared, trash_for, arguments.dry_run)?;
-    if ran.is_stopped() {
-        return Err(Failure::quiet(INTERRUPTED));
-    }
-    let job = prepared.start(surroundings::now());
-    let snapshot = progress::wait(&job, surroundings, view.quiet || arguments.auto)?;
-    if snapshot.scope.completeness != Completeness::Complete {
-        return Err(Failure::message(FAILED, "The scan is not complete; nothing was removed."));
-    }
+    let job = match ran.freed.refused.take().map(locking::failure) {
+        Some(failure) => return Err(ran.early(failure, &prepared, arguments.json, view, writer)?),
+        None if ran.is_stopped() => {
+            let stopped = Failure::quiet(INTERRUPTED);
+            return Err(ran.early(stopped, &prepared, arguments.json, view, writer)?);
+        }
+        None => prepared.start(surroundings::now()),
+    };
+    let snapshot = match progress::wait(&job, surroundings, view.quiet || arguments.auto) {
+        Ok(snapshot) if snapshot.scope.completeness == Completeness::Complete => snapshot,
+        ended => {
+            let incomplete =
+                || Failure::message(FAILED, "The scan is not complete; nothing else was removed.");
+            let failure = ended.err().unwrap_or_else(incomplete);
+            return Err(ran.early(failure, &prepared, arguments.json, view, writer)?);
+        }
+    };
     let plan = planned(&snapshot, &policy, &kept, limits, surroundings);
     if arguments.dry_run {
         ran.takes = snapshot.cache.disk;
@@ -134,7 +144,10 @@ pub fn run(
     }
     let refused = act::refused(&plan);
     if refused.is_none() {
-        ran.done = Some(ground.carry_out(&plan, Origin::Scanned(&prepared), trash_for.is_some())?);
+        match ground.carry_out(&plan, Origin::Scanned(&prepared), trash_for.is_some()) {
+            Ok(done) => ran.done = Some(done),
+            Err(failure) => return Err(ran.early(failure, &prepared, arguments.json, view, writer)?),
+        }
     }
     let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot);
     let may_empty = trash_for.is_some() && refused.is_none();
@@ -278,6 +291,7 @@ impl Ran {
         }
         if !dry_run {
             self.freed.measured(ground, &old)?;
+            old.retain(|whole| self.freed.refused.is_none() || !whole.in_cache);
         }
         self.purged = old;
         Ok(())
@@ -329,6 +343,9 @@ impl Ran {
             let Some(run) = left.pop_front() else { return Ok(()) };
             let before = run.holds(cache, trees);
             self.freed.measured(ground, std::slice::from_ref(&run))?;
+            if self.freed.refused.is_some() {
+                return Ok(());
+            }
             let freed = before.zip(run.holds(cache, trees)).map(|(before, left)| before.saturating_sub(left));
             self.took_back(&run, freed);
             if self.purged.iter().all(|purged| purged.run != run.run) {

@@ -13,24 +13,28 @@ use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::entries::sort;
 use crate::human;
+use crate::plan::Unused;
 use crate::scan::repositories::repositories;
 use crate::snapshot::{Bucket, EntryIndex, Reclaimable, Selection, Snapshot};
 
 /// How many buckets, repositories and packages are named.
 const NAMED: usize = 4;
 
-/// Prints the entries that the arguments ask for. Relative paths in them start at `current_dir`.
+/// Prints the entries that the arguments ask for. Relative paths in them start at `current_dir`; what changed less than
+/// `grace` seconds ago cannot go yet.
 pub fn run(
     snapshot: &Snapshot,
     arguments: &ListArguments,
+    grace: u64,
     current_dir: &Path,
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let alone = snapshot.reclaimable_per_entry();
     let rows = select(snapshot, arguments, current_dir, view, &alone)?;
+    let unused = Unused::new(snapshot, grace);
     if arguments.json {
-        return print_json(snapshot, &rows, &alone, view, writer);
+        return print_json(snapshot, &rows, &alone, unused.as_ref(), view, writer);
     }
     if !rows.is_empty() {
         table(snapshot, &rows, &alone, view).print(view, writer)?;
@@ -38,8 +42,7 @@ pub fn run(
             writeln!(writer)?;
         }
     }
-    let totals = snapshot.totals();
-    let mut headlines = vec![headline(snapshot, &rows), summary::unused(snapshot, &totals, view)];
+    let mut headlines = vec![headline(snapshot, &rows), summary::unused(snapshot, unused.as_ref(), view)];
     headlines.extend(beside(snapshot));
     headlines.extend(edited(snapshot));
     summary::print(snapshot, &headlines, Unseen::Matters, view, writer)?;
@@ -71,16 +74,22 @@ fn print_json(
     snapshot: &Snapshot,
     rows: &[EntryIndex],
     alone: &[Reclaimable],
+    unused: Option<&Unused>,
     view: &View,
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     #[derive(Serialize)]
-    struct Body<Entries: Serialize> {
-        totals: TotalsRow,
+    struct Body<'a, Entries: Serialize> {
+        totals: TotalsRow<'a>,
         entries: Entries,
     }
     let entries = Rows(|| rows.iter().map(|index| EntryRow::new(snapshot, *index, alone[index.position()])));
-    json::write(snapshot, Body { totals: TotalsRow::new(&snapshot.totals()), entries }, view, writer)?;
+    json::write(
+        snapshot,
+        Body { totals: TotalsRow::new(&snapshot.totals(), unused), entries },
+        view,
+        writer,
+    )?;
     Ok(())
 }
 

@@ -8,15 +8,16 @@ use serde::Serialize;
 use super::summary::{self, Unseen};
 use crate::cli::args::{Places, StatusArguments};
 use crate::cli::failure::{FAILED, Failure};
-use crate::cli::print::json::{self, locks::LockRow};
+use crate::cli::print::json::{self, entries::UnusedRow, locks::LockRow};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::{progress, request};
 use crate::human;
 use crate::lock::{self, LockFile, ancestor, holder};
+use crate::plan::Unused;
 use crate::plan::repair::Command;
 use crate::plan::room::{self, Way};
-use crate::plan::unused_in_words;
+use crate::say;
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Health, Snapshot};
 
@@ -31,6 +32,7 @@ struct Status<'a> {
     /// Ways to make room. What they free overlaps.
     ways: &'a [Way],
     broken: Broken<'a>,
+    unused: UnusedRow<'a>,
     locks: Vec<LockRow<'a>>,
 }
 
@@ -67,11 +69,13 @@ pub fn run(
         .map(|it| it.path.as_path())
         .collect();
     let command = (!broken.is_empty()).then(|| room::repair_all(&snapshot));
+    let unused = Unused::new(&snapshot, grace);
     if arguments.json {
         let environments = broken.iter().map(|path| path.to_string_lossy()).collect();
         let broken = Broken { environments, command };
+        let row = UnusedRow::new(&snapshot.totals(), unused.as_ref());
         let locks = cache.into_iter().map(LockRow::new).collect();
-        let body = Body { status: Status { ways: &ways, broken, locks } };
+        let body = Body { status: Status { ways: &ways, broken, unused: row, locks } };
         json::write(&snapshot, body, view, writer)?;
         return Ok(());
     }
@@ -86,9 +90,8 @@ pub fn run(
             writeln!(writer, "{}", view.painted(Paint::Faint, &view.wrapped(text)))?;
         }
     }
-    let unused = unused_in_words(&snapshot, &room::unused(&snapshot, grace));
-    if !unused.is_empty() {
-        writeln!(writer, "{}", view.wrapped(&format!("Entries: {unused}.")))?;
+    if let Some(unused) = &unused {
+        writeln!(writer, "{}", view.wrapped(&format!("Entries: {}.", say::unused::unused(unused))))?;
     }
     writeln!(writer)?;
     let text = works(&broken, command.as_ref(), view);

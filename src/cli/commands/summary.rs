@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::human;
-use crate::snapshot::{Snapshot, Totals};
+use crate::plan::Unused;
+use crate::say;
+use crate::snapshot::Snapshot;
 
 /// Whether an answer depends on having seen every environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,26 +52,22 @@ pub(super) fn print(
     Ok(())
 }
 
-/// How much of the cache nobody uses, with the places where nobody was found.
-pub(super) fn unused(snapshot: &Snapshot, totals: &Totals, view: &View) -> String {
+/// How much of the cache start uses, with the places where nobody was found, and what of it can go.
+pub(super) fn unused(snapshot: &Snapshot, unused: Option<&Unused>, view: &View) -> String {
     let searched = words::searched(&snapshot.scope, view);
-    if totals.unused_entries == 0 {
+    let Some(unused) = unused else {
         return format!("Every entry is in use or held elsewhere; searched {searched}.");
-    }
+    };
+    let (them, all) = if unused.entries == 1 { ("it", "it") } else { ("them", "all of them") };
+    let number = human::count(unused.entries);
+    let start = format!("{number} unused: no environment found {searched} uses {them}.");
+    let can_go = say::unused::can_go(unused);
+    // Of a cache that is not understood nothing can go, whatever it would free.
     if snapshot.cache.odd().next().is_some() {
-        return format!(
-            "{} unused: no environment found {searched} uses {}.",
-            human::count(totals.unused_entries),
-            if totals.unused_entries == 1 { "it" } else { "them" },
-        );
+        return format!("{start} {}.", human::capitalized(&can_go));
     }
-    let back = words::reclaimable_in_words(totals.unused);
-    format!(
-        "{} unused: no environment found {searched} uses {}. Removing {} frees {back}.",
-        human::count(totals.unused_entries),
-        if totals.unused_entries == 1 { "it" } else { "them" },
-        if totals.unused_entries == 1 { "it" } else { "all of them" },
-    )
+    let end = if unused.all_goes() { String::new() } else { format!(" {}.", human::capitalized(&can_go)) };
+    format!("{start} Removing {all} frees {}.{end}", say::frees(unused.frees))
 }
 
 fn print_scope(snapshot: &Snapshot, view: &View, writer: &mut dyn Write) -> io::Result<()> {

@@ -21,6 +21,7 @@ use crate::cli::print::{Cell, Column, Paint, Table, View};
 use crate::cli::request::{self, Prepared};
 use crate::cli::surroundings::Surroundings;
 use crate::human;
+use crate::lock::Refused;
 use crate::scan::Absent;
 use crate::snapshot::Certainty;
 
@@ -348,11 +349,16 @@ fn purge(
             freed: &'a Freed,
             notes: &'a [&'a str],
         }
-        let purged = held.iter().map(|(whole, held)| RunRow::new(whole, held)).collect();
+        let is_deleted = |whole: &Whole| end.refused.is_none() || !whole.in_cache;
+        let purged = held.iter().filter(|(whole, _)| is_deleted(whole));
+        let purged = purged.map(|(whole, held)| RunRow::new(whole, held)).collect();
         let body = Body { dry_run: arguments.dry_run, purged, freed: &end.freed, notes: &end.notes() };
         json::write(prepared.root(), &json::no_scope(), body, view, writer)?;
     } else {
-        end.print(&number, held.is_empty(), arguments.dry_run, view, writer)?;
+        end.print(held.len(), arguments.dry_run, view, writer)?;
+    }
+    if let Some(refused) = end.refused {
+        return Err(locking::failure(refused));
     }
     match (end.emptied.stopped, end.emptied.left.is_empty()) {
         (true, _) => Err(Failure::quiet(INTERRUPTED)),
@@ -367,6 +373,10 @@ pub(super) struct Purged {
     pub(super) freed: Freed,
     certainty: Certainty,
     pub(super) emptied: Emptied,
+    /// Of how many runs the environments were deleted.
+    of_environments: usize,
+    /// Why nothing was deleted in the cache, where its lock could not be had.
+    pub(super) refused: Option<Refused>,
     /// How often something was deleted.
     number: usize,
 }
@@ -398,6 +408,7 @@ impl Purged {
             freed = freed.zip(more).map(|(sum, more)| sum + more);
             self.emptied.stopped |= emptied.stopped;
             self.emptied.left.extend(emptied.left);
+            self.of_environments += 1;
         }
         let in_cache = chosen.iter().filter(|whole| whole.in_cache);
         let runs: Vec<Run> = in_cache.map(|whole| whole.run.clone()).collect();
@@ -405,7 +416,13 @@ impl Purged {
             return Ok(freed);
         }
         let before = measure::trash(ground.cache, &runs, None);
-        let emptied = ground.purge(runs.clone())?.map_err(locking::failure)?;
+        let emptied = match ground.purge(runs.clone())? {
+            Ok(emptied) => emptied,
+            Err(refused) => {
+                self.refused = Some(refused);
+                return Ok(freed);
+            }
+        };
         let more = measure::freed(ground.cache, &runs, None, before);
         self.emptied.stopped |= emptied.stopped;
         self.emptied.left.extend(emptied.left);
@@ -413,18 +430,22 @@ impl Purged {
         Ok(freed.zip(more).map(|(sum, more)| sum + more))
     }
 
+    /// What was deleted of `runs` runs, as a sentence. None where nothing was.
+    pub(super) fn deleted(&self, runs: usize, freed: Option<u64>) -> Option<String> {
+        let freed = freed.map(|bytes| format!(": {} freed", human::bytes(bytes))).unwrap_or_default();
+        let of = |number: usize| human::counted(number as u64, "run of the trash", "runs of the trash");
+        match (self.refused.is_some(), self.of_environments) {
+            (true, 0) => None,
+            (true, number) => Some(format!("Deleted the environments of {}{freed}.", of(number))),
+            (false, _) => (runs > 0).then(|| format!("Deleted {}{freed}.", of(runs))),
+        }
+    }
+
     fn notes(&self) -> Vec<&str> {
         self.emptied.notes.iter().chain(&self.emptied.left).map(String::as_str).collect()
     }
 
-    fn print(
-        &self,
-        number: &str,
-        nothing: bool,
-        dry_run: bool,
-        view: &View,
-        writer: &mut dyn Write,
-    ) -> Result<(), Failure> {
+    fn print(&self, runs: usize, dry_run: bool, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
         for (paint, notes) in [(Paint::Notice, &self.emptied.notes), (Paint::Bad, &self.emptied.left)] {
             for note in notes {
                 writeln!(writer, "{}", view.painted(paint, &view.wrapped(&human::escape(note))))?;
@@ -434,16 +455,19 @@ impl Purged {
             return Ok(());
         }
         let predicted = format!("{}{}", self.certainty.before(), human::bytes(self.freed.predicted));
-        let text = match (nothing, dry_run, self.freed.measured) {
-            (true, ..) => "The trash is empty.".to_owned(),
-            (_, true, _) => format!("{number} would be deleted, which frees {predicted}."),
-            (_, _, Some(measured)) if self.emptied.left.is_empty() => {
-                format!("Deleted {number}: {} freed.", human::bytes(measured))
-            }
-            _ if self.emptied.left.is_empty() => format!("Deleted {number}."),
-            _ => return Ok(()),
+        let text = if runs == 0 {
+            Some("The trash is empty.".to_owned())
+        } else if dry_run {
+            let number = human::counted(runs as u64, "run", "runs");
+            Some(format!("{number} would be deleted, which frees {predicted}."))
+        } else if self.emptied.left.is_empty() {
+            self.deleted(runs, self.freed.measured)
+        } else {
+            None
         };
-        writeln!(writer, "{}", view.wrapped(&text))?;
+        if let Some(text) = text {
+            writeln!(writer, "{}", view.wrapped(&text))?;
+        }
         Ok(())
     }
 }

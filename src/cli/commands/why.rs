@@ -13,6 +13,7 @@ use crate::cli::print::json::{self, Rows};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View, words};
 use crate::cli::select::holders::{Together, together};
 use crate::human;
+use crate::say;
 use crate::snapshot::{Entry, EntryIndex, Evidence, LinkMode, Reclaimable, Reference, Snapshot, What};
 
 /// Explains the entries that the arguments name. Those that are known are explained even when others are not.
@@ -219,7 +220,7 @@ fn links(entry: &Entry) -> String {
 }
 
 fn gives_back(snapshot: &Snapshot, index: EntryIndex, alone: Reclaimable, view: &View) -> String {
-    let text = format!("{} when deleted alone", words::reclaimable_in_words(alone));
+    let text = format!("{} when deleted alone", say::frees(alone));
     let Together { entries, environments, store, back } = together(snapshot, index);
     if back.bytes <= alone.bytes {
         return text;
@@ -236,7 +237,7 @@ fn gives_back(snapshot: &Snapshot, index: EntryIndex, alone: Reclaimable, view: 
         others.truncate(shown - 1);
         others.push(format!("{more} more"));
     }
-    format!("{text}; {} together with {}", words::reclaimable_in_words(back), human::list(&others))
+    format!("{text}; {} together with {}", say::frees(back), human::list(&others))
 }
 
 fn print_users(

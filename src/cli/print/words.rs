@@ -121,11 +121,6 @@ pub fn reclaimable(figure: Reclaimable) -> String {
     format!("{}{}", figure.certainty.sign(), human::bytes(figure.bytes))
 }
 
-/// The same within a sentence.
-pub fn reclaimable_in_words(figure: Reclaimable) -> String {
-    format!("{}{}", figure.certainty.before(), human::bytes(figure.bytes))
-}
-
 /// Where an entry came from, as `index, built here, https://…`.
 pub fn source(source: &Source) -> String {
     let place = match source.origin {

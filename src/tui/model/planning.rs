@@ -10,7 +10,8 @@ use crate::apply::Run;
 use crate::apply::beside::Whole;
 use crate::human;
 use crate::plan::repair::RepairPlan;
-use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals};
+use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals, Unused};
+use crate::say;
 use crate::snapshot::{Completeness, EntryIndex, Snapshot};
 
 /// One row of the view.
@@ -141,6 +142,8 @@ pub(in crate::tui) struct Planning {
     unseen: BTreeMap<At, &'static str>,
     /// What tells steps of one name and version apart, by their places in the cache. Escaped.
     labels: BTreeMap<At, String>,
+    /// What is unused, and what of it can go, when that is known.
+    pub(in crate::tui) unused: Option<Unused>,
     /// What each class would take, while there is no plan.
     pub classes: Vec<ClassSums>,
     state: Classes,
@@ -256,6 +259,7 @@ impl Planning {
             self.number += 1;
         }
         self.label(snapshot);
+        self.unused = Unused::new(snapshot, self.grace);
         self.classes = Vec::new();
         self.state = if complete { Classes::Stale } else { Classes::Unknown };
         self.arrange();
@@ -268,8 +272,8 @@ impl Planning {
         }
         let totals = |class| {
             let plan = plan::plan(snapshot, &Request::Prune(self.of_class(class)));
-            let unused =
-                if class == Class::Unused { plan::unused_in_words(snapshot, &plan) } else { String::new() };
+            let unused = self.unused.as_ref().filter(|_| class == Class::Unused);
+            let unused = unused.map(say::unused::unused).unwrap_or_default();
             ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept), unused }
         };
         self.classes = Class::ALL.into_iter().map(totals).collect();

@@ -8,7 +8,8 @@ use ratatui::layout::Rect;
 use crate::control::Phase;
 use crate::human;
 use crate::lock::{LockFile, State, of_cache};
-use crate::snapshot::{Certainty, Completeness};
+use crate::say;
+use crate::snapshot::{Certainty, Completeness, Reclaimable};
 use crate::tui::model::{Doubt, Model, Scan, View};
 use crate::tui::page;
 use crate::tui::text::{self, Line, piece};
@@ -23,7 +24,7 @@ pub(super) fn header(model: &Model, buffer: &mut Buffer, area: Rect) {
     let known = !snapshot.cache.path.as_os_str().is_empty();
     let path = if known { &snapshot.cache.path } else { &model.settings.cache };
     let path = human::path(path, model.settings.home.as_deref());
-    let mut sums = sums(model);
+    let mut sums = sums(model, true);
     let width = usize::from(area.width);
     let name = match (model.settings.demo, width >= 60) {
         (true, true) => " cachetui demo  ",
@@ -37,6 +38,9 @@ pub(super) fn header(model: &Model, buffer: &mut Buffer, area: Rect) {
         let sums: usize = sums.iter().map(|(sum, _)| text::width(sum) + text::width(glyphs.dot())).sum();
         width.saturating_sub(text::width(name) + sums + 1)
     };
+    if room(&sums) < text::width(&path).min(16) {
+        sums = self::sums(model, false);
+    }
     while sums.len() > least && room(&sums) < text::width(&path).min(16) {
         sums.pop();
     }
@@ -54,9 +58,10 @@ pub(super) fn header(model: &Model, buffer: &mut Buffer, area: Rect) {
     paint_right(buffer, &model.settings.theme, area, &right);
 }
 
-/// The cache's sums, the most important first: a held lock before all.
-fn sums(model: &Model) -> Vec<(String, Role)> {
-    let mut sums = unordered(model);
+/// The cache's sums, the most important first: a held lock before all. With why some of
+/// what is unused cannot go, where there is room.
+fn sums(model: &Model, with_stays: bool) -> Vec<(String, Role)> {
+    let mut sums = unordered(model, with_stays);
     if is_held(model)
         && let Some(held) = sums.pop()
     {
@@ -66,7 +71,7 @@ fn sums(model: &Model) -> Vec<(String, Role)> {
 }
 
 /// The sums, with the lock at their end.
-fn unordered(model: &Model) -> Vec<(String, Role)> {
+fn unordered(model: &Model, with_stays: bool) -> Vec<(String, Role)> {
     let snapshot = model.snapshot();
     let totals = &model.facts.totals;
     if totals.entries + totals.environments == 0 && model.scanning() {
@@ -89,15 +94,22 @@ fn unordered(model: &Model) -> Vec<(String, Role)> {
     }
     let disk = if snapshot.cache.disk == 0 { totals.disk } else { snapshot.cache.disk };
     let ascii = model.settings.glyphs == crate::tui::Glyphs::Ascii;
-    let at_least = match totals.unused.certainty {
-        Certainty::AtLeast if ascii => ">=",
-        Certainty::AtMost if ascii => "<=",
-        other => other.sign().trim_end(),
+    let frees = |figure: Reclaimable| {
+        let sign = match figure.certainty {
+            Certainty::AtLeast if ascii => ">=",
+            Certainty::AtMost if ascii => "<=",
+            other => other.sign().trim_end(),
+        };
+        format!("{sign}{}", human::bytes(figure.bytes))
     };
     let mut sums = vec![(human::bytes(disk), Role::Strong), (entries, Role::Text)];
     // Of a cancelled scan nothing counts as unused.
     if model.doubt().is_none() {
-        sums.push((format!("{at_least}{} unused", human::bytes(totals.unused.bytes)), Role::Unused));
+        let all = frees(totals.unused);
+        let unused = model.facts.planning.unused.as_ref().filter(|_| with_stays);
+        let stays = unused.map(say::unused::stays).filter(|stays| !stays.is_empty());
+        let stays = stays.map(|stays| format!(" (kept: {stays})")).unwrap_or_default();
+        sums.push((format!("{all} unused{stays}"), Role::Unused));
     }
     sums.push((human::counted(totals.environments, "environment", "environments"), Role::Text));
     free(&mut sums);

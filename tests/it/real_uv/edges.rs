@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::support::loopdev::Mounted;
 use crate::support::not_run;
+use crate::support::text;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -76,10 +77,6 @@ fn entry(sandbox: &Sandbox, name: &str) -> PathBuf {
 fn prune(sandbox: &Sandbox, more: &[&str]) -> Output {
     let unused = ["prune", "--unused", "--grace", "0h", "--yes", "--allow", "most,no-environments,gone"];
     sandbox.cachetui(&unused).args(more).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn site(environment: &Path) -> PathBuf {

@@ -1,13 +1,13 @@
 //! `gc`: a policy that is kept, on caches of real uv that change meanwhile.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 use serde_json::Value;
 
 use super::repair::dangling;
 use super::used::age;
 use crate::support::holding::Running;
+use crate::support::text;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -45,10 +45,6 @@ fn takes(sandbox: &Sandbox) -> u64 {
         std::process::Command::new("du").args(["-s", "--block-size=1"]).arg(sandbox.cache()).output();
     let output = output.unwrap();
     String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().parse().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn names(plan: &Value) -> Vec<String> {
@@ -463,4 +459,68 @@ fn an_automatic_run_does_not_wait_for_a_cache_that_is_in_use() {
     assert!(server.end());
     ran(&mut sandbox.cachetui(&gc));
     assert_eq!(entries(&sandbox), ["demo-a"]);
+}
+
+/// What was deleted before the cache's lock stopped a run is told all the same.
+#[test]
+fn a_run_that_ends_for_a_lock_tells_what_it_has_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let trash = |name: &str| {
+        let gone = install(&sandbox, name, "copy", &["demo-b"]);
+        ran(&mut sandbox.cachetui(&[
+            "remove",
+            gone.to_str().unwrap(),
+            "--trash",
+            "--yes",
+            "--allow",
+            "most",
+        ]));
+        assert!(!gone.exists());
+    };
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-c"]);
+    sandbox.delete(&gone);
+    let gc = ["gc", "--max-size", "1K", "--grace", "0h", "--trash-for", "0d"];
+    for (more, ended) in [(&[][..], false), (&["--json"], true)] {
+        trash("trashed");
+        let mut flock = std::process::Command::new("flock");
+        let arguments = ["--shared", ".lock", "sh", "-c", "echo; cat"];
+        let server = Running::start(flock.current_dir(sandbox.cache()).args(arguments));
+        let mut command = sandbox.cachetui(&[&gc[..], more].concat());
+        let output = command.env("UV_LOCK_TIMEOUT", "1").output().unwrap();
+        assert_eq!(output.status.code(), Some(11), "{}", text(&output));
+        if ended {
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(answer["gc"]["purged"].as_array().unwrap().len(), 1, "{answer:#}");
+            assert!(answer["gc"]["purge_freed"].as_u64().unwrap() > 100 << 10, "{answer:#}");
+            assert!(answer["gc"]["disk"].is_null(), "{answer:#}");
+        } else {
+            let said = text(&output);
+            assert!(said.contains("Deleted 1 run of the trash: "), "{said}");
+        }
+        assert_eq!(sandbox.json(&["trash", "list"])["runs"].as_array().unwrap().len(), 0);
+        assert!(server.end());
+    }
+    // The same by hand, of a run that has a part in the cache and one beside an environment.
+    let both = install(&sandbox, "both", "hardlink", &["demo-d"]);
+    let remove = ["remove", both.to_str().unwrap(), "--with-entries", "--grace", "0h"];
+    ran(&mut sandbox.cachetui(&[&remove[..], &["--trash", "--yes", "--allow", "most"]].concat()));
+    let mut flock = std::process::Command::new("flock");
+    let server = Running::start(flock.current_dir(sandbox.cache()).args([
+        "--exclusive",
+        ".lock",
+        "sh",
+        "-c",
+        "echo; cat",
+    ]));
+    let output = sandbox.cachetui(&["trash", "purge", "--yes"]).env("UV_LOCK_TIMEOUT", "1").output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(11), "{said}");
+    assert!(said.contains("Deleted the environments of 1 run of the trash"), "{said}");
+    assert!(server.end());
+    assert!(
+        text(&ran(&mut sandbox.cachetui(&["trash", "purge", "--yes"])))
+            .contains("Deleted 1 run of the trash")
+    );
 }

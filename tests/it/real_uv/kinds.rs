@@ -14,6 +14,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::support::text;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -63,10 +64,6 @@ fn forget(sandbox: &Sandbox) {
 fn site(root: &Path) -> PathBuf {
     let mut pythons = std::fs::read_dir(root.join("lib")).unwrap().map(|item| item.unwrap().path());
     pythons.find(|path| path.join("site-packages").is_dir()).unwrap().join("site-packages")
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// What a command says in a terminal as wide as need be.

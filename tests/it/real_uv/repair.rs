@@ -17,6 +17,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::lab::Lab;
+use crate::support::text;
 use crate::support::uv::{RELEASES, Sandbox, VERSION, ran};
 use crate::support::wheel::Wheel;
 
@@ -30,11 +31,6 @@ fn repair(sandbox: &Sandbox, cache: &str, arguments: &[&str]) -> Command {
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    format!("{out}{error}")
 }
 
 /// Runs it, and answers with the JSON and the exit code.

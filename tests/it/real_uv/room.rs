@@ -1,11 +1,13 @@
 //! Room that is asked for: what goes for it, what is missing, and what else would help, with commands that do what they say.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::used::age;
 use crate::support::holding::Running;
+use crate::support::text;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
@@ -216,4 +218,57 @@ fn another_lock_in_the_caches_root_is_respected() {
     assert!(server.end());
     ran(&mut sandbox.cachetui(&prune));
     assert!(sandbox.cache().join(".lock-run").exists() && sandbox.cache().join("programs.lock").exists());
+}
+
+/// What is unused is one set with one number, and what of it cannot go stands beside it, wherever it is told.
+#[test]
+fn what_is_unused_and_what_of_it_can_go_is_the_same_everywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "linked", "hardlink", &["demo-a"]);
+    for (name, package) in [("one", "demo-b"), ("two", "demo-c"), ("three", "demo-d")] {
+        let environment = install(&sandbox, name, "hardlink", &[package]);
+        sandbox.delete(&environment);
+    }
+    let said = |arguments: &[&str]| text(&ran(&mut sandbox.cachetui(arguments)));
+    let listed = |more: &[&str]| sandbox.json(&[&["list"][..], more].concat())["totals"]["unused"].take();
+    // All are younger than what is kept by itself.
+    let unused = listed(&[]);
+    assert_eq!(unused["entries"], 3, "{unused:#}");
+    assert_eq!(unused["can_go"], serde_json::json!({"entries": 0, "reclaimable": 0, "certainty": "exact"}));
+    assert_eq!(unused["kept"], serde_json::json!([{"number": 3, "because": "too young"}]));
+    let frees = cachetui::human::bytes(unused["reclaimable"].as_u64().unwrap());
+    let told = format!("frees {frees}. None can go now; kept: 3 too young.");
+    assert!(said(&["list"]).contains(&told), "{}", said(&["list"]));
+    for command in ["status", "prune"] {
+        let told = format!("3 unused, {frees}: none can go now; kept: 3 too young");
+        assert!(said(&[command]).contains(&told), "{}", said(&[command]));
+    }
+    assert_eq!(sandbox.json(&["status"])["status"]["unused"], unused);
+    // None is too young, and one is an environment in the cache, which is a kind of its own.
+    let links = sandbox.path("links");
+    let places = ["--no-index", "--find-links", links.to_str().unwrap()];
+    let run = ["run", "--quiet", "--no-project", "--with", "demo-b"];
+    ran(&mut sandbox.uv(&[&run[..], &places, &["python", "-c", ""]].concat()));
+    let any_age = |arguments: &[&str]| -> Command {
+        let mut command = sandbox.cachetui(arguments);
+        command.env("CACHETUI_GRACE", "0h");
+        command
+    };
+    let output = ran(any_age(&["list"]).arg("--json"));
+    let unused = serde_json::from_slice::<Value>(&output.stdout).unwrap()["totals"]["unused"].take();
+    assert_eq!((&unused["entries"], &unused["can_go"]["entries"]), (&Value::from(3), &Value::from(2)));
+    assert_eq!(
+        (&unused["environments"], &unused["kept"]),
+        (&Value::from(1), &Value::from(Vec::<Value>::new()))
+    );
+    let back = cachetui::human::bytes(unused["can_go"]["reclaimable"].as_u64().unwrap());
+    let can_go = format!("2 can go now, {back}; kept: 1 environment in the cache");
+    for command in ["list", "status", "prune"] {
+        let said = text(&ran(&mut any_age(&[command])));
+        assert!(said.contains(&can_go), "{said}");
+    }
+    let output = ran(any_age(&["prune", "--unused", "--dry-run", "--allow", "most"]).arg("--json"));
+    let plan = serde_json::from_slice::<Value>(&output.stdout).unwrap()["plan"].take();
+    assert_eq!(plan["steps"].as_array().unwrap().len(), 2, "{plan:#}");
 }

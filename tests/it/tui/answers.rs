@@ -170,10 +170,17 @@ fn unused_is_one_number_and_what_of_it_can_go_stands_beside() {
     let totals = snapshot.totals();
     let (number, bytes) = (totals.unused_entries, cachetui::human::bytes(totals.unused.bytes));
     let mut screen = Screen::showing(snapshot, 200, 60);
-    assert!(screen.line("cachetui").contains(&format!("{bytes} unused")));
+    let header = screen.line("cachetui");
+    assert!(header.contains(&format!("{bytes} unused (kept: {number} too young)")), "{header}");
+    // Where there is no room the number stays.
+    let header = Screen::showing(young(), 80, 24).line("cachetui");
+    assert!(header.contains(&format!("{bytes} unused ·")), "{header}");
     screen.press("5");
     let row = screen.line("  unused ");
-    assert!(row.contains(&format!("{number} unused, {bytes}: none can go now; {number} too young")), "{row}");
+    assert!(
+        row.contains(&format!("{number} unused, {bytes}: none can go now; kept: {number} too young")),
+        "{row}"
+    );
     let mut screen = presentable(200, 60);
     screen.press("5");
     assert!(screen.line("  unused ").contains(&format!("{number} unused, {bytes}: all can go now")));

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::not_run;
 use crate::support::pty::{Session, Start};
+use crate::support::text;
 use crate::support::uv::{VERSION, ran};
 use crate::support::wheel::Wheel;
 
@@ -294,12 +295,6 @@ pub(super) fn json(command: &mut Command) -> (Value, i32) {
     let answer =
         answer.unwrap_or_else(|error| panic!("{command:?}, {}: {error}: {}", output.status, text(&output)));
     (answer, output.status.code().unwrap())
-}
-
-/// Everything that a command printed.
-pub(super) fn text(output: &Output) -> String {
-    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    format!("{out}{error}")
 }
 
 /// Runs a command, which has to end with an exit code.

@@ -9,6 +9,7 @@ use super::Ran;
 use super::limits::{self, Limits};
 use crate::apply::{Report, beside};
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED};
+use crate::cli::locking;
 use crate::cli::print::json::{self, plan as unscanned};
 use crate::cli::print::{Paint, View, plan as shown};
 use crate::cli::request::Prepared;
@@ -37,15 +38,7 @@ impl Ran {
         // What the plan moved there and a limit took is told with the plan.
         let (runs, bytes) = if self.own.is_whole { (1, self.own.freed.unwrap_or(0)) } else { (0, 0) };
         let others = self.purged.len().saturating_sub(runs);
-        if others > 0 && !view.quiet {
-            let number = human::counted(others as u64, "run", "runs");
-            let freed = self.freed.freed.measured.map(|all| human::bytes(all.saturating_sub(bytes)));
-            let freed = freed.map(|bytes| format!(": {bytes} freed")).unwrap_or_default();
-            writeln!(writer, "{}", view.wrapped(&format!("Deleted {number} of the trash{freed}.")))?;
-        }
-        for note in self.freed.emptied.notes.iter().chain(&self.freed.emptied.left) {
-            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
-        }
+        self.print_emptied(others, bytes, view, writer)?;
         for text in told {
             writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(text))))?;
         }
@@ -57,6 +50,44 @@ impl Ran {
             writeln!(writer, "{nothing}The cache takes {takes}{}.", most.unwrap_or_default())?;
         }
         Ok(())
+    }
+
+    /// Prints what was deleted of the trash, `others` runs, but for the bytes that are told with the plan.
+    fn print_emptied(
+        &self,
+        others: usize,
+        told: u64,
+        view: &View,
+        writer: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let freed = self.freed.freed.measured.map(|all| all.saturating_sub(told));
+        if let Some(text) = self.freed.deleted(others, freed).filter(|_| others > 0 && !view.quiet) {
+            writeln!(writer, "{}", view.wrapped(&text))?;
+        }
+        for note in self.freed.emptied.notes.iter().chain(&self.freed.emptied.left) {
+            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+        }
+        Ok(())
+    }
+
+    /// The failure of a run that ends before its plan was carried out, after what it had emptied was told.
+    pub(super) fn early(
+        &self,
+        failure: Failure,
+        prepared: &Prepared,
+        as_json: bool,
+        view: &View,
+        writer: &mut dyn Write,
+    ) -> Result<Failure, Failure> {
+        if !as_json {
+            self.print_emptied(self.purged.len(), 0, view, writer)?;
+        } else if !self.purged.is_empty() {
+            // What the cache takes was not measured.
+            let gc = Row { disk: None, ..self.row(prepared.cache(), &[]) };
+            let body = Body { gc, plan: None, report: None };
+            unscanned::write(prepared.root(), &unscanned::no_scope(), body, view, writer)?;
+        }
+        Ok(failure)
     }
 
     /// The program's end.
@@ -73,6 +104,9 @@ impl Ran {
         }
         if let Some(failure) = refused {
             return Err(failure);
+        }
+        if let Some(refused) = self.freed.refused.take() {
+            return Err(locking::failure(refused));
         }
         if self.freed.emptied.stopped {
             return Err(Failure::quiet(INTERRUPTED));
@@ -119,7 +153,8 @@ pub(super) fn told(
         let cautions = plan.refused().map(|it| (it.allowance.word().to_owned(), it.text.clone()));
         return cautions.unzip();
     }
-    if !ran.beyond {
+    // What could not be emptied for a lock may go yet.
+    if !ran.beyond || ran.freed.refused.is_some() {
         return (Vec::new(), Vec::new());
     }
     let is_large = limits.max_size.is_some_and(|most| ran.takes > most);

@@ -10,8 +10,8 @@ use crate::cli::print::json::{
 };
 use crate::cli::print::{Paint, View, plan as shown, words};
 use crate::human;
-use crate::plan::{Class, Plan, Prune, Request, kept_in_short, plan, unused_in_words};
-use crate::say::plan::things;
+use crate::plan::{Class, Plan, Prune, Request, Unused, kept_in_short, plan};
+use crate::say::{self, plan::things};
 use crate::snapshot::Snapshot;
 
 /// Prints the kinds, what each would give back, and how to ask for it.
@@ -42,11 +42,14 @@ pub(super) fn print(
         };
         let flag = format!("{:<22}", format!("--{}", class.word()));
         writeln!(writer, "{}{what}", view.painted(paint, &flag))?;
-        let unused = if *class == Class::Unused { unused_in_words(snapshot, plan) } else { String::new() };
-        let text = match kept_in_short(&plan.kept) {
-            _ if !unused.is_empty() => format!("{} {}.", class.sentence(), human::capitalized(&unused)),
-            kept if kept.is_empty() => class.sentence().to_owned(),
-            kept => format!("{} Kept: {kept}.", class.sentence()),
+        let unused = (*class == Class::Unused).then(|| Unused::by(snapshot, plan)).flatten();
+        let text = match (unused, kept_in_short(&plan.kept)) {
+            (Some(unused), _) => {
+                let unused = say::unused::unused(&unused);
+                format!("{} {}.", class.sentence(), human::capitalized(&unused))
+            }
+            (None, kept) if kept.is_empty() => class.sentence().to_owned(),
+            (None, kept) => format!("{} Kept: {kept}.", class.sentence()),
         };
         writeln!(writer, "{}", view.painted(Paint::Faint, &view.indented(&text, 4)))?;
     }

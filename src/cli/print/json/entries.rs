@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::frame::{BytesRow, SizeRow};
 use super::pointers::PointerBrief;
 use super::text::{Bytes, lossless};
+use crate::plan::{CanGo, KeptCount, Unused};
 use crate::snapshot::{Doubt, EntryIndex, LastUse, Reclaimable, Reference, Snapshot, Totals, UserLink};
 
 /// One of `entries`.
@@ -119,19 +120,52 @@ struct EvidenceRow {
 
 /// `totals` of `list`: over the whole cache, whatever the filters.
 #[derive(Serialize)]
-pub struct TotalsRow {
+pub struct TotalsRow<'a> {
     entries: u64,
     environments: u64,
     files: u64,
     bytes: SizeRow,
-    unused: UnusedRow,
+    unused: UnusedRow<'a>,
 }
 
+/// What nothing uses, and what of it can go.
 #[derive(Serialize)]
-struct UnusedRow {
+pub struct UnusedRow<'a> {
     entries: u64,
     reclaimable: u64,
     certainty: &'static str,
+    can_go: CanGoRow,
+    kept: &'a [KeptCount],
+    environments: u64,
+}
+
+impl<'a> UnusedRow<'a> {
+    /// The row of these totals, with what of it can go, when that is known.
+    pub fn new(totals: &Totals, unused: Option<&'a Unused>) -> Self {
+        Self {
+            entries: totals.unused_entries,
+            reclaimable: totals.unused.bytes,
+            certainty: totals.unused.certainty.word(),
+            can_go: CanGoRow::new(unused.map(|it| it.can_go)),
+            kept: unused.map_or(&[], |it| &it.kept),
+            environments: unused.map_or(0, |it| it.environments),
+        }
+    }
+}
+
+/// What of something can go now.
+#[derive(Serialize)]
+struct CanGoRow {
+    entries: u64,
+    reclaimable: u64,
+    certainty: &'static str,
+}
+
+impl CanGoRow {
+    fn new(can_go: Option<CanGo>) -> Self {
+        let (entries, frees) = can_go.map_or_else(Default::default, |it| (it.entries, it.frees));
+        Self { entries, reclaimable: frees.bytes, certainty: frees.certainty.word() }
+    }
 }
 
 impl From<crate::snapshot::ModeCounts> for ModesRow {
@@ -214,19 +248,15 @@ impl<'a> UserRow<'a> {
     }
 }
 
-impl TotalsRow {
+impl<'a> TotalsRow<'a> {
     /// The row of these totals.
-    pub fn new(totals: &Totals) -> Self {
+    pub fn new(totals: &Totals, unused: Option<&'a Unused>) -> Self {
         Self {
             entries: totals.entries,
             environments: totals.environments,
             files: totals.files,
             bytes: SizeRow::new(totals.logical, totals.disk),
-            unused: UnusedRow {
-                entries: totals.unused_entries,
-                reclaimable: totals.unused.bytes,
-                certainty: totals.unused.certainty.word(),
-            },
+            unused: UnusedRow::new(totals, unused),
         }
     }
 }

@@ -36,8 +36,7 @@ fn on_a_full_disk(mounted: &Mounted, stage: &Stage, arguments: &str, finally: &[
         let before = stage.world();
         fill(mounted.path(), bytes);
         let output = case.command().output().unwrap();
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = crate::support::text(&output);
         let held = case.holds(&before, &ends, &case.name);
         let done = stage.world().differences(&ends.after);
         ran(Command::new("rm").arg("-rf").arg(mounted.path().join("full")));

@@ -164,10 +164,6 @@ pub(super) fn none_of(found: &[String], when: impl Fn() -> String) -> Result<(),
     if found.is_empty() { Ok(()) } else { Err(format!("{}\n{}", when(), found.join("\n"))) }
 }
 
-fn said(output: &std::process::Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 impl Case<'_> {
     pub(super) fn command(&self) -> Command {
         self.stage.cachetui(&self.arguments)
@@ -244,7 +240,7 @@ impl Case<'_> {
         }
         if tally.runs == 0 {
             self.stage.come_back();
-            let said = said(&self.command().output().unwrap());
+            let said = crate::support::text(&self.command().output().unwrap());
             panic!("{}: nothing was killed before one of {} calls: {said}", self.name, tally.stops);
         }
         tally
@@ -253,7 +249,7 @@ impl Case<'_> {
     /// A second run ends where an undisturbed one does.
     pub(super) fn again(&self, ends: &Ends, when: &str) -> Result<(), String> {
         let output = self.command().output().unwrap();
-        let said = said(&output);
+        let said = crate::support::text(&output);
         if !matches!(output.status.code(), Some(0 | 1)) {
             return Err(format!("{when}, then again: {said}"));
         }

@@ -2,16 +2,20 @@
 //!
 //! A job ends by itself when nobody listens any more, at the latest when its work is done.
 
-pub mod again;
-pub(crate) mod agreed;
+mod again;
+mod agreed;
 pub mod detach;
+mod freed;
 pub mod host;
 pub mod relink;
+pub mod removal;
 pub mod remove;
 pub mod repair;
+pub mod rescan;
 pub mod task;
+pub mod trash;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -183,6 +187,15 @@ fn keep(snapshot: &mut Snapshot, before: &[Remembered], path: PathBuf) {
     if let Err(error) = crate::apply::state::save(&path, &registry::bytes(snapshot, before)) {
         snapshot.problems.push(Problem { path, message: chain(&error) });
     }
+}
+
+/// Notes in the list of known environments that what is missing at some paths is gone.
+///
+/// # Errors
+/// When the list cannot be read or written.
+pub fn forget(list: &Path, paths: Vec<PathBuf>, now: jiff::Timestamp) -> Result<(), registry::Error> {
+    let before = registry::read(list)?;
+    Ok(crate::apply::state::save(list, &registry::forget(before, paths, now))?)
 }
 
 fn spawn(work: impl FnOnce() + Send + 'static) {

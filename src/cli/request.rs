@@ -10,7 +10,6 @@ use super::args::Places;
 use super::failure::{FAILED, Failure, USAGE};
 use super::settings::{self, Settings};
 use super::surroundings::{self, Surroundings};
-use crate::apply::state;
 use crate::control::{Cancel, Progress};
 use crate::disk::{self, walk};
 use crate::lock::{Sharing, SurveyRequest};
@@ -60,6 +59,11 @@ impl Prepared {
         (request, remember)
     }
 
+    /// The list of known environments, where it is kept.
+    pub(super) fn registry(&self) -> Option<&Path> {
+        self.remember.as_deref()
+    }
+
     /// Reads the environments without their files, where they can be read so.
     pub(super) fn outline(
         &self,
@@ -86,10 +90,8 @@ pub(super) fn forget(places: &Places, paths: &[PathBuf], surroundings: &Surround
         let text = "There is no list of environments to change: `--forget` does not go with `--no-remember`, and needs a home.";
         return Err(Failure::message(USAGE, text));
     };
-    let before = registry::read(&path).map_err(|error| Failure::new(FAILED, error))?;
     let paths = paths.iter().map(|path| super::commands::absolute(path, &surroundings.current_dir)).collect();
-    state::save(&path, &registry::forget(before, paths, surroundings.now))
-        .map_err(|error| Failure::new(FAILED, error))
+    worker::forget(&path, paths, surroundings.now).map_err(|error| Failure::new(FAILED, error))
 }
 
 /// Starts the scan that the arguments ask for. What in `named` is a directory is looked at too, wherever it is.

@@ -5,10 +5,16 @@ use crate::plan::{Action, Plan};
 
 /// What a plan removes, in a few words, as `3 entries and 1 bucket`.
 pub fn things(plan: &Plan) -> String {
-    let number = |action: Action| plan.steps.iter().filter(|step| step.action == action).count() as u64;
+    things_of(plan.steps.iter().map(|step| step.action))
+}
+
+/// The same of what was done.
+pub fn things_of(actions: impl Iterator<Item = Action>) -> String {
+    let actions: Vec<Action> = actions.collect();
+    let number = |action: Action| actions.iter().filter(|it| **it == action).count() as u64;
     let parts: Vec<String> = [
-        (Action::RemoveEntry, "entry", "entries"),
         (Action::RemoveEnvironment, "environment", "environments"),
+        (Action::RemoveEntry, "entry", "entries"),
         (Action::RemoveLink, "link to an environment", "links to environments"),
         (Action::RemoveBucket, "bucket", "buckets"),
         (Action::RemoveBuild, "old build", "old builds"),

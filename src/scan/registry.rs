@@ -93,9 +93,9 @@ const VERSION: u32 = 1;
 /// Why a registry is not used, and must not be overwritten.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It could not be read.
+    /// It could not be read, or not be written.
     #[error(transparent)]
-    Read(#[from] disk::Error),
+    Disk(#[from] disk::Error),
     /// It is damaged.
     #[error("Failed to understand the list of environments found earlier")]
     Damaged(#[from] serde_json::Error),

@@ -27,6 +27,7 @@ pub enum Action {
     Locks,
     Plan,
     Prune,
+    Remove,
     Relink,
     Repair,
     Verify,

@@ -199,6 +199,7 @@ impl Model {
     pub fn new(settings: Settings, width: u16, height: u16, at: Moment) -> Self {
         let mut facts = Facts::new(Arc::new(Snapshot::default()), 0, None);
         facts.planning.grace = settings.grace;
+        facts.planning.home.clone_from(&settings.home);
         let mut model = Self {
             settings,
             size: (width, height),

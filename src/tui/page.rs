@@ -21,7 +21,7 @@ pub(super) use picture::{HOLDERS, Shade};
 pub(super) use plan::{
     class_of, planned_bytes, planned_name, planned_package, planned_sign, planned_title, planned_why,
 };
-pub(super) use question::{SURE, verb};
+pub(super) use question::verb;
 pub(super) use report::{ReportLine, report, said};
 
 use super::model::page::{Document, PageKind, PageLine, Subject, Target};

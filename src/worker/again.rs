@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::agreed::still;
+use super::host::Host;
+use super::removal::{Removal, Stopped};
 use crate::apply::check::{self, Changed};
 use crate::apply::{Outcome, State};
 use crate::control::Cancel;
@@ -18,29 +19,16 @@ use crate::human;
 use crate::lock::{CacheExclusive, HoldsCache as _};
 use crate::plan::{Action, At, Class, Plan, Step, plan};
 use crate::scan::newcomers::newcomers;
-use crate::snapshot::Snapshot;
 
 /// How often a plan is made again. In the last round the lock is held during the scan.
 const ROUNDS: usize = 3;
 
-/// How a plan is looked at again.
-pub struct Look<'a, Failure> {
-    /// Takes the cache's lock alone.
-    pub lock: &'a dyn Fn() -> Result<CacheExclusive, Failure>,
-    /// Scans the cache and its environments.
-    pub scan: &'a dyn Fn() -> Result<Arc<Snapshot>, Failure>,
-    /// Why a plan that was made again must not be carried out without asking, if it must not.
-    pub refused: &'a dyn Fn(&Plan) -> Option<Failure>,
-    /// Stops it.
-    pub cancel: &'a Cancel,
-}
-
 /// A plan that may be carried out now, unless nothing is left of it, and what is no longer in it.
-pub struct Ready {
+pub(super) struct Ready {
     /// What may be carried out, and the lock under which that is so.
-    pub go: Option<(Plan, CacheExclusive)>,
+    pub(super) go: Option<(Plan, CacheExclusive)>,
     /// What became of the other steps.
-    pub left: Vec<Outcome>,
+    pub(super) left: Vec<Outcome>,
 }
 
 /// What was agreed to as it still holds. `current` is that plan or what a later scan left of it, and `left` what became of the
@@ -48,20 +36,20 @@ pub struct Ready {
 ///
 /// # Errors
 /// When the lock or a scan is not to be had, or the plan is now one that needs a second agreement. Nothing was changed then.
-pub fn ready<Failure>(
+pub(super) fn ready(
     reviewed: &Plan,
     mut current: Plan,
     mut left: Vec<Outcome>,
-    look: &Look<'_, Failure>,
-) -> Result<Ready, Failure> {
+    removal: &Removal<'_>,
+    host: &Host<'_>,
+) -> Result<Ready, Stopped> {
     for round in 1.. {
         if current.is_empty() {
             return Ok(Ready { go: None, left });
         }
-        if let Some(failure) = (look.refused)(&current) {
-            return Err(failure);
-        }
-        let mut guard = Some((look.lock)()?);
+        removal.cautious(&current)?;
+        let mut guard = Some(removal.lock(host)?);
+        host.working("looking again");
         let cache = |guard: &Option<CacheExclusive>| {
             guard.as_ref().map(|guard| guard.cache().to_owned()).unwrap_or_default()
         };
@@ -72,17 +60,16 @@ pub fn ready<Failure>(
             if !last {
                 guard = None;
             }
-            let snapshot = (look.scan)()?;
+            host.working("scanning again");
+            let snapshot = removal.rescan.wait(host.cancel)?;
             (current, left) = still(reviewed, plan(&snapshot, &reviewed.request), &snapshot);
             if !last {
                 continue;
             }
-            if let Some(failure) = (look.refused)(&current) {
-                return Err(failure);
-            }
+            removal.cautious(&current)?;
             changed = check::changed(&root, &current);
         }
-        left.extend(drop_used(&mut current, &changed, look.cancel));
+        left.extend(drop_used(&mut current, &changed, host.cancel));
         let guard = guard.filter(|_| !current.is_empty());
         return Ok(Ready { go: guard.map(|guard| (current, guard)), left });
     }

@@ -185,10 +185,14 @@ impl<'a> Host<'a> {
         (self.tell)(Told::Working(what));
     }
 
+    /// cachetui's state directory.
+    pub fn state(&self) -> Option<&Path> {
+        self.means.state.as_deref()
+    }
+
     /// Writes what was done into the journal.
     pub fn journal(&self, plan: &impl Serialize, report: &impl Serialize) {
-        let state = self.means.state.as_deref();
-        let told = state.and_then(|state| journal::keep(state, (self.means.now)(), plan, report));
+        let told = self.state().and_then(|state| journal::keep(state, (self.means.now)(), plan, report));
         self.notes.borrow_mut().extend(told);
     }
 

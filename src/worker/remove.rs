@@ -10,8 +10,12 @@ use crate::apply::remove::{self, Refusal, Removing};
 use crate::apply::{Outcome, Run, State};
 use crate::disk::{FileStat, processes, volume};
 use crate::lock::{EnvironmentExclusive, HoldsCache, Refused};
-use crate::plan::{Action, Allowance, At, Class, KeptBecause, Plan, Step};
+use crate::plan::{
+    Action, Allowance, At, Class, Kept, KeptBecause, Plan, Remove, Request, Step, against_removal,
+    plan as planned,
+};
 use crate::scan::foreign;
+use crate::snapshot::{EnvironmentIndex, Snapshot};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -24,6 +28,55 @@ pub struct Removed {
     pub unmeasured: bool,
     /// The first environment whose lock another process holds.
     pub busy: Option<Refused>,
+}
+
+/// The plan to remove some environments, as a request says that has none yet. What is in them and who runs there was looked at.
+/// `program` is this program's, whose environment stays.
+pub fn plan_for(
+    snapshot: &Snapshot,
+    chosen: &[EnvironmentIndex],
+    mut request: Remove,
+    program: Option<&Path>,
+) -> Plan {
+    let (environments, kept) = looked_at(snapshot, chosen, &request.allow, program);
+    request.environments = environments;
+    let mut plan = planned(snapshot, &Request::Remove(request));
+    plan.kept.extend(kept);
+    plan
+}
+
+/// Looks at what is in some environments, and who runs there: those that may go as far as that is concerned, and what is kept.
+pub fn looked_at(
+    snapshot: &Snapshot,
+    chosen: &[EnvironmentIndex],
+    allow: &BTreeSet<Allowance>,
+    program: Option<&Path>,
+) -> (Vec<At>, Vec<Kept>) {
+    let root = |index: EnvironmentIndex| snapshot.environment(index).path.clone();
+    let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
+        chosen.iter().partition(|index| against_removal(snapshot.environment(**index)).is_none());
+    let paths: Vec<PathBuf> = looked.iter().map(|index| root(*index)).collect();
+    let found = look(&paths, &snapshot.cache.canonical, allow);
+    let mut environments: Vec<At> = others.iter().map(|index| At::new(&root(*index))).collect();
+    let mut kept = Vec::new();
+    let program = program.and_then(|path| crate::disk::canonical(path).ok());
+    for ((index, path), against) in looked.iter().zip(&paths).zip(found) {
+        let is_own = program.as_ref().is_some_and(|program| program.starts_with(path));
+        let own = is_own.then(|| KeptBecause::Never { why: "cachetui runs from it".to_owned() });
+        match own.or(against) {
+            None => environments.push(At::new(path)),
+            Some(because) => kept.push(Kept {
+                at: At::new(path),
+                name: None,
+                version: None,
+                disk: snapshot.environment(*index).disk,
+                modified: 0,
+                reason: because.sentence(),
+                because,
+            }),
+        }
+    }
+    (environments, kept)
 }
 
 /// What speaks against removing the environments at some paths, by what is in them and who runs there; nothing for those that may go.

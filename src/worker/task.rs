@@ -2,39 +2,38 @@
 //!
 //! A task takes the cache's lock itself, waits for it as long as uv would, and gives it back before anything slow happens.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use super::again::{Look, Ready, ready};
-use super::agreed::ordered;
 use super::host::{Host, Means, Told};
+use super::removal::{self, Removal, Stopped};
 use super::repair::{Mended, Mending};
-use super::{ScanEvent, ScanJob, detach, relink, repair};
-use crate::apply::beside::{self, Whole};
+use super::rescan::Rescan;
+use super::{detach, relink, remove, repair, trash};
+use crate::apply::beside::Whole;
 use crate::apply::detach::DetachOutcome;
-use crate::apply::prune::Committed;
 use crate::apply::relink::RelinkReport;
 use crate::apply::repair::RepairReport;
 use crate::apply::restore::Restored;
-use crate::apply::{self, Freed, Manner, Report, Run, State, Unmovable, measure, purge, weigh};
+use crate::apply::{Report, State, weigh};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
-use crate::lock::{CacheShared, HoldsCache as _, Refused, ancestor, holder};
+use crate::lock::{Refused, ancestor, holder};
 use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
-use crate::plan::{Allowance, At, DetachPlan, Plan, Step};
+use crate::plan::{DetachPlan, Plan, Remove};
 use crate::scan::verify::{Verified, Wanted, verify};
-use crate::snapshot::{Certainty, Completeness, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Carry out a plan to prune; what is removed goes into the trash and stays there.
-    Prune(Box<Plan>),
+    /// Carry out a plan that removes; what is removed goes into the trash and stays there.
+    Remove(Box<Plan>),
+    /// Look at what is in environments and who runs there, and plan to remove them. Changes nothing.
+    PlanRemoval(Remove),
     /// Carry out a plan to link environments otherwise.
     Relink(Box<Plan>),
     /// Find out what is broken in environments, and plan how to mend it. Changes nothing.
@@ -64,40 +63,10 @@ pub struct Ground {
     pub temporary: PathBuf,
     /// Scans the cache and its environments again.
     pub rescan: Rescan,
-}
-
-/// Starts the scan that the interface shows the result of.
-#[derive(Clone)]
-pub struct Rescan(Arc<dyn Fn() -> ScanJob + Send + Sync>);
-
-impl Rescan {
-    /// What starts a scan.
-    pub fn new(start: impl Fn() -> ScanJob + Send + Sync + 'static) -> Self {
-        Self(Arc::new(start))
-    }
-
-    /// Scans and waits for the result.
-    fn wait(&self, cancel: &Cancel) -> Result<Arc<Snapshot>, String> {
-        let job = (self.0)();
-        for event in &job.events {
-            match event {
-                ScanEvent::Partial(_) if cancel.is_cancelled() => job.cancel.cancel(),
-                ScanEvent::Partial(_) => {}
-                ScanEvent::Finished(snapshot) if snapshot.scope.completeness == Completeness::Complete => {
-                    return Ok(snapshot);
-                }
-                ScanEvent::Finished(_) => return Err("It was stopped. Nothing was changed.".to_owned()),
-                ScanEvent::Failed(message) => return Err(message),
-            }
-        }
-        Err("The scan ended without a result. Nothing was changed.".to_owned())
-    }
-}
-
-impl fmt::Debug for Rescan {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Rescan")
-    }
+    /// The list of known environments.
+    pub registry: Option<PathBuf>,
+    /// This program, whose environment is not removed.
+    pub program: Option<PathBuf>,
 }
 
 /// What a task reports.
@@ -121,8 +90,10 @@ pub enum TaskEvent {
 /// What a task has done.
 #[derive(Clone, Debug)]
 pub enum Done {
-    /// A plan was carried out.
-    Pruned(Report),
+    /// A plan that removes was carried out.
+    Removed(Report),
+    /// What is removed with some environments.
+    RemovalPlanned(Box<Plan>),
     /// A plan to link environments otherwise was carried out.
     Relinked(RelinkReport),
     /// What is broken, and how it could be mended.
@@ -193,7 +164,16 @@ impl Working<'_> {
     fn run(&self, task: Task) -> Result<Done, String> {
         let (cache, host) = (&self.ground.cache, self.host);
         match task {
-            Task::Prune(plan) => self.prune(&plan).map(Done::Pruned),
+            Task::Remove(plan) => self.remove(&plan).map(Done::Removed),
+            Task::PlanRemoval(request) => {
+                host.working("looking at what is in them");
+                let environments = request.environments.iter();
+                let chosen: Vec<_> =
+                    environments.filter_map(|at| self.snapshot.find_environment(&at.path())).collect();
+                let program = self.ground.program.as_deref();
+                let plan = remove::plan_for(&self.snapshot, &chosen, request, program);
+                Ok(Done::RemovalPlanned(Box::new(plan)))
+            }
             Task::Relink(plan) => {
                 let done = relink::carry_out(&plan, host).map_err(|refused| explained(&refused))?;
                 match done.busy {
@@ -227,18 +207,18 @@ impl Working<'_> {
                 Ok(Done::Detached(*plan, outcomes, host.notes()))
             }
             Task::Restore(whole) => {
-                let lock = whole.in_cache.then(|| host.alone(cache)).transpose();
-                let lock = lock.map_err(|refused| explained(&refused))?;
-                host.working("putting back");
-                let restored = whole.restore(lock.as_ref()).map_err(|error| super::chain(&error))?;
-                let state = self.ground.means.state.iter();
-                state.for_each(|state| whole.beside.iter().for_each(|it| beside::forget(state, it, cache)));
-                Ok(Done::Restored(restored))
+                trash::restore(&whole, cache, host).map(Done::Restored).map_err(|stopped| words(&stopped))
             }
             Task::Purge(runs) => {
-                let lock = host.shared(cache).map_err(|refused| explained(&refused))?;
-                host.working("unlinking");
-                Ok(self.purge(&lock, &runs))
+                let emptied = trash::empty(&runs, cache, host);
+                match &emptied.refused {
+                    Some(refused) if emptied.of_environments == 0 => Err(explained(refused)),
+                    refused => {
+                        let refused = refused.iter().map(explained);
+                        let errors = emptied.errors.iter().map(|error| super::chain(error)).chain(refused);
+                        Ok(Done::Purged { freed: emptied.freed, errors: errors.collect() })
+                    }
+                }
             }
         }
     }
@@ -258,89 +238,48 @@ impl Working<'_> {
         }
     }
 
-    /// Empties the trash: that of environments first, since entries are freed with the last link.
-    fn purge(&self, lock: &CacheShared, all: &[Whole]) -> Done {
-        let state = self.ground.means.state.as_deref();
-        let (mut freed, mut errors) = (Some(0), Vec::new());
-        for whole in all {
-            let (more, failed) =
-                whole.purge_beside(true, lock.cache(), state, self.host.cancel, self.host.progress);
-            freed = freed.zip(more).map(|(sum, more)| sum + more);
-            errors.extend(failed);
-        }
-        let runs: Vec<Run> = all.iter().filter(|it| it.in_cache).map(|whole| whole.run.clone()).collect();
-        if !runs.is_empty() {
-            let before = measure::trash(lock.cache(), &runs, None);
-            errors.extend(purge::purge(lock, &runs, self.host.cancel, self.host.progress));
-            let more = measure::freed(lock.cache(), &runs, None, before);
-            freed = freed.zip(more).map(|(sum, more)| sum + more);
-        }
-        Done::Purged { freed, errors: errors.iter().map(|error| super::chain(error)).collect() }
-    }
-
-    fn prune(&self, plan: &Plan) -> Result<Report, String> {
-        let host = self.host;
-        // What the person was warned of was agreed to.
-        let agreed: HashSet<Allowance> = plan.refused().map(|caution| caution.allowance).collect();
-        let look = Look {
-            lock: &|| {
-                let lock = host.alone(&self.ground.cache).map_err(|refused| explained(&refused))?;
-                host.working("looking again");
-                Ok(lock)
-            },
-            scan: &|| {
-                host.working("scanning again");
-                self.ground.rescan.wait(host.cancel)
-            },
-            refused: &|plan| refused(plan, &agreed),
-            cancel: host.cancel,
-        };
-        let Ready { go, left } = ready(plan, plan.clone(), Vec::new(), &look)?;
-        let mut committed = Committed::default();
+    fn remove(&self, plan: &Plan) -> Result<Report, String> {
         let mut weighed = plan.clone();
-        if let Some((current, lock)) = go {
-            weighed.steps.retain(|step| current.steps.iter().any(|it| it.at == step.at));
-            weighed.warnings.clear();
-            weigh(&mut weighed, &self.ground.cache);
-            host.working("removing");
-            let manner = Manner { now: (self.ground.means.now)(), run: None, unmovable: Unmovable::Refuse };
-            let done = apply::prune_as(&current, &lock, &manner, host.cancel, host.progress);
-            committed = done.map_err(|error| super::chain(&error))?;
-        }
-        let outcomes = ordered(plan, committed.outcomes, left);
-        let done: HashSet<_> = outcomes
-            .iter()
-            .filter(|outcome| outcome.state == State::Done)
-            .map(|outcome| (outcome.action, &outcome.at))
-            .collect();
-        let steps = weighed.steps.iter().filter(|step| done.contains(&(step.action, &step.at)));
-        let add = |(sum, certainty): (u64, Certainty), step: &Step| {
-            (sum + step.bytes.reclaimable, certainty.and(step.bytes.certainty))
+        weighed.warnings.clear();
+        weigh(&mut weighed, &self.ground.cache);
+        let warnings = std::mem::replace(&mut weighed.warnings, plan.warnings.clone());
+        // What the person was warned of was agreed to.
+        let agreed = plan.refused().map(|caution| caution.allowance).collect();
+        let removal = Removal {
+            cache: &self.ground.cache,
+            keep: true,
+            when_free: None,
+            saved: None,
+            rescan: &self.ground.rescan,
+            agreed: &agreed,
+            registry: self.ground.registry.as_deref(),
         };
-        let (predicted, certainty) = steps.fold((0, Certainty::Exact), add);
-        let mut notes = self.host.notes();
-        notes.extend(committed.notes);
-        if !done.is_empty() {
-            notes.extend(weighed.warnings);
+        let done = removal::carry_out(&weighed, &removal, self.host).map_err(|stopped| words(&stopped))?;
+        let mut report = done.report;
+        let is_new = |text: &String| !plan.warnings.contains(text);
+        if report.count(State::Done) > 0 {
+            report.notes.extend(warnings.into_iter().filter(is_new));
         }
-        let mut report = Report {
-            outcomes,
-            freed: Freed { predicted, certainty, measured: None, volume: None, why: None },
-            trash: committed.trash.map(|run| At::new(&run.path())),
-            beside: Vec::new(),
-            notes,
-        };
-        self.host.journal(plan, &report);
-        report.notes.extend(self.host.notes());
-        Ok(report)
+        match done.busy {
+            // Nothing was done at all: why is all there is to say.
+            Some(refused) if report.count(State::Done) == 0 => Err(explained(&refused)),
+            _ => Ok(report),
+        }
     }
 }
 
-/// Why a plan that was made again is not carried out: it has a caution that the one that was agreed to did not have.
-fn refused(plan: &Plan, agreed: &HashSet<Allowance>) -> Option<String> {
-    let new = plan.refused().filter(|caution| !agreed.contains(&caution.allowance));
-    let texts: Vec<&str> = new.map(|caution| caution.text.as_str()).collect();
-    (!texts.is_empty()).then(|| format!("{} Nothing was changed. Look at the new plan.", texts.join(" ")))
+/// Why nothing of a plan was carried out.
+fn words(stopped: &Stopped) -> String {
+    match stopped {
+        Stopped::Lock(refused) => explained(refused),
+        Stopped::Interrupted => "It was stopped. Nothing was changed.".to_owned(),
+        Stopped::Cautions(cautions) => {
+            let texts: Vec<&str> = cautions.iter().map(|caution| caution.text.as_str()).collect();
+            format!("{} Nothing was changed. Look at the new plan.", texts.join(" "))
+        }
+        Stopped::Failed(error) => super::chain(error),
+        Stopped::Scan(text) => format!("{text}. Nothing was changed."),
+    }
 }
 
 /// Why a lock was not taken, and what to do where the reason is this program's own ancestor.

@@ -453,7 +453,7 @@ fn the_built_in_keymap_has_every_action_and_no_conflict() {
     let mut names: Vec<&str> = keymap.bindings().iter().map(|binding| binding.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 43);
+    assert_eq!(names.len(), 44);
     for binding in keymap.bindings() {
         for key in binding.keys.iter().flatten() {
             assert_eq!(key.name().parse::<Key>().as_ref(), Ok(key));
@@ -463,7 +463,7 @@ fn the_built_in_keymap_has_every_action_and_no_conflict() {
 
 #[test]
 fn a_changed_keymap_reports_conflicts_as_sentences() {
-    let (keymap, conflicts) = Keymap::with_overrides("mark = [\"x\"]\nwhy = [\"g\", \"j\"]").unwrap();
+    let (keymap, conflicts) = Keymap::with_overrides("mark = [\"e\"]\nwhy = [\"g\", \"j\"]").unwrap();
     assert_eq!(
         conflicts,
         [
@@ -471,7 +471,7 @@ fn a_changed_keymap_reports_conflicts_as_sentences() {
             "`gg` for `top` cannot be told from `g` for `why`; `why` has it.",
         ]
     );
-    assert_eq!(keymap.shown(cachetui::tui::Action::Mark).as_deref(), Some("x"));
+    assert_eq!(keymap.shown(cachetui::tui::Action::Mark).as_deref(), Some("e"));
     assert!(Keymap::with_overrides("fly = [\"x\"]").unwrap_err().to_string().contains("`fly`"));
     assert!(Keymap::with_overrides("mark = [\"ctrl-\\u0007x\"]").is_err());
 }

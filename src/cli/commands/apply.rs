@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::apply::weigh;
-use crate::cli::act::{Done, Ground, Origin};
+use crate::cli::act::{Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::prune::ApplyArguments;
 use crate::cli::failure::{FAILED, Failure, USAGE};
@@ -19,6 +19,7 @@ use crate::disk;
 use crate::human;
 use crate::plan::{self, Plan, Request, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
+use crate::worker::removal::Done;
 
 /// What writes plans.
 const WRITES: &str = "`cachetui prune … --save FILE` and `cachetui remove … --save FILE` write plans.";

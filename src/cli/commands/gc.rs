@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::trash::{self, Purged};
 use crate::apply::beside::{self, Whole};
 use crate::apply::weigh;
-use crate::cli::act::{self, Done, Ground, Origin};
+use crate::cli::act::{self, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::gc::GcArguments;
 use crate::cli::failure::{BUSY, FAILED, Failure, INTERRUPTED, USAGE};
@@ -35,6 +35,8 @@ use crate::lock::{Directory, Share, Waiting};
 use crate::plan::{Allowance, At, Budget, Class, Gc, Pinned, Plan, Prune, Remove, Request, Step, plan, room};
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot};
+use crate::worker::removal::Done;
+use crate::worker::remove;
 use answer::{Body, not_due, print_dry_run, told};
 use limits::Limits;
 use remembered::Remembered;
@@ -230,7 +232,7 @@ fn planned(
     }
     let idle = policy.idle_environments.and_then(Choice::value);
     let idle = idle.map(|age| room::idle_environments(snapshot, age.as_secs())).unwrap_or_default();
-    let (environments, kept) = super::remove::looked_at(snapshot, &idle, &allow, surroundings);
+    let (environments, kept) = remove::looked_at(snapshot, &idle, &allow, surroundings.program.as_deref());
     let remove = Remove {
         environments,
         links: Vec::new(),
@@ -379,6 +381,6 @@ impl Ran {
 
     /// Whether a person stopped it.
     fn is_stopped(&self) -> bool {
-        self.freed.emptied.stopped || self.done.as_ref().is_some_and(|done| done.interrupted)
+        self.freed.stopped || self.done.as_ref().is_some_and(|done| done.interrupted)
     }
 }

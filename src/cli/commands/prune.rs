@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::apply::weigh;
-use crate::cli::act::{self, Done, Ground, Origin};
+use crate::cli::act::{self, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::prune::{CarryOutArguments, LimitArguments, PruneArguments};
 use crate::cli::args::values::Amount;
@@ -24,6 +24,7 @@ use crate::plan::{Budget, Class, Plan, Prune, Request, plan};
 use crate::say::plan::things;
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Snapshot, What};
+use crate::worker::removal::Done;
 
 /// Shows what could go, or removes what was asked for.
 pub fn run(
@@ -273,7 +274,7 @@ pub(super) fn decide(
     } else if !plan.is_empty() {
         shown::report(plan, &done.report, ground.view, writer)?;
     }
-    done.verdict()?;
+    act::verdict(done)?;
     Unread::nothing_kept(plan)
 }
 

@@ -1,11 +1,10 @@
 //! `remove`: removes environments, with the entries that only they use, after it has shown what that is and what it frees.
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::apply::weigh;
-use crate::cli::act::{Done, Ground, Origin};
+use crate::cli::act::{Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::remove::RemoveArguments;
 use crate::cli::failure::{FAILED, Failure, USAGE};
@@ -16,11 +15,10 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::unread::Unread;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
-use crate::plan::{
-    Allowance, At, Kept, KeptBecause, NamedLink, Plan, Remove, Request, against_removal, is_removable, plan,
-};
+use crate::plan::{At, NamedLink, Remove, against_removal, is_removable};
 use crate::scan::{Absent, belonging, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
+use crate::worker::removal::Done;
 use crate::worker::remove;
 
 /// Shows what would go, asks, and removes it.
@@ -52,7 +50,15 @@ pub fn run(
         // A link is neither idle nor broken.
         links.clear();
     }
-    let mut plan = planned(&snapshot, &chosen, links, arguments, surroundings);
+    let request = Remove {
+        environments: Vec::new(),
+        links,
+        chosen: arguments.environments.is_empty(),
+        with_entries: arguments.with_entries,
+        grace: arguments.grace.map_or(surroundings.grace, |age| age.0.as_secs()),
+        allow: arguments.allow.iter().copied().collect(),
+    };
+    let mut plan = remove::plan_for(&snapshot, &chosen, request, surroundings.program.as_deref());
     weigh(&mut plan, prepared.cache());
     let ground = Ground {
         places: &places,
@@ -146,66 +152,4 @@ fn chosen(
             && (is_named || is_removable(item))
     });
     Ok(chosen)
-}
-
-/// The plan for some environments. What is in them and who runs there was looked at.
-fn planned(
-    snapshot: &Snapshot,
-    chosen: &[EnvironmentIndex],
-    links: Vec<NamedLink>,
-    arguments: &RemoveArguments,
-    surroundings: &Surroundings,
-) -> Plan {
-    let allow = arguments.allow.iter().copied().collect();
-    let (environments, kept) = looked_at(snapshot, chosen, &allow, surroundings);
-    let request = Remove {
-        environments,
-        links,
-        chosen: arguments.environments.is_empty(),
-        with_entries: arguments.with_entries,
-        grace: arguments.grace.map_or(surroundings.grace, |age| age.0.as_secs()),
-        allow,
-    };
-    let mut plan = plan(snapshot, &Request::Remove(request));
-    plan.kept.extend(kept);
-    plan
-}
-
-/// Looks at what is in some environments, and who runs there: those that may go as far as that is concerned, and what is kept.
-pub(super) fn looked_at(
-    snapshot: &Snapshot,
-    chosen: &[EnvironmentIndex],
-    allow: &BTreeSet<Allowance>,
-    surroundings: &Surroundings,
-) -> (Vec<At>, Vec<Kept>) {
-    let (looked, others): (Vec<EnvironmentIndex>, Vec<EnvironmentIndex>) =
-        chosen.iter().partition(|index| against_removal(snapshot.environment(**index)).is_none());
-    let paths: Vec<PathBuf> = looked.iter().map(|index| snapshot.environment(*index).path.clone()).collect();
-    let found = remove::look(&paths, &snapshot.cache.canonical, allow);
-    let mut environments: Vec<At> = others.iter().map(|index| root(snapshot, *index)).collect();
-    let mut kept = Vec::new();
-    let program = surroundings.program.as_deref().and_then(|path| crate::disk::canonical(path).ok());
-    for (index, against) in looked.iter().zip(found) {
-        let is_own =
-            program.as_ref().is_some_and(|path| path.starts_with(&snapshot.environment(*index).path));
-        let own = is_own.then(|| KeptBecause::Never { why: "cachetui runs from it".to_owned() });
-        match own.or(against) {
-            None => environments.push(root(snapshot, *index)),
-            Some(because) => kept.push(Kept {
-                at: root(snapshot, *index),
-                name: None,
-                version: None,
-                disk: snapshot.environment(*index).disk,
-                modified: 0,
-                reason: because.sentence(),
-                because,
-            }),
-        }
-    }
-    (environments, kept)
-}
-
-fn root(snapshot: &Snapshot, index: EnvironmentIndex) -> At {
-    let path: &Path = &snapshot.environment(index).path;
-    At::new(path)
 }

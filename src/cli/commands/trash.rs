@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::apply::beside::{self, Whole};
 use crate::apply::restore::Restored;
 use crate::apply::trash::Held;
-use crate::apply::{Freed, Run, State, measure};
-use crate::cli::act::{Emptied, Ground};
+use crate::apply::{Freed, Run, State};
+use crate::cli::act::{self, Ground};
 use crate::cli::args::Places;
 use crate::cli::args::prune::{TrashArguments, TrashCommand, TrashPurgeArguments};
 use crate::cli::confirm;
@@ -24,6 +24,7 @@ use crate::human;
 use crate::lock::Refused;
 use crate::scan::Absent;
 use crate::snapshot::Certainty;
+use crate::worker;
 
 /// Does what the arguments ask for.
 pub fn run(
@@ -220,12 +221,9 @@ pub(super) fn restore(
     let mut notes = Vec::new();
     let restored = match &whole {
         Some(whole) => {
-            let lock = if whole.in_cache { Some(ground.lock()?) } else { None };
-            let (lock, told) = lock.unzip();
-            notes.extend(told.into_iter().flatten());
-            let restored = whole.restore(lock.as_ref()).map_err(|error| Failure::new(FAILED, error))?;
-            ground.tidied(whole);
-            restored
+            let hosted = ground.hosted(|host| worker::trash::restore(whole, ground.cache, host))?;
+            notes = hosted.notes;
+            hosted.answer.map_err(act::stopped)?
         }
         None => Vec::new(),
     };
@@ -360,19 +358,24 @@ fn purge(
     if let Some(refused) = end.refused {
         return Err(locking::failure(refused));
     }
-    match (end.emptied.stopped, end.emptied.left.is_empty()) {
+    match (end.stopped, end.left.is_empty()) {
         (true, _) => Err(Failure::quiet(INTERRUPTED)),
         (false, false) => Err(Failure::quiet(FAILED)),
         (false, true) => Ok(()),
     }
 }
 
-/// What became of a purge.
+/// What became of emptying the trash, once or several times.
 #[derive(Default)]
 pub(super) struct Purged {
     pub(super) freed: Freed,
     certainty: Certainty,
-    pub(super) emptied: Emptied,
+    /// What could not be deleted, and what to do about it, as sentences. Not escaped.
+    pub(super) left: Vec<String>,
+    /// What is worth saying of the locks. Not escaped.
+    pub(super) notes: Vec<String>,
+    /// Whether a person stopped it.
+    pub(super) stopped: bool,
     /// Of how many runs the environments were deleted.
     of_environments: usize,
     /// Why nothing was deleted in the cache, where its lock could not be had.
@@ -390,44 +393,19 @@ impl Purged {
     /// Deletes what runs removed, and measures what that frees.
     pub(super) fn measured(&mut self, ground: &Ground<'_>, chosen: &[Whole]) -> Result<(), Failure> {
         let before = ground.settled()?;
-        let files = self.purge(ground, chosen)?;
+        let hosted = ground.hosted(|host| worker::trash::empty(chosen, ground.cache, host))?;
+        let emptied = hosted.answer;
         let after = ground.settled()?;
         let volume = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         self.freed.volume = add(self.freed.volume, volume, self.number);
-        self.freed.measured = add(self.freed.measured, files.or(volume), self.number);
+        self.freed.measured = add(self.freed.measured, emptied.freed.or(volume), self.number);
         self.number += 1;
+        self.left.extend(emptied.left());
+        self.notes.extend(hosted.notes);
+        self.stopped |= emptied.stopped;
+        self.of_environments += emptied.of_environments;
+        self.refused = self.refused.take().or(emptied.refused);
         Ok(())
-    }
-
-    /// Deletes what runs removed: environments first, since entries are freed with the last link. Answers with the bytes that this
-    /// frees, by the files.
-    fn purge(&mut self, ground: &Ground<'_>, chosen: &[Whole]) -> Result<Option<u64>, Failure> {
-        let mut freed = Some(0);
-        for whole in chosen.iter().filter(|whole| !whole.beside.is_empty()) {
-            let (more, emptied) = ground.purge_beside(whole.clone(), true)?;
-            freed = freed.zip(more).map(|(sum, more)| sum + more);
-            self.emptied.stopped |= emptied.stopped;
-            self.emptied.left.extend(emptied.left);
-            self.of_environments += 1;
-        }
-        let in_cache = chosen.iter().filter(|whole| whole.in_cache);
-        let runs: Vec<Run> = in_cache.map(|whole| whole.run.clone()).collect();
-        if runs.is_empty() || self.emptied.stopped {
-            return Ok(freed);
-        }
-        let before = measure::trash(ground.cache, &runs, None);
-        let emptied = match ground.purge(runs.clone())? {
-            Ok(emptied) => emptied,
-            Err(refused) => {
-                self.refused = Some(refused);
-                return Ok(freed);
-            }
-        };
-        let more = measure::freed(ground.cache, &runs, None, before);
-        self.emptied.stopped |= emptied.stopped;
-        self.emptied.left.extend(emptied.left);
-        self.emptied.notes.extend(emptied.notes);
-        Ok(freed.zip(more).map(|(sum, more)| sum + more))
     }
 
     /// What was deleted of `runs` runs, as a sentence. None where nothing was.
@@ -442,11 +420,11 @@ impl Purged {
     }
 
     fn notes(&self) -> Vec<&str> {
-        self.emptied.notes.iter().chain(&self.emptied.left).map(String::as_str).collect()
+        self.notes.iter().chain(&self.left).map(String::as_str).collect()
     }
 
     fn print(&self, runs: usize, dry_run: bool, view: &View, writer: &mut dyn Write) -> Result<(), Failure> {
-        for (paint, notes) in [(Paint::Notice, &self.emptied.notes), (Paint::Bad, &self.emptied.left)] {
+        for (paint, notes) in [(Paint::Notice, &self.notes), (Paint::Bad, &self.left)] {
             for note in notes {
                 writeln!(writer, "{}", view.painted(paint, &view.wrapped(&human::escape(note))))?;
             }
@@ -460,7 +438,7 @@ impl Purged {
         } else if dry_run {
             let number = human::counted(runs as u64, "run", "runs");
             Some(format!("{number} would be deleted, which frees {predicted}."))
-        } else if self.emptied.left.is_empty() {
+        } else if self.left.is_empty() {
             self.deleted(runs, self.freed.measured)
         } else {
             None

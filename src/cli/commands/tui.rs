@@ -1,6 +1,7 @@
 //! `tui`: the interface, which needs a terminal at both ends.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use crate::cli::args::{Look, Places};
 use crate::cli::failure::{FAILED, Failure, USAGE};
@@ -12,7 +13,8 @@ use crate::lock::SurveyRequest;
 use crate::scan::Absent;
 use crate::tui::{Glyphs, Keymap, Options, Theme};
 use crate::worker;
-use crate::worker::task::{Ground, Rescan, start_task};
+use crate::worker::rescan::Rescan;
+use crate::worker::task::{Ground, start_task};
 
 /// Opens the interface, on a sample where `demo` says so; answers with the program's exit code.
 pub fn run(places: &Places, look: &Look, demo: bool, surroundings: &Surroundings) -> Result<u8, Failure> {
@@ -36,6 +38,8 @@ pub fn run(places: &Places, look: &Look, demo: bool, surroundings: &Surroundings
             let prepared = prepared.clone();
             move || prepared.start(surroundings::now())
         }),
+        registry: prepared.registry().map(Path::to_owned),
+        program: surroundings.program.clone(),
     };
     let code = crate::tui::run(Options {
         start_scan: Box::new(move || prepared.start(surroundings::now())),

@@ -5,12 +5,13 @@
 //! were hashed for it: it stays as it is, and whoever carries it out leaves alone what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 
 use crate::apply::Run;
 use crate::apply::beside::Whole;
 use crate::human;
 use crate::plan::repair::RepairPlan;
-use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Totals, Unused};
+use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Step, Totals, Unused};
 use crate::say;
 use crate::snapshot::{Completeness, EntryIndex, Snapshot};
 
@@ -128,6 +129,8 @@ impl ClassSums {
 pub(in crate::tui) struct Planning {
     /// How long something stays after its last change, in seconds, unless it was named.
     pub(in crate::tui) grace: u64,
+    /// The person's home directory, for which paths have `~`.
+    pub(in crate::tui) home: Option<PathBuf>,
     /// The plan, when one was made.
     made: Option<Made>,
     /// Which plan that is: each that is made has a number of its own.
@@ -163,7 +166,12 @@ impl Planning {
     }
 
     /// Takes a plan that was made elsewhere.
-    pub(in crate::tui) fn show(&mut self, made: Made) {
+    pub(in crate::tui) fn take(&mut self, snapshot: &Snapshot, made: Made) {
+        self.label(snapshot);
+        self.show(made);
+    }
+
+    fn show(&mut self, made: Made) {
         self.excluded.clear();
         self.unseen.clear();
         self.made = Some(made);
@@ -255,7 +263,18 @@ impl Planning {
         let complete = snapshot.scope.completeness == Completeness::Complete;
         if let Some(Made::Changes(old)) = &self.made {
             let request = old.request.clone();
-            self.made = complete.then(|| Made::Changes(Box::new(plan::plan(snapshot, &request))));
+            self.made = complete.then(|| {
+                let mut plan = plan::plan(snapshot, &request);
+                // What was found in environments that stay was found by looking there, and not by a scan.
+                if matches!(request, Request::Remove(_)) {
+                    let known: HashSet<&At> = plan.kept.iter().map(|kept| &kept.at).collect();
+                    let is_looked_at =
+                        |kept: &&Kept| kept.at.path().is_absolute() && !known.contains(&kept.at);
+                    let kept: Vec<Kept> = old.kept.iter().filter(is_looked_at).cloned().collect();
+                    plan.kept.extend(kept);
+                }
+                Made::Changes(Box::new(plan))
+            });
             self.number += 1;
         }
         self.label(snapshot);
@@ -375,7 +394,7 @@ impl Planning {
         let distribution = |at: &At, dist_info: &At| Planned::Distribution(at.clone(), dist_info.clone());
         Some(match self.made.clone()? {
             Made::Changes(mut plan) => {
-                plan.steps.retain(|step| !self.excluded.contains(&Planned::Thing(step.at.clone())));
+                plan.steps.retain(|step| !self.is_out(step));
                 plan.relinks.retain(|step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)));
                 plan.totals = Totals::of(&plan.steps, &plan.relinks);
                 Made::Changes(plan)
@@ -394,8 +413,17 @@ impl Planning {
         matches!(self.rows.get(row), Some(Row::Step(_) | Row::Relink(_) | Row::Mend(_) | Row::Link(_)))
     }
 
+    /// Whether something that would be removed was taken out of the plan, or the environment was with which it goes.
+    fn is_out(&self, step: &Step) -> bool {
+        let is_out = |at: &At| self.excluded.contains(&Planned::Thing(at.clone()));
+        is_out(&step.at) || step.class != Class::Named && step.users.iter().any(is_out)
+    }
+
     /// Whether a row is a step that is in the plan.
     pub(in crate::tui) fn is_in(&self, row: usize) -> bool {
+        if let Some(Row::Step(step)) = self.rows.get(row) {
+            return self.changes().is_some_and(|plan| !self.is_out(&plan.steps[*step]));
+        }
         self.is_step(row) && self.name(row).is_some_and(|name| !self.excluded.contains(&name))
     }
 

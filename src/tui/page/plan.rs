@@ -39,23 +39,23 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
         Some(Row::Step(step)) => planning.changes().map(|plan| step_title(planning, &plan.steps[*step])),
         Some(Row::Relink(step)) => planning.changes().map(|plan| {
             let step = &plan.relinks[*step];
-            title(Some(&step.name), Some(&step.version), step.at.text())
+            title(planning, Some(&step.name), Some(&step.version), &step.at)
         }),
         Some(Row::Mend(step)) => planning.repair().map(|plan| {
             let step = &plan.steps[*step];
-            title(Some(&step.name), Some(&step.version), step.at.text())
+            title(planning, Some(&step.name), Some(&step.version), &step.at)
         }),
         Some(Row::Link(link)) => planning.repair().map(|plan| {
             let link = &plan.links[*link];
-            title(link.name.as_deref(), link.version.as_deref(), link.at.text())
+            title(planning, link.name.as_deref(), link.version.as_deref(), &link.at)
         }),
         Some(Row::Kept(kept)) => planning.changes().map(|plan| {
             let Kept { name, version, at, .. } = &plan.kept[*kept];
-            labelled(planning, title(name.as_deref(), version.as_deref(), at.text()), at)
+            labelled(planning, title(planning, name.as_deref(), version.as_deref(), at), at)
         }),
         Some(Row::Left(left)) => planning.repair().map(|plan| {
             let left = &plan.kept[*left];
-            title(left.name.as_deref(), left.version.as_deref(), left.at.text())
+            title(planning, left.name.as_deref(), left.version.as_deref(), &left.at)
         }),
         None => None,
     };
@@ -181,6 +181,7 @@ pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
     match planning.made().filter(|_| planning.is_open()) {
         Some(Made::Repair(_)) => "plan to repair",
         Some(made) if made.verb() == "relink" => "plan to relink",
+        Some(made) if made.verb() == "remove" => "plan to remove",
         Some(_) => "plan to prune",
         None => "clean up",
     }
@@ -188,7 +189,7 @@ pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
 
 /// What a step to remove something is about. Escaped.
 pub(super) fn step_title(planning: &Planning, step: &Step) -> String {
-    labelled(planning, title(step.name.as_deref(), step.version.as_deref(), step.at.text()), &step.at)
+    labelled(planning, title(planning, step.name.as_deref(), step.version.as_deref(), &step.at), &step.at)
 }
 
 /// A title with what tells it from another of its name and version.
@@ -199,11 +200,11 @@ fn labelled(planning: &Planning, title: String, at: &At) -> String {
     }
 }
 
-fn title(name: Option<&str>, version: Option<&str>, path: &str) -> String {
+fn title(planning: &Planning, name: Option<&str>, version: Option<&str>, at: &At) -> String {
     let text = match (name, version) {
         (Some(name), Some(version)) => format!("{name} {version}"),
         (Some(name), None) => name.to_owned(),
-        _ => path.to_owned(),
+        _ => return human::path(&at.path(), planning.home.as_deref()),
     };
     human::escape(&text).into_owned()
 }

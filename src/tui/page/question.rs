@@ -6,8 +6,8 @@ use crate::apply::Run;
 use crate::human;
 use crate::lock::{State as LockState, of_cache};
 use crate::plan::repair::RepairPlan;
-use crate::plan::{At, DetachPlan, Plan, kept_in_short};
-use crate::say::plan::things;
+use crate::plan::{At, DetachPlan, Plan, Step, kept_in_short};
+use crate::say::plan::{things, things_of};
 use crate::snapshot::Mode;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, PageLine, Target};
@@ -18,9 +18,6 @@ use crate::tui::theme::Role;
 
 use super::plan::{certain, step_title};
 use super::{fact, fact_path, gap, paragraph, push};
-
-/// What has to be typed to carry out a plan that calls for a second look.
-pub(in crate::tui) const SURE: &str = "prune";
 
 /// What a question says, and its answers.
 pub(super) fn question(model: &Model, question: &Question, answer: Answer, width: usize) -> Document {
@@ -46,8 +43,10 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
                     gap(&mut document);
                 }
             }
+            // What has to be typed for a plan that calls for a second look.
+            let sure = model.facts.planning.made().map_or("", Made::verb);
             let words = format!(
-                "To do it all the same, type {SURE} and press Enter. Esc leaves everything as it is."
+                "To do it all the same, type {sure} and press Enter. Esc leaves everything as it is."
             );
             paragraph(&mut document, &words, Role::Text, width);
             gap(&mut document);
@@ -172,7 +171,7 @@ fn of_plan(made: &Made) -> String {
 pub(in crate::tui) fn verb(model: &Model, question: &Question) -> &'static str {
     match question {
         Question::Apply | Question::Sure(_) => match model.facts.planning.made() {
-            Some(made) if made.verb() == "prune" => "move to the trash",
+            Some(made) if matches!(made.verb(), "prune" | "remove") => "move to the trash",
             Some(made) => made.verb(),
             None => "yes",
         },
@@ -219,7 +218,16 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         0 => String::new(),
         number => format!(" and {} to them", human::counted(number, "pointer", "pointers")),
     };
-    let words = format!("Moves {}{pointers} to the cache's trash.", things(plan));
+    let (beside, inside): (Vec<&Step>, Vec<&Step>) = plan.steps.iter().partition(|step| !step.is_in_cache());
+    let of = |steps: &[&Step]| things_of(steps.iter().map(|step| step.action));
+    let inside = format!("{}{pointers} to the cache's trash", of(&inside));
+    let words = match (&*of(&beside), beside.len(), beside.len() == plan.steps.len()) {
+        (_, 0, _) => format!("Moves {inside}."),
+        (things, 1, true) => format!("Moves {things} to a trash beside it."),
+        (things, _, true) => format!("Moves {things} to a trash beside them."),
+        (things, 1, false) => format!("Moves {things} to a trash beside it, and {inside}."),
+        (things, _, false) => format!("Moves {things} to a trash beside them, and {inside}."),
+    };
     paragraph(document, &words, Role::Text, width);
     gap(document);
     let frees = certain(totals.bytes.reclaimable, totals.bytes.certainty);
@@ -228,9 +236,12 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         let words = format!("{} more when what holds them goes too", human::bytes(totals.bytes.held));
         fact(document, "later", &words, Role::Held, width);
     }
-    let users: BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.users).collect();
+    let going: BTreeSet<_> = plan.steps.iter().map(|step| &step.at).collect();
+    let users = plan.steps.iter().flat_map(|step| &step.users);
+    let users: BTreeSet<_> = users.filter(|user| !going.contains(user)).collect();
     if users.is_empty() {
-        fact(document, "affects", "no environment", Role::Text, width);
+        let other = if beside.is_empty() { "no environment" } else { "no other environment" };
+        fact(document, "affects", other, Role::Text, width);
         lock(model, document, width);
     } else {
         affected(model, document, &users, "which goes on working", width);

@@ -11,7 +11,7 @@ use crate::apply::restore::Restored;
 use crate::apply::{Report, State};
 use crate::human;
 use crate::plan::repair::Command;
-use crate::plan::{self, Action, At, DetachPlan};
+use crate::plan::{self, At, DetachPlan};
 use crate::say;
 use crate::scan::verify::{Finding, Verified};
 use crate::snapshot::{ModeCounts, Snapshot};
@@ -51,15 +51,16 @@ fn escaped(text: String, role: Role) -> ReportLine {
 pub(in crate::tui) fn report(done: &Done) -> (String, Vec<ReportLine>) {
     let mut lines = Vec::new();
     let title = match done {
-        Done::Pruned(report) => {
-            pruned(report, &mut lines);
+        Done::Removed(report) => {
+            removed(report, &mut lines);
             "what was removed"
         }
         Done::Relinked(report) => {
             relinked(report, &mut lines);
             "what was relinked"
         }
-        // Its plan is shown instead.
+        // Their plans are shown instead.
+        Done::RemovalPlanned(_) => "what could be removed",
         Done::RepairPlanned(_) => "what could be repaired",
         Done::Repaired(report) => {
             repaired(report, &mut lines);
@@ -104,18 +105,18 @@ fn restored(items: &[Restored], lines: &mut Vec<ReportLine>) {
     }
 }
 
-fn pruned(report: &Report, lines: &mut Vec<ReportLine>) {
+fn removed(report: &Report, lines: &mut Vec<ReportLine>) {
     let done = report.outcomes.iter().filter(|outcome| outcome.state == State::Done);
-    let (entries, others): (Vec<_>, Vec<_>) = done.partition(|outcome| outcome.action == Action::RemoveEntry);
-    let mut parts = vec![human::counted(entries.len() as u64, "entry", "entries")];
-    if !others.is_empty() {
-        parts.push(human::counted(others.len() as u64, "other thing", "other things"));
+    let things = say::plan::things_of(done.map(|outcome| outcome.action));
+    if things.is_empty() {
+        lines.push(said("Nothing was removed.", Role::Warning));
+    } else {
+        let frees = format!("{}{}", report.freed.certainty.before(), human::bytes(report.freed.predicted));
+        lines.push(said(&format!("Moved {things} to the trash."), Role::Good));
+        lines.push(said("", Role::Text));
+        let words = format!("X empties the trash and frees {frees}; z puts everything back.");
+        lines.push(said(&words, Role::Dim));
     }
-    let frees = format!("{}{}", report.freed.certainty.before(), human::bytes(report.freed.predicted));
-    lines.push(said(&format!("Moved {} to the trash.", human::list(&parts)), Role::Good));
-    lines.push(said("", Role::Text));
-    let words = format!("X empties the trash and frees {frees}; z puts everything back.");
-    lines.push(said(&words, Role::Dim));
     lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
     for outcome in report.outcomes.iter().filter(|outcome| outcome.state != State::Done) {
         let why = outcome.why.as_deref().unwrap_or("not reached");

@@ -43,6 +43,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Locks => show(model, View::Locks),
         Action::Plan => show(model, View::Plan),
         Action::Prune => task::prune(model),
+        Action::Remove => return environment::remove(model),
         Action::Relink => environment::menu(model, Menu::Relink),
         Action::Repair if model.view == View::Links => return environment::repair_links(model),
         Action::Repair => environment::menu(model, Menu::Repair),
@@ -126,7 +127,7 @@ pub(in crate::tui) fn enabled(model: &Model, action: Action) -> bool {
         Action::Undo => model.facts.planning.newest().is_some(),
         Action::Purge => !model.facts.planning.trash.is_empty(),
         Action::Repair if model.view == View::Links => true,
-        Action::Relink | Action::Repair => environment::any(model),
+        Action::Remove | Action::Relink | Action::Repair => environment::any(model),
         Action::Verify => environment::any(model) || model.view == View::Entries && row,
         Action::ClearMarks => !model.marks.is_empty(),
         Action::Why => listed && entry_at_cursor(model).is_some(),
@@ -164,10 +165,12 @@ fn why_not(model: &Model, action: Action) -> Option<&'static str> {
             "There is no plan: Enter plans the kind under the cursor."
         }
         Action::Prune if model.view == View::Environments => {
-            "p removes entries of the cache, and no marked environment is one: mark entries in view 1."
+            "p removes entries of the cache, and no marked environment is one: x removes environments."
         }
         Action::Prune => "There is no entry to plan for: view 1 lists them.",
-        Action::Relink | Action::Repair => "No environment is marked or under the cursor: view 2 lists them.",
+        Action::Remove | Action::Relink | Action::Repair => {
+            "No environment is marked or under the cursor: view 2 lists them."
+        }
         Action::Verify => "Nothing to compare is marked or under the cursor: views 1 and 2 list what is.",
         Action::Undo | Action::Purge if model.scanning() => {
             "A scan runs: what the trash holds is known when it ends."

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::human;
 use crate::plan::repair::RepairRequest;
-use crate::plan::{self, At, Relink, Request};
+use crate::plan::{self, At, Relink, Remove, Request};
 use crate::scan::verify::Wanted;
 use crate::snapshot::Mode;
 use crate::tui::effect::Effect;
@@ -70,6 +70,23 @@ pub(super) fn relink(model: &mut Model, environments: &[PathBuf], mode: Mode) {
     let environments = environments.iter().map(|path| At::new(path)).collect();
     let request = Request::Relink(Relink { environments, mode, packages: Vec::new() });
     task::make(model, &request, unseen);
+}
+
+/// Looks at what is in the environments that are meant, and plans to remove them with the entries that only they use; the plan comes
+/// when that is done.
+pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
+    if !ready(model) {
+        return Vec::new();
+    }
+    let environments = meant(model);
+    model.asked = unseen(model, &environments);
+    let request = Remove {
+        environments: environments.iter().map(|path| At::new(path)).collect(),
+        with_entries: true,
+        grace: model.facts.planning.grace,
+        ..Remove::default()
+    };
+    task::begin(model, "looking at the environments", Task::PlanRemoval(request))
 }
 
 /// Finds out how environments could be repaired; the plan comes when that is done.

@@ -1,6 +1,7 @@
 //! Plans, the questions before they are carried out, and the tasks that do it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::human;
 use crate::plan::{At, Class, Request};
@@ -268,7 +269,7 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
             None => Vec::new(),
         },
         Question::Sure(typed) => match model.facts.planning.chosen() {
-            Some(made) if typed == page::SURE => carry_out(model, made),
+            Some(made) if typed == made.verb() => carry_out(model, made),
             _ => {
                 model.say("Nothing was changed.", Role::Text);
                 Vec::new()
@@ -284,7 +285,7 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
 /// Begins to carry out a plan.
 fn carry_out(model: &mut Model, made: Made) -> Vec<Effect> {
     match made {
-        Made::Changes(plan) if plan.relinks.is_empty() => begin(model, "pruning", Task::Prune(plan)),
+        Made::Changes(plan) if plan.relinks.is_empty() => begin(model, "removing", Task::Remove(plan)),
         Made::Changes(plan) => begin(model, "relinking", Task::Relink(plan)),
         Made::Repair(plan) => begin(model, "repairing", Task::Repair(plan)),
     }
@@ -295,7 +296,7 @@ pub(super) fn begin(model: &mut Model, title: &'static str, task: Task) -> Vec<E
     let started = model.moment.elapsed;
     model.notice = None;
     let total = match &task {
-        Task::Prune(plan) | Task::Relink(plan) => Some(plan.totals.bytes.files),
+        Task::Remove(plan) | Task::Relink(plan) => Some(plan.totals.bytes.files),
         Task::Repair(plan) if plan.totals.fetched == 0 => Some(plan.totals.bytes.files),
         _ => None,
     };
@@ -355,16 +356,18 @@ fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
             return Vec::new();
         }
         Done::RepairPlanned(plan) => {
-            model.facts.planning.show(Made::Repair(plan));
-            let unseen = std::mem::take(&mut model.asked);
-            model.facts.planning.note_unseen(unseen);
-            show(model);
+            planned(model, Made::Repair(plan));
             return Vec::new();
         }
-        Done::Pruned(_) | Done::Relinked(_) | Done::Repaired(_) => {
+        Done::RemovalPlanned(plan) => {
+            planned(model, Made::Changes(plan));
+            return Vec::new();
+        }
+        Done::Removed(_) | Done::Relinked(_) | Done::Repaired(_) => {
+            let came = model.came;
             // What was asked for is done; what is left of it is for another plan.
             drop_plan(model);
-            if !matches!(done, Done::Pruned(_)) {
+            if !matches!(done, Done::Removed(_)) || came == View::Environments {
                 super::act::show(model, View::Environments);
             }
         }
@@ -379,6 +382,15 @@ fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
         Done::Verified(..) => called(model),
         _ => ended(model),
     }
+}
+
+/// Shows a plan that a task has made.
+fn planned(model: &mut Model, made: Made) {
+    let snapshot = Arc::clone(&model.facts.snapshot);
+    model.facts.planning.take(&snapshot, made);
+    let unseen = std::mem::take(&mut model.asked);
+    model.facts.planning.note_unseen(unseen);
+    show(model);
 }
 
 /// Calls the user, if another window has the focus.

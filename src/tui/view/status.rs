@@ -255,7 +255,7 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
 fn worth(action: Action) -> u8 {
     match action {
         Action::Apply => 0,
-        Action::Prune => 1,
+        Action::Prune | Action::Remove => 1,
         Action::Relink => 2,
         Action::Repair => 3,
         Action::Verify => 4,
@@ -300,7 +300,7 @@ fn shown(model: &Model, action: Action) -> bool {
         Action::Back => !listed || model.pane == Pane::Detail,
         Action::Mark | Action::Why | Action::Sort | Action::Rescan => listed,
         Action::Repair if model.view == View::Links => listed,
-        Action::Relink | Action::Repair => listed && model.view == View::Environments,
+        Action::Remove | Action::Relink | Action::Repair => listed && model.view == View::Environments,
         Action::Verify => listed && matches!(model.view, View::Entries | View::Environments),
         _ => true,
     }

@@ -9,8 +9,9 @@ use cachetui::apply::{Report, State};
 use cachetui::plan::{Allowance, Class, Plan, Prune, Request, plan};
 use cachetui::snapshot::Mode;
 use cachetui::worker::host::Means;
+use cachetui::worker::rescan::Rescan;
 use cachetui::worker::start_scan;
-use cachetui::worker::task::{Done, Ground, Rescan, Task, TaskEvent, start_task};
+use cachetui::worker::task::{Done, Ground, Task, TaskEvent, start_task};
 
 use crate::support::made::{self, Form, Made, SITE, Unpacked, put};
 
@@ -68,11 +69,13 @@ impl Screen {
             uv: "uv".into(),
             temporary: self.made.base().to_owned(),
             rescan: Rescan::new(move || start_scan(request.clone(), None)),
+            registry: None,
+            program: None,
         };
-        let job = start_task(Task::Prune(Box::new(plan)), Arc::new(self.made.scan()), ground);
+        let job = start_task(Task::Remove(Box::new(plan)), Arc::new(self.made.scan()), ground);
         for event in job.events {
             match event {
-                TaskEvent::Finished(Done::Pruned(report)) => return Ok(report),
+                TaskEvent::Finished(Done::Removed(report)) => return Ok(report),
                 TaskEvent::Failed(text) => return Err(text),
                 TaskEvent::Finished(other) => panic!("{other:?}"),
                 TaskEvent::Waiting { .. } | TaskEvent::Working(_) => {}

@@ -316,7 +316,7 @@ fn questions_name_the_act_its_object_and_its_bytes() {
     assert!(text.contains("y  move 8 entries (1.8 GiB) to the trash"), "{text}");
     screen.press("y");
     let begun = screen.effects.iter().any(
-        |effect| matches!(effect, cachetui::tui::Effect::Begin(Task::Prune(plan)) if plan.steps.len() == 8),
+        |effect| matches!(effect, cachetui::tui::Effect::Begin(Task::Remove(plan)) if plan.steps.len() == 8),
     );
     assert!(begun, "what was named is done");
     screen.press("q");

@@ -1,7 +1,7 @@
 //! What is done to environments: the menus, the plans, the questions, and the reports.
 
 use cachetui::plan::repair::{RepairRequest, repair};
-use cachetui::plan::{At, Request};
+use cachetui::plan::{Action, At, Remove, Request, plan};
 use cachetui::scan::repair::Facts;
 use cachetui::snapshot::Mode;
 use cachetui::tui::{Effect, Event};
@@ -98,4 +98,31 @@ fn nothing_broken_is_said_and_no_plan_is_shown() {
     screen.event(Event::Task(TaskEvent::Finished(Done::RepairPlanned(Box::new(nothing)))));
     assert!(screen.text().contains("Nothing is broken there."), "{}", screen.text());
     assert!(screen.text().contains("environments"), "the view stays");
+}
+
+#[test]
+fn an_environment_is_removed_with_what_only_it_uses_and_no_part_is_taken_out_alone() {
+    let mut screen = presentable(120, 40);
+    screen.press("2/torch<enter>ax");
+    let [Task::PlanRemoval(request)] = begun(&screen)[..] else { panic!("{:?}", screen.effects) };
+    let roots = ["/home/ada/code/ml-env/.venv", "/home/ada/work/notebook/.venv"];
+    let wanted = Remove {
+        environments: roots.iter().map(|root| At::new(root.as_ref())).collect(),
+        with_entries: true,
+        grace: request.grace,
+        ..Remove::default()
+    };
+    assert_eq!(*request, wanted);
+    let made = plan(&sample::relinkable(), &Request::Remove(wanted));
+    let entries = made.steps.iter().filter(|step| step.action == Action::RemoveEntry).count();
+    assert!(entries > 1 && made.steps.len() == entries + 2, "{} {entries}", made.steps.len());
+    screen.event(Event::Task(TaskEvent::Finished(Done::RemovalPlanned(Box::new(made)))));
+    insta::assert_snapshot!("removal_plan", screen.text());
+    // Without one of them what both use stays too, and so does what was taken out by itself.
+    screen.press("gg<space>D");
+    insta::assert_snapshot!("removal_question", screen.text());
+    screen.press("<tab><enter>");
+    let [.., Task::Remove(plan)] = begun(&screen)[..] else { panic!("{:?}", screen.effects) };
+    let actions: Vec<Action> = plan.steps.iter().map(|step| step.action).collect();
+    assert_eq!(actions, [Action::RemoveEnvironment]);
 }

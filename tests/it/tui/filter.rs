@@ -249,7 +249,7 @@ fn actions_take_the_row_under_the_cursor_where_nothing_is_marked() {
     assert!(screen.line("jaxlib").contains("remove"), "{}", screen.text());
     screen.press("Dy");
     let plan = screen.effects.iter().find_map(|effect| match effect {
-        Effect::Begin(Task::Prune(plan)) => Some(plan.clone()),
+        Effect::Begin(Task::Remove(plan)) => Some(plan.clone()),
         _ => None,
     });
     let plan = plan.expect("the answer was yes");

@@ -19,7 +19,7 @@ fn presentable(width: u16, height: u16) -> Screen {
 /// The plan that was begun, if one was.
 fn begun(screen: &Screen) -> Option<&cachetui::plan::Plan> {
     screen.effects.iter().find_map(|effect| match effect {
-        Effect::Begin(Task::Prune(plan)) => Some(&**plan),
+        Effect::Begin(Task::Remove(plan)) => Some(&**plan),
         _ => None,
     })
 }
@@ -109,7 +109,7 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
         remaining: Duration::from_secs(300),
     };
     screen.event(Event::Task(waiting));
-    let line = screen.line("pruning");
+    let line = screen.line("removing");
     assert!(line.contains("waits for the lock, held by process 4121"), "{line}");
     screen.press("q");
     assert!(screen.text().contains("Stop the task and quit?"), "{}", screen.text());
@@ -140,7 +140,7 @@ fn a_task_is_shown_stopped_and_reported_and_leaving_asks_first() {
         beside: Vec::new(),
         notes: vec!["Locks are worth little here.".to_owned()],
     };
-    screen.event(Event::Task(TaskEvent::Finished(Done::Pruned(report))));
+    screen.event(Event::Task(TaskEvent::Finished(Done::Removed(report))));
     insta::assert_snapshot!("plan_report", screen.text());
     assert!(
         screen.effects.iter().any(|effect| matches!(effect, Effect::Rescan)),

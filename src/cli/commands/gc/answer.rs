@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Ran;
 use super::limits::{self, Limits};
 use crate::apply::{Report, beside};
+use crate::cli::act;
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED};
 use crate::cli::locking;
 use crate::cli::print::json::{self, plan as unscanned};
@@ -64,7 +65,7 @@ impl Ran {
         if let Some(text) = self.freed.deleted(others, freed).filter(|_| others > 0 && !view.quiet) {
             writeln!(writer, "{}", view.wrapped(&text))?;
         }
-        for note in self.freed.emptied.notes.iter().chain(&self.freed.emptied.left) {
+        for note in self.freed.notes.iter().chain(&self.freed.left) {
             writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
         }
         Ok(())
@@ -100,7 +101,7 @@ impl Ran {
     ) -> Result<(), Failure> {
         let not_done = self.done.is_none();
         if let Some(done) = self.done.take() {
-            done.verdict()?;
+            act::verdict(done)?;
         }
         if let Some(failure) = refused {
             return Err(failure);
@@ -108,10 +109,10 @@ impl Ran {
         if let Some(refused) = self.freed.refused.take() {
             return Err(locking::failure(refused));
         }
-        if self.freed.emptied.stopped {
+        if self.freed.stopped {
             return Err(Failure::quiet(INTERRUPTED));
         }
-        if not_done || !self.freed.emptied.left.is_empty() {
+        if not_done || !self.freed.left.is_empty() {
             return Err(Failure::quiet(FAILED));
         }
         Unread::nothing_kept(plan)?;

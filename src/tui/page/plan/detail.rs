@@ -136,11 +136,18 @@ fn of_step(model: &Model, document: &mut Document, step: &Step, width: usize) {
     }
     if !step.users.is_empty() {
         gap(document);
-        heading(model, document, "goes on working", width);
+        // With an environment goes what only it uses; what was marked goes although environments use it.
+        let planned = |user: &At| plan_has(model, user);
+        let words = if step.users.iter().all(planned) { "goes with" } else { "goes on working" };
+        heading(model, document, words, width);
         for user in &step.users {
             fact_path(model, document, "", &human::path(&user.path(), model.settings.home.as_deref()), width);
         }
     }
+}
+
+fn plan_has(model: &Model, at: &At) -> bool {
+    model.facts.planning.changes().is_some_and(|plan| plan.steps.iter().any(|step| step.at == *at))
 }
 
 fn entry_subject(model: &Model, path: &std::path::Path) -> Option<Subject> {

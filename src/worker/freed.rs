@@ -1,4 +1,4 @@
-//! Bytes that were given back: predicted, measured, and why the two differ.
+//! Bytes that were freed: predicted, measured, and why the two differ.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,32 +8,39 @@ use crate::disk::volume::{self, Accounting};
 use crate::plan::Plan;
 use crate::snapshot::Certainty;
 
-/// What the steps that were done should give back, by the plan.
-pub(super) fn predicted(plan: &Plan, outcomes: &[Outcome]) -> u64 {
+/// What the steps that were done should free, by the plan, and how sure that was.
+pub(super) fn predicted(plan: &Plan, outcomes: &[Outcome]) -> (u64, Certainty) {
     let done: HashSet<_> =
         outcomes.iter().filter(|it| it.state == State::Done).map(|it| (it.action, &it.at)).collect();
     let steps = plan.steps.iter().filter(|step| done.contains(&(step.action, &step.at)));
-    steps.fold(0, |sum: u64, step| sum.saturating_add(step.bytes.reclaimable))
+    steps.fold((0, Certainty::Exact), |(sum, certainty): (u64, Certainty), step| {
+        (sum.saturating_add(step.bytes.reclaimable), certainty.and(step.bytes.certainty))
+    })
 }
 
-/// Puts both beside each other. `whole` tells that everything was unlinked.
-pub(super) fn freed(plan: &Plan, cache: &Path, predicted: u64, measured: Option<u64>, whole: bool) -> Freed {
+/// Puts both beside each other. `whole` tells that everything was deleted.
+pub(super) fn freed(
+    cache: &Path,
+    (predicted, certainty): (u64, Certainty),
+    measured: Option<u64>,
+    whole: bool,
+) -> Freed {
     // What the files tell is exact: the plan was not.
     let differs = measured.is_some_and(|measured| measured.abs_diff(predicted) > predicted / 100);
-    let why = measured.filter(|_| differs).map(|measured| why(plan, cache, predicted < measured, whole));
-    Freed { predicted, certainty: plan.totals.bytes.certainty, measured, volume: None, why }
+    let why = measured.filter(|_| differs).map(|measured| why(cache, certainty, predicted < measured, whole));
+    Freed { predicted, certainty, measured, volume: None, why }
 }
 
-fn why(plan: &Plan, cache: &Path, more: bool, whole: bool) -> String {
+fn why(cache: &Path, certainty: Certainty, more: bool, whole: bool) -> String {
     let filesystem = volume::filesystem(cache);
     let mut reasons = Vec::new();
     if !whole {
         reasons.push("not everything could be deleted yet".to_owned());
     }
-    if more && plan.totals.bytes.certainty == Certainty::AtLeast {
+    if more && certainty == Certainty::AtLeast {
         reasons.push("the plan could only say what is freed at least".to_owned());
     }
-    if !more && plan.totals.bytes.certainty == Certainty::AtMost {
+    if !more && certainty == Certainty::AtMost {
         reasons.push("the plan could only say what is freed at most".to_owned());
     }
     if filesystem.accounting == Accounting::Unknown {

@@ -68,7 +68,8 @@ pub fn age(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
 
 /// Writes a length of time in its largest unit of which there are at least two, as `90 seconds` or `8 hours`, rounded up.
 pub fn duration(duration: std::time::Duration) -> String {
-    match duration.as_secs() {
+    // Of what is begun the whole counts.
+    match duration.as_secs() + u64::from(duration.subsec_nanos() > 0) {
         seconds @ 0..120 => counted(seconds, "second", "seconds"),
         seconds @ 120..7_200 => counted(seconds.div_ceil(60), "minute", "minutes"),
         seconds @ 7_200..172_800 => counted(seconds.div_ceil(3_600), "hour", "hours"),

@@ -105,6 +105,8 @@ pub struct Request {
     pub wanted: Vec<Requirement>,
     /// Whether the search goes into other mounts.
     pub cross_mounts: bool,
+    /// The options that say where to search, as a command that looks in the same places needs them.
+    pub options: Vec<String>,
     /// How many threads to use.
     pub threads: usize,
     /// The time at which the scan starts.
@@ -332,6 +334,7 @@ fn searched(
     scope.roots = std::mem::take(&mut search.roots);
     scope.targets.clone_from(&request.targets);
     scope.cross_mounts = request.cross_mounts;
+    scope.options.clone_from(&request.options);
     bystanders.append(&mut search.bystanders);
     bystanders.sort_unstable_by(|one, other| one.0.cmp(&other.0));
     bystanders.dedup_by(|one, other| one.0 == other.0);

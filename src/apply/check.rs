@@ -275,7 +275,12 @@ pub(super) fn same(
 }
 
 /// Opens the directory of a tree where the tree is the one that a plan expects, whatever is in it.
-fn there(cache: &Buckets, directory: &Path, name: &OsStr, expects: TreePrint) -> Result<Place, Trouble> {
+pub(super) fn there(
+    cache: &Buckets,
+    directory: &Path,
+    name: &OsStr,
+    expects: TreePrint,
+) -> Result<Place, Trouble> {
     let place = cache.directory(directory, Missing::Fail)?;
     let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
     let Some(found) = found else { return Err(Trouble::Stale("it is gone already".to_owned())) };

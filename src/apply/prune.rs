@@ -1,5 +1,6 @@
 //! Carries out the steps of a prune: renames things into the trash.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -15,7 +16,7 @@ use crate::disk::{FileKind, error::words, processes, temporary};
 use crate::human;
 use crate::linker::{Error, Missing, Place};
 use crate::lock::{CacheExclusive, HoldsCache as _};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, At, Plan, Step};
 use crate::scan::print;
 use crate::snapshot::TreePrint;
 
@@ -98,6 +99,10 @@ struct Pruning<'a> {
     room: bool,
     /// The processes that run in each step's target.
     running: Vec<Vec<u32>>,
+    /// For each step that goes with an environment of the cache, whether it was as planned before that went.
+    proven: Vec<bool>,
+    /// Whether something was deleted in place: its files are links to those of entries, which that changes.
+    deleted: Cell<bool>,
     notes: Vec<String>,
     cancel: &'a Cancel,
     progress: &'a Progress,
@@ -179,10 +184,35 @@ pub fn prune_as(
             "{things} deleted in place and cannot be put back: this overlay cannot rename directories of its lower layer."
         ));
     }
-    let mut pruning =
-        Pruning { cache, stuck, unmovable, room: run.is_some(), run, running, notes, cancel, progress };
-    let steps = plan.steps.iter().enumerate();
-    let outcomes: Vec<Outcome> = steps.map(|(number, step)| pruning.outcome(number, step, lock)).collect();
+    let proven =
+        plan.steps.iter().map(|step| goes_with_another(step) && is_as_planned(&cache, step)).collect();
+    let mut pruning = Pruning {
+        cache,
+        stuck,
+        unmovable,
+        room: run.is_some(),
+        run,
+        running,
+        proven,
+        deleted: Cell::new(false),
+        notes,
+        cancel,
+        progress,
+    };
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(plan.steps.len());
+    for (number, step) in plan.steps.iter().enumerate() {
+        let outcome = match stays(step, &outcomes) {
+            Some(user) => Outcome {
+                action: step.action,
+                at: step.at.clone(),
+                state: State::Stale,
+                why: Some(format!("`{}` uses it, and stays", user.text())),
+                moved: false,
+            },
+            None => pruning.outcome(number, step, lock),
+        };
+        outcomes.push(outcome);
+    }
     let Pruning { cache, run, mut notes, .. } = pruning;
     let trash = run.filter(|run| {
         in_place::close(cache.root(), &run.doomed());
@@ -200,6 +230,23 @@ pub fn prune_as(
         );
     }
     Ok(Committed { outcomes, trash, stuck, notes })
+}
+
+/// Whether a step removes what an environment of the cache uses that goes too.
+fn goes_with_another(step: &Step) -> bool {
+    step.users.iter().any(|user| !user.path().is_absolute())
+}
+
+fn is_as_planned(cache: &Buckets, step: &Step) -> bool {
+    check::target(step)
+        .and_then(|(directory, name)| check::tree(cache, &directory, name.as_os_str(), step))
+        .is_ok()
+}
+
+/// An environment of the cache that uses what a step removes, and was not removed before it.
+fn stays<'a>(step: &'a Step, outcomes: &[Outcome]) -> Option<&'a At> {
+    let is_gone = |user: &At| outcomes.iter().any(|it| it.at == *user && it.state == State::Done);
+    step.users.iter().find(|user| !user.path().is_absolute() && !is_gone(user))
 }
 
 /// The directories in which what a plan removes lies.
@@ -291,7 +338,11 @@ impl Pruning<'_> {
     /// Looks again at everything a step is about.
     fn look(&self, number: usize, step: &Step) -> Result<Looked, Trouble> {
         let (directory, name) = check::target(step)?;
-        let place = check::tree(&self.cache, &directory, name.as_os_str(), step)?;
+        let place = if self.deleted.get() && self.proven.get(number).copied().unwrap_or_default() {
+            check::there(&self.cache, &directory, name.as_os_str(), step.expects)?
+        } else {
+            check::tree(&self.cache, &directory, name.as_os_str(), step)?
+        };
         // A cached environment may have been started in since.
         if step.action != Action::RemoveBucket && self.running.get(number).is_some_and(|it| !it.is_empty()) {
             return Err(Trouble::Stale("a process runs in it".to_owned()));
@@ -337,6 +388,7 @@ impl Pruning<'_> {
 
     /// Removes the pointers, then what they lead to where it lies. From the first pointer on it cannot be put back.
     fn delete(&self, looked: &Looked) -> Result<(), Trouble> {
+        self.deleted.set(true);
         for (directory, name) in &looked.pointers {
             let place = self.cache.directory(directory, Missing::Fail)?;
             let removed = place.remove_file(name.as_os_str());
@@ -356,6 +408,7 @@ impl Pruning<'_> {
 
     /// Removes the pointers, then what they lead to. What was moved is told, so that it can be moved back.
     fn commit(&self, looked: &Looked, moved: &mut Vec<Moved>) -> Result<(), Trouble> {
+        self.deleted.set(self.deleted.get() || self.trash().is_none());
         for (directory, name) in &looked.pointers {
             let place = self.cache.directory(directory, Missing::Fail)?;
             if let Some(run) = self.trash() {

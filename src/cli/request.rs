@@ -252,6 +252,7 @@ pub(super) fn prepare(
         sources,
         wanted: Vec::new(),
         cross_mounts: places.cross_mounts,
+        options: options(places)?,
         threads: walk::threads(),
         started: surroundings.now,
         clock: surroundings::clock,
@@ -277,6 +278,24 @@ pub(super) fn lock_directory(
         }
         None => Ok(own()),
     }
+}
+
+/// The options that say where to search, for the commands that answers name: with fewer places something else would be unused.
+fn options(places: &Places) -> Result<Vec<String>, Failure> {
+    let mut options = Vec::new();
+    for (option, paths) in [("--root", &places.roots), ("--target", &places.targets)] {
+        for path in paths {
+            let path = absolute(path).map_err(|error| Failure::new(USAGE, error))?;
+            options.extend([option.to_owned(), path.display().to_string()]);
+        }
+    }
+    if places.cross_mounts {
+        options.push("--cross-mounts".to_owned());
+    }
+    if places.no_remember {
+        options.push("--no-remember".to_owned());
+    }
+    Ok(options)
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

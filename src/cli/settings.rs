@@ -108,7 +108,11 @@ pub(super) fn read(surroundings: &Surroundings) -> Result<Settings, Failure> {
 /// Reads the settings, and where each comes from.
 pub(super) fn written(surroundings: &Surroundings) -> Result<Written, Failure> {
     let mut table = match path(surroundings) {
-        Some(path) => file(&path)?,
+        Some(path) => {
+            let mut table = file(&path)?;
+            place_lock_files(&mut table, path.parent());
+            table
+        }
         None => toml::Table::new(),
     };
     let mut origins: BTreeMap<&'static str, Vec<Origin>> = BTreeMap::new();
@@ -126,6 +130,18 @@ pub(super) fn written(surroundings: &Surroundings) -> Result<Written, Failure> {
         Failure::message(USAGE, format!("Failed to understand the settings: {}.", error.message()))
     })?;
     Ok(Written { settings, table, origins })
+}
+
+/// Makes the lock files to keep, of the file, relative to its directory: a policy means the same wherever it is carried out.
+fn place_lock_files(table: &mut toml::Table, directory: Option<&Path>) {
+    let keep = table.get_mut("policy").and_then(|policy| policy.get_mut("keep")?.as_array_mut());
+    for word in keep.into_iter().flatten() {
+        let Some(text) = word.as_str() else { continue };
+        let is_relative = Path::new(text).is_relative() && !text.starts_with('~');
+        if let Some(directory) = directory.filter(|_| is_relative && super::keep::is_file(text)) {
+            *word = toml::Value::String(directory.join(text).to_string_lossy().into_owned());
+        }
+    }
 }
 
 /// Reads the file, which has to be understood as a whole.

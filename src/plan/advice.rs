@@ -3,6 +3,7 @@
 //! Nothing of this is done by itself: whose edit it is, and whether it was meant, only a person knows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -140,17 +141,36 @@ pub fn relink_first(snapshot: &Snapshot, plan: &Plan) -> Option<Advice> {
         _ => None,
     });
     let roots: BTreeSet<&At> = protected.flatten().collect();
-    let roots = roots.into_iter().map(At::path).filter(|path| snapshot.cache.relative(path).is_none());
-    let roots: Vec<String> = roots.map(|path| path.display().to_string()).collect();
-    let mut start = vec!["cachetui".to_owned()];
-    start.extend(other_cache(snapshot));
-    start.extend(["relink", "--link-mode", "copy"].map(str::to_owned));
-    (!roots.is_empty()).then(|| Advice {
+    let mut by_mode: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for path in roots.into_iter().map(At::path).filter(|path| snapshot.cache.relative(path).is_none()) {
+        by_mode.entry(sharing(snapshot, &path).word()).or_default().push(path.display().to_string());
+    }
+    let commands: Vec<Command> = by_mode
+        .into_iter()
+        .map(|(mode, roots)| {
+            let start = cachetui(snapshot, &["relink", "--link-mode", mode]);
+            Command::new(start.iter().map(String::as_str), roots)
+        })
+        .collect();
+    (!commands.is_empty()).then_some(Advice {
         text: "What is reached by symlinks can go once these environments are linked otherwise:",
-        commands: vec![Command::new(start.iter().map(String::as_str), roots)],
+        commands,
         notes: Vec::new(),
         keepers: Vec::new(),
     })
+}
+
+/// The mode in which an environment needs the least room for itself and no symlink: copies only where nothing can be shared.
+fn sharing(snapshot: &Snapshot, root: &Path) -> Mode {
+    let Some(index) = snapshot.find_environment(root) else { return Mode::Copy };
+    let environment = snapshot.environment(index);
+    let device = |it: &Distribution| Some((it.record?.device, snapshot.entry(it.entry?).print.device));
+    let mut devices = environment.distributions.iter().filter_map(device);
+    match devices.next() {
+        Some((here, there)) if here == there && snapshot.cache.reflinks => Mode::Clone,
+        Some((here, there)) if here == there && !environment.other_mount => Mode::Hardlink,
+        _ => Mode::Copy,
+    }
 }
 
 /// The option that names the cache, where it is not the one that would be taken without.
@@ -160,10 +180,11 @@ fn other_cache(snapshot: &Snapshot) -> Vec<String> {
     if named { option() } else { Vec::new() }
 }
 
-/// A command of cachetui, with the option that names the cache where it is not the default one.
+/// A command of cachetui, with the options that name the cache, where it is not the default one, and the places that were searched.
 pub(super) fn cachetui(snapshot: &Snapshot, words: &[&str]) -> Vec<String> {
     let words = words.iter().map(|it| (*it).to_owned()).collect();
-    [vec!["cachetui".to_owned()], other_cache(snapshot), words].concat()
+    let places = snapshot.scope.options.clone();
+    [vec!["cachetui".to_owned()], other_cache(snapshot), places, words].concat()
 }
 
 /// uv, told of the cache where it would take another one.

@@ -72,6 +72,8 @@ pub enum KeptBecause {
         /// Which, and why, as a sentence. Not escaped.
         why: String,
     },
+    /// It was named, and is not what else was asked for.
+    NotChosen,
     /// It is not known what it is.
     Unknown,
     /// It changed too recently.
@@ -227,12 +229,13 @@ impl KeptBecause {
             Self::HeldElsewhere { .. } => (2, "in use outside the searched folders"),
             Self::Doubt | Self::ReadFailed | Self::UnclearPointer => (3, "in doubt"),
             Self::NotUnderstood { .. } => (4, "for a bucket that is not understood"),
+            Self::NotChosen => (5, "not chosen"),
             Self::Unknown => (5, "of unknown kind"),
             Self::Young { .. } => (6, "too young"),
             Self::RecentLayout { .. } => (6, "changed within 30 days"),
             Self::Untested { .. } => (6, "of untested releases of uv"),
             Self::Recent { .. } => (7, "used recently"),
-            Self::Pinned => (8, "locked"),
+            Self::Pinned => (8, "to be kept"),
             Self::Running { .. } => (9, "running"),
             Self::Project { .. } => (18, "of projects"),
             Self::ProjectMissing { .. } => (19, "of projects that may have been moved"),
@@ -289,6 +292,7 @@ impl KeptBecause {
             }
             Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
             Self::NotUnderstood { why } => why.clone(),
+            Self::NotChosen => "it was named, and the options beside it do not choose it".to_owned(),
             Self::Unknown => "it is not known what it is".to_owned(),
             Self::Young { changed } => format!("changed too recently, on {}", moment(*changed)),
             Self::RecentLayout { changed } => {
@@ -299,7 +303,7 @@ impl KeptBecause {
                 format!("{whose}; cachetui was tested with {TESTED}")
             }
             Self::Recent { used } => format!("used too recently, on {}", moment(*used)),
-            Self::Pinned => "a lock file needs it".to_owned(),
+            Self::Pinned => "a lock file or `keep` names it".to_owned(),
             Self::Running { processes } => match processes.as_slice() {
                 [one] => format!("process {one} runs in it"),
                 many => format!("{} processes run in it", many.len()),

@@ -72,7 +72,11 @@ pub(super) fn after(
     let mut candidates = first;
     let first = candidates.len();
     let mut taken: BTreeSet<At> = BTreeSet::new();
-    for request in prunes {
+    let mut going = going.clone();
+    let mut requests = prunes.iter().peekable();
+    let mut choices = 0;
+    while let Some(request) = requests.peek() {
+        choices += 1;
         let chooser = Chooser {
             snapshot,
             request,
@@ -85,15 +89,26 @@ pub(super) fn after(
         let mut more = chooser.choose(plan);
         more.retain(|candidate| !candidate.step.places().any(|at| taken.contains(at)));
         let limited = budget::limit(snapshot, request.budget, &candidates, &mut more);
+        let environments = cached_environments(snapshot, &more);
+        candidates.append(&mut more);
+        // With environments of the cache goes what only they use, where more is to go.
+        let is_enough = request.budget.is_some() && limited.missing.is_none();
+        let goes_on = !environments.is_empty() && !is_enough;
+        going.extend(environments);
+        if goes_on {
+            continue;
+        }
         plan.warnings.extend(limited.words);
         plan.missing = limited.missing.or(plan.missing);
         plan.kept.extend(limited.within.into_iter().map(|it| stays(it.step, KeptBecause::WithinBudget)));
-        candidates.append(&mut more);
+        requests.next();
     }
     // Buckets first: what goes with one need not be moved out of it before.
     candidates[first..].sort_by_cached_key(|candidate| {
         let step = &candidate.step;
-        (step.action != Action::RemoveBucket, Reverse(step.bytes.disk), step.at.clone())
+        // What environments of the cache use goes after them.
+        let is_used = step.users.iter().any(|user| !user.path().is_absolute());
+        (step.action != Action::RemoveBucket, is_used, Reverse(step.bytes.disk), step.at.clone())
     });
     // Those that go in any case too: without its pointers, which go with the bucket, an entry must not go before it.
     candidates.sort_by_key(|candidate| match candidate.step.action {
@@ -103,16 +118,30 @@ pub(super) fn after(
     });
     leave_to_buckets(&mut candidates);
     if let Some(request) = prunes.first() {
-        objects::add(&Chooser::without(snapshot, request, going), &mut candidates);
+        objects::add(&Chooser::without(snapshot, request, &going), &mut candidates);
     }
     give_back(snapshot, &mut candidates);
     plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
-    if prunes.len() > 1 {
+    if choices > 1 {
         // What one prune keeps another may take, and several keep the same.
         let mut goes: BTreeSet<At> = plan.steps.iter().flat_map(Step::places).cloned().collect();
         plan.kept.retain(|kept| goes.insert(kept.at.clone()));
     }
     plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
+}
+
+/// The environments among some candidates.
+fn cached_environments(snapshot: &Snapshot, candidates: &[Candidate]) -> BTreeSet<EnvironmentIndex> {
+    let entries: BTreeSet<EntryIndex> = candidates
+        .iter()
+        .flat_map(|candidate| &candidate.holders)
+        .filter_map(|holder| match holder {
+            Holder::Entry(index) => Some(*index),
+            _ => None,
+        })
+        .collect();
+    let goes = |it: &crate::snapshot::Environment| it.entry.is_some_and(|entry| entries.contains(&entry));
+    snapshot.environments().filter(|(_, it)| goes(it)).map(|(index, _)| index).collect()
 }
 
 /// The entries that somebody named.
@@ -341,8 +370,9 @@ impl<'a> Chooser<'a> {
     /// For what an entry was asked for, if it was.
     fn class(&self, index: EntryIndex, entry: &Entry) -> Option<Class> {
         let alone = entry.pointers.is_empty();
-        let nobody = matches!(entry.state, EntryState::Unused | EntryState::Unreferenced);
-        let unclear = nobody || entry.state == EntryState::HeldElsewhere;
+        let state = self.state(index, entry);
+        let nobody = matches!(state, EntryState::Unused | EntryState::Unreferenced);
+        let unclear = nobody || state == EntryState::HeldElsewhere;
         // What could not be read may be a wheel.
         let wheel = entry.kind == EntryKind::Wheel || entry.unread && entry.kind == EntryKind::Unknown;
         if self.named.contains(&index) {
@@ -352,7 +382,7 @@ impl<'a> Chooser<'a> {
         } else if self.wants(Class::Superseded) && wheel && unclear && self.successor(entry).is_some() {
             Some(Class::Superseded)
         } else if self.wants(Class::Unused) && wheel && unclear {
-            Some(if entry.state == EntryState::Unreferenced { Class::Unreferenced } else { Class::Unused })
+            Some(if state == EntryState::Unreferenced { Class::Unreferenced } else { Class::Unused })
         } else if self.wants(Class::CachedEnvironments) && entry.kind == EntryKind::Environment {
             Some(Class::CachedEnvironments)
         } else {
@@ -484,9 +514,16 @@ impl<'a> Chooser<'a> {
     /// The environments that use an entry and go.
     pub(super) fn users_that_go(&self, index: EntryIndex) -> Vec<At> {
         let references = self.snapshot.references_to(index).iter();
-        self.roots(
-            references.filter(|it| it.evidence > Evidence::Name && self.going.contains(&it.environment)),
-        )
+        let goes = |it: &&Reference| it.evidence > Evidence::Name && self.going.contains(&it.environment);
+        let place = |reference: &Reference| {
+            let environment = self.snapshot.environment(reference.environment);
+            match environment.entry {
+                // One of the cache is a step of it.
+                Some(index) => At::new(&entry_path(self.snapshot.entry(index))),
+                None => At::new(&environment.path),
+            }
+        };
+        references.filter(goes).map(place).collect::<BTreeSet<At>>().into_iter().collect()
     }
 
     fn roots<'r>(&self, references: impl Iterator<Item = &'r Reference>) -> Vec<At> {
@@ -535,18 +572,22 @@ impl<'a> Chooser<'a> {
                     self.successor(entry).unwrap_or("another version")
                 )
             }
-            Class::WithEnvironments => match users {
-                1 => "only an environment uses it that goes too".to_owned(),
-                _ => format!("only {users} environments use it that go too"),
-            },
-            Class::CachedEnvironments => "an environment left by uvx or uv run".to_owned(),
-            Class::OldGenerations => "uvx or uv run has made a newer one for the same".to_owned(),
+            Class::OldGenerations if self.request.keep_newest != Some(0) => {
+                "uvx or uv run has made a newer one for the same".to_owned()
+            }
+            Class::CachedEnvironments | Class::OldGenerations => {
+                "an environment left by uvx or uv run".to_owned()
+            }
             Class::Named => match users {
                 0 => "you named it".to_owned(),
                 1 => "you named it; an environment keeps files of its own".to_owned(),
                 _ => format!("you named it; {users} environments keep files of their own"),
             },
-            _ => "no environment uses it".to_owned(),
+            _ => match users {
+                0 => "no environment uses it".to_owned(),
+                1 => "only an environment uses it that goes too".to_owned(),
+                _ => format!("only {users} environments use it that go too"),
+            },
         }
     }
 }

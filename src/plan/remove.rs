@@ -12,8 +12,8 @@ use super::step::Bytes;
 use super::{Action, At, Class, Gc, Kept, KeptBecause, NamedLink, Plan, Price, Prune, Remove, Step};
 use crate::human;
 use crate::snapshot::{
-    EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, Evidence, Health, Holder, Manager, Snapshot,
-    TreePrint,
+    EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, Evidence, FoundBy, Health, Holder, Manager,
+    Snapshot, TreePrint,
 };
 use crate::uv::bucket;
 
@@ -89,7 +89,6 @@ pub fn is_removable(environment: &Environment) -> bool {
 
 /// What speaks against removing an environment, whatever else goes, and whatever is in it.
 pub fn against_removal(environment: &Environment) -> Option<KeptBecause> {
-    let managed = |by: &str, command: String| KeptBecause::Managed { by: by.to_owned(), command };
     if environment.is_base {
         return Some(KeptBecause::NoEnvironment);
     }
@@ -119,16 +118,38 @@ pub fn against_removal(environment: &Environment) -> Option<KeptBecause> {
         return Some(KeptBecause::InCache);
     }
     if environment.kind == EnvironmentKind::Tool {
-        let name = environment.path.file_name().unwrap_or_default();
-        let by = if environment.is_of_pipx { "pipx" } else { "uv" };
-        let command = if environment.is_of_pipx { "pipx uninstall" } else { "uv tool uninstall" };
-        return Some(managed(by, format!("{command} {}", human::shell_os(name))));
+        return Some(tool(environment));
     }
     if !environment.nested.is_empty() {
         let what = environment.nested.iter().map(|path| At::new(path)).collect();
         return Some(KeptBecause::Holds { what });
     }
     environment.unread.then_some(KeptBecause::Unread)
+}
+
+fn managed(by: &str, command: String) -> KeptBecause {
+    KeptBecause::Managed { by: by.to_owned(), command }
+}
+
+/// That a tool's own program uninstalls it. Where it was not found in the place that the program uses by itself, it is told the place:
+/// it would uninstall another one of the name there.
+fn tool(environment: &Environment) -> KeptBecause {
+    let name = human::shell_os(environment.path.file_name().unwrap_or_default());
+    let (by, command, variable, above) = if environment.is_of_pipx {
+        ("pipx", "pipx uninstall", "PIPX_HOME", 2)
+    } else {
+        ("uv", "uv tool uninstall", "UV_TOOL_DIR", 1)
+    };
+    let place = environment.path.ancestors().nth(above).filter(|_| environment.found_by != FoundBy::UvTools);
+    let place = place.map(|place| human::shell_os(place.as_os_str()));
+    managed(
+        by,
+        match place {
+            None => format!("{command} {name}"),
+            Some(place) if cfg!(windows) => format!("$env:{variable} = {place}; {command} {name}"),
+            Some(place) => format!("{variable}={place} {command} {name}"),
+        },
+    )
 }
 
 /// The environments that stay and need this one, as the reason why it stays too. What uv left in its cache it makes again.

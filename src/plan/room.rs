@@ -15,6 +15,9 @@ use crate::snapshot::{Certainty, Environment, EnvironmentIndex, EnvironmentKind,
 /// How long an environment has shown no sign of use that is offered for removal, in seconds.
 pub const IDLE: u64 = 90 * 24 * 60 * 60;
 
+/// How many environments a command names one by one.
+const NAMED: usize = 3;
+
 /// A way to make room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Way {
@@ -43,6 +46,27 @@ pub enum WayKind {
     Copies,
     /// Environments that show no sign of use for long, with the entries that only they use.
     Idle,
+}
+
+/// How long something stays after its last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace {
+    /// In seconds.
+    pub seconds: u64,
+    /// Whether a command has to say so, because it would take another one.
+    pub said: bool,
+}
+
+impl Grace {
+    fn command(self, snapshot: &Snapshot, words: &[&str]) -> Command {
+        let age = match self.seconds {
+            seconds if seconds % 86_400 == 0 && seconds > 0 => format!("{}d", seconds / 86_400),
+            seconds if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+            seconds => format!("{}min", seconds / 60),
+        };
+        let said: &[&str] = if self.said { &["--grace", &age] } else { &[] };
+        command(snapshot, &[words, said].concat())
+    }
 }
 
 impl WayKind {
@@ -105,15 +129,15 @@ impl Way {
 }
 
 /// What a prune of each kind of things would free; kinds of which nothing can go are left out.
-pub fn prunes(snapshot: &Snapshot, grace: u64) -> Vec<Way> {
+pub fn prunes(snapshot: &Snapshot, grace: Grace) -> Vec<Way> {
     // What is superseded is unused too, and old generations are cached environments.
     let is_part = |class: &Class| matches!(class, Class::Superseded | Class::OldGenerations);
     let classes = Class::ALL.into_iter().filter(|class| !is_part(class));
     classes.filter_map(|class| of_class(snapshot, class, grace)).collect()
 }
 
-fn of_class(snapshot: &Snapshot, class: Class, grace: u64) -> Option<Way> {
-    let request = Prune { classes: BTreeSet::from([class]), grace, ..Prune::default() };
+fn of_class(snapshot: &Snapshot, class: Class, grace: Grace) -> Option<Way> {
+    let request = Prune { classes: BTreeSet::from([class]), grace: grace.seconds, ..Prune::default() };
     let made = plan(snapshot, &Request::Prune(request));
     let number = made.steps.iter().filter(|step| step.action != Action::RemoveObjects).count() as u64;
     let flag = format!("--{}", class.word());
@@ -122,14 +146,24 @@ fn of_class(snapshot: &Snapshot, class: Class, grace: u64) -> Option<Way> {
         number,
         frees: made.totals.bytes.reclaimable,
         certainty: made.totals.bytes.certainty,
-        command: command(snapshot, &["prune", &flag]),
+        command: grace.command(snapshot, &["prune", &flag]),
     })
 }
 
 /// What else would help where a plan does not reach its limit, the largest first: kinds of things that were not asked for, and the
 /// ways besides pruning.
 pub(super) fn more(snapshot: &Snapshot, request: &Request) -> Vec<Way> {
-    let mut more = ways(snapshot);
+    // A policy removes idle environments itself, where it says so.
+    let is_done = |way: &Way| {
+        way.kind == WayKind::Idle
+            && matches!(request, Request::Gc(policy) if !policy.remove.environments.is_empty())
+    };
+    let grace = match request {
+        Request::Prune(prune) if prune.grace != GRACE => Grace { seconds: prune.grace, said: true },
+        _ => Grace { seconds: GRACE, said: false },
+    };
+    let mut more = ways(snapshot, grace);
+    more.retain(|way| !is_done(way));
     if let Request::Prune(prune) = request {
         let has = |class: Class| prune.classes.contains(&class);
         let is_covered = |class: Class| match class {
@@ -138,7 +172,7 @@ pub(super) fn more(snapshot: &Snapshot, request: &Request) -> Vec<Way> {
             class => has(class),
         };
         let others = Class::ALL.into_iter().filter(|class| !is_covered(*class));
-        more.extend(others.filter_map(|class| of_class(snapshot, class, prune.grace)));
+        more.extend(others.filter_map(|class| of_class(snapshot, class, grace)));
         more.sort_by_key(|way| std::cmp::Reverse(way.frees));
     }
     more
@@ -156,9 +190,9 @@ pub fn repair_all(snapshot: &Snapshot) -> Command {
 }
 
 /// The ways besides pruning that free something, the largest first.
-pub fn ways(snapshot: &Snapshot) -> Vec<Way> {
+pub fn ways(snapshot: &Snapshot, grace: Grace) -> Vec<Way> {
     let mut ways: Vec<Way> =
-        [trash(snapshot), copies(snapshot), idle(snapshot)].into_iter().flatten().collect();
+        [trash(snapshot), copies(snapshot), idle(snapshot, grace)].into_iter().flatten().collect();
     ways.sort_by_key(|way| std::cmp::Reverse(way.frees));
     ways
 }
@@ -179,19 +213,30 @@ fn trash(snapshot: &Snapshot) -> Option<Way> {
 /// Copies that could be linked to the cache: to clones where the filesystem has them, else to hardlinks.
 fn copies(snapshot: &Snapshot) -> Option<Way> {
     let mode = if snapshot.cache.reflinks { Mode::Clone } else { Mode::Hardlink };
-    let environments = snapshot.environments.iter().filter(|it| it.entry.is_none() && it.copied > 0);
-    let environments = environments.map(|it| At::new(&it.path)).collect();
-    let made = plan(snapshot, &Request::Relink(Relink { environments, mode, packages: Vec::new() }));
-    let frees = made.totals.bytes.reclaimable.saturating_sub(made.totals.bytes.needed);
-    let mut roots: Vec<&At> = made.relinks.iter().map(|step| &step.at).collect();
-    roots.sort_unstable();
-    roots.dedup();
+    let of = |is_meant: &dyn Fn(&Environment) -> bool| {
+        let environments = snapshot.environments.iter().filter(|it| it.entry.is_none() && is_meant(it));
+        let environments = environments.map(|it| At::new(&it.path)).collect();
+        let made = plan(snapshot, &Request::Relink(Relink { environments, mode, packages: Vec::new() }));
+        let roots: BTreeSet<At> = made.relinks.iter().map(|step| step.at.clone()).collect();
+        (made.totals.bytes, roots)
+    };
+    let (mut bytes, mut roots) = of(&|it| it.copied > 0);
+    let mut words = vec!["relink".to_owned(), "--link-mode".to_owned(), mode.word().to_owned()];
+    if roots.len() > NAMED {
+        // That links others too, which are not copies.
+        (bytes, roots) = of(&|_| true);
+        words.push("--all".to_owned());
+    } else {
+        words.extend(roots.iter().map(|root| root.path().display().to_string()));
+    }
+    let frees = bytes.reclaimable.saturating_sub(bytes.needed);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     (frees > 0).then(|| Way {
         kind: WayKind::Copies,
         number: roots.len() as u64,
         frees,
-        certainty: made.totals.bytes.certainty,
-        command: command(snapshot, &["relink", "--all", "--link-mode", mode.word()]),
+        certainty: bytes.certainty,
+        command: command(snapshot, &words),
     })
 }
 
@@ -206,11 +251,11 @@ pub fn idle_environments(snapshot: &Snapshot, seconds: u64) -> Vec<EnvironmentIn
     snapshot.environments().filter(is_idle).map(|(index, _)| index).collect()
 }
 
-fn idle(snapshot: &Snapshot) -> Option<Way> {
+fn idle(snapshot: &Snapshot, grace: Grace) -> Option<Way> {
     let indices = idle_environments(snapshot, IDLE).into_iter();
     let environments: Vec<At> = indices.map(|index| At::new(&snapshot.environment(index).path)).collect();
     let request =
-        Remove { environments, with_entries: true, chosen: true, grace: GRACE, ..Remove::default() };
+        Remove { environments, with_entries: true, chosen: true, grace: grace.seconds, ..Remove::default() };
     let made: Plan = plan(snapshot, &Request::Remove(request));
     let number = made.steps.iter().filter(|step| !step.is_in_cache()).count() as u64;
     (number > 0).then(|| Way {
@@ -218,7 +263,7 @@ fn idle(snapshot: &Snapshot) -> Option<Way> {
         number,
         frees: made.totals.bytes.reclaimable,
         certainty: made.totals.bytes.certainty,
-        command: command(snapshot, &["remove", "--idle", "90d", "--with-entries"]),
+        command: grace.command(snapshot, &["remove", "--idle", "90d", "--with-entries"]),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Action, KeptCount, Plan, kept_counts, room};
+use super::{Action, Bytes, KeptCount, Plan, kept_counts, room};
 use crate::snapshot::{Completeness, EntryIndex, EntryState, Reclaimable, Snapshot};
 
 /// The entries that nothing uses, and what of them can go.
@@ -63,8 +63,13 @@ impl Unused {
         let kept = kept_counts(kept);
         let (entries, number) = (unused.len() as u64, goes.len() as u64);
         let told = number + kept.iter().map(|it| it.number).sum::<u64>();
-        let can_go = CanGo { entries: number, frees: snapshot.reclaimable_of(goes) };
-        let frees = snapshot.reclaimable_of(unused.into_values());
+        // With their pointers, as the plan counts them.
+        let Bytes { reclaimable, certainty, .. } = plan.totals.bytes;
+        let alone = snapshot.reclaimable_of(goes);
+        let all = snapshot.reclaimable_of(unused.into_values());
+        let bytes = reclaimable.saturating_add(all.bytes.saturating_sub(alone.bytes));
+        let frees = Reclaimable { bytes, certainty: all.certainty.and(certainty), ..all };
+        let can_go = CanGo { entries: number, frees: Reclaimable { bytes: reclaimable, certainty, ..alone } };
         Some(Self { entries, frees, can_go, kept, environments: entries.saturating_sub(told) })
     }
 

@@ -314,7 +314,10 @@ pub(super) fn unique(found: Vec<Found>) -> Vec<Found> {
         by_path
             .entry(item.path.clone())
             .and_modify(|known| {
-                known.found_by = known.found_by.min(item.found_by);
+                // That uv has it among its tools says more than any other way.
+                let is_tool = [known.found_by, item.found_by].contains(&FoundBy::UvTools);
+                let first = known.found_by.min(item.found_by);
+                known.found_by = if is_tool { FoundBy::UvTools } else { first };
                 known.target &= item.target;
             })
             .or_insert(item);

@@ -76,6 +76,8 @@ pub struct Facts {
     pub links: LinkFacts,
     /// Whether uv has to be told which cache is meant.
     pub named: bool,
+    /// The options that say where was searched.
+    pub places: Vec<String>,
 }
 
 impl Facts {
@@ -429,6 +431,7 @@ pub fn gather(request: &Request<'_>, cancel: &Cancel) -> Facts {
         poison: poison(snapshot),
         links: if request.links { links::gather(snapshot) } else { LinkFacts::default() },
         named: snapshot.cache.found_by.contains("--cache-dir"),
+        places: snapshot.scope.options.clone(),
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Scope {
     pub targets: Vec<PathBuf>,
     /// Whether the search went into other mounts.
     pub cross_mounts: bool,
+    /// The options that said so, as a command that looks in the same places needs them: `--root`, `--target` and so on.
+    pub options: Vec<String>,
     /// What could not be read below those places, or crossed into another mount.
     pub unread: Vec<PathBuf>,
     /// What an error kept from being read, so that entries are in doubt: more than an environment of somebody else that

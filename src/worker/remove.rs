@@ -240,7 +240,8 @@ pub fn rest(plan: &Plan, outcomes: &[Outcome]) -> (Plan, Vec<Outcome>) {
     let gone: BTreeSet<&At> =
         outcomes.iter().filter(|it| it.state == State::Done).map(|outcome| &outcome.at).collect();
     let stays = |step: &Step| {
-        let stayed = step.users.iter().find(|user| !gone.contains(user));
+        // Those of the cache go with it.
+        let stayed = step.users.iter().find(|user| user.path().is_absolute() && !gone.contains(user));
         stayed
             // What was named goes although it is used.
             .filter(|_| step.class != Class::Named)

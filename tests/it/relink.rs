@@ -227,6 +227,7 @@ impl Ground {
             sources: Vec::new(),
             wanted: Vec::new(),
             cross_mounts: false,
+            options: Vec::new(),
             threads: 2,
             started: jiff::Timestamp::now(),
             clock: std::time::Instant::now,

@@ -238,7 +238,7 @@ fn what_stands_in_the_way_of_a_timer_is_said_and_nothing_of_a_person_goes() {
     ground.settings("");
     let (code, text) = ground.run(&["schedule", "install", "--yes"]);
     assert!(code == Some(2) && text.contains("There is no policy"), "{text}");
-    for relative in ["roots = [\"code\"]\n[policy]\n", "[policy]\nkeep = [\"./uv.lock\"]\n"] {
+    for relative in ["roots = [\"code\"]\n[policy]\n", "[policy]\nkeep = [\"~x/uv.lock\"]\n"] {
         ground.settings(&format!("{relative}older-than = \"60d\"\n"));
         let (code, text) = ground.run(&["schedule", "install", "--yes"]);
         assert!(code == Some(2) && text.contains("is relative"), "{text}");

@@ -20,6 +20,7 @@ fn scanned(fixture: &Fixture) -> Snapshot {
         sources: Vec::new(),
         wanted: Vec::new(),
         cross_mounts: false,
+        options: Vec::new(),
         threads: 2,
         started: jiff::Timestamp::now(),
         clock: std::time::Instant::now,

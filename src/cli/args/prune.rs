@@ -104,18 +104,18 @@ pub struct LimitArguments {
     /// Only what nothing shows to be used for so long, as `30d`, `6w` or `1y`; alone it is about what is unused
     #[arg(long, value_name = "AGE", value_parser = values::age)]
     pub older_than: Option<Age>,
-    /// No more than brings the cache down to this size, as `20G` or `15%` of its volume; alone it is about all kinds
+    /// Remove so much that the cache takes at most this, as `20G` or `15%` of its volume; alone it is about all kinds
     ///
     /// What was used longest ago goes first, and of that what is easiest to get back. What lies in the trash does not
     /// count.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub max_size: Option<Amount>,
-    /// No more than leaves so much free on the cache's volume; alone it is about all kinds
+    /// Remove so much that this is free on the cache's volume; alone it is about all kinds
     ///
     /// What emptying the trash is known to free counts as free.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub keep_free: Option<Amount>,
-    /// No more than frees so much; alone it is about all kinds
+    /// Remove so much that at least this comes free; alone it is about all kinds
     ///
     /// Where that is not enough it says what is missing, and what else would help.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]

@@ -46,8 +46,9 @@ pub fn run(
                 }
             }
         }
-        let headline = headline(snapshot, &found, &entries, view);
-        summary::print(snapshot, &[headline], Unseen::Matters, view, writer)?;
+        let mut headlines = vec![headline(snapshot, &found, &entries, view)];
+        headlines.extend(missing(&arguments.requirements, &found));
+        summary::print(snapshot, &headlines, Unseen::Matters, view, writer)?;
     }
     if found.is_empty() { Err(Failure::quiet(FAILED)) } else { Ok(()) }
 }
@@ -139,6 +140,23 @@ fn in_cache(snapshot: &Snapshot, entries: &[&Entry], found: &[Installation<'_>])
         ]);
     }
     table
+}
+
+/// Which of several requirements no installation meets, where others are met.
+fn missing(requirements: &[Requirement], found: &[Installation<'_>]) -> Option<String> {
+    let is_met = |wanted: &Requirement| found.iter().any(|(_, it)| wanted.is_met_by(&it.name, &it.version));
+    let missing: Vec<String> = requirements
+        .iter()
+        .filter(|wanted| !is_met(wanted))
+        .map(|wanted| {
+            format!(
+                "`{}`",
+                human::escape(&format!("{}{}", wanted.name(), wanted.versions().unwrap_or_default()))
+            )
+        })
+        .collect();
+    (!found.is_empty() && !missing.is_empty())
+        .then(|| format!("No installation has {}.", human::list(&missing)))
 }
 
 fn headline(snapshot: &Snapshot, found: &[Installation<'_>], entries: &[&Entry], view: &View) -> String {

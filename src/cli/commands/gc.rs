@@ -28,7 +28,7 @@ use crate::cli::request::{self, Prepared};
 use crate::cli::settings;
 use crate::cli::settings::policy::{Choice, Policy, TRASH_FOR};
 use crate::cli::surroundings::{self, Surroundings};
-use crate::disk::{FileStat, read, volume};
+use crate::disk::{FileStat, read, usage, volume};
 use crate::human;
 use crate::lock::directory::OwnLock;
 use crate::lock::{Directory, Share, Waiting};
@@ -108,7 +108,9 @@ pub fn run(
     }
     let last = state.and_then(|state| Remembered::read(state, cache)).unwrap_or_default();
     if arguments.auto && !last.is_due(surroundings.now, &text, limits, cache) {
-        return not_due(&prepared, arguments.json, view, writer);
+        not_due(&prepared, arguments.json, view, writer)?;
+        // That was told when it came to it, and is so still.
+        return if last.is_over() { Err(Failure::quiet(FAILED)) } else { Ok(()) };
     }
     // Where the cache may be waited for, nothing is held meanwhile; two runs look at it again under its own lock.
     let alone = Some(alone).filter(|_| arguments.when_free.is_none());
@@ -154,11 +156,12 @@ pub fn run(
     let mut now = Remembered::new(surroundings.now, text).with_entries(&snapshot);
     let may_empty = trash_for.is_some() && refused.is_none();
     let trees: Vec<PathBuf> = plan.steps.iter().flat_map(Step::places).map(At::path).collect();
-    ran.empty_more(&ground, &prepared, limits, &now, &trees, may_empty)?;
+    ran.empty_more(&ground, &prepared, limits, &trees, may_empty)?;
     drop(alone);
     let (kinds, told) = told(&plan, &ran, limits, refused.as_ref());
     let is_news = !arguments.auto || kinds != last.told;
-    now.conclude(ran.beyond || refused.is_some(), kinds);
+    let over = limits::bytes(policy.fail_over, cache)?.filter(|most| ran.takes > *most);
+    now.conclude(ran.beyond || refused.is_some(), over.is_some(), kinds);
     if let Some(state) = state.filter(|_| !ran.is_stopped()) {
         now.save(state, cache);
     }
@@ -173,7 +176,7 @@ pub fn run(
     } else {
         ran.print(&plan, &told, arguments.auto, limits, view, writer)?;
     }
-    ran.end(&plan, refused.filter(|_| is_news), &policy, cache)
+    ran.end(&plan, refused.filter(|_| is_news), over)
 }
 
 /// That nothing says what to do.
@@ -184,7 +187,7 @@ pub(super) fn no_policy(surroundings: &Surroundings) -> Failure {
         }
         None => "the variables that begin with `CACHETUI_` keep one".to_owned(),
     };
-    Failure::message(USAGE, "There is no policy: nothing was removed.").hint(format!(
+    Failure::message(USAGE, "There is no policy to carry out.").hint(format!(
         "`cachetui gc --max-size 40G` states one, and {place}; `cachetui gc --help` tells more."
     ))
 }
@@ -307,7 +310,6 @@ impl Ran {
         ground: &Ground<'_>,
         prepared: &Prepared,
         limits: Limits,
-        now: &Remembered,
         trees: &[PathBuf],
         may_empty: bool,
     ) -> Result<(), Failure> {
@@ -325,7 +327,7 @@ impl Ran {
         let mut left: VecDeque<Whole> =
             of_cache.chain(beside.filter(|whole| !whole.beside.is_empty())).collect();
         loop {
-            self.takes = now.takes(cache, limits.max_size);
+            self.takes = usage::usage(cache, |_| None);
             let free = volume::free(cache);
             self.beyond = limits.are_exceeded(|| self.takes, free);
             if !self.beyond || self.is_stopped() {
@@ -374,9 +376,7 @@ impl Ran {
         }
         self.own.freed = self.own.freed.zip(freed).map(|(sum, freed)| sum + freed);
         self.own.is_whole = report.trash.is_none() && report.beside.is_empty();
-        if self.own.is_whole {
-            report.freed.measured = self.own.freed;
-        }
+        report.freed.measured = self.own.freed;
     }
 
     /// Whether a person stopped it.

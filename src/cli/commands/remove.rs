@@ -15,7 +15,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::unread::Unread;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
-use crate::plan::{At, NamedLink, Remove, against_removal, is_removable};
+use crate::plan::{At, Kept, KeptBecause, NamedLink, Remove, against_removal, is_removable};
 use crate::scan::{Absent, belonging, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
 use crate::worker::removal::Done;
@@ -58,7 +58,10 @@ pub fn run(
         grace: arguments.grace.map_or(surroundings.grace, |age| age.0.as_secs()),
         allow: arguments.allow.iter().copied().collect(),
     };
+    let named =
+        if choice.is_some() { left_out(&snapshot, &chosen, arguments, surroundings) } else { Vec::new() };
     let mut plan = remove::plan_for(&snapshot, &chosen, request, surroundings.program.as_deref());
+    plan.kept.extend(named);
     weigh(&mut plan, prepared.cache());
     let ground = Ground {
         places: &places,
@@ -108,6 +111,31 @@ fn links(arguments: &RemoveArguments, surroundings: &Surroundings) -> Vec<NamedL
     links.sort_by(|one, other| one.at.cmp(&other.at));
     links.dedup();
     links
+}
+
+/// The environments that were named, and that the options beside the names do not choose.
+fn left_out(
+    snapshot: &Snapshot,
+    chosen: &[EnvironmentIndex],
+    arguments: &RemoveArguments,
+    surroundings: &Surroundings,
+) -> Vec<Kept> {
+    let named = super::environments(snapshot, &arguments.environments, &surroundings.current_dir);
+    let left = named.unwrap_or_default().into_iter().filter(|index| !chosen.contains(index));
+    let kept = left.map(|index| {
+        let item = snapshot.environment(index);
+        let because = KeptBecause::NotChosen;
+        Kept {
+            at: At::new(&item.path),
+            name: None,
+            version: None,
+            disk: item.disk,
+            modified: 0,
+            reason: because.sentence(),
+            because,
+        }
+    });
+    kept.collect()
 }
 
 /// The environments that the arguments mean. What a link leads to was not named.

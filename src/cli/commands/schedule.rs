@@ -129,7 +129,10 @@ fn job(places: &Places, every: Every, system: System, surroundings: &Surrounding
     for (name, value) in surroundings.variables.iter().filter(|(_, value)| !value.is_empty()) {
         let Some(name) = name.to_str() else { continue };
         if system != System::TaskScheduler && (VARIABLES.contains(&name) || name.starts_with("CACHETUI_")) {
-            variables.push((name.to_owned(), text(Path::new(value))?));
+            // What is written line by line is quoted so.
+            let lines = value.to_str().unwrap_or_default().split('\n');
+            lines.map(|line| text(Path::new(line))).collect::<Result<Vec<_>, _>>()?;
+            variables.push((name.to_owned(), value.to_string_lossy().into_owned()));
         }
     }
     Ok(Job { command, variables, every })
@@ -311,7 +314,10 @@ fn remove(
 struct Status {
     schema_version: u32,
     system: System,
+    /// Whether its files are there.
     installed: bool,
+    /// Whether the system runs it, as far as it tells.
+    active: bool,
     /// When it runs next, as the system tells.
     next: Option<jiff::Timestamp>,
     runs: Vec<Past>,
@@ -341,12 +347,21 @@ fn status(
     let runs =
         surroundings.state_dir.as_deref().map(|state| past(state, prepared.cache())).unwrap_or_default();
     let next = if installed { next(system) } else { None };
+    let active = installed && (next.is_some() || is_enabled(system));
     if as_json {
-        let status = Status { schema_version: json::SCHEMA_VERSION, system, installed, next, runs };
+        let status = Status { schema_version: json::SCHEMA_VERSION, system, installed, active, next, runs };
         json::write_document(&status, view, writer)?;
         return Ok(());
     }
-    if installed {
+    if installed && !active {
+        let commands: Vec<String> =
+            units::start(system, &paths).iter().map(|it| format!("`{}`", shell(it))).collect();
+        let text = format!(
+            "The files of a timer are there, and the system does not run it: {}.",
+            human::list(&commands)
+        );
+        writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&text)))?;
+    } else if installed {
         let when = next.map(|next| format!(" It runs again in {}.", until(next, surroundings.now)));
         let unknown = || " When it runs next the system does not tell.".to_owned();
         let text = format!("A timer is installed.{}", when.unwrap_or_else(unknown));
@@ -405,6 +420,13 @@ fn next(system: System) -> Option<jiff::Timestamp> {
     let text = String::from_utf8(output.stdout).ok()?;
     let seconds = text.trim().strip_prefix('@')?.split('.').next()?.parse().ok()?;
     jiff::Timestamp::from_second(seconds).ok()
+}
+
+/// Whether the system runs a timer whose files are there; where it is not asked, it does.
+fn is_enabled(system: System) -> bool {
+    let timer = format!("{}.timer", units::NAME);
+    let ask = || std::process::Command::new("systemctl").args(["--user", "is-enabled", &timer]).output();
+    system != System::Systemd || ask().is_ok_and(|output| output.status.success())
 }
 
 /// The answer of `schedule install`.

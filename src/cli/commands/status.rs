@@ -16,7 +16,7 @@ use crate::human;
 use crate::lock::{self, LockFile, ancestor, holder};
 use crate::plan::Unused;
 use crate::plan::repair::Command;
-use crate::plan::room::{self, Way};
+use crate::plan::room::{self, Grace, Way};
 use crate::say;
 use crate::scan::Absent;
 use crate::snapshot::{Completeness, Health, Snapshot};
@@ -60,8 +60,9 @@ pub fn run(
     let survey = lock::survey(&prepared.survey(places, surroundings)?);
     let cache = survey.cache();
     let grace = arguments.grace.map_or(surroundings.grace, |age| age.0.as_secs());
-    let mut ways = room::prunes(&snapshot, grace);
-    ways.extend(room::ways(&snapshot));
+    let of_commands = Grace { seconds: grace, said: arguments.grace.is_some() };
+    let mut ways = room::prunes(&snapshot, of_commands);
+    ways.extend(room::ways(&snapshot, of_commands));
     let broken: Vec<&Path> = snapshot
         .environments
         .iter()

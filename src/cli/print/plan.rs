@@ -135,12 +135,13 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         }
         KeptBecause::UnclearPointer => "in doubt: a pointer could not be understood",
         KeptBecause::NotUnderstood { why } => return format!("kept: {}", human::escape(why)).into(),
+        KeptBecause::NotChosen => "named, and not chosen by the options beside the names",
         KeptBecause::Unknown => "of an unknown kind",
         KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
         KeptBecause::RecentLayout { .. } => "changed within 30 days; an older uv may still use them",
         KeptBecause::Untested { .. } => "of releases of uv that cachetui was not tested with",
         KeptBecause::Recent { .. } => "used more recently than `--older-than` says",
-        KeptBecause::Pinned => "needed by a lock file",
+        KeptBecause::Pinned => "named by a lock file or `keep`",
         KeptBecause::Running { .. } => "in use by running processes",
         KeptBecause::Project { .. } => "environments of projects that are there",
         KeptBecause::ProjectMissing { .. } => "environments of projects that may have been moved",
@@ -297,7 +298,14 @@ pub(in crate::cli) fn report(
         let mut trash = report.trash.iter().chain(&report.beside);
         let more = match (done, freed.measured, trash.next()) {
             (0, ..) => String::new(),
-            (_, _, Some(first)) => {
+            // Of what was moved there a part is gone again.
+            (_, Some(measured), Some(first)) => format!(
+                " {} freed. The rest lies in the trash, `{}`, where it still takes its room: `cachetui trash purge` \
+                 deletes it, and `cachetui undo` puts it back.",
+                human::bytes(measured),
+                view.path(&first.path())
+            ),
+            (_, None, Some(first)) => {
                 let others = match trash.count() as u64 {
                     0 => String::new(),
                     others => format!(" and {}", human::counted(others, "other place", "other places")),

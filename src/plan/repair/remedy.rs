@@ -219,11 +219,12 @@ pub(super) fn once(rows: &mut [Left]) {
     }
 }
 
-/// A command of cachetui, with the option that names the cache where it is not the default one.
+/// A command of cachetui, with the options that name the cache, where it is not the default one, and the places that were searched.
 fn cachetui(facts: &Facts, words: &[&str], about: Vec<String>) -> Command {
     let cache = facts.cache.display().to_string();
     let other: &[&str] = if facts.named { &["--cache-dir", &cache] } else { &[] };
-    Command::new([&["cachetui"], other, words].concat(), about)
+    let places: Vec<&str> = facts.places.iter().map(String::as_str).collect();
+    Command::new([&["cachetui"], other, &places, words].concat(), about)
 }
 
 /// The last name of a path, as a command takes it.

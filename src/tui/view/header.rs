@@ -105,9 +105,9 @@ fn unordered(model: &Model, with_stays: bool) -> Vec<(String, Role)> {
     let mut sums = vec![(human::bytes(disk), Role::Strong), (entries, Role::Text)];
     // Of a cancelled scan nothing counts as unused.
     if model.doubt().is_none() {
-        let all = frees(totals.unused);
-        let unused = model.facts.planning.unused.as_ref().filter(|_| with_stays);
-        let stays = unused.map(say::unused::stays).filter(|stays| !stays.is_empty());
+        let unused = model.facts.planning.unused.as_ref();
+        let all = frees(unused.map_or(totals.unused, |it| it.frees));
+        let stays = unused.filter(|_| with_stays).map(say::unused::stays).filter(|stays| !stays.is_empty());
         let stays = stays.map(|stays| format!(" (kept: {stays})")).unwrap_or_default();
         sums.push((format!("{all} unused{stays}"), Role::Unused));
     }

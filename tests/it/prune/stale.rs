@@ -66,7 +66,7 @@ fn a_saved_plan_is_carried_out_as_it_was_saved() {
     let bytes = std::fs::read(&plan).unwrap();
     let file: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!((&told.json()["plan"], &shown.json()["plan"]), (&file, &file));
-    assert_eq!(ground.entries(), 2);
+    assert_eq!(ground.entries(), 1);
     ground.no_pointer_dangles();
     ground.environment_is_whole();
     let second = apply(&ground);
@@ -89,7 +89,7 @@ fn a_file_that_was_touched_or_linked_leaves_its_entry_alone_and_the_others_go() 
         assert_eq!(told.code, 1, "{}", told.text());
         let outcome = outcome(&told, DEMO_A);
         assert_eq!(outcome["state"], "stale", "{outcome}");
-        assert_eq!((ground.entries(), std::fs::read(&file).unwrap()), (3, bytes), "{change}");
+        assert_eq!((ground.entries(), std::fs::read(&file).unwrap()), (2, bytes), "{change}");
         ground.no_pointer_dangles();
         ground.environment_is_whole();
     }
@@ -145,7 +145,7 @@ fn what_somebody_begins_to_use_while_the_lock_is_waited_for_is_left_and_told() {
     assert_eq!(outcome["state"], "stale");
     assert!(outcome["why"].as_str().unwrap().contains("code/new/.venv` uses it now"), "{outcome}");
     assert!(used.exists(), "the new environment works");
-    assert_eq!(ground.entries(), 3, "everything else is gone");
+    assert_eq!(ground.entries(), 2, "everything else is gone");
     ground.no_pointer_dangles();
 }
 
@@ -166,7 +166,29 @@ fn what_is_installed_elsewhere_while_the_lock_is_waited_for_refuses_nothing() {
     child.end();
     let told = Told::of(waiting.wait_with_output().unwrap());
     assert_eq!(told.code, 0, "{}", told.text());
-    assert_eq!(ground.entries(), 2);
+    assert_eq!(ground.entries(), 1);
     ground.no_pointer_dangles();
     ground.environment_is_whole();
+}
+
+/// What only an environment of the cache uses goes with it, and stays with it.
+#[test]
+fn what_an_environment_of_the_cache_uses_stays_when_it_does() {
+    let ground = Ground::new();
+    let plan: Value = serde_json::from_slice(&std::fs::read(saved(&ground)).unwrap()).unwrap();
+    let steps = plan["steps"].as_array().unwrap();
+    let used = steps.iter().find(|step| step["users"].as_array().is_some_and(|users| !users.is_empty()));
+    let used = used.unwrap_or_else(|| panic!("{plan:#}"));
+    assert_eq!(used["reason"], "only an environment uses it that goes too");
+    let environment = ground.cache().join(used["users"][0]["path"].as_str().unwrap());
+    let entry = ground.cache().join(used["path"].as_str().unwrap());
+    std::fs::write(environment.join("note.txt"), "").unwrap();
+    let told = apply(&ground);
+    assert_eq!(told.code, 1, "{}", told.text());
+    assert!(environment.is_dir() && entry.is_dir());
+    let stayed = outcome(&told, entry.file_name().unwrap().to_str().unwrap());
+    assert_eq!(stayed["state"], "stale");
+    assert!(stayed["why"].as_str().unwrap().ends_with("uses it, and stays"), "{stayed}");
+    assert_eq!(ground.entries(), 3, "everything else is gone");
+    ground.no_pointer_dangles();
 }

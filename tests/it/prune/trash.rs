@@ -76,7 +76,7 @@ fn undo_puts_everything_back_as_it_was() {
     let trash = told["report"]["trash"]["path"].as_str().unwrap();
     assert!(trash.starts_with(".cachetui-trash/"), "{trash}");
     assert_eq!(told["report"]["freed"]["measured"], Value::Null, "nothing has come back yet");
-    assert_eq!(ground.entries(), 2);
+    assert_eq!(ground.entries(), 1);
     ground.no_pointer_dangles();
     let doctor = ground.run(&["doctor", "--no-probe", "--json"]).json();
     let findings = doctor["doctor"]["cache"]["findings"].as_array().unwrap();

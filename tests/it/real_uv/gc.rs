@@ -524,3 +524,49 @@ fn a_run_that_ends_for_a_lock_tells_what_it_has_deleted() {
             .contains("Deleted 1 run of the trash")
     );
 }
+
+/// What is printed is measured: files that entries share count once. What is to fail fails each time, and is said once.
+#[test]
+fn the_size_that_is_said_is_that_of_the_disk_and_fails_each_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let links = sandbox.path("links");
+    // A cached environment whose files are links to those of an entry.
+    let run = ["run", "--quiet", "--no-project", "--with", "demo-b", "--no-index", "--find-links"];
+    ran(&mut sandbox.uv(&[&run[..], &[links.to_str().unwrap(), "python", "-c", ""]].concat()));
+    let answer = sandbox.json(&["gc", "--max-size", "1G"]);
+    assert_eq!(answer["gc"]["disk"], takes(&sandbox), "{answer:#}");
+    let gc = ["gc", "--auto", "--max-size", "1G", "--fail-over", "1K"];
+    let first = sandbox.cachetui(&gc).output().unwrap();
+    assert_eq!(first.status.code(), Some(1), "{}", text(&first));
+    assert!(text(&first).contains("(--fail-over)"), "{}", text(&first));
+    for _ in 0..2 {
+        let again = sandbox.cachetui(&gc).output().unwrap();
+        assert_eq!((again.status.code(), text(&again)), (Some(1), String::new()));
+    }
+}
+
+/// A policy means the same wherever it is carried out.
+#[test]
+fn a_lock_file_of_the_settings_lies_beside_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    settings(&sandbox, "[policy]\nmax-size = \"1K\"\ngrace = \"off\"\nkeep = [\"keep.txt\"]\n");
+    std::fs::write(sandbox.path("home/config/cachetui/keep.txt"), "demo-b==1.0\n").unwrap();
+    for package in ["demo-b", "demo-c"] {
+        let gone = install(&sandbox, "gone", "hardlink", &[package]);
+        sandbox.delete(&gone);
+        std::fs::remove_dir_all(gone.parent().unwrap()).unwrap();
+    }
+    let elsewhere = sandbox.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let dry = sandbox
+        .cachetui(&["gc", "--dry-run", "--json", "--allow", "most,no-environments"])
+        .current_dir(&elsewhere)
+        .output()
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&dry.stdout).unwrap_or_else(|_| panic!("{}", text(&dry)));
+    assert_eq!(names(&answer["plan"]), ["demo-c"], "{answer:#}");
+    assert_eq!(answer["plan"]["kept"][0]["reason"], "a lock file or `keep` names it");
+}

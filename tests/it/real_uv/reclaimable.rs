@@ -24,6 +24,7 @@ fn scanned(sandbox: &Sandbox) -> Snapshot {
         sources: Vec::new(),
         wanted: Vec::new(),
         cross_mounts: false,
+        options: Vec::new(),
         threads: 2,
         started: jiff::Timestamp::now(),
         clock: std::time::Instant::now,

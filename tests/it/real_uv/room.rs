@@ -20,6 +20,14 @@ fn sandbox(base: &Path) -> Option<Sandbox> {
     Some(sandbox)
 }
 
+/// Runs a command as it is printed, and answers with its JSON.
+fn as_printed(sandbox: &Sandbox, words: &[&str], more: &[&str]) -> Value {
+    assert_eq!(words[0], "cachetui", "{words:?}");
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_cachetui"));
+    command.args(&words[1..]).args(more).arg("--json").env("UV_FIND_LINKS", sandbox.sources());
+    serde_json::from_slice(&ran(&mut command).stdout).unwrap()
+}
+
 fn install(sandbox: &Sandbox, name: &str, mode: &str, packages: &[&str]) -> std::path::PathBuf {
     let links = sandbox.path("links");
     let places = ["--no-index", "--find-links", links.to_str().unwrap()];
@@ -59,16 +67,18 @@ fn what_else_would_help_is_named_with_commands_that_free_what_they_say() {
     let named: Vec<&&str> = warnings.iter().filter(|text| text.contains("`cachetui ")).collect();
     for (begins, command) in [
         ("Emptying the trash frees", "trash purge"),
-        ("Linking the copies of 1 environment", "relink --all --link-mode"),
+        ("Linking the copies of 1 environment", "relink --link-mode"),
         ("Removing 1 environment without a sign of use", "remove --idle 90d --with-entries"),
     ] {
         let text =
             named.iter().find(|text| text.starts_with(begins)).unwrap_or_else(|| panic!("{warnings:#?}"));
-        let cache = format!("cachetui --cache-dir {} ", sandbox.cache().display());
-        let line = text.split('`').nth(1).unwrap().strip_prefix(&*cache).unwrap();
+        let (cache, roots) = (sandbox.cache(), sandbox.roots());
+        let start =
+            format!("cachetui --cache-dir {} --root {} --no-remember ", cache.display(), roots.display());
+        let line = text.split('`').nth(1).unwrap().strip_prefix(&*start).unwrap();
         assert!(line.starts_with(command), "{line}");
-        let words: Vec<&str> = line.split(' ').chain(["--yes"]).collect();
-        let answer = sandbox.json(&words);
+        let words: Vec<&str> = start.trim_end().split(' ').chain(line.split(' ')).collect();
+        let answer = as_printed(&sandbox, &words, &["--yes"]);
         let freed = answer.get("freed").unwrap_or(&answer["report"]["freed"]);
         let measured = freed["measured"].as_u64().unwrap();
         let said = cachetui::human::bytes(measured);
@@ -83,7 +93,8 @@ fn what_else_would_help_is_named_with_commands_that_free_what_they_say() {
     let unused = plan(&["--unused"])["totals"]["bytes"]["reclaimable"].as_u64().unwrap();
     let frees = cachetui::human::bytes(unused);
     assert!(
-        text.contains(&format!("Pruning unused entries frees {frees}")) && text.contains("prune --unused`"),
+        text.contains(&format!("Pruning unused entries frees {frees}"))
+            && text.contains("prune --unused --grace 0h`"),
         "{text}"
     );
     let after = plan(&["--free", "1T"]);
@@ -125,8 +136,8 @@ fn the_status_says_what_could_be_freed_and_repaired_and_who_holds_the_cache() {
     assert_eq!(unused["number"], 1);
     let command = words(&unused["command"]);
     assert_eq!(command[..3], ["cachetui", "--cache-dir", sandbox.cache().to_str().unwrap()]);
-    let rest: Vec<&str> = command[3..].iter().map(String::as_str).collect();
-    let answer = sandbox.json(&[&rest[..], &["--grace", "0h", "--yes", "--allow", "most,gone"]].concat());
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let answer = as_printed(&sandbox, &command, &["--yes", "--allow", "most,gone"]);
     assert_eq!(answer["report"]["freed"]["measured"], unused["frees"]);
     assert!(status(&["--grace", "0h"])["ways"].as_array().unwrap().iter().all(|way| way["kind"] != "unused"));
 
@@ -271,4 +282,74 @@ fn what_is_unused_and_what_of_it_can_go_is_the_same_everywhere() {
     let output = ran(any_age(&["prune", "--unused", "--dry-run", "--allow", "most"]).arg("--json"));
     let plan = serde_json::from_slice::<Value>(&output.stdout).unwrap()["plan"].take();
     assert_eq!(plan["steps"].as_array().unwrap().len(), 2, "{plan:#}");
+}
+
+/// A command that is printed searches the places that the answer rests on: with fewer, more would be unused.
+#[test]
+fn a_command_that_is_printed_searches_where_the_answer_did() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let target = sandbox.path("filled");
+    let links = sandbox.path("links");
+    let start = ["pip", "install", "--quiet", "--link-mode", "symlink", "--target", target.to_str().unwrap()];
+    sandbox
+        .run_uv(&[&start[..], &["--no-index", "--find-links", links.to_str().unwrap(), "demo-a"]].concat());
+    let gone = install(&sandbox, "gone", "hardlink", &["demo-b"]);
+    sandbox.delete(&gone);
+    let answer = sandbox.json(&["status", "--grace", "0h", "--target", target.to_str().unwrap()]);
+    let ways = answer["status"]["ways"].as_array().unwrap();
+    let unused = ways.iter().find(|way| way["kind"] == "unused").unwrap();
+    let command: Vec<&str> =
+        unused["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let done = as_printed(&sandbox, &command, &["--yes", "--allow", "most,gone"]);
+    assert_eq!(done["report"]["freed"]["measured"], unused["frees"]);
+    assert_eq!(done["plan"]["steps"].as_array().unwrap().len(), 1, "{done:#}");
+    assert!(target.join("demo_a/__init__.py").exists(), "what was filled by symlinks works");
+}
+
+/// What a prune frees by its limit is all that may go: with the environments of the cache goes what only they use.
+#[test]
+fn a_prune_that_misses_its_limit_leaves_nothing_that_the_next_one_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "linked", "hardlink", &["demo-a"]);
+    let links = sandbox.path("links");
+    let places = ["--no-index", "--find-links", links.to_str().unwrap()];
+    for mode in ["hardlink", "symlink"] {
+        let run = ["run", "--quiet", "--no-project", "--link-mode", mode, "--with", "demo-b,demo-c"];
+        ran(&mut sandbox.uv(&[&run[..], &places, &["python", "-c", ""]].concat()));
+        let prune = ["prune", "--free", "1T", "--grace", "0h", "--allow", "most,gone"];
+        let plan = sandbox.json(&[&prune[..], &["--dry-run"]].concat())["plan"].take();
+        let done = sandbox.json(&[&prune[..], &["--yes"]].concat());
+        assert_eq!(done["report"]["freed"]["measured"], plan["totals"]["bytes"]["reclaimable"], "{mode}");
+        let again = sandbox.json(&[&prune[..], &["--dry-run"]].concat());
+        assert_eq!(again["plan"]["steps"], serde_json::json!([]), "{mode}");
+        let left = sandbox.json(&["list"])["entries"].as_array().unwrap().len();
+        assert_eq!(left, 1, "{mode}: what is used stays");
+        sandbox.run_uv(&["cache", "prune"]);
+        assert_eq!(sandbox.json(&["list"])["entries"].as_array().unwrap().len(), 1, "{mode}");
+    }
+}
+
+/// Of several requirements those are named that nothing meets.
+#[test]
+fn what_of_several_is_nowhere_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "linked", "hardlink", &["demo-a"]);
+    let said = text(&ran(&mut sandbox.cachetui(&["find", "demo-a", "nowhere>2"])));
+    assert!(said.contains("No installation has `nowhere>2`."), "{said}");
+}
+
+/// What was named and is not what the options beside it mean stays, with its reason, and was not done.
+#[test]
+fn what_was_named_and_is_not_chosen_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let environment = install(&sandbox, "linked", "hardlink", &["demo-a"]);
+    let remove = ["remove", environment.to_str().unwrap(), "--idle", "90d"];
+    let output = sandbox.cachetui(&[&remove[..], &["--yes"]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("not chosen by the options"), "{}", text(&output));
+    assert!(environment.exists());
 }

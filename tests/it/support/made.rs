@@ -294,6 +294,7 @@ impl Made {
             sources: Vec::new(),
             wanted: Vec::new(),
             cross_mounts: false,
+            options: Vec::new(),
             threads: 1,
             started: later(),
             clock: std::time::Instant::now,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Ran;
-use super::limits::{self, Limits};
+use super::limits::Limits;
 use crate::apply::{Report, beside};
 use crate::cli::act;
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED};
@@ -14,9 +14,8 @@ use crate::cli::locking;
 use crate::cli::print::json::{self, plan as unscanned};
 use crate::cli::print::{Paint, View, plan as shown};
 use crate::cli::request::Prepared;
-use crate::cli::settings::policy::Policy;
 use crate::cli::unread::Unread;
-use crate::disk::{usage, volume};
+use crate::disk::volume;
 use crate::human;
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
@@ -96,8 +95,7 @@ impl Ran {
         mut self,
         plan: &Plan,
         refused: Option<Failure>,
-        policy: &Policy,
-        cache: &Path,
+        over: Option<u64>,
     ) -> Result<(), Failure> {
         let not_done = self.done.is_none();
         if let Some(done) = self.done.take() {
@@ -116,16 +114,9 @@ impl Ran {
             return Err(Failure::quiet(FAILED));
         }
         Unread::nothing_kept(plan)?;
-        match limits::bytes(policy.fail_over, cache)? {
-            Some(most) if self.takes > most && usage::usage(cache, |_| None) > most => {
-                let (takes, most) = (human::bytes(self.takes), human::bytes(most));
-                Err(Failure::message(
-                    FAILED,
-                    format!("The cache takes {takes}, more than {most} (--fail-over)."),
-                ))
-            }
-            _ => Ok(()),
-        }
+        let Some(most) = over else { return Ok(()) };
+        let (takes, most) = (human::bytes(self.takes), human::bytes(most));
+        Err(Failure::message(FAILED, format!("The cache takes {takes}, more than {most} (--fail-over).")))
     }
 
     /// What a run came to beside its plan.
@@ -164,7 +155,9 @@ pub(super) fn told(
     } else {
         ("keep-free", "The volume has less free than the policy says, and nothing else may go.")
     };
-    let texts = if plan.missing.is_some() { plan.warnings.clone() } else { vec![text.to_owned()] };
+    let mut texts = if plan.missing.is_some() { plan.warnings.clone() } else { vec![text.to_owned()] };
+    // What is emptied by now need not be advised.
+    texts.retain(|text| ran.purged.is_empty() || !text.contains("trash purge"));
     (vec![kind.to_owned()], texts)
 }
 

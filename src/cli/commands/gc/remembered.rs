@@ -30,6 +30,9 @@ pub(super) struct Remembered {
     policy: String,
     /// Whether the cache was beyond a limit afterwards.
     beyond: bool,
+    /// Whether it took more than `fail-over` says.
+    #[serde(default)]
+    over: bool,
     /// What kind of thing could not be done, which is not said again.
     pub(super) told: Vec<String>,
     /// Allocated bytes of each entry, by its path in the cache. uv does not change what it has unpacked.
@@ -42,9 +45,9 @@ impl Remembered {
         Self { schema_version: VERSION, ran: now, policy, ..Self::default() }
     }
 
-    /// Notes how it ended: whether the cache is beyond a limit, and what could not be done.
-    pub(super) fn conclude(&mut self, beyond: bool, told: Vec<String>) {
-        self.beyond = beyond;
+    /// Notes how it ended: whether the cache is beyond a limit, or over what is to fail, and what could not be done.
+    pub(super) fn conclude(&mut self, beyond: bool, over: bool, told: Vec<String>) {
+        (self.beyond, self.over) = (beyond, over);
         self.told = told;
     }
 
@@ -78,9 +81,14 @@ impl Remembered {
             || !self.beyond && limits.are_exceeded(|| self.takes(cache, limits.max_size), volume::free(cache))
     }
 
+    /// Whether the cache took more than is to fail.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// Allocated bytes of a cache. Entries that are known are not measured again, and those that share files count each: only
     /// where that comes to more than `most` everything is measured.
-    pub(super) fn takes(&self, cache: &Path, most: Option<u64>) -> u64 {
+    fn takes(&self, cache: &Path, most: Option<u64>) -> u64 {
         let takes = usage::usage(cache, |path| self.sizes.get(&key(path)?).copied());
         if most.is_some_and(|most| takes > most) { takes.min(usage::usage(cache, |_| None)) } else { takes }
     }
@@ -129,7 +137,7 @@ mod tests {
         assert_eq!(Remembered::read(&state, cache), None);
         let now = Timestamp::from_second(100).unwrap();
         let mut remembered = Remembered::new(now, "one".to_owned());
-        remembered.conclude(true, vec!["text".to_owned()]);
+        remembered.conclude(true, true, vec!["text".to_owned()]);
         remembered.save(&state, cache);
         assert_eq!(Remembered::read(&state, cache), Some(remembered));
         std::fs::write(path(&state, cache), "{").unwrap();

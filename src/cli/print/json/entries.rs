@@ -144,8 +144,8 @@ impl<'a> UnusedRow<'a> {
     pub fn new(totals: &Totals, unused: Option<&'a Unused>) -> Self {
         Self {
             entries: totals.unused_entries,
-            reclaimable: totals.unused.bytes,
-            certainty: totals.unused.certainty.word(),
+            reclaimable: unused.map_or(totals.unused, |it| it.frees).bytes,
+            certainty: unused.map_or(totals.unused, |it| it.frees).certainty.word(),
             can_go: CanGoRow::new(unused.map(|it| it.can_go)),
             kept: unused.map_or(&[], |it| &it.kept),
             environments: unused.map_or(0, |it| it.environments),

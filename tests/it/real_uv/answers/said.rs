@@ -146,6 +146,7 @@ pub(super) fn snapshot(ground: &Ground) -> Snapshot {
         sources: Vec::new(),
         wanted: Vec::new(),
         cross_mounts: false,
+        options: Vec::new(),
         threads: 2,
         started: jiff::Timestamp::now(),
         clock: std::time::Instant::now,

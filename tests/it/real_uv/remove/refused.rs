@@ -179,6 +179,20 @@ fn what_others_manage_is_left_to_them_and_the_command_is_named() {
     let command = format!("`conda env remove --prefix '{conda_text}'`");
     assert!(reasons.iter().any(|reason| reason.contains(&command)), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason.contains("`uv tool uninstall demo-a`")), "{reasons:?}");
+    // Of two tools of one name the command that is named removes the one that was meant.
+    let tools = sandbox.roots().join("my tools");
+    let mut other =
+        sandbox.uv(&[&["tool", "install", "--quiet", "--force"], &index[..], &["demo-a"]].concat());
+    ran(other.env("UV_TOOL_DIR", &tools));
+    let there = tools.join("demo-a");
+    let plan = planned(&sandbox, &[there.to_str().unwrap()]);
+    let reason = plan["kept"][0]["reason"].as_str().unwrap();
+    let line = reason.split('`').nth(1).unwrap();
+    let uv = sandbox.uv(&[]);
+    let mut shell = sandbox.command("sh");
+    let program = format!("uv() {{ {} \"$@\"; }}; {line}", uv.get_program().to_str().unwrap());
+    ran(shell.args(["-c", &program]));
+    assert!(!there.exists() && Path::new(tool).exists(), "{line}");
     // The command that is named does it.
     sandbox.run_uv(&["tool", "uninstall", "--quiet", "demo-a"]);
     assert!(!Path::new(tool).exists());

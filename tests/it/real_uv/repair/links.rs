@@ -315,6 +315,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         sources: Vec::new(),
         wanted: Vec::new(),
         cross_mounts: false,
+        options: Vec::new(),
         threads: 1,
         started: jiff::Timestamp::now(),
         clock: std::time::Instant::now,

@@ -53,6 +53,7 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
         sources: Vec::new(),
         wanted: Vec::new(),
         cross_mounts: false,
+        options: Vec::new(),
         threads: 1,
         started: jiff::Timestamp::now(),
         clock: std::time::Instant::now,

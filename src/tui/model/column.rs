@@ -33,6 +33,10 @@ pub(in crate::tui) enum Column {
     Modes,
     /// What deleting an environment gives back.
     Exclusive,
+    /// The time since the last sign of use of an environment.
+    Used,
+    /// The project that an environment is for.
+    Project,
     /// Whether an environment works.
     Health,
     /// A pointer's state.
@@ -109,9 +113,17 @@ impl View {
         use Column as C;
         match self {
             Self::Entries => &[C::Name, C::Version, C::Size, C::Bar, C::Files, C::Users, C::Age, C::State],
-            Self::Environments => {
-                &[C::Environment, C::Python, C::Distributions, C::Modes, C::Size, C::Exclusive, C::Health]
-            }
+            Self::Environments => &[
+                C::Environment,
+                C::Python,
+                C::Distributions,
+                C::Modes,
+                C::Size,
+                C::Exclusive,
+                C::Used,
+                C::Health,
+                C::Project,
+            ],
             Self::Links => &[C::LinkState, C::Form, C::Path, C::Target, C::Age],
             Self::Locks => &[C::Held, C::Resource, C::Holder, C::Since, C::LockFile],
             Self::Plan => &[C::Order, C::Thing, C::Back, C::Reason],
@@ -137,6 +149,8 @@ impl Column {
             Self::Distributions => "DISTS",
             Self::Modes => "LINK MODES",
             Self::Exclusive | Self::Back => "FREES",
+            Self::Used => "LAST USED",
+            Self::Project => "PROJECT",
             Self::Health => "HEALTH",
             Self::Form => "FORM",
             Self::Target => "POINTS TO",
@@ -177,6 +191,8 @@ impl Column {
             Self::Python => shape(8, 8, 10, 5, false),
             Self::Distributions => shape(5, 5, 6, 6, true),
             Self::Modes => shape(10, 10, 24, 3, false),
+            Self::Used => shape(9, 9, 9, 4, true),
+            Self::Project => shape(14, 24, 50, 7, false),
             Self::Health => shape(9, 26, 40, 1, false),
             Self::LinkState | Self::Held => shape(9, 9, 9, 0, false),
             Self::Form => shape(longest_form(), longest_form(), 9, 2, false),

@@ -238,6 +238,12 @@ fn sort(order: &mut [u32], facts: &Facts, view: View, sort: Sort, measure: Measu
             let target = |row: u32| &snapshot.pointers[row as usize].target;
             direct(target(*left).cmp(target(*right)))
         }),
+        Column::Project => order.sort_by(|left, right| {
+            let project = |row: u32| snapshot.environments[row as usize].project_directory();
+            // Those without one come last in ascending order.
+            let key = |row: u32| (project(row).is_none(), project(row));
+            direct(key(*left).cmp(&key(*right)))
+        }),
         Column::Environment => order.sort_by(|left, right| {
             let path = |row: u32| &snapshot.environments[row as usize].path;
             direct(path(*left).cmp(path(*right)))
@@ -278,6 +284,9 @@ fn numbers<'a>(
         (Column::Age, View::Links) => Box::new(move |row| seconds(snapshot.pointers[row].modified)),
         (Column::Age, _) => {
             Box::new(move |row| seconds(snapshot.entries[row].last_use.map(|last_use| last_use.time)))
+        }
+        (Column::Used, _) => {
+            Box::new(move |row| seconds(snapshot.environments[row].last_use.map(|last_use| last_use.time)))
         }
         (Column::State, _) => Box::new(|row| snapshot.entries[row].state as u64),
         (Column::Distributions, _) => Box::new(|row| snapshot.environments[row].distributions.len() as u64),

@@ -193,6 +193,17 @@ fn environment(model: &Model, column: Column, row: usize, width: usize) -> Line 
         Column::Exclusive => {
             vec![piece(human::bytes(model.facts.environments_alone[row].bytes), Role::Text)]
         }
+        Column::Used => {
+            let age = environment.last_use.map(|last_use| human::short_age(last_use.time, model.moment.now));
+            vec![piece(age.unwrap_or_else(|| glyphs.none().to_owned()), Role::Dim)]
+        }
+        Column::Project => {
+            let Some(project) = environment.project_directory() else {
+                return vec![piece(glyphs.none(), Role::Dim)];
+            };
+            let path = human::path(project, model.settings.home.as_deref());
+            vec![piece(text::clip_middle(&path, width, glyphs.ellipsis()), Role::Dim)]
+        }
         _ => {
             let role = match environment.health {
                 Health::Ok => Role::Good,

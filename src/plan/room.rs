@@ -1,6 +1,7 @@
 //! Ways to make room: each with what it frees, and the command that does it.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -10,7 +11,7 @@ use super::{
     Action, At, Class, GRACE, Plan, Prune, Relink, Remove, Request, against_removal, is_removable, plan,
 };
 use crate::human;
-use crate::snapshot::{Certainty, Environment, EnvironmentIndex, EnvironmentKind, Mode, Snapshot};
+use crate::snapshot::{Certainty, Environment, EnvironmentIndex, EnvironmentKind, Health, Mode, Snapshot};
 
 /// How long an environment has shown no sign of use that is offered for removal, in seconds.
 pub const IDLE: u64 = 90 * 24 * 60 * 60;
@@ -33,6 +34,9 @@ pub struct Way {
     pub certainty: Certainty,
     /// What does it.
     pub command: Command,
+    /// The environments that it is about.
+    #[serde(skip)]
+    pub environments: Vec<PathBuf>,
 }
 
 /// What a way to make room is about.
@@ -46,6 +50,17 @@ pub enum WayKind {
     Copies,
     /// Environments that show no sign of use for long, with the entries that only they use.
     Idle,
+}
+
+/// The mode in which copies are linked to the cache: clones where the filesystem has them, else hardlinks.
+pub fn sharing(snapshot: &Snapshot) -> Mode {
+    if snapshot.cache.reflinks { Mode::Clone } else { Mode::Hardlink }
+}
+
+/// The environments that do not work, and not only because they belong to another machine.
+pub fn broken(snapshot: &Snapshot) -> Vec<&Path> {
+    let is_broken = |it: &&Environment| it.health != Health::Ok && !it.works_elsewhere();
+    snapshot.environments.iter().filter(is_broken).map(|it| it.path.as_path()).collect()
 }
 
 /// How long something stays after its last change.
@@ -147,6 +162,7 @@ fn of_class(snapshot: &Snapshot, class: Class, grace: Grace) -> Option<Way> {
         frees: made.totals.bytes.reclaimable,
         certainty: made.totals.bytes.certainty,
         command: grace.command(snapshot, &["prune", &flag]),
+        environments: Vec::new(),
     })
 }
 
@@ -207,12 +223,13 @@ fn trash(snapshot: &Snapshot) -> Option<Way> {
         frees,
         certainty,
         command: command(snapshot, &["trash", "purge"]),
+        environments: Vec::new(),
     })
 }
 
 /// Copies that could be linked to the cache: to clones where the filesystem has them, else to hardlinks.
 fn copies(snapshot: &Snapshot) -> Option<Way> {
-    let mode = if snapshot.cache.reflinks { Mode::Clone } else { Mode::Hardlink };
+    let mode = sharing(snapshot);
     let of = |is_meant: &dyn Fn(&Environment) -> bool| {
         let environments = snapshot.environments.iter().filter(|it| it.entry.is_none() && is_meant(it));
         let environments = environments.map(|it| At::new(&it.path)).collect();
@@ -237,6 +254,7 @@ fn copies(snapshot: &Snapshot) -> Option<Way> {
         frees,
         certainty: bytes.certainty,
         command: command(snapshot, &words),
+        environments: roots.iter().map(At::path).collect(),
     })
 }
 
@@ -253,7 +271,8 @@ pub fn idle_environments(snapshot: &Snapshot, seconds: u64) -> Vec<EnvironmentIn
 
 fn idle(snapshot: &Snapshot, grace: Grace) -> Option<Way> {
     let indices = idle_environments(snapshot, IDLE).into_iter();
-    let environments: Vec<At> = indices.map(|index| At::new(&snapshot.environment(index).path)).collect();
+    let roots: Vec<PathBuf> = indices.map(|index| snapshot.environment(index).path.clone()).collect();
+    let environments = roots.iter().map(|root| At::new(root)).collect();
     let request =
         Remove { environments, with_entries: true, chosen: true, grace: grace.seconds, ..Remove::default() };
     let made: Plan = plan(snapshot, &Request::Remove(request));
@@ -264,6 +283,7 @@ fn idle(snapshot: &Snapshot, grace: Grace) -> Option<Way> {
         frees: made.totals.bytes.reclaimable,
         certainty: made.totals.bytes.certainty,
         command: grace.command(snapshot, &["remove", "--idle", "90d", "--with-entries"]),
+        environments: roots,
     })
 }
 

@@ -19,7 +19,7 @@ use crate::plan::repair::Command;
 use crate::plan::room::{self, Grace, Way};
 use crate::say;
 use crate::scan::Absent;
-use crate::snapshot::{Completeness, Health, Snapshot};
+use crate::snapshot::{Completeness, Snapshot};
 
 /// The answer for programs.
 #[derive(Serialize)]
@@ -63,12 +63,7 @@ pub fn run(
     let of_commands = Grace { seconds: grace, said: arguments.grace.is_some() };
     let mut ways = room::prunes(&snapshot, of_commands);
     ways.extend(room::ways(&snapshot, of_commands));
-    let broken: Vec<&Path> = snapshot
-        .environments
-        .iter()
-        .filter(|it| it.health != Health::Ok && !it.works_elsewhere())
-        .map(|it| it.path.as_path())
-        .collect();
+    let broken = room::broken(&snapshot);
     let command = (!broken.is_empty()).then(|| room::repair_all(&snapshot));
     let unused = Unused::new(&snapshot, grace);
     if arguments.json {

@@ -232,8 +232,10 @@ fn turn(model: &mut Model, by: usize) {
 
 /// Opens what the cursor is on.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    if model.page().is_none() && task::open_row(model) {
-        return Vec::new();
+    if model.page().is_none()
+        && let Some(effects) = task::open_row(model)
+    {
+        return effects;
     }
     let Some(page) = model.page() else {
         model.list_mut().chosen = true;
@@ -416,7 +418,8 @@ fn copied(model: &Model) -> Option<String> {
     page.or_else(|| {
         let snapshot = model.snapshot();
         let path = match model.subject() {
-            Subject::Nothing | Subject::Planned(Planned::Class(_) | Planned::Return) => return None,
+            Subject::Nothing
+            | Subject::Planned(Planned::Class(_) | Planned::Besides(_) | Planned::Return) => return None,
             Subject::Entry(key) => snapshot.cache.path.join(key.path()),
             Subject::Environment(path) | Subject::Lock(path) => path,
             Subject::Planned(Planned::Thing(at)) => snapshot.cache.path.join(at.path()),

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use crate::human;
 use crate::plan::repair::RepairRequest;
+use crate::plan::room;
 use crate::plan::{self, At, Relink, Remove, Request};
 use crate::scan::verify::Wanted;
 use crate::snapshot::Mode;
 use crate::tui::effect::Effect;
 use crate::tui::model::page::{Menu, Page, PageKind};
+use crate::tui::model::planning::Deed;
 use crate::tui::model::task::Question;
 use crate::tui::model::{Model, View};
 use crate::tui::page::said;
@@ -79,7 +81,27 @@ pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let environments = meant(model);
-    model.asked = unseen(model, &environments);
+    remove_these(model, &environments)
+}
+
+/// Does what can be done besides pruning.
+pub(super) fn do_besides(model: &mut Model, deed: Deed, environments: Vec<PathBuf>) -> Vec<Effect> {
+    if !ready(model) {
+        return Vec::new();
+    }
+    match deed {
+        Deed::Repair => model.layers.push(Page::new(PageKind::Menu(Menu::Repair(environments)))),
+        Deed::Share => {
+            let mode = room::sharing(model.snapshot());
+            relink(model, &environments, mode);
+        }
+        Deed::RemoveIdle => return remove_these(model, &environments),
+    }
+    Vec::new()
+}
+
+fn remove_these(model: &mut Model, environments: &[PathBuf]) -> Vec<Effect> {
+    model.asked = unseen(model, environments);
     let request = Remove {
         environments: environments.iter().map(|path| At::new(path)).collect(),
         with_entries: true,

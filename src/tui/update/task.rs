@@ -10,7 +10,7 @@ use crate::tui::effect::Effect;
 use crate::tui::event::Focus;
 use crate::tui::key::{Code, Key};
 use crate::tui::model::page::{Page, PageKind, Subject, Target};
-use crate::tui::model::planning::{Made, Planned, Row};
+use crate::tui::model::planning::{Besides, Made, Planned, Row};
 use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
@@ -406,21 +406,26 @@ fn ended(model: &Model) -> Vec<Effect> {
 }
 
 /// Opens the row under the cursor, where opening it means something else than its detail: a class becomes a plan.
-pub(super) fn open_row(model: &mut Model) -> bool {
-    let Subject::Planned(planned) = model.subject() else { return false };
+pub(super) fn open_row(model: &mut Model) -> Option<Vec<Effect>> {
+    let Subject::Planned(planned) = model.subject() else { return None };
     if planned == Planned::Return {
         return_to_plan(model);
-        return true;
+        return Some(Vec::new());
     }
-    let Some(class) = page::class_of(&planned) else { return false };
     let row = model.list().row().map(|row| row as usize);
-    let empty = match row.and_then(|row| model.facts.planning.rows.get(row)) {
-        Some(Row::Class(class)) => model.facts.planning.classes[*class].is_empty(),
+    let row = row.and_then(|row| model.facts.planning.rows.get(row).cloned());
+    if let Some(Row::Besides(place)) = row {
+        let Besides { deed, environments, .. } = model.facts.planning.besides.get(place)?.clone();
+        return Some(environment::do_besides(model, deed, environments));
+    }
+    let class = page::class_of(&planned)?;
+    let empty = match row {
+        Some(Row::Class(class)) => model.facts.planning.classes[class].is_empty(),
         _ => true,
     };
     if empty {
-        return false;
+        return None;
     }
     plan_class(model, class);
-    true
+    Some(Vec::new())
 }

@@ -217,3 +217,39 @@ fn what_is_away_is_named_with_the_command_that_forgets_it() {
         && review.contains("/srv/moved/.venv`");
     assert!(named, "the review names it: {review}");
 }
+
+#[test]
+fn what_can_be_done_besides_pruning_has_rows_and_one_key() {
+    let mut screen = Screen::showing(sample::relinkable(), 120, 40);
+    screen.press("5");
+    let text = screen.text();
+    for row in ["broken environments", "environments with copies"] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
+    assert!(text.contains("2 environments do not work"), "{text}");
+    screen.press("/broken env<enter><enter>");
+    assert!(screen.text().contains("Repair 2 environments from:"), "{}", screen.text());
+    screen.press("<esc>/with copies<enter><enter>");
+    let text = screen.text();
+    assert!(text.contains("plan to relink") && text.contains("relink"), "{text}");
+    assert!(screen.effects.iter().all(|effect| !matches!(effect, Effect::Begin(Task::Relink(_)))));
+}
+
+#[test]
+fn idle_environments_are_planned_for_removal_from_the_same_place() {
+    let mut snapshot = sample::relinkable();
+    let year = jiff::SignedDuration::from_hours(24 * 365);
+    for environment in &mut snapshot.environments {
+        let time = sample::now().checked_sub(year).unwrap();
+        let evidence = cachetui::snapshot::LastUseEvidence::Link;
+        environment.last_use = Some(cachetui::snapshot::LastUse { time, evidence });
+    }
+    let mut screen = Screen::showing(snapshot, 120, 40);
+    screen.press("5/idle env<enter><enter>");
+    let asked = screen.effects.iter().find_map(|effect| match effect {
+        Effect::Begin(Task::PlanRemoval(request)) => Some(request.clone()),
+        _ => None,
+    });
+    let request = asked.unwrap_or_else(|| panic!("{}", screen.text()));
+    assert!(request.with_entries && request.environments.len() > 2, "{request:#?}");
+}

@@ -28,8 +28,10 @@ pub mod why;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::failure::{FAILED, Failure};
+use super::args::Places;
+use super::failure::{FAILED, Failure, USAGE};
 use super::select::pattern::near_names;
+use super::surroundings::Surroundings;
 use crate::disk::FileStat;
 use crate::human;
 use crate::scan::belonging::belonging;
@@ -89,6 +91,23 @@ fn environments_of(snapshot: &Snapshot, argument: &Path, current_dir: &Path) -> 
         return snapshot.tools_named(argument.as_os_str());
     }
     Vec::new()
+}
+
+/// The directories of `--under`, which are searched too; each has to be there.
+fn under(
+    named: &[PathBuf],
+    places: &mut Places,
+    surroundings: &Surroundings,
+) -> Result<Vec<PathBuf>, Failure> {
+    let under: Vec<PathBuf> = named.iter().map(|path| absolute(path, &surroundings.current_dir)).collect();
+    for path in &under {
+        if std::fs::metadata(path).is_err_and(|error| crate::disk::read::is_absent(&error)) {
+            let path = human::path(path, surroundings.home.as_deref());
+            return Err(Failure::message(USAGE, format!("There is no directory at `{path}` (--under).")));
+        }
+    }
+    places.roots.extend(under.iter().cloned());
+    Ok(under)
 }
 
 /// Whether a path lies below one of some directories, by their text or by where they really are; below none it always does.

@@ -2,25 +2,18 @@
 //!
 //! uv's own prune removes the former. The latter have to go with their entries, because otherwise they keep their bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::prune::{Candidate, Chooser};
+use super::prune::{self, Candidate, Chooser};
 use super::step::Bytes;
 use super::{Action, At, Class, PlannedObject, Price, Step};
 use crate::human;
-use crate::snapshot::{Certainty, EntryIndex, Holder, StoreObject, TreePrint};
+use crate::snapshot::{Certainty, Holder, StoreObject, TreePrint};
 
 /// Adds a step for each store of which objects go, after all others.
 pub(super) fn add(chooser: &Chooser<'_>, candidates: &mut Vec<Candidate>) {
-    let going: BTreeSet<EntryIndex> = candidates
-        .iter()
-        .flat_map(|candidate| &candidate.holders)
-        .filter_map(|holder| match holder {
-            Holder::Entry(index) => Some(*index),
-            _ => None,
-        })
-        .collect();
+    let going = prune::entries_among(candidates);
     let alone = chooser.wants(Class::Unreferenced);
     if super::unread::not_understood(chooser.snapshot).is_some() {
         return;

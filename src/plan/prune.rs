@@ -130,16 +130,19 @@ pub(super) fn after(
     plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
 }
 
+/// The entries among some candidates.
+pub(super) fn entries_among(candidates: &[Candidate]) -> BTreeSet<EntryIndex> {
+    let holders = candidates.iter().flat_map(|candidate| &candidate.holders);
+    let entry = |holder: &Holder| match holder {
+        Holder::Entry(index) => Some(*index),
+        _ => None,
+    };
+    holders.filter_map(entry).collect()
+}
+
 /// The environments among some candidates.
 fn cached_environments(snapshot: &Snapshot, candidates: &[Candidate]) -> BTreeSet<EnvironmentIndex> {
-    let entries: BTreeSet<EntryIndex> = candidates
-        .iter()
-        .flat_map(|candidate| &candidate.holders)
-        .filter_map(|holder| match holder {
-            Holder::Entry(index) => Some(*index),
-            _ => None,
-        })
-        .collect();
+    let entries = entries_among(candidates);
     let goes = |it: &crate::snapshot::Environment| it.entry.is_some_and(|entry| entries.contains(&entry));
     snapshot.environments().filter(|(_, it)| goes(it)).map(|(index, _)| index).collect()
 }

@@ -29,10 +29,8 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     check(arguments)?;
-    let under: Vec<PathBuf> =
-        arguments.under.iter().map(|path| super::absolute(path, &surroundings.current_dir)).collect();
     let mut places = places.clone();
-    places.roots.extend(under.iter().cloned());
+    let under = super::under(&arguments.under, &mut places, surroundings)?;
     let job = request::start(&places, &arguments.environments, Absent::Refused, surroundings)?;
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
     let chosen = chosen(&snapshot, arguments, &under, surroundings)?;

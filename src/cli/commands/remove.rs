@@ -34,10 +34,8 @@ pub fn run(
         let text = "Name environments, or choose them, as by `--idle 90d`.";
         return Err(Failure::message(USAGE, text).hint("`cachetui envs --sort used` lists them."));
     }
-    let under: Vec<PathBuf> =
-        choice.under.iter().map(|path| super::absolute(path, &surroundings.current_dir)).collect();
     let mut places = places.clone();
-    places.roots.extend(under.iter().cloned());
+    let under = super::under(&choice.under, &mut places, surroundings)?;
     let prepared = request::looking_at(&places, &arguments.environments, Absent::Refused, surroundings)?;
     let job = prepared.start(surroundings.now);
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;

@@ -352,4 +352,10 @@ fn what_was_named_and_is_not_chosen_is_told() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("not chosen by the options"), "{}", text(&output));
     assert!(environment.exists());
+    let nowhere = sandbox.path("nowhere");
+    for command in [&["remove", "--broken"][..], &["relink", "--all", "--link-mode", "copy"]] {
+        let output = sandbox.cachetui(command).arg("--under").arg(&nowhere).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains("(--under)"), "{}", text(&output));
+    }
 }

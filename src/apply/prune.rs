@@ -86,6 +86,8 @@ pub struct Manner {
     pub run: Option<trash::Run>,
     /// What becomes of a directory that cannot be renamed.
     pub unmovable: Unmovable,
+    /// What was as planned before environments outside of the cache were deleted in place, whose files are links to those in it.
+    pub proven: BTreeSet<At>,
 }
 
 struct Pruning<'a> {
@@ -129,7 +131,13 @@ pub fn prune(
     cancel: &Cancel,
     progress: &Progress,
 ) -> Result<Committed, Error> {
-    prune_as(plan, lock, &Manner { now, run: None, unmovable: Unmovable::Delete }, cancel, progress)
+    prune_as(
+        plan,
+        lock,
+        &Manner { now, run: None, unmovable: Unmovable::Delete, proven: BTreeSet::new() },
+        cancel,
+        progress,
+    )
 }
 
 /// Carries out the steps of a plan.
@@ -184,8 +192,10 @@ pub fn prune_as(
             "{things} deleted in place and cannot be put back: this overlay cannot rename directories of its lower layer."
         ));
     }
-    let proven =
-        plan.steps.iter().map(|step| goes_with_another(step) && is_as_planned(&cache, step)).collect();
+    let proves = |step: &Step| {
+        manner.proven.contains(&step.at) || goes_with_another(step) && is_as_planned(&cache, step)
+    };
+    let proven = plan.steps.iter().map(proves).collect();
     let mut pruning = Pruning {
         cache,
         stuck,
@@ -194,7 +204,7 @@ pub fn prune_as(
         run,
         running,
         proven,
-        deleted: Cell::new(false),
+        deleted: Cell::new(!manner.proven.is_empty()),
         notes,
         cancel,
         progress,
@@ -241,6 +251,16 @@ fn is_as_planned(cache: &Buckets, step: &Step) -> bool {
     check::target(step)
         .and_then(|(directory, name)| check::tree(cache, &directory, name.as_os_str(), step))
         .is_ok()
+}
+
+/// What a plan removes from the cache with environments and is as planned now.
+///
+/// # Errors
+/// When the cache cannot be opened.
+pub fn as_planned(plan: &Plan, lock: &CacheExclusive) -> Result<BTreeSet<At>, Error> {
+    let cache = Buckets::of(ground::cache(lock)?);
+    let steps = plan.steps.iter().filter(|step| step.is_in_cache() && !step.users.is_empty());
+    Ok(steps.filter(|step| is_as_planned(&cache, step)).map(|step| step.at.clone()).collect())
 }
 
 /// An environment of the cache that uses what a step removes, and was not removed before it.

@@ -177,6 +177,23 @@ pub fn free(path: &Path) -> Option<u64> {
     fs2::free_space(path).ok()
 }
 
+/// Whether a volume has so little left that a directory may not be made there: bytes for this user, or inodes where the filesystem
+/// counts them (btrfs does not). What cannot be asked is not.
+#[cfg(unix)]
+pub fn is_nearly_full(path: &Path) -> bool {
+    const BYTES: u64 = 16 << 20;
+    const INODES: u64 = 1_000;
+    rustix::fs::statvfs(path).is_ok_and(|told| {
+        told.f_bavail.saturating_mul(told.f_frsize) < BYTES || told.f_files > 0 && told.f_favail < INODES
+    })
+}
+
+/// The same by bytes alone.
+#[cfg(not(unix))]
+pub fn is_nearly_full(path: &Path) -> bool {
+    fs2::available_space(path).is_ok_and(|bytes| bytes < 16 << 20)
+}
+
 /// Identifies the mount `path` lies on, where the kernel tells (Linux 5.8, statx(2)): btrfs gives each subvolume its own
 /// device number, so that device numbers alone would take a subvolume for another mount.
 #[cfg(target_os = "linux")]

@@ -14,7 +14,7 @@ use super::host::Host;
 use super::remove::{self, Removed, Wait};
 use super::rescan::Rescan;
 use super::trash;
-use crate::apply::prune::Committed;
+use crate::apply::prune::{Committed, as_planned};
 use crate::apply::{self, Manner, Outcome, Report, Run, State, Unmovable, measure};
 use crate::disk::{FileStat, volume};
 use crate::lock::{CacheExclusive, CacheShared, Refused};
@@ -158,7 +158,17 @@ fn commit(
 ) -> Result<Done, Stopped> {
     let before = volume::free(removal.cache);
     let mut done = Done::default();
+    let mut proven = match &guard {
+        // Where there may be no room for a trash, environments are deleted, and with them links of entries.
+        Guard::Alone(lock) if is_nearly_full(current, removal.cache) => {
+            as_planned(current, lock).map_err(Stopped::Failed)?
+        }
+        _ => BTreeSet::new(),
+    };
     let removed = environments(current, &guard, removal, host);
+    if !removed.unmeasured {
+        proven.clear();
+    }
     let (rest, left) = remove::rest(current, &removed.outcomes);
     let mut outcomes = removed.outcomes;
     outcomes.extend(left);
@@ -166,7 +176,7 @@ fn commit(
     let committed = match guard {
         Guard::Alone(lock) if !rest.steps.is_empty() => {
             let run = removed.whole.as_ref().map(|whole| whole.run.clone());
-            match prune(&rest, lock, run, removal, host) {
+            match prune(&rest, lock, run, proven, removal, host) {
                 // The environments are gone by now, which is told with it.
                 Err(error) if !outcomes.is_empty() => failed(&rest.steps, &error),
                 committed => committed.map_err(Stopped::Failed)?,
@@ -209,6 +219,13 @@ fn commit(
     measured(&mut done, reviewed, before, predicted, files, removal, host);
     done.report.notes = notes;
     Ok(done)
+}
+
+/// Whether an environment of a plan, or the cache, lies on a volume on which a directory may not be made any more.
+fn is_nearly_full(plan: &Plan, cache: &Path) -> bool {
+    let environments = plan.steps.iter().filter(|step| !step.is_in_cache()).map(|step| step.at.path());
+    let mut places = environments.filter_map(|path| Some(path.parent()?.to_owned()));
+    places.any(|path| volume::is_nearly_full(&path)) || volume::is_nearly_full(cache)
 }
 
 fn is_gone_from_cache(outcome: &Outcome) -> bool {
@@ -274,12 +291,13 @@ fn prune(
     plan: &Plan,
     lock: CacheExclusive,
     run: Option<Run>,
+    proven: BTreeSet<At>,
     removal: &Removal<'_>,
     host: &Host<'_>,
 ) -> Result<Committed, crate::disk::Error> {
     host.working("removing");
     let unmovable = if removal.keep { Unmovable::Refuse } else { Unmovable::Delete };
-    let manner = Manner { now: host.now(), run, unmovable };
+    let manner = Manner { now: host.now(), run, unmovable, proven };
     apply::prune_as(plan, &lock, &manner, host.cancel, host.progress)
 }
 

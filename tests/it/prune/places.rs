@@ -102,3 +102,34 @@ fn of_a_read_only_cache_everything_can_be_read_and_every_change_is_refused_with_
     }
     assert_eq!(super::listing(&ground.cache()), before);
 }
+
+/// Who removes an environment because the disk is full gets all that the plan says, although there is no room for a trash.
+#[test]
+fn on_a_disk_without_a_free_inode_an_environment_goes_with_its_entries() {
+    let Some(mounted) = Mounted::tmpfs("size=8m,nr_inodes=400") else { return };
+    let ground = Ground::new().copied_to(mounted.path());
+    let environment = ground.path("code/proj/.venv");
+    // Its files are links to those of the entry.
+    for item in walkdir::WalkDir::new(&environment).into_iter().map(Result::unwrap) {
+        if item.path_is_symlink() && item.path().is_file() {
+            let target = std::fs::read_link(item.path()).unwrap();
+            std::fs::remove_file(item.path()).unwrap();
+            std::fs::hard_link(target, item.path()).unwrap();
+        }
+    }
+    // uv has worked in it, and made its lock file.
+    std::fs::File::create(environment.join(".lock")).unwrap();
+    let mut number = 0;
+    while std::fs::File::create(mounted.path().join(format!("full{number}"))).is_ok() {
+        number += 1;
+    }
+    let arguments = ["remove", environment.to_str().unwrap(), "--with-entries", "--grace", "0h"];
+    let more = ["--allow", "most,gone,no-environments,foreign-files,hidden-processes", "--yes", "--json"];
+    let told = ground.run(&[&arguments[..], &more].concat());
+    let answer = told.json();
+    assert!(answer["plan"]["steps"].as_array().unwrap().len() > 1, "{answer:#}");
+    assert_eq!(told.code, 0, "{}", answer["report"]);
+    assert!(!environment.exists());
+    assert!(answer["report"]["notes"].to_string().contains("no room"), "{}", answer["report"]);
+    ground.no_pointer_dangles();
+}

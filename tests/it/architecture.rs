@@ -269,3 +269,20 @@ fn what_is_installed_is_read_in_one_place() {
         "only `uv::installed` parses rows, and only `scan::installed` reads them: {wrong:?}"
     );
 }
+
+#[test]
+fn a_plan_that_removes_is_carried_out_and_the_trash_emptied_in_one_place() {
+    let places = [
+        ("prune_as(", &["apply/prune.rs", "worker/removal.rs"][..]),
+        ("remove::environments(", &["worker/removal.rs"]),
+        ("purge::purge(", &["worker/trash.rs"]),
+        (".purge_beside(", &["worker/trash.rs"]),
+    ];
+    for (call, allowed) in places {
+        let calls = files().into_iter().filter(|(_, code)| code.contains(call));
+        let mut callers: Vec<String> =
+            calls.map(|(path, _)| path.to_str().unwrap().replace('\\', "/")).collect();
+        callers.sort_unstable();
+        assert_eq!(callers, allowed, "{call}");
+    }
+}

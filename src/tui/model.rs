@@ -29,7 +29,7 @@ use super::event::{Focus, Moment};
 use super::glyphs::Glyphs;
 use super::key::Key;
 use super::keymap::Keymap;
-use super::layout::Layout;
+use super::layout::{LEAST_HEIGHT, LEAST_WIDTH, Layout};
 use super::page::document;
 use super::theme::{Role, Theme};
 use column::{Placed, place};
@@ -227,6 +227,15 @@ impl Model {
         };
         model.settle();
         model
+    }
+
+    /// Notes that what it is now was drawn.
+    pub fn drawn(&mut self) {
+        let (width, height) = self.size;
+        let fits = width >= LEAST_WIDTH && height >= LEAST_HEIGHT;
+        if let Some(page) = self.layers.last_mut() {
+            page.seen |= fits;
+        }
     }
 
     /// The snapshot that is shown.

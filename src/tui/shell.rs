@@ -353,7 +353,9 @@ impl Shell {
         }
         self.dirty = false;
         let model = &self.model;
-        self.screen.draw(|frame| view(model, frame)).context("Failed to write to the terminal")
+        self.screen.draw(|frame| view(model, frame)).context("Failed to write to the terminal")?;
+        self.model.drawn();
+        Ok(())
     }
 
     /// Cancels the running scan. Its thread ends by itself; what it still reports goes nowhere.

@@ -248,6 +248,8 @@ fn sort(order: &mut [u32], facts: &Facts, view: View, sort: Sort, measure: Measu
             let path = |row: u32| &snapshot.environments[row as usize].path;
             direct(path(*left).cmp(path(*right)))
         }),
+        // Of other views no column has names of entries.
+        _ if view != View::Entries => {}
         _ => {
             let name = |row: &u32| entry_name(&snapshot.entries[*row as usize]).to_lowercase();
             let mut keyed: Vec<(String, u32)> = order.iter().map(|row| (name(row), *row)).collect();

@@ -183,6 +183,8 @@ pub(in crate::tui) struct Page {
     pub height: usize,
     /// For which snapshot and width the lines were made.
     pub made: Option<(u64, u16)>,
+    /// Whether it was on the screen: a question that nobody has seen yet is answered by no key.
+    pub seen: bool,
 }
 
 impl Page {
@@ -197,6 +199,7 @@ impl Page {
             offset: 0,
             height: 0,
             made: None,
+            seen: false,
         }
     }
 

@@ -387,6 +387,10 @@ fn choose_order(model: &mut Model) {
 
 /// Orders the list by a column; when it already is, the other way round.
 pub(super) fn order_by(model: &mut Model, column: Column) {
+    // A menu that was opened in another view means nothing in this one.
+    if !column.sorts() || !model.view.columns().contains(&column) {
+        return;
+    }
     let sort = model.list().sort;
     let descending = if sort.column == column { !sort.descending } else { column.descends() };
     model.list_mut().sort = Sort { column, descending };

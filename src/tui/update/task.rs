@@ -252,6 +252,10 @@ pub(super) fn focus(page: &mut Page, given: Answer) {
 
 /// Does what an answer says.
 pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> {
+    // A key that was pressed before the question was on the screen agrees to nothing.
+    if answer == Answer::Yes && model.layers.last().is_some_and(|page| !page.seen) {
+        return Vec::new();
+    }
     let Some(Page { kind: PageKind::Confirm(question, _), .. }) = model.layers.pop() else {
         return Vec::new();
     };

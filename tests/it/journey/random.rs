@@ -105,7 +105,8 @@ fn journey(seed: u64, events: usize, answers: bool) -> usize {
     assert_eq!((end.code, end.signal.as_deref()), (code, None), "seed {seed}: {}", tail(&said));
     assert!(!said.contains("panicked at"), "seed {seed}: {}", tail(&said));
     assert!(end.cooked && !end.screen.alternate_screen(), "seed {seed}: the terminal is as it was");
-    let asked = answers && QUESTIONS.iter().any(|title| said.contains(title));
+    let drawn = letters(&said);
+    let asked = answers && QUESTIONS.iter().any(|title| drawn.contains(&letters(title)));
     assert!(!changed || asked, "seed {seed}: something has changed, and nobody was asked");
     left.unwrap_or(events)
 }
@@ -116,6 +117,22 @@ fn answering(seed: u64, events: usize) {
     while done < events {
         done += 1 + journey(seed.wrapping_add(done as u64), events - done, true);
     }
+}
+
+/// What was written, without what moves the cursor and changes colours, and without spaces, over which the cursor is moved where they
+/// are there already.
+fn letters(raw: &str) -> String {
+    let mut letters = String::new();
+    let mut rest = raw.chars();
+    while let Some(character) = rest.next() {
+        if character != '\x1b' {
+            letters.extend(Some(character).filter(|it| !it.is_whitespace() && !it.is_control()));
+        } else if rest.next() == Some('[') {
+            // Up to the letter that ends it.
+            rest.by_ref().find(|it| ('@'..='~').contains(it));
+        }
+    }
+    letters
 }
 
 fn tail(text: &str) -> String {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cachetui::apply::{Freed, Outcome, Report, State};
 use cachetui::plan::{Action, At};
+use cachetui::snapshot::Snapshot;
 use cachetui::snapshot::{Doubt, EntryState};
 use cachetui::tui::{Effect, Event, Glyphs};
 use cachetui::worker::Around;
@@ -254,4 +255,32 @@ fn idle_environments_are_planned_for_removal_from_the_same_place() {
     });
     let request = asked.unwrap_or_else(|| panic!("{}", screen.text()));
     assert!(request.with_entries && request.environments.len() > 2, "{request:#?}");
+}
+
+#[test]
+fn a_question_that_was_not_on_the_screen_yet_is_answered_by_no_key() {
+    let mut screen = Screen::showing(sample::presentable(), 120, 40);
+    screen.press("5j<enter>").press_at_once("Dy");
+    let begun = |screen: &Screen| screen.effects.iter().any(|effect| matches!(effect, Effect::Begin(_)));
+    assert!(!begun(&screen));
+    assert!(screen.text().contains("cancel: nothing is changed"), "it is still asked");
+    screen.press_at_once("<tab><enter>");
+    assert!(!begun(&screen), "no other way to say so either");
+    screen.press("<tab><tab>").press("y");
+    assert!(begun(&screen));
+}
+
+#[test]
+fn a_heading_that_orders_nothing_can_be_clicked() {
+    // The kinds of things are more than the entries.
+    let whole = sample::presentable();
+    let snapshot = Snapshot { cache: whole.cache, scope: whole.scope, ..Snapshot::default() };
+    let mut screen = Screen::showing(snapshot, 120, 40);
+    screen.press("5");
+    let text = screen.text();
+    let heading = text.lines().position(|line| line.contains("WHAT")).unwrap();
+    for column in 0..120 {
+        screen.click(column, u16::try_from(heading).unwrap());
+    }
+    assert!(screen.text().contains("unreferenced"), "{}", screen.text());
 }

@@ -78,6 +78,15 @@ impl Screen {
     pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         for key in script(keys) {
             self.event(Event::Key(key));
+            self.model.drawn();
+        }
+        self
+    }
+
+    /// Presses keys faster than anything is drawn.
+    pub(super) fn press_at_once(&mut self, keys: &str) -> &mut Self {
+        for key in script(keys) {
+            self.event(Event::Key(key));
         }
         self
     }

@@ -29,7 +29,7 @@ pub struct Removal<'a> {
     pub keep: bool,
     /// How long the cache may be in use before it is changed, where nothing is to be held meanwhile.
     pub when_free: Option<Duration>,
-    /// What a scan found for a plan from a file, which anybody may have changed: only what a new plan has too is carried out.
+    /// What a scan found for a plan from a file, which may have been changed: only what a new plan has too is carried out.
     pub saved: Option<&'a Snapshot>,
     /// Scans again.
     pub rescan: &'a Rescan,
@@ -84,7 +84,7 @@ impl From<Refused> for Stopped {
     }
 }
 
-/// Carries out a plan that somebody has agreed to.
+/// Carries out a plan that was agreed to.
 ///
 /// # Errors
 /// When nothing of it was carried out.

@@ -52,7 +52,7 @@ pub(super) fn print(
     Ok(())
 }
 
-/// How much of the cache start uses, with the places where nobody was found, and what of it can go.
+/// How much of the cache is unused, with the places where nobody was found, and what of it can go.
 pub(super) fn unused(snapshot: &Snapshot, unused: Option<&Unused>, view: &View) -> String {
     let searched = words::searched(&snapshot.scope, view);
     let Some(unused) = unused else {

@@ -36,7 +36,7 @@ pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause, KeptCount, kept_counts, kept_in_short, kept_in_words};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkStep, keep};
-pub use remove::{against_removal, is_removable};
+pub use remove::{against_removal, is_removable, kept_environment};
 pub use request::{Budget, Class, GRACE, Gc, NamedLink, Pinned, Prune, Relink, Remove, Request};
 pub use step::{Action, Bytes, PlannedObject, PlannedPointer, PlannedTree, Price, Step, Totals};
 pub use unread::{Unread, away};

@@ -20,6 +20,7 @@ mod central;
 pub mod conda;
 mod content;
 pub mod copied;
+pub mod dependencies;
 pub mod discover;
 mod doubts;
 mod entries;

@@ -36,6 +36,8 @@ pub mod distribution;
 
 pub mod requirement;
 
+pub mod dependency;
+
 pub mod record;
 
 pub mod installed;

@@ -64,7 +64,7 @@ fn unknown_environment(argument: &Path, current_dir: &Path) -> Failure {
     let error = FileStat::of(&absolute(argument, current_dir)).err();
     if let Some(error) = error.filter(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         let why = crate::disk::error::words(&error);
-        return Failure::message(FAILED, format!("What is at `{path}` cannot be looked at: {why}."));
+        return Failure::message(FAILED, format!("Failed to look at `{path}`: {why}."));
     }
     Failure::message(FAILED, format!("No environment is known at `{path}`.")).hint(
         "`cachetui envs` lists those that were found; `--root DIR` searches one more directory, and `--target DIR` \

@@ -1,7 +1,8 @@
 //! What lock files need: a `uv.lock`, that of a script, a `pylock.toml` (PEP 751), or requirements as pip and uv read them.
 //!
-//! Which packages a marker or an extra takes is not asked: everything that any platform may need stays.
+//! Everything stays that any platform may need, so markers are not asked, but for the extras that they are about.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,7 +12,10 @@ use super::surroundings::Surroundings;
 use crate::disk;
 use crate::human;
 use crate::plan::Pinned;
-use crate::uv::distribution::{WheelFilename, normalize};
+use crate::scan::dependencies;
+use crate::snapshot::{Entry, EntryKey, Snapshot};
+use crate::uv::dependency::{self, Dependency};
+use crate::uv::distribution::{WheelFilename, file_path, normalize};
 use crate::uv::requirement::Requirement;
 
 /// The largest lock file that is read, in bytes.
@@ -61,67 +65,157 @@ pub(super) fn is_file(word: &str) -> bool {
     word.contains(std::path::is_separator) || Path::new(word).extension().is_some_and(ends)
 }
 
-/// What some words keep: names, requirements, and lock files.
-pub(super) fn all(words: &[String], surroundings: &Surroundings) -> Result<Vec<Pinned>, Failure> {
-    let mut kept = Vec::new();
-    for word in words {
-        if is_file(word) {
-            kept.extend(read(&surroundings.at_home(Path::new(word)))?);
-        } else {
-            kept.push(Requirement::read(word).map(|wanted| pinned(&wanted)).map_err(|why| {
-                Failure::message(
-                    USAGE,
-                    format!("Failed to understand what to keep: {}.", human::escape(&why)),
-                )
-            })?);
-        }
-    }
-    kept.sort_unstable();
-    kept.dedup();
-    Ok(kept)
+/// What is to be kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keep {
+    /// Distributions by name, and what lock files have, which is complete.
+    pinned: Vec<Pinned>,
+    /// What files of requirements list. What that needs is kept too.
+    listed: Vec<Dependency>,
 }
 
-/// Reads what a lock file needs.
-pub(super) fn read(path: &Path) -> Result<Vec<Pinned>, Failure> {
-    read_at(path, 0)
-}
-
-fn read_at(path: &Path, depth: usize) -> Result<Vec<Pinned>, Failure> {
-    let shown = human::escape_os(path.as_os_str());
-    let bytes = disk::read::followed(path, LARGEST);
-    let bytes =
-        bytes.map_err(|error| Failure::new(FAILED, disk::Error::new("read the lock file", path, error)))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::message(USAGE, format!("`{shown}` is no lock file: it is not UTF-8.")))?;
-    let is_toml = depth == 0 && !path.extension().is_some_and(|it| it == "txt" || it == "in");
-    if is_toml {
-        return locked(&text).map_err(|error| {
-            // Whole it takes several lines, with a picture of the place.
-            let line =
-                error.span().and_then(|span| text.get(..span.start)).map(|before| before.split('\n').count());
-            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            let why = human::escape(error.message()).into_owned();
-            let text = format!("Failed to understand `{shown}` as a uv.lock or a pylock.toml: {place}{why}.");
-            Failure::message(USAGE, text).hint("Files of requirements end in `.txt` or `.in`.")
-        });
-    }
-    let mut needed = Vec::new();
-    for (number, line) in lines(&text) {
-        let wrong = |why: &str| {
-            let why = human::escape(why).into_owned();
-            Failure::message(USAGE, format!("Failed to understand line {number} of `{shown}`: {why}."))
-        };
-        match requirement(&line).map_err(|why| wrong(&why))? {
-            Line::Needs(pinned) => needed.push(pinned),
-            Line::Includes(other) if depth < DEEPEST => {
-                let other = path.parent().unwrap_or(Path::new("")).join(other);
-                needed.extend(read_at(&other, depth + 1)?);
+impl Keep {
+    /// What some words keep: names, requirements, and lock files.
+    pub(super) fn of_words(words: &[String], surroundings: &Surroundings) -> Result<Self, Failure> {
+        let mut keep = Self::default();
+        for word in words {
+            if is_file(word) {
+                keep.add_file(&surroundings.at_home(Path::new(word)), surroundings)?;
+            } else {
+                let wanted = Requirement::read(word).map_err(|why| {
+                    let why = human::escape(&why);
+                    Failure::message(USAGE, format!("Failed to understand what to keep: {why}."))
+                })?;
+                keep.pinned.push(pinned(&wanted));
             }
-            Line::Includes(_) => return Err(wrong("it includes files too deeply, or itself")),
-            Line::Nothing => {}
         }
+        Ok(keep)
     }
-    Ok(needed)
+
+    /// What lock files keep.
+    pub(super) fn of_files(paths: &[PathBuf], surroundings: &Surroundings) -> Result<Self, Failure> {
+        let mut keep = Self::default();
+        for path in paths {
+            keep.add_file(path, surroundings)?;
+        }
+        Ok(keep)
+    }
+
+    fn add_file(&mut self, path: &Path, surroundings: &Surroundings) -> Result<(), Failure> {
+        self.read(path, &surroundings.current_dir, 0)
+    }
+
+    /// All of it, with what the entries of the cache that are listed say they need, and so on.
+    pub(super) fn complete(self, snapshot: &Snapshot) -> Result<Vec<Pinned>, Failure> {
+        let Self { mut pinned, listed } = self;
+        let mut entries: HashMap<&str, Vec<&Entry>> = HashMap::new();
+        for entry in &snapshot.entries {
+            if let Some(name) = entry.name.as_deref() {
+                entries.entry(name).or_default().push(entry);
+            }
+        }
+        let mut known: HashMap<&EntryKey, Vec<Dependency>> = HashMap::new();
+        let mut seen = BTreeSet::new();
+        let mut ahead = listed;
+        while let Some(Dependency { requirement, extras, .. }) = ahead.pop() {
+            if !seen.insert((requirement.name().to_owned(), requirement.versions(), extras.clone())) {
+                continue;
+            }
+            for entry in entries.get(requirement.name()).into_iter().flatten() {
+                if !entry.version.as_deref().is_some_and(|version| requirement.allows(version)) {
+                    continue;
+                }
+                if !known.contains_key(&entry.key) {
+                    let needed = dependencies::of_entry(snapshot, entry).map_err(|error| {
+                        let path = snapshot.cache.path.join(entry.key.path());
+                        Failure::new(FAILED, disk::Error::new("read what it needs of", &path, error))
+                    })?;
+                    known.insert(&entry.key, needed);
+                }
+                ahead.extend(known[&entry.key].iter().filter(|it| it.may_be_needed(&extras)).cloned());
+            }
+            pinned.push(self::pinned(&requirement));
+        }
+        pinned.sort_unstable();
+        pinned.dedup();
+        Ok(pinned)
+    }
+
+    fn read(&mut self, path: &Path, current_dir: &Path, depth: usize) -> Result<(), Failure> {
+        let shown = human::escape_os(path.as_os_str());
+        let bytes = disk::read::followed(path, LARGEST);
+        let bytes = bytes
+            .map_err(|error| Failure::new(FAILED, disk::Error::new("read the lock file", path, error)))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::message(USAGE, format!("`{shown}` is no lock file: it is not UTF-8.")))?;
+        let is_toml = depth == 0 && !path.extension().is_some_and(|it| it == "txt" || it == "in");
+        if is_toml {
+            self.pinned.extend(locked(&text).map_err(|error| {
+                let why = explained(&text, &error);
+                let text = format!("Failed to understand `{shown}` as a uv.lock or a pylock.toml: {why}.");
+                Failure::message(USAGE, text).hint("Files of requirements end in `.txt` or `.in`.")
+            })?);
+            return Ok(());
+        }
+        let directory = path.parent().unwrap_or(Path::new(""));
+        for (number, line) in lines(&text) {
+            let wrong = |why: &str| {
+                let why = human::escape(why).into_owned();
+                Failure::message(USAGE, format!("Failed to understand line {number} of `{shown}`: {why}."))
+            };
+            match line_of(&line).map_err(|why| wrong(&why))? {
+                Line::Needs(dependency) => self.listed.push(dependency),
+                Line::Includes(other) if depth < DEEPEST => {
+                    self.read(&directory.join(other), current_dir, depth + 1)?;
+                }
+                Line::Includes(_) => return Err(wrong("it includes files too deeply, or itself")),
+                // uv starts at the current directory, which says nothing where something runs by itself.
+                Line::Project(project, extras) => {
+                    for directory in BTreeSet::from([directory, current_dir]) {
+                        self.listed.extend(of_project(&directory.join(&project), &extras)?);
+                    }
+                }
+                Line::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong in a file, with its line. Whole the error takes several lines, with a picture of the place.
+fn explained(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!("line {}: ", before.split('\n').count()));
+    format!("{}{}", line.unwrap_or_default(), human::escape(error.message()))
+}
+
+/// What a project says in its `pyproject.toml` that it needs; nothing where it says nothing there.
+fn of_project(directory: &Path, extras: &BTreeSet<String>) -> Result<Vec<Dependency>, Failure> {
+    #[derive(Default, Deserialize)]
+    struct Pyproject {
+        project: Option<Project>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "kebab-case", default)]
+    struct Project {
+        dependencies: Vec<String>,
+        optional_dependencies: HashMap<String, Vec<String>>,
+    }
+    let path = directory.join("pyproject.toml");
+    let text = match disk::read::followed(&path, LARGEST) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if disk::read::is_absent(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::new(FAILED, disk::Error::new("read", &path, error))),
+    };
+    let read: Pyproject = toml::from_str(&text).map_err(|error| {
+        let (shown, why) = (human::escape_os(path.as_os_str()), explained(&text, &error));
+        Failure::message(USAGE, format!("Failed to understand `{shown}`: {why}."))
+    })?;
+    let project = read.project.unwrap_or_default();
+    let optional = project.optional_dependencies.into_iter();
+    let optional =
+        optional.filter(|(extra, _)| extras.contains(&normalize(extra))).flat_map(|(_, them)| them);
+    Ok(project.dependencies.into_iter().chain(optional).filter_map(|it| Dependency::lenient(&it)).collect())
 }
 
 fn locked(text: &str) -> Result<Vec<Pinned>, toml::de::Error> {
@@ -148,10 +242,12 @@ fn locked(text: &str) -> Result<Vec<Pinned>, toml::de::Error> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Line {
     /// It needs a distribution.
-    Needs(Pinned),
+    Needs(Dependency),
     /// It includes another file.
     Includes(PathBuf),
-    /// It needs nothing: an option, a directory that is built again, a constraint.
+    /// It needs what a directory with a project needs, with these extras. The project itself is built again from there.
+    Project(PathBuf, BTreeSet<String>),
+    /// It needs nothing: an option, a constraint.
     Nothing,
 }
 
@@ -181,47 +277,45 @@ fn lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-fn requirement(line: &str) -> Result<Line, String> {
-    for option in ["--requirement", "-r"] {
-        if let Some(rest) = line.strip_prefix(option).filter(|rest| rest.starts_with([' ', '=', '\t'])) {
-            return Ok(Line::Includes(PathBuf::from(rest.trim_start_matches(['=', ' ', '\t']).trim())));
-        }
+fn line_of(line: &str) -> Result<Line, String> {
+    if let Some(rest) = value_of(line, &["--requirement", "-r"]) {
+        return Ok(Line::Includes(PathBuf::from(rest)));
     }
-    if line.starts_with('-') {
+    let editable = value_of(line, &["--editable", "-e"]);
+    if editable.is_none() && line.starts_with('-') {
         return Ok(Line::Nothing);
     }
-    // Hashes and other options of the line; the marker.
-    let line = line.split(" --").next().unwrap_or(line);
-    if let Some((name, _)) = line.split_once('@').filter(|(name, _)| !name.contains(['/', ':', ';'])) {
-        return needs(name);
+    let line = editable.unwrap_or(line);
+    // Hashes and other options of the line.
+    let line = line.split(" --").next().unwrap_or(line).trim();
+    let is_named = line.split_once('@').is_some_and(|(name, _)| !name.contains(['/', ':', ';']));
+    let place = line.split(';').next().unwrap_or(line).trim();
+    if is_named || !place.contains(['/', '\\']) && !place.starts_with('.') {
+        return Dependency::read(line).map(Line::Needs);
     }
-    let line = line.split(';').next().unwrap_or(line).trim();
-    if line.contains('/') || line.contains('\\') || line.starts_with('.') {
-        let file = line.split(['#', '?']).next().unwrap_or(line).rsplit(['/', '\\']).next().unwrap_or(line);
-        return match WheelFilename::parse(file) {
-            Some(wheel) => {
-                let (name, version) = (normalize(&wheel.name), Some(wheel.version));
-                Ok(Line::Needs(Pinned { name, version, versions: None }))
-            }
-            None if line.contains("://") => {
-                Err(format!("`{line}` does not say which package it is; write `name @ {line}`"))
-            }
-            // A directory, or an archive of sources: it is built again from there.
-            None => Ok(Line::Nothing),
-        };
+    let (place, extras) = match place.strip_suffix(']').and_then(|place| place.rsplit_once('[')) {
+        Some((place, extras)) => (place.trim(), dependency::names(extras)),
+        None => (place, BTreeSet::new()),
+    };
+    let file = place.split(['#', '?']).next().unwrap_or(place).rsplit(['/', '\\']).next().unwrap_or(place);
+    if let Some(wheel) = WheelFilename::parse(file) {
+        let mut wheel = Dependency::read(&format!("{}=={}", wheel.name, wheel.version))?;
+        wheel.extras = extras;
+        return Ok(Line::Needs(wheel));
     }
-    needs(line)
+    match file_path(place) {
+        Some(path) => Ok(Line::Project(path, extras)),
+        None if place.contains("://") => {
+            Err(format!("`{place}` does not say which package it is; write `name @ {place}`"))
+        }
+        None => Ok(Line::Project(PathBuf::from(place), extras)),
+    }
 }
 
-/// What a name with extras and versions means.
-fn needs(text: &str) -> Result<Line, String> {
-    let plain = match (text.find('['), text.find(']')) {
-        (Some(open), Some(close)) if open < close => format!("{}{}", &text[..open], &text[close + 1..]),
-        _ => text.to_owned(),
-    };
-    // Versions may stand in brackets (PEP 508).
-    let plain = plain.replace(['(', ')'], " ");
-    Requirement::read(plain.trim()).map(|wanted| Line::Needs(pinned(&wanted)))
+/// The value of an option, if the line is that option.
+fn value_of<'a>(line: &'a str, names: &[&str]) -> Option<&'a str> {
+    let rest = names.iter().find_map(|name| line.strip_prefix(name))?;
+    rest.starts_with([' ', '=', '\t']).then(|| rest.trim_start_matches(['=', ' ', '\t']).trim())
 }
 
 /// What a requirement keeps.
@@ -272,37 +366,46 @@ mod tests {
 
     #[test]
     fn lines_of_requirements_are_read_as_pip_reads_them() {
-        let of = |line: &str| requirement(line).unwrap();
-        let needs = |name: &str, versions: Option<&str>| Line::Needs(needed(name, None, versions));
+        let of = |line: &str| line_of(line).unwrap();
+        let needs = |text: &str| Line::Needs(Dependency::read(text).unwrap());
+        let project = |path: &str, extras: &str| Line::Project(path.into(), dependency::names(extras));
         for (line, expected) in [
-            ("Demo_A", needs("demo-a", None)),
-            ("demo==1.0", needs("demo", Some("==1.0"))),
-            ("demo[extra,other]>=1,<2 ; python_version < '3'", needs("demo", Some(">=1,<2"))),
-            ("demo (>=1)", needs("demo", Some(">=1"))),
-            ("demo==1.0 --hash=sha256:00 --hash=sha256:11", needs("demo", Some("==1.0"))),
-            ("demo @ https://example.org/demo.tar.gz#sha256=00", needs("demo", None)),
-            ("demo[x] @ file:///tmp/demo", needs("demo", None)),
-            ("-e .", Line::Nothing),
+            ("Demo_A", needs("demo-a")),
+            ("demo==1.0", needs("demo==1.0")),
+            (
+                "demo[extra,other]>=1,<2 ; python_version < '3'",
+                needs("demo[extra,other]>=1,<2 ; python_version < '3'"),
+            ),
+            ("demo (>=1)", needs("demo>=1")),
+            ("demo==1.0 --hash=sha256:00 --hash=sha256:11", needs("demo==1.0")),
+            ("demo @ https://example.org/demo.tar.gz#sha256=00", needs("demo")),
+            ("demo[x] @ file:///tmp/demo", needs("demo[x]")),
+            ("-e .", project(".", "")),
+            ("--editable=../other[x, Y_z] ; python_version < '3'", project("../other", "x,y-z")),
             ("--index-url https://example.org/simple", Line::Nothing),
             ("-c constraints.txt", Line::Nothing),
-            ("./local", Line::Nothing),
-            ("..", Line::Nothing),
+            ("./local[fast]", project("./local", "fast")),
+            ("file:///srv/local", project("/srv/local", "")),
+            ("..", project("..", "")),
             ("-r more/base.txt", Line::Includes("more/base.txt".into())),
             ("--requirement=base.txt", Line::Includes("base.txt".into())),
-            (
-                "https://example.org/demo_c-3.0-py3-none-any.whl",
-                Line::Needs(needed("demo-c", Some("3.0"), None)),
-            ),
-            ("./wheels/demo_c-3.0-py3-none-any.whl", Line::Needs(needed("demo-c", Some("3.0"), None))),
+            ("https://example.org/demo_c-3.0-py3-none-any.whl#sha256=00", needs("demo-c==3.0")),
+            ("./wheels/demo_c-3.0-py3-none-any.whl[x]", needs("demo-c[x]==3.0")),
         ] {
             assert_eq!(of(line), expected, "{line}");
         }
-        for wrong in ["git+https://example.org/demo.git", "https://example.org/x.zip", "demo<<1", "a b c"] {
-            assert!(requirement(wrong).is_err(), "{wrong}");
+        for wrong in [
+            "git+https://example.org/demo.git",
+            "-e git+https://example.org/demo.git",
+            "https://example.org/x.zip",
+            "demo<<1",
+            "a b c",
+        ] {
+            assert!(line_of(wrong).is_err(), "{wrong}");
         }
         let text = "\u{feff}# all\ndemo==1.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n\nother # why\n  # more\n";
         let read: Vec<(usize, Line)> =
             lines(text).into_iter().map(|(number, line)| (number, of(&line))).collect();
-        assert_eq!(read, [(2, needs("demo", Some("==1.0"))), (6, needs("other", None))]);
+        assert_eq!(read, [(2, needs("demo==1.0")), (6, needs("other"))]);
     }
 }

@@ -1,7 +1,7 @@
 //! From the command line to a running scan.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -252,7 +252,7 @@ pub(super) fn prepare(
         sources,
         wanted: Vec::new(),
         cross_mounts: places.cross_mounts,
-        options: options(places)?,
+        options: options(places)?.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         threads: walk::threads(),
         started: surroundings.now,
         clock: surroundings::clock,
@@ -280,21 +280,19 @@ pub(super) fn lock_directory(
     }
 }
 
-/// The options that say where to search, for the commands that answers name: with fewer places something else would be unused.
-fn options(places: &Places) -> Result<Vec<String>, Failure> {
-    let mut options = Vec::new();
-    for (option, paths) in [("--root", &places.roots), ("--target", &places.targets)] {
-        for path in paths {
-            let path = absolute(path).map_err(|error| Failure::new(USAGE, error))?;
-            options.extend([option.to_owned(), path.display().to_string()]);
-        }
+/// The options that say where to search and lock, for the commands that answers name and timers run: with fewer places something
+/// else would be unused.
+pub(super) fn options(places: &Places) -> Result<Vec<OsString>, Failure> {
+    let mut options: Vec<OsString> = Vec::new();
+    let locks = places.lock_dir.iter();
+    let named = places.roots.iter().map(|path| ("--root", path));
+    let named = named.chain(places.targets.iter().map(|path| ("--target", path)));
+    for (option, path) in named.chain(locks.map(|path| ("--lock-dir", path))) {
+        let path = absolute(path).map_err(|error| Failure::new(USAGE, error))?;
+        options.extend([option.into(), path.into_os_string()]);
     }
-    if places.cross_mounts {
-        options.push("--cross-mounts".to_owned());
-    }
-    if places.no_remember {
-        options.push("--no-remember".to_owned());
-    }
+    let flags = [("--cross-mounts", places.cross_mounts), ("--no-remember", places.no_remember)];
+    options.extend(flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.into()));
     Ok(options)
 }
 

@@ -51,8 +51,9 @@ impl<'a> Unread<'a> {
     /// The failure of a command that was to look at everything.
     pub(super) fn all_seen(&self) -> Result<(), Failure> {
         let Some(paths) = self.named() else { return Ok(()) };
-        let text = format!("What is there was not looked at: {paths}.");
-        Err(Failure::message(FAILED, text).hint("Once that can be read, the same command looks there too."))
+        let text = format!("Not everything could be read: {paths}.");
+        Err(Failure::message(FAILED, text)
+            .hint("Run the command again when it can be read, or as a user who may."))
     }
 
     /// The failure of a command of which a plan kept something only because it, or what it depends on, could not be read.

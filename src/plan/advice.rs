@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::again::{Again, OFFLINE, Where, again, of_conda, place};
 use super::repair::Command;
-use super::{At, KeptBecause, Plan, detach, obstacles, prune};
+use super::{At, KeptBecause, Plan, detach, obstacles, prune, room};
 use crate::scan::verify::{Fault, Finding, Verified};
 use crate::snapshot::{Distribution, Entry, EntryIndex, EnvironmentIndex, LinkMode, Mode, Origins, Snapshot};
 use crate::uv::distribution::is_plain;
@@ -167,8 +167,9 @@ fn sharing(snapshot: &Snapshot, root: &Path) -> Mode {
     let device = |it: &Distribution| Some((it.record?.device, snapshot.entry(it.entry?).print.device));
     let mut devices = environment.distributions.iter().filter_map(device);
     match devices.next() {
-        Some((here, there)) if here == there && snapshot.cache.reflinks => Mode::Clone,
-        Some((here, there)) if here == there && !environment.other_mount => Mode::Hardlink,
+        Some((here, there)) if here == there && (snapshot.cache.reflinks || !environment.other_mount) => {
+            room::sharing(snapshot)
+        }
         _ => Mode::Copy,
     }
 }

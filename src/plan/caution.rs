@@ -100,9 +100,9 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
         cautions.push(Caution {
             allowance: Allowance::Gone,
             text: format!(
-                "{} may be the last {}: what they came from is gone, or not known.",
-                human::counted(gone, "entry", "entries"),
-                if gone == 1 { "copy" } else { "copies" }
+                "{}: what {} came from is gone, or not known.",
+                human::counted(gone, "entry may be the last copy", "entries may be the last copies"),
+                if gone == 1 { "it" } else { "they" }
             ),
         });
     }

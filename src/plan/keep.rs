@@ -292,7 +292,7 @@ impl KeptBecause {
             }
             Self::UnclearPointer => "a pointer that may lead to it could not be understood".to_owned(),
             Self::NotUnderstood { why } => why.clone(),
-            Self::NotChosen => "it was named, and the options beside it do not choose it".to_owned(),
+            Self::NotChosen => "the other options do not choose it".to_owned(),
             Self::Unknown => "it is not known what it is".to_owned(),
             Self::Young { changed } => format!("changed too recently, on {}", moment(*changed)),
             Self::RecentLayout { changed } => {
@@ -303,7 +303,7 @@ impl KeptBecause {
                 format!("{whose}; cachetui was tested with {TESTED}")
             }
             Self::Recent { used } => format!("used too recently, on {}", moment(*used)),
-            Self::Pinned => "a lock file or `keep` names it".to_owned(),
+            Self::Pinned => "a lock file or `keep` needs it".to_owned(),
             Self::Running { processes } => match processes.as_slice() {
                 [one] => format!("process {one} runs in it"),
                 many => format!("{} processes run in it", many.len()),

@@ -103,6 +103,23 @@ pub(super) fn after(
         plan.kept.extend(limited.within.into_iter().map(|it| stays(it.step, KeptBecause::WithinBudget)));
         requests.next();
     }
+    order(&mut candidates, first);
+    leave_to_buckets(&mut candidates);
+    if let Some(request) = prunes.first() {
+        objects::add(&Chooser::without(snapshot, request, &going), &mut candidates);
+    }
+    give_back(snapshot, &mut candidates);
+    plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
+    if choices > 1 {
+        // What one prune keeps another may take, and several keep the same.
+        let mut goes: BTreeSet<At> = plan.steps.iter().flat_map(Step::places).cloned().collect();
+        plan.kept.retain(|kept| goes.insert(kept.at.clone()));
+    }
+    plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
+}
+
+/// Brings candidates into the order in which they go. The first so many are in order among themselves.
+fn order(candidates: &mut [Candidate], first: usize) {
     // Buckets first: what goes with one need not be moved out of it before.
     candidates[first..].sort_by_cached_key(|candidate| {
         let step = &candidate.step;
@@ -116,18 +133,6 @@ pub(super) fn after(
         Action::RemoveBucket => 1,
         _ => 2,
     });
-    leave_to_buckets(&mut candidates);
-    if let Some(request) = prunes.first() {
-        objects::add(&Chooser::without(snapshot, request, &going), &mut candidates);
-    }
-    give_back(snapshot, &mut candidates);
-    plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
-    if choices > 1 {
-        // What one prune keeps another may take, and several keep the same.
-        let mut goes: BTreeSet<At> = plan.steps.iter().flat_map(Step::places).cloned().collect();
-        plan.kept.retain(|kept| goes.insert(kept.at.clone()));
-    }
-    plan.kept.sort_by_cached_key(|kept| (Reverse(kept.disk), kept.at.clone()));
 }
 
 /// The entries among some candidates.

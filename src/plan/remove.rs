@@ -50,7 +50,7 @@ fn chosen(
     let mut going = BTreeSet::new();
     for index in asked {
         match against_removal(snapshot.environment(index)) {
-            Some(because) => plan.kept.push(kept(snapshot.environment(index), because)),
+            Some(because) => plan.kept.push(kept_environment(snapshot.environment(index), because)),
             None => {
                 going.insert(index);
             }
@@ -61,7 +61,7 @@ fn chosen(
         let needed = |index: &EnvironmentIndex| Some((*index, needs(snapshot, *index, &going)?));
         let Some((index, because)) = going.iter().find_map(needed) else { break };
         going.remove(&index);
-        plan.kept.push(kept(snapshot.environment(index), because));
+        plan.kept.push(kept_environment(snapshot.environment(index), because));
     }
     let mut candidates: Vec<Candidate> =
         in_order(snapshot, &going).into_iter().map(|index| candidate(snapshot, index, &going)).collect();
@@ -192,7 +192,8 @@ fn in_order(snapshot: &Snapshot, going: &BTreeSet<EnvironmentIndex>) -> Vec<Envi
     order
 }
 
-fn kept(environment: &Environment, because: KeptBecause) -> Kept {
+/// That an environment is kept.
+pub fn kept_environment(environment: &Environment, because: KeptBecause) -> Kept {
     Kept {
         at: At::new(&environment.path),
         name: None,

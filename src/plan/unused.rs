@@ -1,7 +1,7 @@
 //! What is unused, told together with what of it can go: one number everywhere.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Action, Bytes, KeptCount, Plan, kept_counts, room};
 use crate::snapshot::{Completeness, EntryIndex, EntryState, Reclaimable, Snapshot};
@@ -33,26 +33,20 @@ pub struct CanGo {
 impl Unused {
     /// Works it out. `None` where nothing is unused, or where that is not known.
     pub fn new(snapshot: &Snapshot, grace: u64) -> Option<Self> {
-        Self::of(snapshot, || room::unused(snapshot, grace))
+        let any = snapshot.entries.iter().any(|entry| is_unused(entry.state));
+        any.then(|| Self::by(snapshot, &room::unused(snapshot, grace))).flatten()
     }
 
-    /// The same by a plan for everything that nothing uses.
+    /// The same from a plan for everything that nothing uses.
     pub fn by(snapshot: &Snapshot, plan: &Plan) -> Option<Self> {
-        Self::of(snapshot, || plan)
-    }
-
-    fn of<P: std::borrow::Borrow<Plan>>(snapshot: &Snapshot, plan: impl FnOnce() -> P) -> Option<Self> {
-        let is_unused = |state| matches!(state, EntryState::Unused | EntryState::Unreferenced);
         let unused: HashMap<PathBuf, EntryIndex> = snapshot
             .entries()
             .filter(|(_, entry)| is_unused(entry.state))
-            .map(|(index, entry)| (Path::new(&*entry.key.bucket).join(&entry.key.id), index))
+            .map(|(index, entry)| (entry.key.path(), index))
             .collect();
         if unused.is_empty() || snapshot.scope.completeness != Completeness::Complete {
             return None;
         }
-        let plan = plan();
-        let plan = plan.borrow();
         let goes: Vec<EntryIndex> = plan
             .steps
             .iter()
@@ -77,4 +71,8 @@ impl Unused {
     pub fn all_goes(&self) -> bool {
         self.can_go.entries == self.entries
     }
+}
+
+fn is_unused(state: EntryState) -> bool {
+    matches!(state, EntryState::Unused | EntryState::Unreferenced)
 }

@@ -6,7 +6,7 @@ use crate::say::frees;
 
 /// How much is unused and what of it can go, as `19 unused, 1.2 GiB: 14 can go now, 1.0 GiB; kept: 3 too young, 2
 /// environments in the cache`.
-pub fn unused(unused: &Unused) -> String {
+pub fn in_words(unused: &Unused) -> String {
     format!("{} unused, {}: {}", human::count(unused.entries), frees(unused.frees), can_go(unused))
 }
 

@@ -1,11 +1,11 @@
 //! Puts the parts of the snapshot together: references, the state of each entry, its bytes and its last use.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 
 use super::Gathered;
 use super::cache::Layout;
 use super::cache::entry::{Facts, Owners};
+use super::dependencies;
 use super::doubts::Doubts;
 use super::environments::{Reading, Use};
 use super::groups::Held;
@@ -14,7 +14,7 @@ use crate::snapshot::{
     Doubt, Entry, EntryIndex, EntryKind, EntryState, Environment, EnvironmentIndex, Evidence, Holder,
     LastUse, LastUseEvidence, Outside, Reference, Snapshot,
 };
-use crate::uv::{distribution as names, metadata};
+use crate::uv::distribution as names;
 
 /// The most packages that a cached environment is called by.
 const NAMED: usize = 3;
@@ -226,14 +226,9 @@ fn cached_name(snapshot: &Snapshot, index: EntryIndex) -> Option<(String, String
 fn wanted(environment: &Environment) -> Vec<String> {
     let mut needed = BTreeSet::new();
     for distribution in &environment.distributions {
-        let path = environment.path.join(&distribution.dist_info).join("METADATA");
-        // Of an environment in symlink mode it is a link into an entry.
-        let file = crate::disk::canonical(&path).and_then(|path| read::open(&path));
-        let mut bytes = Vec::new();
-        let read = file.and_then(|file| file.take(metadata::LONGEST).read_to_end(&mut bytes));
-        if read.is_ok() {
-            needed.extend(metadata::requires(&bytes).into_iter().filter(|name| *name != distribution.name));
-        }
+        let read = dependencies::of_dist_info(&environment.path.join(&distribution.dist_info));
+        let names = read.unwrap_or_default().into_iter().map(|it| it.requirement.name().to_owned());
+        needed.extend(names.filter(|name| *name != distribution.name));
     }
     let names = environment.distributions.iter().map(|it| &it.name);
     names.filter(|name| !needed.contains(*name)).cloned().collect()

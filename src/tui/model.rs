@@ -11,6 +11,7 @@ pub(super) mod list;
 pub(super) mod marks;
 pub(super) mod page;
 pub(super) mod planning;
+pub(super) mod suggestion;
 pub(super) mod task;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use crate::disk::{FileStat, processes, volume};
 use crate::lock::{EnvironmentExclusive, HoldsCache, Refused};
 use crate::plan::{
     Action, Allowance, At, Class, Kept, KeptBecause, Plan, Remove, Request, Step, against_removal,
-    plan as planned,
+    kept_environment, plan as planned,
 };
 use crate::scan::foreign;
 use crate::snapshot::{EnvironmentIndex, Snapshot};
@@ -65,15 +65,7 @@ pub fn looked_at(
         let own = is_own.then(|| KeptBecause::Never { why: "cachetui runs from it".to_owned() });
         match own.or(against) {
             None => environments.push(At::new(path)),
-            Some(because) => kept.push(Kept {
-                at: At::new(path),
-                name: None,
-                version: None,
-                disk: snapshot.environment(*index).disk,
-                modified: 0,
-                reason: because.sentence(),
-                because,
-            }),
+            Some(because) => kept.push(kept_environment(snapshot.environment(*index), because)),
         }
     }
     (environments, kept)

@@ -104,25 +104,26 @@ pub struct LimitArguments {
     /// Only what nothing shows to be used for so long, as `30d`, `6w` or `1y`; alone it is about what is unused
     #[arg(long, value_name = "AGE", value_parser = values::age)]
     pub older_than: Option<Age>,
-    /// Remove so much that the cache takes at most this, as `20G` or `15%` of its volume; alone it is about all kinds
+    /// Remove until the cache takes at most this, as `20G` or `15%` of its volume; alone it is about all kinds
     ///
     /// What was used longest ago goes first, and of that what is easiest to get back. What lies in the trash does not
     /// count.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub max_size: Option<Amount>,
-    /// Remove so much that this is free on the cache's volume; alone it is about all kinds
+    /// Remove until this much is free on the cache's volume; alone it is about all kinds
     ///
     /// What emptying the trash is known to free counts as free.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub keep_free: Option<Amount>,
-    /// Remove so much that at least this comes free; alone it is about all kinds
+    /// Remove until at least this much is freed; alone it is about all kinds
     ///
     /// Where that is not enough it says what is missing, and what else would help.
     #[arg(long, value_name = "SIZE", value_parser = values::amount)]
     pub free: Option<Amount>,
     /// Leave what this lock file needs: a uv.lock, a pylock.toml, or requirements in a .txt file; repeatable
     ///
-    /// Everything stays that any platform or extra may need. A file of requirements may include others.
+    /// Everything stays that any platform may need. A file of requirements may include others; what the packages
+    /// need that it lists is read from the cache, and stays too.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub keep_lock: Vec<PathBuf>,
     /// Leave what changed within this time, unless it is named [default: 24h]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::args::config::{ConfigArguments, ConfigCommand};
 use crate::cli::args::{Look, Places};
 use crate::cli::failure::{FAILED, Failure, USAGE};
-use crate::cli::keep;
+use crate::cli::keep::Keep;
 use crate::cli::print::json;
 use crate::cli::print::{Column, Fit, Paint, Table, View};
 use crate::cli::settings::key::{KEYS, Key};
@@ -162,7 +162,7 @@ fn check(surroundings: &Surroundings, view: &View, writer: &mut dyn Write) -> Re
     let (_, conflicts) =
         Keymap::with_overrides(&part(&settings.keys)?).map_err(|error| usage(error.into()))?;
     Theme::dark().with_overrides(&part(&settings.colours)?).map_err(|error| usage(error.into()))?;
-    keep::all(&settings.policy.keep, surroundings)?;
+    Keep::of_words(&settings.policy.keep, surroundings)?;
     let mut notes = conflicts;
     for root in settings.roots.iter().chain(&settings.targets) {
         let path = surroundings.at_home(root);

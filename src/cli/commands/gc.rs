@@ -19,8 +19,7 @@ use crate::cli::act::{self, Ground, Origin};
 use crate::cli::args::Places;
 use crate::cli::args::gc::GcArguments;
 use crate::cli::failure::{BUSY, FAILED, Failure, INTERRUPTED, USAGE};
-use crate::cli::keep;
-use crate::cli::locking;
+use crate::cli::keep::Keep;
 use crate::cli::print::View;
 use crate::cli::print::json;
 use crate::cli::progress;
@@ -84,7 +83,7 @@ pub fn run(
     if !policy.says_anything() {
         return Err(no_policy(surroundings));
     }
-    let kept = keep::all(&policy.keep, surroundings)?;
+    let keep = Keep::of_words(&policy.keep, surroundings)?;
     let prepared = match request::prepare(places, Absent::Refused, surroundings) {
         // Where there is no cache it is within every limit.
         Err(_) if arguments.auto && is_absent(places, surroundings)? => {
@@ -96,7 +95,7 @@ pub fn run(
     let cache = prepared.cache();
     let limits = Limits::of(&policy, cache)?;
     // What is said of a cache rests on where environments were searched, too.
-    let text = format!("{policy:?} {kept:?} {:?} {places:?}", settings.roots);
+    let text = format!("{policy:?} {keep:?} {:?} {places:?}", settings.roots);
     let state = surroundings.state_dir.as_deref();
     let alone = alone(places, cache, surroundings)?;
     if matches!(alone, Alone::No) {
@@ -124,14 +123,10 @@ pub fn run(
     };
     let mut ran = Ran::default();
     ran.empty_old(&ground, &prepared, trash_for, arguments.dry_run)?;
-    let job = match ran.freed.refused.take().map(locking::failure) {
-        Some(failure) => return Err(ran.early(failure, &prepared, arguments.json, view, writer)?),
-        None if ran.is_stopped() => {
-            let stopped = Failure::quiet(INTERRUPTED);
-            return Err(ran.early(stopped, &prepared, arguments.json, view, writer)?);
-        }
-        None => prepared.start(surroundings::now()),
-    };
+    if ran.freed.refused.is_some() || ran.is_stopped() {
+        return Err(ran.early(Failure::quiet(INTERRUPTED), &prepared, arguments.json, view, writer)?);
+    }
+    let job = prepared.start(surroundings::now());
     let snapshot = match progress::wait(&job, surroundings, view.quiet || arguments.auto) {
         Ok(snapshot) if snapshot.scope.completeness == Completeness::Complete => snapshot,
         ended => {
@@ -141,7 +136,11 @@ pub fn run(
             return Err(ran.early(failure, &prepared, arguments.json, view, writer)?);
         }
     };
-    let plan = planned(&snapshot, &policy, &kept, limits, surroundings);
+    let keep = match keep.complete(&snapshot) {
+        Ok(keep) => keep,
+        Err(failure) => return Err(ran.early(failure, &prepared, arguments.json, view, writer)?),
+    };
+    let plan = planned(&snapshot, &policy, &keep, limits, surroundings);
     if arguments.dry_run {
         ran.takes = snapshot.cache.disk;
         return print_dry_run(&snapshot, &plan, &ran, limits, arguments.json, view, writer);

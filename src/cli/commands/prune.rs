@@ -13,6 +13,7 @@ use crate::cli::args::Places;
 use crate::cli::args::prune::{CarryOutArguments, LimitArguments, PruneArguments};
 use crate::cli::args::values::Amount;
 use crate::cli::failure::{FAILED, Failure, USAGE};
+use crate::cli::keep::Keep;
 use crate::cli::print::json::{self, plan::PlanBody};
 use crate::cli::print::{Paint, View, plan as shown};
 use crate::cli::surroundings::Surroundings;
@@ -35,6 +36,7 @@ pub fn run(
     writer: &mut dyn Write,
 ) -> Result<(), Failure> {
     let (mut wanted, asked) = wanted(arguments, surroundings.grace)?;
+    let keep = Keep::of_files(&arguments.limits.keep_lock, surroundings)?;
     let how = &arguments.carry_out;
     if !asked && (how.yes || how.trash || arguments.save.is_some()) {
         let text = "Nothing was chosen: name packages, or what should go, as `--unused`.";
@@ -56,6 +58,7 @@ pub fn run(
     }
     let LimitArguments { max_size, keep_free, free, .. } = &arguments.limits;
     wanted.budget = budget(*max_size, *keep_free, *free, &snapshot)?;
+    wanted.keep = keep.complete(&snapshot)?;
     let json = arguments.carry_out.json;
     if !asked {
         return overview::print(&snapshot, &wanted, json, view, writer);
@@ -121,12 +124,6 @@ fn wanted(arguments: &PruneArguments, grace: u64) -> Result<(Prune, bool), Failu
             classes.insert(Class::Unused);
         }
     }
-    let mut keep = Vec::new();
-    for path in &limits.keep_lock {
-        keep.extend(crate::cli::keep::read(path)?);
-    }
-    keep.sort_unstable();
-    keep.dedup();
     let asked = !classes.is_empty() || !what.is_empty();
     let prune = Prune {
         classes,
@@ -135,7 +132,7 @@ fn wanted(arguments: &PruneArguments, grace: u64) -> Result<(Prune, bool), Failu
         grace: limits.grace.map_or(grace, |age| age.0.as_secs()),
         keep_newest: flags.keep_newest,
         budget: Budget::default(),
-        keep,
+        keep: Vec::new(),
         allow: limits.allow.iter().copied().collect(),
     };
     Ok((prune, asked))

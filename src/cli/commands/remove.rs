@@ -15,7 +15,9 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::unread::Unread;
 use crate::cli::{progress, request};
 use crate::disk::FileStat;
-use crate::plan::{At, Kept, KeptBecause, NamedLink, Remove, against_removal, is_removable};
+use crate::plan::{
+    At, Kept, KeptBecause, NamedLink, Remove, against_removal, is_removable, kept_environment,
+};
 use crate::scan::{Absent, belonging, print};
 use crate::snapshot::{Completeness, EnvironmentIndex, Health, Project, Snapshot};
 use crate::worker::removal::Done;
@@ -120,20 +122,7 @@ fn left_out(
 ) -> Vec<Kept> {
     let named = super::environments(snapshot, &arguments.environments, &surroundings.current_dir);
     let left = named.unwrap_or_default().into_iter().filter(|index| !chosen.contains(index));
-    let kept = left.map(|index| {
-        let item = snapshot.environment(index);
-        let because = KeptBecause::NotChosen;
-        Kept {
-            at: At::new(&item.path),
-            name: None,
-            version: None,
-            disk: item.disk,
-            modified: 0,
-            reason: because.sentence(),
-            because,
-        }
-    });
-    kept.collect()
+    left.map(|index| kept_environment(snapshot.environment(index), KeptBecause::NotChosen)).collect()
 }
 
 /// The environments that the arguments mean. What a link leads to was not named.

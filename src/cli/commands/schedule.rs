@@ -114,17 +114,9 @@ fn job(places: &Places, every: Every, system: System, surroundings: &Surrounding
     };
     let mut command = vec![text(program)?, "gc".to_owned(), "--auto".to_owned(), "--when-free=8h".to_owned()];
     command.extend(["--cache-dir".to_owned(), text(prepared.cache())?]);
-    let named = [("--root", &places.roots), ("--target", &places.targets)];
-    for (option, paths) in named {
-        for path in paths {
-            command.extend([option.to_owned(), text(&super::absolute(path, &surroundings.current_dir))?]);
-        }
+    for word in request::options(places)? {
+        command.push(text(Path::new(&word))?);
     }
-    if let Some(path) = &places.lock_dir {
-        command.extend(["--lock-dir".to_owned(), text(&super::absolute(path, &surroundings.current_dir))?]);
-    }
-    let flags = [("--cross-mounts", places.cross_mounts), ("--no-remember", places.no_remember)];
-    command.extend(flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.to_owned()));
     let mut variables = Vec::new();
     for (name, value) in surroundings.variables.iter().filter(|(_, value)| !value.is_empty()) {
         let Some(name) = name.to_str() else { continue };

@@ -87,7 +87,7 @@ pub fn run(
         }
     }
     if let Some(unused) = &unused {
-        writeln!(writer, "{}", view.wrapped(&format!("Entries: {}.", say::unused::unused(unused))))?;
+        writeln!(writer, "{}", view.wrapped(&format!("Entries: {}.", say::unused::in_words(unused))))?;
     }
     writeln!(writer)?;
     let text = works(&broken, command.as_ref(), view);

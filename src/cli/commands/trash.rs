@@ -408,6 +408,11 @@ impl Purged {
         Ok(())
     }
 
+    /// Of how many runs the environments were deleted.
+    pub(super) fn of_environments(&self) -> usize {
+        self.of_environments
+    }
+
     /// What was deleted of `runs` runs, as a sentence. None where nothing was.
     pub(super) fn deleted(&self, runs: usize, freed: Option<u64>) -> Option<String> {
         let freed = freed.map(|bytes| format!(": {} freed", human::bytes(bytes))).unwrap_or_default();

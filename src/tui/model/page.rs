@@ -183,7 +183,7 @@ pub(in crate::tui) struct Page {
     pub height: usize,
     /// For which snapshot and width the lines were made.
     pub made: Option<(u64, u16)>,
-    /// Whether it was on the screen. No key answers a question before that.
+    /// Whether it was drawn. A question is not confirmed before that.
     pub seen: bool,
 }
 

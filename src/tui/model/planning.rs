@@ -5,13 +5,13 @@
 //! were hashed for it: it stays as it is, and whoever carries it out leaves alone what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::suggestion::{Suggestion, SuggestionKind, suggestions};
 use crate::apply::Run;
 use crate::apply::beside::Whole;
 use crate::human;
 use crate::plan::repair::RepairPlan;
-use crate::plan::room::{self, Grace, WayKind};
 use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Step, Totals, Unused};
 use crate::say;
 use crate::snapshot::{Completeness, EntryIndex, Snapshot};
@@ -21,8 +21,8 @@ use crate::snapshot::{Completeness, EntryIndex, Snapshot};
 pub(in crate::tui) enum Row {
     /// A class of things, by its place among [`Class::ALL`].
     Class(usize),
-    /// Something that can be done besides pruning, by its place.
-    Besides(usize),
+    /// A suggestion, by its place.
+    Suggestion(usize),
     /// Something that is to be removed, by its place.
     Step(usize),
     /// A distribution that is to be linked otherwise, by its place.
@@ -41,28 +41,6 @@ pub(in crate::tui) enum Row {
     Return,
 }
 
-/// What can be done besides pruning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::tui) enum Deed {
-    /// To repair what does not work.
-    Repair,
-    /// To link copies to the cache.
-    Share,
-    /// To remove environments without a sign of use.
-    RemoveIdle,
-}
-
-/// Something that can be done besides pruning, and to which environments.
-#[derive(Clone, Debug)]
-pub(in crate::tui) struct Besides {
-    pub(in crate::tui) deed: Deed,
-    pub(in crate::tui) environments: Vec<PathBuf>,
-    /// The bytes that it frees, where it is about that.
-    pub(in crate::tui) frees: u64,
-    /// What it is, as a sentence. Not escaped.
-    pub(in crate::tui) sentence: String,
-}
-
 /// What names a row across plans.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tui) enum Planned {
@@ -76,8 +54,8 @@ pub(in crate::tui) enum Planned {
     Left(At, usize),
     /// A run in the trash.
     Run(Run),
-    /// Something that can be done besides pruning.
-    Besides(Deed),
+    /// A suggestion.
+    Suggestion(SuggestionKind),
     /// The plan that was left and is kept.
     Return,
 }
@@ -176,8 +154,8 @@ pub(in crate::tui) struct Planning {
     pub(in crate::tui) unused: Option<Unused>,
     /// What each class would take, while there is no plan.
     pub classes: Vec<ClassSums>,
-    /// What can be done besides, while there is no plan.
-    pub besides: Vec<Besides>,
+    /// What else could be done, while there is no plan.
+    pub suggestions: Vec<Suggestion>,
     state: Classes,
     /// The runs in the trash, oldest first.
     pub trash: Vec<Whole>,
@@ -309,7 +287,7 @@ impl Planning {
         self.label(snapshot);
         self.unused = Unused::new(snapshot, self.grace);
         self.classes = Vec::new();
-        self.besides = Vec::new();
+        self.suggestions = Vec::new();
         self.state = if complete { Classes::Stale } else { Classes::Unknown };
         self.arrange();
     }
@@ -322,11 +300,11 @@ impl Planning {
         let totals = |class| {
             let plan = plan::plan(snapshot, &Request::Prune(self.of_class(class)));
             let unused = self.unused.as_ref().filter(|_| class == Class::Unused);
-            let unused = unused.map(say::unused::unused).unwrap_or_default();
+            let unused = unused.map(say::unused::in_words).unwrap_or_default();
             ClassSums { totals: plan.totals, kept: plan::kept_in_short(&plan.kept), unused }
         };
         self.classes = Class::ALL.into_iter().map(totals).collect();
-        self.besides = besides(snapshot, self.grace);
+        self.suggestions = suggestions(snapshot, self.grace);
         self.state = Classes::Known;
         self.arrange();
         true
@@ -362,8 +340,8 @@ impl Planning {
             None => {
                 let kept = self.made.iter().map(|_| Row::Return);
                 let classes = kept.chain((0..self.classes.len()).map(Row::Class));
-                let besides = classes.chain((0..self.besides.len()).map(Row::Besides));
-                besides.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
+                let suggestions = classes.chain((0..self.suggestions.len()).map(Row::Suggestion));
+                suggestions.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
             }
         };
     }
@@ -393,7 +371,7 @@ impl Planning {
     pub(in crate::tui) fn name(&self, row: usize) -> Option<Planned> {
         Some(match self.rows.get(row)? {
             Row::Class(class) => Planned::Class(Class::ALL[*class]),
-            Row::Besides(place) => Planned::Besides(self.besides.get(*place)?.deed),
+            Row::Suggestion(place) => Planned::Suggestion(self.suggestions.get(*place)?.kind),
             Row::Return => Planned::Return,
             Row::Run(run) => Planned::Run(self.trash.get(*run)?.run.clone()),
             Row::Step(step) => Planned::Thing(self.changes()?.steps.get(*step)?.at.clone()),
@@ -485,27 +463,4 @@ impl Planning {
     pub(in crate::tui) fn newest(&self) -> Option<&Whole> {
         self.trash.iter().rev().find(|whole| !whole.run.is_purging())
     }
-}
-
-/// What can be done besides pruning: repair first, then what frees most.
-fn besides(snapshot: &Snapshot, grace: u64) -> Vec<Besides> {
-    let broken: Vec<PathBuf> = room::broken(snapshot).into_iter().map(Path::to_owned).collect();
-    let number = human::counted(broken.len() as u64, "environment does", "environments do");
-    let repair = Besides {
-        deed: Deed::Repair,
-        frees: 0,
-        sentence: format!("{number} not work"),
-        environments: broken,
-    };
-    let ways = room::ways(snapshot, Grace { seconds: grace, said: false }).into_iter();
-    let ways = ways.filter_map(|way| {
-        let deed = match way.kind {
-            WayKind::Copies => Deed::Share,
-            WayKind::Idle => Deed::RemoveIdle,
-            WayKind::Prune(_) | WayKind::Trash => return None,
-        };
-        let (sentence, frees) = (way.sentence(), way.frees);
-        Some(Besides { deed, frees, sentence, environments: way.environments })
-    });
-    std::iter::once(repair).chain(ways).filter(|it| !it.environments.is_empty()).collect()
 }

@@ -4,7 +4,8 @@ mod detail;
 
 use crate::human;
 use crate::plan::{At, Class, Kept, Step};
-use crate::tui::model::planning::{Deed, Made, Planned, Planning, Row};
+use crate::tui::model::planning::{Made, Planned, Planning, Row};
+use crate::tui::model::suggestion::SuggestionKind;
 use crate::tui::theme::Role;
 
 pub(super) use detail::{certain, detail};
@@ -19,7 +20,7 @@ pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static
         Some(Row::Left(_)) => return ("stays", Role::Error),
         Some(Row::Run(_)) => return ("trash", Role::Unused),
         Some(Row::Return) => return ("plan", Role::Strong),
-        Some(Row::Class(_) | Row::Besides(_)) | None => return ("", Role::Dim),
+        Some(Row::Class(_) | Row::Suggestion(_)) | None => return ("", Role::Dim),
     };
     if planning.is_in(row) { (sign, Role::Strong) } else { (stays, Role::Dim) }
 }
@@ -28,7 +29,7 @@ pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static
 pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
     let name = match planning.rows.get(row) {
         Some(Row::Class(class)) => Some(Class::ALL[*class].word().replace('-', " ")),
-        Some(Row::Besides(place)) => Some(besides_title(planning.besides[*place].deed).to_owned()),
+        Some(Row::Suggestion(place)) => Some(suggestion_title(planning.suggestions[*place].kind).to_owned()),
         Some(Row::Return) => planning.made().map(|made| format!("the plan to {}", made.verb())),
         Some(Row::Run(run)) => {
             let run = &planning.trash[*run].run;
@@ -67,7 +68,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
 pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u64> {
     match planning.rows.get(row)? {
         Row::Class(class) => Some(planning.classes[*class].totals.bytes.reclaimable),
-        Row::Besides(place) => Some(planning.besides[*place].frees).filter(|frees| *frees > 0),
+        Row::Suggestion(place) => Some(planning.suggestions[*place].frees).filter(|frees| *frees > 0),
         Row::Step(step) => Some(planning.changes()?.steps[*step].bytes.reclaimable),
         Row::Relink(step) => Some(planning.changes()?.relinks[*step].bytes.reclaimable),
         Row::Return => match planning.chosen()? {
@@ -94,9 +95,9 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
             let kept = if sums.kept.is_empty() { String::new() } else { format!("; kept: {}", sums.kept) };
             Some(format!("{number}{kept}. {}", Class::ALL[*class].sentence()))
         }
-        Some(Row::Besides(place)) => {
-            let besides = &planning.besides[*place];
-            Some(format!("{}. {}", besides.sentence, besides_about(besides.deed)))
+        Some(Row::Suggestion(place)) => {
+            let suggestion = &planning.suggestions[*place];
+            Some(format!("{}. {}", suggestion.sentence, suggestion_about(suggestion.kind)))
         }
         Some(Row::Return) => planning.chosen().map(|made| {
             let steps = human::counted(made.steps(), "step", "steps");
@@ -182,21 +183,21 @@ pub(in crate::tui) fn planned_package(planning: &Planning, row: usize) -> (Optio
     (shown(name), shown(version))
 }
 
-/// What something that can be done besides pruning is called.
-fn besides_title(deed: Deed) -> &'static str {
-    match deed {
-        Deed::Repair => "broken environments",
-        Deed::Share => "environments with copies",
-        Deed::RemoveIdle => "idle environments",
+/// What a suggestion is called.
+fn suggestion_title(kind: SuggestionKind) -> &'static str {
+    match kind {
+        SuggestionKind::Repair => "broken environments",
+        SuggestionKind::Share => "environments with copies",
+        SuggestionKind::RemoveIdle => "idle environments",
     }
 }
 
 /// What opening it does.
-pub(super) fn besides_about(deed: Deed) -> &'static str {
-    match deed {
-        Deed::Repair => "Enter chooses from where they are repaired.",
-        Deed::Share => "Enter plans to link them; edited files stay as they are.",
-        Deed::RemoveIdle => "Enter plans to remove them; nothing is removed before you say so.",
+pub(super) fn suggestion_about(kind: SuggestionKind) -> &'static str {
+    match kind {
+        SuggestionKind::Repair => "Enter chooses from where they are repaired.",
+        SuggestionKind::Share => "Enter plans to link them; edited files stay as they are.",
+        SuggestionKind::RemoveIdle => "Enter plans to remove them; nothing is removed before you say so.",
     }
 }
 

@@ -423,7 +423,7 @@ fn copied(model: &Model) -> Option<String> {
         let snapshot = model.snapshot();
         let path = match model.subject() {
             Subject::Nothing
-            | Subject::Planned(Planned::Class(_) | Planned::Besides(_) | Planned::Return) => return None,
+            | Subject::Planned(Planned::Class(_) | Planned::Suggestion(_) | Planned::Return) => return None,
             Subject::Entry(key) => snapshot.cache.path.join(key.path()),
             Subject::Environment(path) | Subject::Lock(path) => path,
             Subject::Planned(Planned::Thing(at)) => snapshot.cache.path.join(at.path()),

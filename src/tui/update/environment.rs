@@ -12,7 +12,7 @@ use crate::scan::verify::Wanted;
 use crate::snapshot::Mode;
 use crate::tui::effect::Effect;
 use crate::tui::model::page::{Menu, Page, PageKind};
-use crate::tui::model::planning::Deed;
+use crate::tui::model::suggestion::SuggestionKind;
 use crate::tui::model::task::Question;
 use crate::tui::model::{Model, View};
 use crate::tui::page::said;
@@ -84,18 +84,22 @@ pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
     remove_these(model, &environments)
 }
 
-/// Does what can be done besides pruning.
-pub(super) fn do_besides(model: &mut Model, deed: Deed, environments: Vec<PathBuf>) -> Vec<Effect> {
+/// Begins what is suggested.
+pub(super) fn take_suggestion(
+    model: &mut Model,
+    kind: SuggestionKind,
+    environments: Vec<PathBuf>,
+) -> Vec<Effect> {
     if !ready(model) {
         return Vec::new();
     }
-    match deed {
-        Deed::Repair => model.layers.push(Page::new(PageKind::Menu(Menu::Repair(environments)))),
-        Deed::Share => {
+    match kind {
+        SuggestionKind::Repair => model.layers.push(Page::new(PageKind::Menu(Menu::Repair(environments)))),
+        SuggestionKind::Share => {
             let mode = room::sharing(model.snapshot());
             relink(model, &environments, mode);
         }
-        Deed::RemoveIdle => return remove_these(model, &environments),
+        SuggestionKind::RemoveIdle => return remove_these(model, &environments),
     }
     Vec::new()
 }

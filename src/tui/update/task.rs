@@ -10,7 +10,8 @@ use crate::tui::effect::Effect;
 use crate::tui::event::Focus;
 use crate::tui::key::{Code, Key};
 use crate::tui::model::page::{Page, PageKind, Subject, Target};
-use crate::tui::model::planning::{Besides, Made, Planned, Row};
+use crate::tui::model::planning::{Made, Planned, Row};
+use crate::tui::model::suggestion::Suggestion;
 use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
@@ -252,7 +253,7 @@ pub(super) fn focus(page: &mut Page, given: Answer) {
 
 /// Does what an answer says.
 pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> {
-    // A key that was pressed before the question was on the screen agrees to nothing.
+    // A key that was pressed before the question was drawn does not confirm it.
     if answer == Answer::Yes && model.layers.last().is_some_and(|page| !page.seen) {
         return Vec::new();
     }
@@ -418,9 +419,9 @@ pub(super) fn open_row(model: &mut Model) -> Option<Vec<Effect>> {
     }
     let row = model.list().row().map(|row| row as usize);
     let row = row.and_then(|row| model.facts.planning.rows.get(row).cloned());
-    if let Some(Row::Besides(place)) = row {
-        let Besides { deed, environments, .. } = model.facts.planning.besides.get(place)?.clone();
-        return Some(environment::do_besides(model, deed, environments));
+    if let Some(Row::Suggestion(place)) = row {
+        let Suggestion { kind, environments, .. } = model.facts.planning.suggestions.get(place)?.clone();
+        return Some(environment::take_suggestion(model, kind, environments));
     }
     let class = page::class_of(&planned)?;
     let empty = match row {

@@ -502,26 +502,23 @@ fn a_run_that_ends_for_a_lock_tells_what_it_has_deleted() {
         assert_eq!(sandbox.json(&["trash", "list"])["runs"].as_array().unwrap().len(), 0);
         assert!(server.end());
     }
-    // The same by hand, of a run that has a part in the cache and one beside an environment.
-    let both = install(&sandbox, "both", "hardlink", &["demo-d"]);
-    let remove = ["remove", both.to_str().unwrap(), "--with-entries", "--grace", "0h"];
-    ran(&mut sandbox.cachetui(&[&remove[..], &["--trash", "--yes", "--allow", "most"]].concat()));
-    let mut flock = std::process::Command::new("flock");
-    let server = Running::start(flock.current_dir(sandbox.cache()).args([
-        "--exclusive",
-        ".lock",
-        "sh",
-        "-c",
-        "echo; cat",
-    ]));
-    let output = sandbox.cachetui(&["trash", "purge", "--yes"]).env("UV_LOCK_TIMEOUT", "1").output().unwrap();
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(11), "{said}");
-    assert!(said.contains("Deleted the environments of 1 run of the trash"), "{said}");
-    assert!(server.end());
+    // Of a run that has a part in the cache and one beside an environment, by `gc` and by hand.
+    for command in [&["gc", "--trash-for", "0d", "--max-size", "1T"][..], &["trash", "purge", "--yes"]] {
+        let both = install(&sandbox, "both", "hardlink", &["demo-d"]);
+        let remove = ["remove", both.to_str().unwrap(), "--with-entries", "--grace", "0h"];
+        ran(&mut sandbox.cachetui(&[&remove[..], &["--trash", "--yes", "--allow", "most"]].concat()));
+        let mut flock = std::process::Command::new("flock");
+        let arguments = ["--exclusive", ".lock", "sh", "-c", "echo; cat"];
+        let server = Running::start(flock.current_dir(sandbox.cache()).args(arguments));
+        let output = sandbox.cachetui(command).env("UV_LOCK_TIMEOUT", "1").output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(11), "{said}");
+        assert!(said.contains("Deleted the environments of 1 run of the trash"), "{said}");
+        assert!(server.end());
+    }
     assert!(
         text(&ran(&mut sandbox.cachetui(&["trash", "purge", "--yes"])))
-            .contains("Deleted 1 run of the trash")
+            .contains("Deleted 2 runs of the trash")
     );
 }
 
@@ -568,5 +565,5 @@ fn a_lock_file_of_the_settings_lies_beside_them() {
         .unwrap();
     let answer: Value = serde_json::from_slice(&dry.stdout).unwrap_or_else(|_| panic!("{}", text(&dry)));
     assert_eq!(names(&answer["plan"]), ["demo-c"], "{answer:#}");
-    assert_eq!(answer["plan"]["kept"][0]["reason"], "a lock file or `keep` names it");
+    assert_eq!(answer["plan"]["kept"][0]["reason"], "a lock file or `keep` needs it");
 }

@@ -350,7 +350,7 @@ fn what_was_named_and_is_not_chosen_is_told() {
     let remove = ["remove", environment.to_str().unwrap(), "--idle", "90d"];
     let output = sandbox.cachetui(&[&remove[..], &["--yes"]].concat()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("not chosen by the options"), "{}", text(&output));
+    assert!(text(&output).contains("not chosen by the other options"), "{}", text(&output));
     assert!(environment.exists());
     let nowhere = sandbox.path("nowhere");
     for command in [&["remove", "--broken"][..], &["relink", "--all", "--link-mode", "copy"]] {
@@ -358,4 +358,87 @@ fn what_was_named_and_is_not_chosen_is_told() {
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
         assert!(text(&output).contains("(--under)"), "{}", text(&output));
     }
+}
+
+/// A file of requirements that nobody compiled lists a few names; what those need stays too, and nothing else.
+#[test]
+fn requirements_keep_what_their_packages_need() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(directory.path()) else { return };
+    let links = sandbox.path("links");
+    let wheel = |name, version| Wheel::new(name, version);
+    for wheel in [
+        wheel("need-a", "1.0").requires("Need_B>=2 ; python_version >= \"3\"").requires("need-c[fast] (>=1)"),
+        wheel("need-b", "1.0"),
+        wheel("need-b", "2.0").requires("need-a"),
+        wheel("need-c", "1.0").requires("need-d ; extra == 'Fast'").requires("need-e ; extra == \"slow\""),
+        wheel("need-d", "1.0").requires("need-gone ; sys_platform == 'other'"),
+        wheel("need-e", "1.0"),
+        wheel("need-f", "1.0").requires("need-a"),
+    ] {
+        wheel.save(&links);
+    }
+    for packages in [&["need-f", "need-e"][..], &["need-b==1.0"]] {
+        sandbox.delete(&install(&sandbox, "gone", "hardlink", packages));
+    }
+    let project = sandbox.path("project");
+    std::fs::create_dir_all(&project).unwrap();
+    std::fs::write(
+        project.join("pyproject.toml"),
+        "[project]\nname = \"project\"\nversion = \"1\"\ndependencies = [\"need-b>1\"]\n\
+         [project.optional-dependencies]\nall = [\"need-e\"]\nmore = [\"need-f\"]\n",
+    )
+    .unwrap();
+    let goes = |requirements: &str| {
+        let file = project.join("requirements.in");
+        std::fs::write(&file, requirements).unwrap();
+        let prune =
+            ["prune", "--unused", "--grace", "0h", "--dry-run", "--keep-lock", file.to_str().unwrap()];
+        let answer = sandbox.json(&prune);
+        let steps = answer["plan"]["steps"].as_array().unwrap().iter();
+        let mut goes: Vec<String> = steps
+            .map(|step| format!("{} {}", step["name"].as_str().unwrap(), step["version"].as_str().unwrap()))
+            .collect();
+        goes.sort();
+        goes
+    };
+    assert_eq!(goes("need-a\n"), ["need-b 1.0", "need-e 1.0", "need-f 1.0"]);
+    assert_eq!(
+        goes("need-c\nneed-c[slow]\n"),
+        ["need-a 1.0", "need-b 1.0", "need-b 2.0", "need-d 1.0", "need-f 1.0"]
+    );
+    assert_eq!(goes("-e .\n"), ["need-b 1.0", "need-e 1.0", "need-f 1.0"]);
+    assert_eq!(goes("-e .[All]\n"), ["need-b 1.0", "need-f 1.0"]);
+    assert_eq!(goes(".\n./gone\n"), ["need-b 1.0", "need-e 1.0", "need-f 1.0"]);
+    assert_eq!(goes("need-b<2\n").len(), 6);
+    // Carried out, uv makes the environment again from what is left.
+    assert_eq!(goes("need-a\n").len(), 3);
+    let file = project.join("requirements.in");
+    let file = file.to_str().unwrap();
+    let prune = [
+        "prune",
+        "--unused",
+        "--grace",
+        "0h",
+        "--yes",
+        "--allow",
+        "most,no-environments",
+        "--keep-lock",
+        file,
+    ];
+    ran(&mut sandbox.cachetui(&prune));
+    for name in ["need_e-1.0-py3-none-any.whl", "need_f-1.0-py3-none-any.whl", "need_b-1.0-py3-none-any.whl"]
+    {
+        std::fs::remove_file(links.join(name)).unwrap();
+    }
+    install(&sandbox, "again", "hardlink", &["--offline", "-r", file]);
+    let listed = sandbox.json(&["list"]);
+    let used = listed["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "used").count();
+    assert_eq!((used, listed["entries"].as_array().unwrap().len()), (4, 4), "{listed:#}");
+    // A project that is not understood is named.
+    std::fs::write(project.join("pyproject.toml"), "[project]\ndependencies = 3\n").unwrap();
+    std::fs::write(file, "-e .\n").unwrap();
+    let refused = sandbox.cachetui(&["prune", "--unused", "--keep-lock", file]).output().unwrap();
+    let said = text(&refused);
+    assert!(refused.status.code() == Some(2) && said.contains("pyproject.toml`: line 2: "), "{said}");
 }

@@ -20,6 +20,8 @@ pub(crate) struct Wheel {
     wrong: Vec<String>,
     /// Lines of `RECORD` for files that it does not have.
     rows: Vec<String>,
+    /// What it needs.
+    requires: Vec<String>,
 }
 
 impl Wheel {
@@ -34,7 +36,7 @@ impl Wheel {
 
     /// A wheel without any module.
     pub(crate) fn empty(name: &'static str, version: &'static str) -> Self {
-        Self { name, version, files: Vec::new(), wrong: Vec::new(), rows: Vec::new() }
+        Self { name, version, files: Vec::new(), wrong: Vec::new(), rows: Vec::new(), requires: Vec::new() }
     }
 
     fn module(&self) -> String {
@@ -56,6 +58,12 @@ impl Wheel {
     /// Adds a line to `RECORD`, for a file that it does not have.
     pub(crate) fn row(mut self, line: &str) -> Self {
         self.rows.push(line.to_owned());
+        self
+    }
+
+    /// Adds what it needs.
+    pub(crate) fn requires(mut self, dependency: &str) -> Self {
+        self.requires.push(dependency.to_owned());
         self
     }
 
@@ -95,7 +103,10 @@ impl Wheel {
     pub(crate) fn save(mut self, directory: &Path) -> PathBuf {
         std::fs::create_dir_all(directory).unwrap();
         let info = format!("{}-{}.dist-info", self.module(), self.version);
-        let metadata = format!("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", self.name, self.version);
+        let mut metadata = format!("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", self.name, self.version);
+        for dependency in &self.requires {
+            writeln!(metadata, "Requires-Dist: {dependency}").unwrap();
+        }
         self = self.file(&format!("{info}/METADATA"), metadata).file(
             &format!("{info}/WHEEL"),
             "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

@@ -61,7 +61,7 @@ impl Ran {
         writer: &mut dyn Write,
     ) -> Result<(), Failure> {
         let freed = self.freed.freed.measured.map(|all| all.saturating_sub(told));
-        if let Some(text) = self.freed.deleted(others, freed).filter(|_| others > 0 && !view.quiet) {
+        if let Some(text) = self.freed.deleted(others, freed).filter(|_| !view.quiet) {
             writeln!(writer, "{}", view.wrapped(&text))?;
         }
         for note in self.freed.notes.iter().chain(&self.freed.left) {
@@ -72,7 +72,7 @@ impl Ran {
 
     /// The failure of a run that ends before its plan was carried out, after what it had emptied was told.
     pub(super) fn early(
-        &self,
+        &mut self,
         failure: Failure,
         prepared: &Prepared,
         as_json: bool,
@@ -81,13 +81,14 @@ impl Ran {
     ) -> Result<Failure, Failure> {
         if !as_json {
             self.print_emptied(self.purged.len(), 0, view, writer)?;
-        } else if !self.purged.is_empty() {
+        } else if !self.purged.is_empty() || self.freed.of_environments() > 0 {
             // What the cache takes was not measured.
             let gc = Row { disk: None, ..self.row(prepared.cache(), &[]) };
             let body = Body { gc, plan: None, report: None };
             unscanned::write(prepared.root(), &unscanned::no_scope(), body, view, writer)?;
         }
-        Ok(failure)
+        // A lock that could not be had is why, whatever came of that.
+        Ok(self.freed.refused.take().map_or(failure, locking::failure))
     }
 
     /// The program's end.

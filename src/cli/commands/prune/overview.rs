@@ -45,7 +45,7 @@ pub(super) fn print(
         let unused = (*class == Class::Unused).then(|| Unused::by(snapshot, plan)).flatten();
         let text = match (unused, kept_in_short(&plan.kept)) {
             (Some(unused), _) => {
-                let unused = say::unused::unused(&unused);
+                let unused = say::unused::in_words(&unused);
                 format!("{} {}.", class.sentence(), human::capitalized(&unused))
             }
             (None, kept) if kept.is_empty() => class.sentence().to_owned(),

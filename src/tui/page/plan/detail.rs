@@ -11,7 +11,7 @@ use crate::tui::page::{fact, fact_path, gap, heading, paragraph};
 use crate::tui::text::{self, piece};
 use crate::tui::theme::Role;
 
-use super::{besides_about, planned_name};
+use super::{planned_name, suggestion_about};
 
 /// The detail of a row.
 pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> Document {
@@ -19,15 +19,20 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
     let mut document = Document { title: planned_name(planning, row), ..Document::default() };
     match planning.rows.get(row) {
         Some(Row::Class(class)) => of_class(model, &mut document, *class, width),
-        Some(Row::Besides(place)) => {
-            let besides = &planning.besides[*place];
-            paragraph(&mut document, &format!("{}.", human::escape(&besides.sentence)), Role::Strong, width);
+        Some(Row::Suggestion(place)) => {
+            let suggestion = &planning.suggestions[*place];
+            paragraph(
+                &mut document,
+                &format!("{}.", human::escape(&suggestion.sentence)),
+                Role::Strong,
+                width,
+            );
             gap(&mut document);
-            paragraph(&mut document, besides_about(besides.deed), Role::Text, width);
+            paragraph(&mut document, suggestion_about(suggestion.kind), Role::Text, width);
             gap(&mut document);
-            let number = human::counted(besides.environments.len() as u64, "environment", "environments");
+            let number = human::counted(suggestion.environments.len() as u64, "environment", "environments");
             heading(model, &mut document, &number, width);
-            for path in &besides.environments {
+            for path in &suggestion.environments {
                 let home = model.settings.home.as_deref();
                 fact_path(model, &mut document, "", &human::path(path, home), width);
             }

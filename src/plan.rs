@@ -14,7 +14,6 @@ mod budget;
 mod caution;
 mod detach;
 mod doubled;
-mod form;
 mod keep;
 mod objects;
 mod obstacles;
@@ -35,10 +34,12 @@ pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
 pub use keep::{Kept, KeptBecause, KeptCount, kept_counts, kept_in_short, kept_in_words};
 pub use prune::linked;
-pub use relink::{RelinkExpects, RelinkStep, keep};
+pub use relink::{RelinkExpects, RelinkWork, keep};
 pub use remove::{against_removal, is_removable, kept_environment};
 pub use request::{Budget, Class, GRACE, Gc, NamedLink, Pinned, Prune, Relink, Remove, Request};
-pub use step::{Action, Bytes, PlannedObject, PlannedPointer, PlannedTree, Price, Step, Totals};
+pub use step::{
+    Action, Bytes, PlannedObject, PlannedPointer, PlannedTree, Price, RemoveWork, Step, Totals, Work,
+};
 pub use unread::{Unread, away};
 pub use unused::{CanGo, Unused};
 pub use watch::{Watched, WatchedAs};
@@ -51,10 +52,7 @@ use crate::snapshot::{Completeness, EnvironmentKind, Snapshot};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What is to be changed, why, and what is kept.
-///
-/// Written down, all steps are in one list, each with what its action needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "form::Form", into = "form::Form")]
 pub struct Plan {
     /// The version of this form, [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -64,10 +62,8 @@ pub struct Plan {
     pub cache: At,
     /// What was searched for users, and what could not be.
     pub scope: Scope,
-    /// What is to be removed, in this order.
+    /// What is to be done, in this order.
     pub steps: Vec<Step>,
-    /// What is to be linked otherwise, by environment.
-    pub relinks: Vec<RelinkStep>,
     /// What was asked for and is kept.
     pub kept: Vec<Kept>,
     /// What must not have changed since the scan: where environments and pointers would show that somebody has begun to
@@ -76,8 +72,10 @@ pub struct Plan {
     /// What somebody should look at twice; a plan with a caution that the request does not allow is not carried out.
     pub cautions: Vec<Caution>,
     /// What somebody should know before, as sentences. Not escaped.
+    #[serde(default)]
     pub warnings: Vec<String>,
     /// The bytes that a limit lacks although everything goes that may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
     /// The sums of all steps.
     pub totals: Totals,
@@ -118,12 +116,29 @@ pub struct Scope {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.relinks.is_empty()
+        self.steps.is_empty()
     }
 
     /// Whether a step removes something from the cache.
     pub fn changes_cache(&self) -> bool {
         self.steps.iter().any(Step::is_in_cache)
+    }
+
+    /// The distributions that are linked otherwise.
+    pub fn relinks(&self) -> impl Iterator<Item = (&Step, &RelinkWork)> {
+        self.steps.iter().filter_map(|step| Some((step, step.relink()?)))
+    }
+
+    /// Reads a plan that was written down. One that names something twice is refused.
+    ///
+    /// # Errors
+    /// When it is no plan, or names something twice.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let plan: Self = serde_json::from_slice(bytes)?;
+        match doubled::doubled(&plan) {
+            Some(text) => Err(<serde_json::Error as serde::de::Error>::custom(text)),
+            None => Ok(plan),
+        }
     }
 
     /// The cautions that the request does not allow.
@@ -158,7 +173,6 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
             environments: environments(snapshot),
         },
         steps: Vec::new(),
-        relinks: Vec::new(),
         kept: Vec::new(),
         watch: Vec::new(),
         cautions: Vec::new(),
@@ -180,7 +194,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
     if plan.changes_cache() {
         plan.watch = watch::watched(snapshot);
     }
-    plan.totals = Totals::of(&plan.steps, &plan.relinks);
+    plan.totals = Totals::of(&plan.steps);
     plan.cautions = caution::cautions(snapshot, &plan);
     plan
 }

@@ -109,7 +109,7 @@ pub fn list_files(cache: PathBuf, request: FilesRequest) -> Receiver<Result<Vec<
 pub fn weigh_plan(mut plan: Box<Plan>, cache: PathBuf, reflinks: bool) -> Receiver<Box<Plan>> {
     let (sender, answer) = mpsc::channel();
     spawn(move || {
-        if plan.relinks.is_empty() {
+        if plan.relinks().next().is_none() {
             weigh(&mut plan, &cache);
         } else {
             relink::look(&mut plan, reflinks);

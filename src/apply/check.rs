@@ -133,7 +133,7 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
         (Action::RemoveEntry, [top, _]) => {
             // What nothing leads to in a layout with an unknown number stays.
             bucket(top).is_some_and(|it| {
-                it.kind == BucketKind::Archive && (it.is_known() || !step.pointers.is_empty())
+                it.kind == BucketKind::Archive && (it.is_known() || !step.pointers().is_empty())
             })
         }
         (Action::RemoveEnvironment, [top, _]) => {
@@ -147,7 +147,7 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
         }),
         (Action::RemoveBuild, [top, .., _]) => {
             let is_one = |it: Bucket| it.kind == BucketKind::Sdists && it.is_known();
-            bucket(top).is_some_and(is_one) && names.len() > 3 && step.trees.iter().all(is_entry)
+            bucket(top).is_some_and(is_one) && names.len() > 3 && step.trees().iter().all(is_entry)
         }
         (Action::RemoveSource, [top, .., last]) => {
             let is_one = |it: Bucket| it.kind == BucketKind::Sdists && it.is_known();
@@ -155,17 +155,17 @@ pub(super) fn target(step: &Step) -> Result<(PathBuf, PathBuf), Trouble> {
         }
         (Action::RemoveIndex, [top, _]) => bucket(top)
             .is_some_and(|it| matches!(it.kind, BucketKind::Simple | BucketKind::FlatIndex) && it.is_known()),
-        (Action::RemoveRepository, _) => is_repository(&names) && step.trees.iter().all(is_of_repository),
+        (Action::RemoveRepository, _) => is_repository(&names) && step.trees().iter().all(is_of_repository),
         (Action::RemoveLeftover, [top]) => {
             top.as_encoded_bytes().starts_with(b".tmp")
                 || bucket(top).is_some_and(|it| it.kind == BucketKind::Builds)
         }
         _ => false,
     };
-    let bare = step.action != Action::RemoveEntry && !step.pointers.is_empty();
-    let others = step.action != Action::RemoveObjects && !step.objects.is_empty();
+    let bare = step.action != Action::RemoveEntry && !step.pointers().is_empty();
+    let others = step.action != Action::RemoveObjects && !step.objects().is_empty();
     let more =
-        !matches!(step.action, Action::RemoveBuild | Action::RemoveRepository) && !step.trees.is_empty();
+        !matches!(step.action, Action::RemoveBuild | Action::RemoveRepository) && !step.trees().is_empty();
     if !fits || bare || others || more {
         return Err(refused());
     }
@@ -248,7 +248,7 @@ fn fits(cache: &Root, place: &Place, name: &OsStr, step: &Step) -> io::Result<bo
 
 /// Opens the directory of a step's target and proves that what lies there is what the plan expects.
 pub(super) fn tree(cache: &Buckets, directory: &Path, name: &OsStr, step: &Step) -> Result<Place, Trouble> {
-    let place = there(cache, directory, name, step.expects)?;
+    let place = there(cache, directory, name, step.expects())?;
     let is_fit = fits(cache.root(), &place, name, step);
     if !is_fit.map_err(|error| Trouble::failed("look at", place.join(name), error))? {
         let refused = format!("a plan cannot {} `{}` as it is", step.action.word(), step.at.text());
@@ -260,7 +260,7 @@ pub(super) fn tree(cache: &Buckets, directory: &Path, name: &OsStr, step: &Step)
     } else {
         print::tree(&path)
     };
-    unchanged(now, step.expects).map(|()| place)
+    unchanged(now, step.expects()).map(|()| place)
 }
 
 /// Opens the directory of another tree of a step and proves that what lies there is what the plan expects.

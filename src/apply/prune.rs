@@ -244,7 +244,7 @@ pub fn prune_as(
 
 /// Whether a step removes what an environment of the cache uses that goes too.
 fn goes_with_another(step: &Step) -> bool {
-    step.users.iter().any(|user| !user.path().is_absolute())
+    step.users().iter().any(|user| !user.path().is_absolute())
 }
 
 fn is_as_planned(cache: &Buckets, step: &Step) -> bool {
@@ -259,21 +259,21 @@ fn is_as_planned(cache: &Buckets, step: &Step) -> bool {
 /// When the cache cannot be opened.
 pub fn as_planned(plan: &Plan, lock: &CacheExclusive) -> Result<BTreeSet<At>, Error> {
     let cache = Buckets::of(ground::cache(lock)?);
-    let steps = plan.steps.iter().filter(|step| step.is_in_cache() && !step.users.is_empty());
+    let steps = plan.steps.iter().filter(|step| step.is_in_cache() && !step.users().is_empty());
     Ok(steps.filter(|step| is_as_planned(&cache, step)).map(|step| step.at.clone()).collect())
 }
 
 /// An environment of the cache that uses what a step removes, and was not removed before it.
 fn stays<'a>(step: &'a Step, outcomes: &[Outcome]) -> Option<&'a At> {
     let is_gone = |user: &At| outcomes.iter().any(|it| it.at == *user && it.state == State::Done);
-    step.users.iter().find(|user| !user.path().is_absolute() && !is_gone(user))
+    step.users().iter().find(|user| !user.path().is_absolute() && !is_gone(user))
 }
 
 /// The directories in which what a plan removes lies.
 fn holding(plan: &Plan) -> BTreeSet<PathBuf> {
     let places = plan.steps.iter().flat_map(|step| {
-        let pointers = step.pointers.iter().map(|pointer| &pointer.at);
-        step.places().chain(pointers).chain(step.objects.iter().map(|object| &object.at))
+        let pointers = step.pointers().iter().map(|pointer| &pointer.at);
+        step.places().chain(pointers).chain(step.objects().iter().map(|object| &object.at))
     });
     let own = places.filter_map(|at| Some(at.path().parent()?.to_owned()));
     own.chain([PathBuf::from(in_place::PROBE)]).collect()
@@ -359,7 +359,7 @@ impl Pruning<'_> {
     fn look(&self, number: usize, step: &Step) -> Result<Looked, Trouble> {
         let (directory, name) = check::target(step)?;
         let place = if self.deleted.get() && self.proven.get(number).copied().unwrap_or_default() {
-            check::there(&self.cache, &directory, name.as_os_str(), step.expects)?
+            check::there(&self.cache, &directory, name.as_os_str(), step.expects())?
         } else {
             check::tree(&self.cache, &directory, name.as_os_str(), step)?
         };
@@ -368,7 +368,7 @@ impl Pruning<'_> {
             return Err(Trouble::Stale("a process runs in it".to_owned()));
         }
         let mut pointers = Vec::new();
-        for pointer in &step.pointers {
+        for pointer in step.pointers() {
             let (directory, name) = check::pointer(&pointer.at.path())?;
             let place = match self.cache.directory(&directory, Missing::Fail) {
                 Ok(place) => place,
@@ -390,7 +390,7 @@ impl Pruning<'_> {
             }
         }
         let mut trees = Vec::new();
-        for tree in &step.trees {
+        for tree in step.trees() {
             let (directory, name) = check::other(tree)?;
             let place = check::same(&self.cache, &directory, name.as_os_str(), tree.expects)?;
             let name = name.into_os_string();
@@ -403,7 +403,7 @@ impl Pruning<'_> {
                 trees: Vec::new(),
             });
         }
-        Ok(Looked { place, directory, name: name.into_os_string(), expects: step.expects, pointers, trees })
+        Ok(Looked { place, directory, name: name.into_os_string(), expects: step.expects(), pointers, trees })
     }
 
     /// Removes the pointers, then what they lead to where it lies. From the first pointer on it cannot be put back.
@@ -462,7 +462,7 @@ impl Pruning<'_> {
         let store = step.at.path();
         let (mut gone, mut stay) = (0_u64, 0_u64);
         let mut directories = BTreeSet::new();
-        for object in &step.objects {
+        for object in step.objects() {
             let (directory, name) = check::object(&store, &object.at.path())?;
             directories.insert(directory.clone());
             let place = match self.cache.directory(&directory, Missing::Fail) {

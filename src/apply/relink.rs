@@ -28,7 +28,7 @@ use crate::human::escape_os;
 use crate::linker::expand::{ExpandRequest, Expanded, expand};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree};
 use crate::lock::{EnvironmentExclusive, HoldsCache};
-use crate::plan::{Action, At, Plan, RelinkStep};
+use crate::plan::{Action, At, Plan, RelinkWork, Step};
 use crate::scan::linkable::{self, Linkable};
 use crate::scan::print;
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -38,7 +38,8 @@ pub use report::{Change, KeptFile, RelinkOutcome, RelinkReport};
 
 /// A step that may be carried out, with what it is about.
 struct Ready<'a> {
-    step: &'a RelinkStep,
+    step: &'a Step,
+    work: &'a RelinkWork,
     entry: PathBuf,
     files: Vec<Linkable>,
 }
@@ -55,24 +56,25 @@ pub fn relink(
     progress: &Progress,
 ) -> Vec<RelinkOutcome> {
     let root = environment.root();
-    let steps: Vec<&RelinkStep> = plan.relinks.iter().filter(|step| step.at.path() == root).collect();
+    let steps: Vec<(&Step, &RelinkWork)> =
+        plan.relinks().filter(|(step, _)| step.at.path() == root).collect();
     if !is_same(cache.cache(), &plan.cache.path()) {
         let why = || Some("the plan is for another cache".to_owned());
-        return steps.into_iter().map(|step| RelinkOutcome::ended(step, State::Failed, why())).collect();
+        return steps.into_iter().map(|(step, _)| RelinkOutcome::ended(step, State::Failed, why())).collect();
     }
     let opened = match ground::open(environment) {
         Ok(opened) => opened,
         Err(trouble) => {
             let (state, why) = trouble.told();
-            let ended = |step| RelinkOutcome::ended(step, state, Some(why.clone()));
+            let ended = |(step, _)| RelinkOutcome::ended(step, state, Some(why.clone()));
             return steps.into_iter().map(ended).collect();
         }
     };
     let mut ready: Vec<Result<Ready<'_>, Trouble>> =
-        steps.iter().map(|step| prepare(step, cache.cache(), &opened)).collect();
+        steps.iter().map(|(step, work)| prepare(step, work, cache.cache(), &opened)).collect();
     settle(root, &mut ready);
     let mut outcomes = Vec::new();
-    for (step, ready) in steps.into_iter().zip(ready) {
+    for ((step, _), ready) in steps.into_iter().zip(ready) {
         let done = match ready {
             _ if cancel.is_cancelled() => Ok(RelinkOutcome::ended(step, State::Cancelled, None)),
             Ok(_) if !(environment.still_valid() && cache.still_valid()) => {
@@ -86,28 +88,33 @@ pub fn relink(
     outcomes
 }
 
-fn ended(step: &RelinkStep, trouble: Trouble) -> RelinkOutcome {
+fn ended(step: &Step, trouble: Trouble) -> RelinkOutcome {
     let (state, why) = trouble.told();
     RelinkOutcome::ended(step, state, Some(why))
 }
 
 /// Proves that a step is one that a plan may have, and that what it is about is as it expects.
-fn prepare<'a>(step: &'a RelinkStep, cache: &Path, opened: &Root) -> Result<Ready<'a>, Trouble> {
+fn prepare<'a>(
+    step: &'a Step,
+    work: &'a RelinkWork,
+    cache: &Path,
+    opened: &Root,
+) -> Result<Ready<'a>, Trouble> {
     let root = opened.place().path();
-    let (entry, dist_info) = (step.entry.path(), step.dist_info.path());
+    let (entry, dist_info) = (work.entry.path(), work.dist_info.path());
     let is_entry = check::plain(&entry).is_some_and(|names| {
         names.len() == 2 && Bucket::parse(names[0]).is_some_and(|bucket| bucket.kind == BucketKind::Archive)
     });
     let is_dist_info =
         check::plain(&dist_info).is_some() && dist_info.file_name().and_then(parse_dist_info).is_some();
     if step.action != Action::Relink || !is_entry || !is_dist_info || !root.is_absolute() {
-        return Err(Trouble::Refused(format!("a plan cannot relink `{}`", step.dist_info.text())));
+        return Err(Trouble::Refused(format!("a plan cannot relink `{}`", work.dist_info.text())));
     }
-    if !ground::has_record(opened, &dist_info, &step.expects.record) {
+    if !ground::has_record(opened, &dist_info, &work.expects.record) {
         return Err(Trouble::Stale("it was installed again or removed since the scan".to_owned()));
     }
     let entry = cache.join(entry);
-    let expects = step.expects.entry;
+    let expects = work.expects.entry;
     let same = print::tree(&entry).is_some_and(|now| {
         // Links and change times move with every installation from it; content is compared byte by byte.
         (now.device, now.inode, now.files, now.logical)
@@ -117,7 +124,7 @@ fn prepare<'a>(step: &'a RelinkStep, cache: &Path, opened: &Root) -> Result<Read
         return Err(Trouble::Stale("its entry in the cache has changed since the scan".to_owned()));
     }
     let files = linkable::list(&entry, root, &dist_info)?;
-    Ok(Ready { step, entry, files })
+    Ok(Ready { step, work, entry, files })
 }
 
 /// Where several distributions list the same file, leaves it to the one whose entry's file it is, or equals.
@@ -150,7 +157,7 @@ fn settle(root: &Path, ready: &mut [Result<Ready<'_>, Trouble>]) {
 }
 
 fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progress) -> RelinkOutcome {
-    let (step, root) = (ready.step, opened.place().path());
+    let (step, work, root) = (ready.step, ready.work, opened.place().path());
     let mut outcome = RelinkOutcome::ended(step, State::Done, None);
     if let Err(trouble) = expand_all(opened, ready, cancel, progress, &mut outcome) {
         return RelinkOutcome { made: outcome.made, ..ended(step, trouble) };
@@ -163,12 +170,12 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
         digest: None,
         hashed: None,
     });
-    let dist_info = step.dist_info.path();
+    let dist_info = work.dist_info.path();
     let request = TreeRequest {
         entry: ready.entry.clone(),
-        identity: Some(step.expects.entry.identity()),
+        identity: Some(work.expects.entry.identity()),
         root: root.to_owned(),
-        mode: step.mode,
+        mode: work.mode,
         items: items.collect(),
         touch: dist_info.parent().map(Path::to_owned).into_iter().collect(),
     };
@@ -176,7 +183,7 @@ fn carry_out(opened: &Root, ready: &Ready<'_>, cancel: &Cancel, progress: &Progr
     fill(&mut outcome, link_tree(opened, &request, cancel, progress));
     // What was just made in a directory that was a symlink was found to be as wanted.
     outcome.already = outcome.already.saturating_sub(expanded);
-    conclude(&mut outcome, step);
+    conclude(&mut outcome, step, work);
     outcome
 }
 
@@ -198,7 +205,7 @@ fn fill(outcome: &mut RelinkOutcome, report: TreeReport) {
 }
 
 /// Decides how it ended. Files that the plan knows to be modified, or to have what a link lacks, are left alone as planned.
-fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
+fn conclude(outcome: &mut RelinkOutcome, step: &Step, work: &RelinkWork) {
     let (stale, modified) = (outcome.stale.len() as u64, outcome.modified.len() as u64);
     let left = |number, how| {
         let files = crate::human::counted(number, "file was", "files were");
@@ -210,9 +217,9 @@ fn conclude(outcome: &mut RelinkOutcome, step: &RelinkStep) {
         (State::Cancelled, None)
     } else if stale > 0 {
         (State::Stale, left(stale, "gone or replaced since the scan"))
-    } else if modified > step.modified {
+    } else if modified > work.modified {
         (State::Stale, left(modified, "their content is not the entry's"))
-    } else if outcome.kept.len() as u64 > step.keeps && outcome.made.total() < step.bytes.files {
+    } else if outcome.kept.len() as u64 > work.keeps && outcome.made.total() < step.bytes.files {
         (State::Stale, left(outcome.kept.len() as u64, "they have attributes that the cache's files lack"))
     } else {
         (State::Done, None)
@@ -247,9 +254,9 @@ fn expand_all(
             link: directory.to_owned(),
             text,
             entry: ready.entry.clone(),
-            identity: Some(ready.step.expects.entry.identity()),
+            identity: Some(ready.work.expects.entry.identity()),
             inside: inside.to_owned(),
-            mode: ready.step.mode,
+            mode: ready.work.mode,
         };
         if let Expanded::Done(report) = expand(opened, &request, cancel, progress)? {
             fill(outcome, *report);

@@ -38,8 +38,8 @@ pub fn directory(step: &Step, cache: &Path) -> Result<PathBuf, Refusal> {
     let refused = || Refusal(format!("a plan cannot {} `{}`", step.action.word(), step.at.text()));
     let is_one = matches!(step.action, Action::RemoveEnvironment | Action::RemoveLink)
         && !step.is_in_cache()
-        && step.pointers.is_empty()
-        && step.objects.is_empty();
+        && step.pointers().is_empty()
+        && step.objects().is_empty();
     if let Some(why) = foreign::never(&path, cache).filter(|_| is_one) {
         return Err(Refusal(why.to_owned()));
     }
@@ -116,7 +116,7 @@ fn take_link(plan: &Plan, step: &Step, removing: &mut Removing) -> Result<Option
     if found.kind == FileKind::Directory || belonging::link(&step.at.path()).is_none() {
         return Err(Trouble::Refused("it is no link to an environment".to_owned()));
     }
-    if (found.size, found.modified.0) != (step.expects.logical, step.expects.newest) {
+    if (found.size, found.modified.0) != (step.expects().logical, step.expects().newest) {
         return Err(Trouble::Stale("it has changed since the scan".to_owned()));
     }
     take(&above, step, removing)
@@ -134,7 +134,7 @@ fn find(above: &Root, step: &Step) -> Result<FileStat, Trouble> {
     let name = path.file_name().unwrap_or(OsStr::new(""));
     let found = above.place().find(name).map_err(|error| Trouble::failed("look at", path.clone(), error))?;
     let found = found.ok_or_else(|| Trouble::Stale("it is gone already".to_owned()))?.stat;
-    if (found.device, found.inode) == (step.expects.device, step.expects.inode) {
+    if (found.device, found.inode) == (step.expects().device, step.expects().inode) {
         Ok(found)
     } else {
         Err(Trouble::Stale(ANOTHER.to_owned()))
@@ -145,7 +145,7 @@ const ANOTHER: &str = "something else has taken its place";
 
 /// Moves what lies under a step's name into the trash.
 fn take(above: &Root, step: &Step, removing: &mut Removing) -> Result<Option<Run>, Trouble> {
-    let expected = (step.expects.device, step.expects.inode);
+    let expected = (step.expects().device, step.expects().inode);
     let path = step.at.path();
     let name = path.file_name().unwrap_or(OsStr::new(""));
     let run = match &removing.run {
@@ -178,7 +178,7 @@ fn take(above: &Root, step: &Step, removing: &mut Removing) -> Result<Option<Run
 /// Looks again at what is in an environment, and who runs in it.
 fn look(plan: &Plan, step: &Step, path: &Path) -> Result<(), Trouble> {
     match print::environment(path) {
-        Some(now) if now == step.expects => {}
+        Some(now) if now == step.expects() => {}
         Some(_) => return Err(Trouble::Stale("it has changed since the scan".to_owned())),
         None => {
             return Err(Trouble::Stale("something in it could not be read, or is mounted there".to_owned()));

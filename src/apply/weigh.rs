@@ -53,7 +53,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         bytes.reclaimable += bytes.open + bytes.below;
         (bytes.open, bytes.below) = (0, 0);
     }
-    plan.totals = Totals::of(&plan.steps, &plan.relinks);
+    plan.totals = Totals::of(&plan.steps);
     let open = open_files::read(&real);
     let overlay = overlay::at(&real);
     let hidden = open_files::may_be_hidden(&real) && plan.totals.bytes.reclaimable > 0;
@@ -62,7 +62,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         for step in plan.steps.iter_mut().filter(|step| step.bytes.reclaimable > 0) {
             step.bytes.certainty = step.bytes.certainty.and(Certainty::AtMost);
         }
-        plan.totals = Totals::of(&plan.steps, &plan.relinks);
+        plan.totals = Totals::of(&plan.steps);
     }
     if open.is_empty() && overlay.is_none() {
         return;
@@ -94,7 +94,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         sum.below += found.below;
         sum.unclear += found.unclear;
     }
-    plan.totals = Totals::of(&plan.steps, &plan.relinks);
+    plan.totals = Totals::of(&plan.steps);
     let holders = std::mem::take(&mut weighing.holders);
     plan.warnings.extend(warnings(sum, &holders, stuck));
 }
@@ -145,7 +145,7 @@ fn warnings(sum: Found, holders: &BTreeSet<Holder>, stuck: u64) -> Vec<String> {
 impl Weighing<'_> {
     fn step(&mut self, step: &Step, cache: &Path) -> Found {
         self.found = Found::default();
-        for at in step.pointers.iter().map(|it| &it.at).chain(step.objects.iter().map(|it| &it.at)) {
+        for at in step.pointers().iter().map(|it| &it.at).chain(step.objects().iter().map(|it| &it.at)) {
             let path = cache.join(at.path());
             if let Ok(stat) = FileStat::of(&path) {
                 self.add(&path, &stat);

@@ -44,9 +44,9 @@ pub(super) fn limit(
         let step = &candidate.step;
         // What nobody knows the last use of goes last.
         let used = candidate.used.map_or(i64::MAX, jiff::Timestamp::as_second);
-        (step.price.is_last(), used, step.price.rank(), Reverse(step.bytes.disk), step.at.clone())
+        (step.price().is_last(), used, step.price().rank(), Reverse(step.bytes.disk), step.at.clone())
     });
-    let device = |candidate: &Candidate| Some(candidate.step.expects.device);
+    let device = |candidate: &Candidate| Some(candidate.step.expects().device);
     let parts = snapshot.entries.iter().map(|entry| entry.print.device);
     let cache =
         parts.chain(snapshot.cache.buckets.iter().map(|it| it.print.device)).find(|device| *device != 0);
@@ -72,7 +72,7 @@ pub(super) fn limit(
             if let Some(position) = position {
                 needed[position] = true;
             }
-            let pointers = || candidate.step.pointers.iter().map(|pointer| pointer.expects);
+            let pointers = || candidate.step.pointers().iter().map(|pointer| pointer.expects);
             let alone =
                 pointers().filter(|pointer| pointer.links == 1).map(|pointer| pointer.disk).sum::<u64>();
             gone = gone.saturating_add(leaves).saturating_add(pointers().map(|pointer| pointer.disk).sum());

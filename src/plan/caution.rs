@@ -61,9 +61,12 @@ pub struct Caution {
 pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     let mut cautions = Vec::new();
     // What was named by somebody, or goes whoever uses it, does not rest on who was found.
-    let guessed = |class: Class| matches!(class, Class::Unreferenced | Class::Unused | Class::Superseded);
-    let guessed: Vec<_> =
-        plan.steps.iter().filter(|step| step.action == Action::RemoveEntry && guessed(step.class)).collect();
+    let guessed = |class| matches!(class, Some(Class::Unreferenced | Class::Unused | Class::Superseded));
+    let guessed: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::RemoveEntry && guessed(step.class()))
+        .collect();
     if !guessed.is_empty() && plan.scope.environments == 0 {
         cautions.push(Caution {
             allowance: Allowance::NoEnvironments,
@@ -75,11 +78,12 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
     // Nor does what is known to be of no use to anybody.
     let chosen = plan.request.chooses_environments();
     let known = |class| match class {
-        Class::Named | Class::CachedEnvironments | Class::OrphanedCentral | Class::Environments => true,
-        Class::WithEnvironments => !chosen,
-        _ => false,
+        Some(Class::Named | Class::CachedEnvironments | Class::OrphanedCentral | Class::Environments)
+        | None => true,
+        Some(Class::WithEnvironments) => !chosen,
+        Some(_) => false,
     };
-    let counts = |step: &&Step| !known(step.class) && step.action != Action::RemoveObjects;
+    let counts = |step: &&Step| !known(step.class()) && step.action != Action::RemoveObjects;
     let bytes: u64 = plan.steps.iter().filter(counts).map(|step| step.bytes.disk).sum();
     // A step takes the pointers along.
     let pointers = snapshot.pointers.iter().filter(|pointer| pointer.entry.is_some());
@@ -95,7 +99,7 @@ pub(super) fn cautions(snapshot: &Snapshot, plan: &Plan) -> Vec<Caution> {
             ),
         });
     }
-    let gone = plan.steps.iter().filter(|step| step.price.is_last()).count() as u64;
+    let gone = plan.steps.iter().filter(|step| step.price().is_last()).count() as u64;
     if gone > 0 {
         cautions.push(Caution {
             allowance: Allowance::Gone,

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-use super::{At, RelinkStep, Step};
+use super::{At, Plan, RelinkWork, Step};
 
 /// Whether names that differ in case only may be one: the usual filesystems of these systems keep the case and ignore it.
 const FOLDS: bool = cfg!(any(windows, target_os = "macos"));
@@ -15,14 +15,15 @@ const FOLDS: bool = cfg!(any(windows, target_os = "macos"));
 type Key = Vec<String>;
 
 /// The first thing that a plan's steps name twice, as a sentence. Not escaped.
-pub(super) fn doubled(cache: &At, steps: &[Step], relinks: &[RelinkStep]) -> Option<String> {
+pub(super) fn doubled(plan: &Plan) -> Option<String> {
+    let steps = &plan.steps;
     let mut removed: Vec<(Key, &At)> =
         steps.iter().flat_map(Step::places).map(|at| (key(&at.path(), FOLDS), at)).collect();
     if let Some(text) = nested(&mut removed) {
         return Some(text);
     }
-    let pointers = steps.iter().flat_map(|step| &step.pointers).map(|pointer| &pointer.at);
-    let objects = steps.iter().flat_map(|step| &step.objects).map(|object| &object.at);
+    let pointers = steps.iter().flat_map(Step::pointers).map(|pointer| &pointer.at);
+    let objects = steps.iter().flat_map(Step::objects).map(|object| &object.at);
     let mut within: Vec<(Key, &At)> = pointers.map(|at| (key(&at.path(), FOLDS), at)).collect();
     if let Some((_, at)) = within.iter().find(|(key, _)| is_within(key, &removed)) {
         return Some(format!("`{}` goes with one step, and another step removes what it lies in", at.text()));
@@ -31,22 +32,24 @@ pub(super) fn doubled(cache: &At, steps: &[Step], relinks: &[RelinkStep]) -> Opt
     if let Some(text) = nested(&mut within) {
         return Some(text);
     }
-    relinked(cache, &removed, relinks)
+    relinked(&plan.cache, &removed, steps)
 }
 
 /// What is relinked twice, or relinked and removed.
-fn relinked(cache: &At, removed: &[(Key, &At)], relinks: &[RelinkStep]) -> Option<String> {
+fn relinked(cache: &At, removed: &[(Key, &At)], steps: &[Step]) -> Option<String> {
     let cache = cache.path();
-    let inside = |step: &&RelinkStep| {
-        let path = step.at.path();
+    let relinks: Vec<(&At, &RelinkWork)> =
+        steps.iter().filter_map(|step| Some((&step.at, step.relink()?))).collect();
+    let inside = |at: &At| {
+        let path = at.path();
         path.strip_prefix(&cache).is_ok_and(|relative| is_within(&key(relative, FOLDS), removed))
     };
-    if let Some(step) = relinks.iter().find(inside) {
-        return Some(format!("`{}` is relinked by one step and removed by another", step.at.text()));
+    if let Some((at, _)) = relinks.iter().find(|(at, _)| inside(at)) {
+        return Some(format!("`{}` is relinked by one step and removed by another", at.text()));
     }
     let mut keys: Vec<(Key, &At)> = relinks
         .iter()
-        .map(|step| (key(&step.at.path().join(step.dist_info.path()), FOLDS), &step.dist_info))
+        .map(|(at, work)| (key(&at.path().join(work.dist_info.path()), FOLDS), &work.dist_info))
         .collect();
     keys.sort_unstable();
     let twice = keys.windows(2).find(|pair| pair[0].0 == pair[1].0)?;

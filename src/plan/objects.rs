@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::prune::{self, Candidate, Chooser};
 use super::step::Bytes;
-use super::{Action, At, Class, PlannedObject, Price, Step};
+use super::{Action, At, Class, PlannedObject, Price, RemoveWork, Step, Work};
 use crate::human;
 use crate::snapshot::{Certainty, Holder, StoreObject, TreePrint};
 
@@ -60,20 +60,17 @@ fn candidate(store: &Path, objects: &[&StoreObject], reflinks: bool) -> Candidat
             at: At::new(store),
             name: None,
             version: None,
-            class: Class::Unreferenced,
             reason,
-            price: Price::Nothing,
             bytes: Bytes {
                 disk: objects.iter().map(|object| object.print.disk).sum(),
                 certainty: if reflinks && alone > 0 { Certainty::AtLeast } else { Certainty::Exact },
                 files: objects.len() as u64,
                 ..Bytes::default()
             },
-            expects: TreePrint::default(),
-            pointers: Vec::new(),
-            objects: objects.iter().map(planned).collect(),
-            trees: Vec::new(),
-            users: Vec::new(),
+            work: Work::Remove(RemoveWork {
+                objects: objects.iter().map(planned).collect(),
+                ..RemoveWork::new(Class::Unreferenced, Price::Nothing, TreePrint::default())
+            }),
         },
     }
 }

@@ -19,7 +19,8 @@ use pep440_rs::Version;
 
 use super::step::Bytes;
 use super::{
-    Action, Allowance, At, Class, Kept, KeptBecause, Pinned, Plan, PlannedPointer, Price, Prune, Step,
+    Action, Allowance, At, Class, Kept, KeptBecause, Pinned, Plan, PlannedPointer, Price, Prune, RemoveWork,
+    Step, Work,
 };
 use super::{budget, objects, unread};
 use crate::snapshot::{
@@ -124,7 +125,7 @@ fn order(candidates: &mut [Candidate], first: usize) {
     candidates[first..].sort_by_cached_key(|candidate| {
         let step = &candidate.step;
         // What environments of the cache use goes after them.
-        let is_used = step.users.iter().any(|user| !user.path().is_absolute());
+        let is_used = step.users().iter().any(|user| !user.path().is_absolute());
         (step.action != Action::RemoveBucket, is_used, Reverse(step.bytes.disk), step.at.clone())
     });
     // Those that go in any case too: without its pointers, which go with the bucket, an entry must not go before it.
@@ -275,7 +276,9 @@ fn leave_to_buckets(candidates: &mut [Candidate]) {
             let path = pointer.at.path();
             buckets.iter().any(|bucket| path.starts_with(bucket))
         };
-        candidate.step.pointers.retain(|pointer| !lies(pointer));
+        if let Some(work) = candidate.step.removal_mut() {
+            work.pointers.retain(|pointer| !lies(pointer));
+        }
     }
 }
 
@@ -297,7 +300,8 @@ pub(super) fn give_back(snapshot: &Snapshot, candidates: &mut [Candidate]) {
             bytes.certainty = bytes.certainty.and(answer.certainty);
             bytes.held += if *holder == Holder::Store { 0 } else { answer.held + answer.opaque };
         }
-        for pointer in &candidate.step.pointers {
+        let Work::Remove(work) = &candidate.step.work else { continue };
+        for pointer in &work.pointers {
             bytes.files += 1;
             if pointer.expects.disk > 0 {
                 bytes.certainty = bytes.certainty.and(snapshot.cache.certainty);
@@ -558,15 +562,13 @@ impl<'a> Chooser<'a> {
                 at: At::new(&entry_path(entry)),
                 name: entry.name.clone(),
                 version: entry.version.clone(),
-                class,
                 reason: self.reason(entry, class, users.len()),
-                price: price(entry),
                 bytes: Bytes { disk: entry.disk, files: entry.files, ..Bytes::default() },
-                expects: entry.print,
-                pointers: pointers.collect(),
-                objects: Vec::new(),
-                trees: Vec::new(),
-                users,
+                work: Work::Remove(RemoveWork {
+                    pointers: pointers.collect(),
+                    users,
+                    ..RemoveWork::new(class, price(entry), entry.print)
+                }),
             },
         }
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::step::Bytes;
-use super::{Action, At, Kept, KeptBecause, Plan, Relink, Totals};
+use super::{Action, At, Kept, KeptBecause, Plan, Relink, Step, Totals, Work};
 use crate::human;
 use crate::scan::losses::{Looked, Stays};
 use crate::snapshot::{
@@ -18,18 +18,9 @@ use crate::snapshot::{
     JointCopy, Mode, Snapshot, TreePrint, What,
 };
 
-/// One distribution that is to be linked otherwise.
+/// How a distribution is linked otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelinkStep {
-    /// What it does: [`Action::Relink`].
-    pub action: Action,
-    /// In which environment: its root, absolute.
-    #[serde(flatten)]
-    pub at: At,
-    /// The distribution's name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
+pub struct RelinkWork {
     /// Its `.dist-info` directory, relative to the environment's root.
     pub dist_info: At,
     /// The entry it was installed from, relative to the cache's root.
@@ -37,10 +28,6 @@ pub struct RelinkStep {
     /// How its files are to be linked.
     #[serde(with = "link_mode")]
     pub mode: Mode,
-    /// Why, as a sentence. Not escaped.
-    pub reason: String,
-    /// Its bytes.
-    pub bytes: Bytes,
     /// Files whose content is known not to be the entry's any more, and which stay as they are.
     pub modified: u64,
     /// Files that have what a link would lack, and which stay as they are.
@@ -48,6 +35,19 @@ pub struct RelinkStep {
     pub keeps: u64,
     /// What has to be found there.
     pub expects: RelinkExpects,
+}
+
+impl RelinkWork {
+    /// Whether it is the same as that of another plan. The entry's links change with every installation from it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let entry = |it: &Self| {
+            let TreePrint { device, inode, files, logical, .. } = it.expects.entry;
+            (device, inode, files, logical)
+        };
+        (&self.dist_info, &self.entry, self.mode) == (&other.dist_info, &other.entry, other.mode)
+            && self.expects.record == other.expects.record
+            && entry(self) == entry(other)
+    }
 }
 
 /// What has to be found when a distribution is linked otherwise.
@@ -111,23 +111,26 @@ pub(super) fn relink(snapshot: &Snapshot, request: &Relink, plan: &mut Plan) {
             }
             match step(snapshot, index, position, request.mode) {
                 Ok(mut step) => {
-                    let again = joint.add(plan.relinks.len(), index, &distribution.joint);
+                    let again = joint.add(plan.steps.len(), index, &distribution.joint);
                     let less = match becomes(snapshot, request.mode) {
                         Mode::Hardlink => again.bytes,
-                        Mode::Symlink => again.paths * symlink_bytes(snapshot, &step.expects),
+                        Mode::Symlink => {
+                            again.paths
+                                * step.relink().map_or(0, |work| symlink_bytes(snapshot, &work.expects))
+                        }
                         Mode::Clone | Mode::Copy => 0,
                     };
                     step.bytes.needed = step.bytes.needed.saturating_sub(less);
-                    plan.relinks.push(step);
+                    plan.steps.push(step);
                 }
                 Err(because) => plan.kept.push(kept(at, Some(distribution), because)),
             }
         }
     }
     if becomes(snapshot, request.mode) != Mode::Copy {
-        joint.give_back(&mut plan.relinks);
+        joint.give_back(&mut plan.steps);
     }
-    if !plan.relinks.is_empty() {
+    if !plan.is_empty() {
         plan.warnings.extend(warning(request.mode, becomes(snapshot, request.mode)));
     }
     plan.warnings.extend(left(edited));
@@ -175,7 +178,7 @@ impl<'a> Joint<'a> {
     }
 
     /// Gives the bytes to the steps that take the last names.
-    fn give_back(self, steps: &mut [RelinkStep]) {
+    fn give_back(self, steps: &mut [Step]) {
         for names in self.inodes.into_values().filter(|names| names.gone >= names.links) {
             steps[names.last].bytes.reclaimable += names.disk;
         }
@@ -233,7 +236,7 @@ fn step(
     index: EnvironmentIndex,
     position: usize,
     mode: Mode,
-) -> Result<RelinkStep, KeptBecause> {
+) -> Result<Step, KeptBecause> {
     let environment = snapshot.environment(index);
     let distribution = &environment.distributions[position];
     if distribution.editable {
@@ -279,19 +282,21 @@ fn step(
         symlink: symlink_bytes(snapshot, &expects),
         certainty: snapshot.cache.certainty,
     };
-    Ok(RelinkStep {
+    Ok(Step {
         action: Action::Relink,
         at: At::new(&environment.path),
-        name: distribution.name.clone(),
-        version: distribution.version.clone(),
-        dist_info: At::new(&distribution.dist_info),
-        entry: At::new(&entry.key.path()),
-        mode,
+        name: Some(distribution.name.clone()),
+        version: Some(distribution.version.clone()),
         reason: reason(distribution, becomes),
         bytes: bytes(distribution, becomes, changing, volume),
-        modified: distribution.files.modified,
-        keeps: 0,
-        expects,
+        work: Work::Relink(RelinkWork {
+            dist_info: At::new(&distribution.dist_info),
+            entry: At::new(&entry.key.path()),
+            mode,
+            modified: distribution.files.modified,
+            keeps: 0,
+            expects,
+        }),
     })
 }
 
@@ -300,16 +305,17 @@ fn step(
 pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
     // A path that an earlier step has too was subtracted already.
     let mut known = HashSet::new();
-    for (step, looked) in plan.relinks.iter_mut().zip(looked) {
+    for (step, looked) in plan.steps.iter_mut().zip(looked) {
+        let Work::Relink(work) = &mut step.work else { continue };
         let short = looked.short.iter().filter(|path| known.insert((step.at.clone(), *path))).count() as u64;
         step.bytes.needed = step.bytes.needed.saturating_sub(short * block);
         let first = plan.kept.len();
         for file in &looked.stay {
-            step.keeps += 1;
+            work.keeps += 1;
             if !file.left_out {
                 step.bytes.files = step.bytes.files.saturating_sub(1);
                 // Where a symlink takes a block, this one does not.
-                let link = if step.mode == Mode::Symlink { block } else { 0 };
+                let link = if work.mode == Mode::Symlink { block } else { 0 };
                 step.bytes.needed = step.bytes.needed.saturating_sub(file.needed + link);
                 step.bytes.reclaimable = step.bytes.reclaimable.saturating_sub(file.frees);
             }
@@ -319,8 +325,8 @@ pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
             };
             plan.kept.push(Kept {
                 at: At::new(&step.at.path().join(&file.path)),
-                name: Some(step.name.clone()),
-                version: Some(step.version.clone()),
+                name: step.name.clone(),
+                version: step.version.clone(),
                 disk: 0,
                 modified: 0,
                 reason: because.sentence(),
@@ -328,19 +334,20 @@ pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
             });
         }
         // Where the step is dropped, its number of modified files is reported with the first file that stays.
+        let modified = work.modified;
         if is_empty(step)
             && let Some(kept) = plan.kept.get_mut(first)
         {
-            kept.modified = step.modified;
+            kept.modified = modified;
         }
     }
-    plan.relinks.retain(|step| !is_empty(step));
-    plan.totals = Totals::of(&plan.steps, &plan.relinks);
+    plan.steps.retain(|step| !is_empty(step));
+    plan.totals = Totals::of(&plan.steps);
 }
 
 /// Whether everything that a step was about stays as it is.
-fn is_empty(step: &RelinkStep) -> bool {
-    step.bytes.files == 0 && step.keeps > 0
+fn is_empty(step: &Step) -> bool {
+    step.bytes.files == 0 && step.relink().is_some_and(|work| work.keeps > 0)
 }
 
 /// How many files of a distribution are not in a mode yet.

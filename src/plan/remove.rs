@@ -9,7 +9,9 @@ use jiff::Timestamp;
 
 use super::prune::{self, Candidate, Chooser};
 use super::step::Bytes;
-use super::{Action, At, Class, Gc, Kept, KeptBecause, NamedLink, Plan, Price, Prune, Remove, Step};
+use super::{
+    Action, At, Class, Gc, Kept, KeptBecause, NamedLink, Plan, Price, Prune, Remove, RemoveWork, Step, Work,
+};
 use crate::human;
 use crate::snapshot::{
     EntryIndex, Environment, EnvironmentIndex, EnvironmentKind, Evidence, FoundBy, Health, Holder, Manager,
@@ -217,15 +219,16 @@ fn candidate(snapshot: &Snapshot, index: EnvironmentIndex, going: &BTreeSet<Envi
             at: At::new(&environment.path),
             name: None,
             version: None,
-            class: Class::Environments,
             reason: reason(environment, snapshot.scope.started.unwrap_or_default()),
-            price: if environment.is_locked { Price::Sync } else { Price::Make },
             bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
-            expects: environment.content,
-            pointers: Vec::new(),
-            objects: Vec::new(),
-            trees: Vec::new(),
-            users: users.map(|index| At::new(&snapshot.environment(index).path)).collect(),
+            work: Work::Remove(RemoveWork {
+                users: users.map(|index| At::new(&snapshot.environment(index).path)).collect(),
+                ..RemoveWork::new(
+                    Class::Environments,
+                    if environment.is_locked { Price::Sync } else { Price::Make },
+                    environment.content,
+                )
+            }),
         },
     }
 }
@@ -242,22 +245,20 @@ fn link(link: &NamedLink) -> Candidate {
             at: link.at.clone(),
             name: None,
             version: None,
-            class: Class::Environments,
             reason: format!("it leads to `{}`, which stays", link.leads_to.text()),
-            price: Price::Nothing,
             bytes: Bytes { disk: print.disk, files: 1, ..Bytes::default() },
-            expects: TreePrint {
-                device: print.device,
-                inode: print.inode,
-                files: 1,
-                logical: print.size,
-                newest: print.modified,
-                ..TreePrint::default()
-            },
-            pointers: Vec::new(),
-            objects: Vec::new(),
-            trees: Vec::new(),
-            users: Vec::new(),
+            work: Work::Remove(RemoveWork::new(
+                Class::Environments,
+                Price::Nothing,
+                TreePrint {
+                    device: print.device,
+                    inode: print.inode,
+                    files: 1,
+                    logical: print.size,
+                    newest: print.modified,
+                    ..TreePrint::default()
+                },
+            )),
         },
     }
 }

@@ -131,7 +131,7 @@ impl Way {
                 human::counted(self.number, "environment", "environments")
             ),
             WayKind::Idle => format!(
-                "Removing {} without a sign of use for 90 days, with the entries that only they use, frees {frees}",
+                "RemoveWork {} without a sign of use for 90 days, with the entries that only they use, frees {frees}",
                 human::counted(self.number, "environment", "environments")
             ),
         }
@@ -234,7 +234,7 @@ fn copies(snapshot: &Snapshot) -> Option<Way> {
         let environments = snapshot.environments.iter().filter(|it| it.entry.is_none() && is_meant(it));
         let environments = environments.map(|it| At::new(&it.path)).collect();
         let made = plan(snapshot, &Request::Relink(Relink { environments, mode, packages: Vec::new() }));
-        let roots: BTreeSet<At> = made.relinks.iter().map(|step| step.at.clone()).collect();
+        let roots: BTreeSet<At> = made.steps.iter().map(|step| step.at.clone()).collect();
         (made.totals.bytes, roots)
     };
     let (mut bytes, mut roots) = of(&|it| it.copied > 0);

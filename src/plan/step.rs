@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Class, RelinkStep};
+use super::{At, Class, RelinkWork};
 use crate::human;
 use crate::snapshot::{Certainty, FilePrint, PointerForm, TreePrint};
 
@@ -58,21 +58,39 @@ impl Action {
 pub struct Step {
     /// What it does.
     pub action: Action,
-    /// To what, relative to the cache's root; an environment outside of the cache by its absolute path.
+    /// To what, relative to the cache's root; to an environment outside of the cache, or in one, by the absolute path of its root.
     #[serde(flatten)]
     pub at: At,
     /// The name of the distribution that is concerned.
     pub name: Option<String>,
     /// Its version.
     pub version: Option<String>,
-    /// The kind of things it was chosen for.
-    pub class: Class,
     /// Why, as a sentence. Not escaped.
     pub reason: String,
-    /// What it costs should it be needed again.
-    pub price: Price,
     /// Its bytes.
     pub bytes: Bytes,
+    /// What else the action needs.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// What the action of a step needs. Each kind has keys that the others lack, by which it is read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Work {
+    /// To link the files of a distribution otherwise.
+    Relink(RelinkWork),
+    /// To remove something.
+    Remove(RemoveWork),
+}
+
+/// What is removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveWork {
+    /// The kind of things that it was chosen for.
+    pub class: Class,
+    /// What it costs should it be needed again.
+    pub price: Price,
     /// What has to be found there.
     pub expects: TreePrint,
     /// The pointers that go before it.
@@ -87,10 +105,88 @@ pub struct Step {
     pub users: Vec<At>,
 }
 
+impl RemoveWork {
+    /// The removal of a directory alone.
+    pub(super) fn new(class: Class, price: Price, expects: TreePrint) -> Self {
+        let (pointers, objects, trees, users) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { class, price, expects, pointers, objects, trees, users }
+    }
+}
+
 impl Step {
+    /// What it removes, if it removes something.
+    pub fn removal(&self) -> Option<&RemoveWork> {
+        if let Work::Remove(work) = &self.work { Some(work) } else { None }
+    }
+
+    pub(super) fn removal_mut(&mut self) -> Option<&mut RemoveWork> {
+        if let Work::Remove(work) = &mut self.work { Some(work) } else { None }
+    }
+
+    /// How files are linked otherwise, if that is what it does.
+    pub fn relink(&self) -> Option<&RelinkWork> {
+        if let Work::Relink(work) = &self.work { Some(work) } else { None }
+    }
+
+    /// What has to be found of what it removes. Nothing is so where it removes no directory.
+    pub fn expects(&self) -> TreePrint {
+        self.removal().map_or_else(TreePrint::default, |it| it.expects)
+    }
+
+    /// What goes after it.
+    pub fn trees(&self) -> &[PlannedTree] {
+        self.removal().map_or(&[], |it| &it.trees)
+    }
+
+    /// The pointers that go before it.
+    pub fn pointers(&self) -> &[PlannedPointer] {
+        self.removal().map_or(&[], |it| &it.pointers)
+    }
+
+    /// The objects of a store that go.
+    pub fn objects(&self) -> &[PlannedObject] {
+        self.removal().map_or(&[], |it| &it.objects)
+    }
+
+    /// The environments that use what it removes.
+    pub fn users(&self) -> &[At] {
+        self.removal().map_or(&[], |it| &it.users)
+    }
+
+    /// What it costs should what it removes be needed again.
+    pub fn price(&self) -> &Price {
+        self.removal().map_or(&Price::Nothing, |it| &it.price)
+    }
+
+    /// The kind of things that what it removes was chosen for.
+    pub fn class(&self) -> Option<Class> {
+        self.removal().map(|it| it.class)
+    }
+
+    /// Leaves only some of the objects that go.
+    pub fn retain_objects(&mut self, is_meant: impl FnMut(&PlannedObject) -> bool) {
+        if let Some(work) = self.removal_mut() {
+            work.objects.retain(is_meant);
+        }
+    }
+
+    /// Whether another plan's step does the same to the same thing, which has not changed between the two.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.action == other.action
+            && self.at == other.at
+            && match (&self.work, &other.work) {
+                (Work::Remove(one), Work::Remove(other)) => {
+                    (one.expects, &one.pointers, &one.trees) == (other.expects, &other.pointers, &other.trees)
+                }
+                (Work::Relink(one), Work::Relink(other)) => one.is_same(other),
+                _ => false,
+            }
+    }
+
     /// What it removes: itself, and what goes after it.
     pub fn places(&self) -> impl Iterator<Item = &At> {
-        std::iter::once(&self.at).chain(self.trees.iter().map(|tree| &tree.at))
+        let own = self.removal().map(|_| &self.at);
+        own.into_iter().chain(self.trees().iter().map(|tree| &tree.at))
     }
 
     /// Whether it changes the cache, and not an environment outside of it.
@@ -238,18 +334,17 @@ pub struct Totals {
 
 impl Totals {
     /// Folds the steps.
-    pub fn of(steps: &[Step], relinks: &[RelinkStep]) -> Self {
-        let mut totals = Self::default();
+    pub fn of(steps: &[Step]) -> Self {
+        let mut totals = Self { steps: steps.len() as u64, ..Self::default() };
         for step in steps {
             totals.entries += match step.action {
                 Action::RemoveEntry => 1,
-                Action::RemoveBuild => step.trees.len() as u64,
+                Action::RemoveBuild => step.trees().len() as u64,
                 _ => 0,
             };
-            totals.pointers += step.pointers.len() as u64;
+            totals.pointers += step.pointers().len() as u64;
         }
-        totals.steps = steps.len() as u64 + relinks.len() as u64;
-        for bytes in steps.iter().map(|step| step.bytes).chain(relinks.iter().map(|step| step.bytes)) {
+        for bytes in steps.iter().map(|step| step.bytes) {
             totals.bytes.disk += bytes.disk;
             totals.bytes.reclaimable += bytes.reclaimable;
             totals.bytes.needed += bytes.needed;

@@ -3,6 +3,11 @@
 use crate::human;
 use crate::plan::{Action, Plan};
 
+/// What a distribution is called, with its version where that is known. Not escaped.
+pub fn called(name: Option<&str>, version: Option<&str>) -> String {
+    [name, version].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
 /// What a plan removes, in a few words, as `3 entries and 1 bucket`.
 pub fn things(plan: &Plan) -> String {
     things_of(plan.steps.iter().map(|step| step.action))

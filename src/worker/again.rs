@@ -149,7 +149,7 @@ fn against(step: &Step, used: &Used) -> Option<String> {
     if let Some(path) = used.unread.as_ref().filter(|_| may_be_used && step.is_in_cache()) {
         return Some(format!("`{}` has changed since the scan and could not be read", shown(path)));
     }
-    if let Some(path) = used.returned.as_ref().filter(|_| step.class == Class::OrphanedCentral) {
+    if let Some(path) = used.returned.as_ref().filter(|_| step.class() == Some(Class::OrphanedCentral)) {
         return Some(format!("`{}` is there again", shown(path)));
     }
     if !matches!(step.action, Action::RemoveEntry | Action::RemoveBuild) {
@@ -161,6 +161,6 @@ fn against(step: &Step, used: &Used) -> Option<String> {
     }
     // Whoever named an entry takes it from environments that keep their files.
     let (name, version) = (step.name.clone()?, step.version.clone()?);
-    let place = used.distributions.get(&(name, version)).filter(|_| step.class != Class::Named)?;
+    let place = used.distributions.get(&(name, version)).filter(|_| step.class() != Some(Class::Named))?;
     Some(format!("it was installed in `{}` since the scan", shown(place)))
 }

@@ -11,15 +11,12 @@ pub(crate) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (P
     let key = |step: &Step| (step.action, step.at.clone());
     let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
     fresh.steps.retain(|step| {
-        let same =
-            |it: &&Step| it.expects == step.expects && it.pointers == step.pointers && it.trees == step.trees;
-        agreed.get(&key(step)).is_some_and(same) && agreed.remove(&key(step)).is_some()
+        agreed.get(&key(step)).is_some_and(|it| it.is_same(step)) && agreed.remove(&key(step)).is_some()
     });
     // Of a store only what was agreed to, whatever else is free by now.
-    let objects: HashSet<&At> =
-        reviewed.steps.iter().flat_map(|step| &step.objects).map(|it| &it.at).collect();
+    let objects: HashSet<&At> = reviewed.steps.iter().flat_map(Step::objects).map(|it| &it.at).collect();
     for step in &mut fresh.steps {
-        step.objects.retain(|object| objects.contains(&object.at));
+        step.retain_objects(|object| objects.contains(&object.at));
     }
     let kept: HashMap<_, _> = fresh.kept.iter().map(|kept| (&kept.at, kept.reason.as_str())).collect();
     let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));

@@ -11,7 +11,7 @@ use crate::disk::{Time, processes, volume, walk};
 use crate::human;
 use crate::linker::{Root, probe};
 use crate::lock::Refused;
-use crate::plan::{self, Plan, RelinkStep};
+use crate::plan::{self, Plan, Step};
 use crate::scan::losses::{self, Asked, Looked};
 use crate::snapshot::{Certainty, Mode};
 
@@ -28,14 +28,15 @@ pub struct Relinked {
 /// names them. Symlinks that take no block are not counted as if they did. `reflinks`: whether the cache's filesystem has them; where it has none clones become hardlinks.
 pub fn look(plan: &mut Plan, reflinks: bool) {
     let cache = plan.cache.path();
-    let look = |step: &RelinkStep| {
-        let (root, dist_info, entry) = (step.at.path(), step.dist_info.path(), cache.join(step.entry.path()));
+    let look = |step: &Step| {
+        let Some(work) = step.relink() else { return Looked::default() };
+        let (root, dist_info, entry) = (step.at.path(), work.dist_info.path(), cache.join(work.entry.path()));
         let asked = Asked {
             root: &root,
             entry: &entry,
             dist_info: &dist_info,
-            mode: if step.mode == Mode::Clone && !reflinks { Mode::Hardlink } else { step.mode },
-            installed: Time(step.expects.record.modified),
+            mode: if work.mode == Mode::Clone && !reflinks { Mode::Hardlink } else { work.mode },
+            installed: Time(work.expects.record.modified),
             user: probe::user(),
         };
         // What cannot be read now is told when it is carried out.
@@ -45,7 +46,7 @@ pub fn look(plan: &mut Plan, reflinks: bool) {
             !looked.short.is_empty() && matches!(volume::filesystem(&root).name, "ext4" | "overlayfs");
         Looked { short: if is_kept_in_inodes { looked.short } else { Vec::new() }, ..looked }
     };
-    let found = walk::map(&plan.relinks, walk::threads(), look);
+    let found = walk::map(&plan.steps, walk::threads(), look);
     plan::keep(plan, &found, volume::block(&cache).unwrap_or_default());
 }
 
@@ -55,7 +56,7 @@ pub fn look(plan: &mut Plan, reflinks: bool) {
 /// When the cache's lock is not to be had; then nothing was changed.
 pub fn carry_out(plan: &Plan, host: &Host<'_>) -> Result<Relinked, Refused> {
     let cache = host.shared(&plan.cache.path())?;
-    let roots: BTreeSet<PathBuf> = plan.relinks.iter().map(|step| step.at.path()).collect();
+    let roots: BTreeSet<PathBuf> = plan.relinks().map(|(step, _)| step.at.path()).collect();
     running(&roots, host);
     let mut measured = Some(0);
     let (mut outcomes, mut busy) = (BTreeMap::new(), None);
@@ -91,7 +92,7 @@ pub fn carry_out(plan: &Plan, host: &Host<'_>) -> Result<Relinked, Refused> {
     drop(cache);
     // In the plan's order, which is not that of paths.
     let mut next = |root: PathBuf| outcomes.get_mut(&root).and_then(VecDeque::pop_front);
-    let outcomes: Vec<RelinkOutcome> = plan.relinks.iter().filter_map(|step| next(step.at.path())).collect();
+    let outcomes: Vec<RelinkOutcome> = plan.relinks().filter_map(|(step, _)| next(step.at.path())).collect();
     let open = still_open(&outcomes, &roots, host);
     let freed = freed(plan, &outcomes, measured.map(|measured| measured - signed(open)), open > 0);
     let mut report = RelinkReport { outcomes, freed, notes: host.notes() };
@@ -106,8 +107,8 @@ fn ended(plan: &Plan, root: &Path, refused: &Refused) -> Vec<RelinkOutcome> {
         Refused::Cancelled { .. } => (State::Cancelled, None),
         other => (State::Failed, Some(other.to_string())),
     };
-    let steps = plan.relinks.iter().filter(|step| step.at.path() == root);
-    steps.map(|step| RelinkOutcome::ended(step, state, why.clone())).collect()
+    let steps = plan.relinks().filter(|(step, _)| step.at.path() == root);
+    steps.map(|(step, _)| RelinkOutcome::ended(step, state, why.clone())).collect()
 }
 
 /// The bytes of what was replaced that processes still have open; which ones is a note.
@@ -130,13 +131,13 @@ fn still_open(outcomes: &[RelinkOutcome], roots: &BTreeSet<PathBuf>, host: &Host
 }
 
 fn freed(plan: &Plan, outcomes: &[RelinkOutcome], measured: Option<i64>, open: bool) -> Change {
-    let done = plan.relinks.iter().zip(outcomes).filter(|(_, it)| it.state == State::Done);
+    let done = plan.relinks().zip(outcomes).filter(|(_, it)| it.state == State::Done);
     let (mut predicted, mut certainty, mut refused) = (0, Certainty::Exact, false);
-    for (step, outcome) in done {
+    for ((step, work), outcome) in done {
         predicted += signed(step.bytes.reclaimable) - signed(step.bytes.needed);
         certainty = certainty.and(step.bytes.certainty);
         // Where nothing can be cloned the plan has hardlinks already.
-        let foreseen = step.mode == Mode::Clone && outcome.made.copy == 0;
+        let foreseen = work.mode == Mode::Clone && outcome.made.copy == 0;
         refused |= !outcome.refused.is_empty() && !foreseen || !outcome.link_limit.is_empty();
     }
     // What was stopped, or was left half done, is not in the plan's figure.

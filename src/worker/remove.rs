@@ -201,7 +201,7 @@ pub fn environments(
 /// An environment that needs the one of a step, and was not removed before.
 fn still_needed<'a>(step: &'a Step, outcomes: &[Outcome]) -> Option<&'a At> {
     let is_gone = |user: &At| outcomes.iter().any(|it| it.at == *user && it.state == State::Done);
-    step.users.iter().find(|user| !is_gone(user))
+    step.users().iter().find(|user| !is_gone(user))
 }
 
 /// Takes the lock of an environment. A link to one has none.
@@ -233,10 +233,10 @@ pub fn rest(plan: &Plan, outcomes: &[Outcome]) -> (Plan, Vec<Outcome>) {
         outcomes.iter().filter(|it| it.state == State::Done).map(|outcome| &outcome.at).collect();
     let stays = |step: &Step| {
         // Those of the cache go with it.
-        let stayed = step.users.iter().find(|user| user.path().is_absolute() && !gone.contains(user));
+        let stayed = step.users().iter().find(|user| user.path().is_absolute() && !gone.contains(user));
         stayed
             // What was named goes although it is used.
-            .filter(|_| step.class != Class::Named)
+            .filter(|_| step.class() != Some(Class::Named))
             .map(|user| format!("`{}` uses it", user.text()))
     };
     let mut left = Vec::new();

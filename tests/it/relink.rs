@@ -7,7 +7,7 @@ use cachetui::apply::report::State;
 use cachetui::control::{Cancel, Progress};
 use cachetui::disk::FileStat;
 use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
-use cachetui::plan::{At, KeptBecause, Plan, Relink, RelinkStep, Request, plan};
+use cachetui::plan::{At, KeptBecause, Plan, Relink, RelinkWork, Request, Step, Work, plan};
 use cachetui::scan::{self, Live, discover};
 use cachetui::snapshot::{
     Certainty, Distribution, DistributionState, EntryIndex, Environment, FilePrint, Mode, Snapshot,
@@ -33,8 +33,8 @@ fn copied(snapshot: &mut Snapshot) -> &mut Distribution {
     all.find(|it| is_copied(it)).unwrap()
 }
 
-fn step<'a>(plan: &'a Plan, name: &str) -> Option<&'a RelinkStep> {
-    plan.relinks.iter().find(|step| step.name == name)
+fn step<'a>(plan: &'a Plan, name: &str) -> Option<&'a Step> {
+    plan.steps.iter().find(|step| step.name.as_deref() == Some(name))
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn copies_give_back_what_they_take_and_copying_takes_what_was_linked() {
 
     let plan = requested(&snapshot, Mode::Copy, &[]);
     assert!(plan.warnings.is_empty());
-    let linked: u64 = plan.relinks.iter().map(|step| step.bytes.needed).sum();
-    assert_eq!((plan.totals.bytes.needed, plan.totals.steps), (linked, plan.relinks.len() as u64));
+    let linked: u64 = plan.steps.iter().map(|step| step.bytes.needed).sum();
+    assert_eq!((plan.totals.bytes.needed, plan.totals.steps), (linked, plan.steps.len() as u64));
     assert!(linked > 0);
 }
 
@@ -94,10 +94,10 @@ fn a_clone_where_nothing_can_be_cloned_is_planned_as_the_hardlink_it_becomes() {
     let name = copied(&mut snapshot).name.clone();
     let (clone, hardlink) =
         (requested(&snapshot, Mode::Clone, &[]), requested(&snapshot, Mode::Hardlink, &[]));
-    let names = |plan: &Plan| plan.relinks.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
+    let names = |plan: &Plan| plan.steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&clone), names(&hardlink));
     assert!(clone.warnings[0].starts_with("Nothing can be cloned"));
-    assert_eq!(step(&clone, &name).unwrap().mode, Mode::Clone, "it is still tried");
+    assert_eq!(step(&clone, &name).unwrap().relink().unwrap().mode, Mode::Clone, "it is still tried");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn environments_of_the_cache_itself_and_such_as_nobody_knows_are_kept() {
     let first = At::new(&snapshot.environments[0].path);
     let kept: Vec<_> = plan.kept.iter().filter(|kept| kept.at == first).collect();
     assert_eq!((kept.len(), &kept[0].because), (1, &KeptBecause::InCache));
-    assert!(plan.relinks.iter().all(|step| step.at != first));
+    assert!(plan.steps.iter().all(|step| step.at != first));
     let environments = vec![At::new(Path::new("/nowhere"))];
     let request = Relink { environments, mode: Mode::Copy, packages: Vec::new() };
     assert_eq!(plan_of(&snapshot, request).kept[0].because, KeptBecause::Unknown);
@@ -150,7 +150,7 @@ fn plan_of(snapshot: &Snapshot, request: Relink) -> Plan {
 #[test]
 fn a_plan_comes_back_as_it_was_written() {
     let plan = requested(&sample::relinkable(), Mode::Symlink, &[]);
-    assert!(!plan.relinks.is_empty() && !plan.kept.is_empty());
+    assert!(!plan.steps.is_empty() && !plan.kept.is_empty());
     let text = serde_json::to_string(&plan).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let step = &value["steps"][0];
@@ -158,7 +158,7 @@ fn a_plan_comes_back_as_it_was_written() {
     for key in ["path", "reason", "bytes"] {
         assert!(!step[key].is_null(), "{key}");
     }
-    let back: Plan = serde_json::from_str(&text).unwrap();
+    let back = Plan::read(text.as_bytes()).unwrap();
     assert_eq!(back, plan);
     assert_eq!(serde_json::to_string(&back).unwrap(), text);
 }
@@ -210,7 +210,7 @@ impl Ground {
 
     fn plan(&self) -> Plan {
         let plan = self.planned();
-        assert_eq!(plan.relinks.len(), 1, "{:#?}", plan.kept);
+        assert_eq!(plan.steps.len(), 1, "{:#?}", plan.kept);
         plan
     }
 
@@ -303,7 +303,7 @@ fn a_plan_that_somebody_has_changed_reaches_nothing_else() {
     let good = ground.plan();
     let at = |text: &str| At::new(Path::new(text));
     let victim = victim.join(DIST_INFO);
-    let changes: [&dyn Fn(&mut RelinkStep); 8] = [
+    let changes: [&dyn Fn(&mut RelinkWork); 8] = [
         &|step| step.dist_info = at(&format!("../../victim/{DIST_INFO}")),
         &|step| step.dist_info = At::new(&victim),
         &|step| step.dist_info = At::new(&Path::new(SITE).join(MODULE.split_once('/').unwrap().0)),
@@ -315,7 +315,8 @@ fn a_plan_that_somebody_has_changed_reaches_nothing_else() {
     ];
     for (number, change) in changes.iter().enumerate() {
         let mut plan = good.clone();
-        change(&mut plan.relinks[0]);
+        let Work::Relink(work) = &mut plan.steps[0].work else { panic!("it relinks") };
+        change(work);
         let outcome = ground.apply(&plan);
         assert!(outcome.state != State::Done && outcome.made.total() == 0, "{number}: {outcome:?}");
     }
@@ -339,7 +340,7 @@ fn a_file_that_was_given_other_permissions_keeps_them() {
     let outcome = ground.apply(&plan);
     let kept: Vec<At> = outcome.kept.into_iter().map(|it| it.at).collect();
     assert_eq!((outcome.state, kept), (State::Done, vec![At::new(&file)]));
-    assert_eq!((outcome.made.hardlink, bits()), (plan.relinks[0].bytes.files, 0o711));
+    assert_eq!((outcome.made.hardlink, bits()), (plan.steps[0].bytes.files, 0o711));
     // There is nothing more to do, however often somebody asks.
-    assert_eq!(ground.planned().relinks, []);
+    assert_eq!(ground.planned().steps, []);
 }

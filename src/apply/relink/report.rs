@@ -6,7 +6,7 @@ use crate::apply::report::{RefusedMode, State};
 use crate::disk::metadata::Loss;
 use crate::human;
 use crate::linker::Moved;
-use crate::plan::{Action, At, RelinkStep};
+use crate::plan::{Action, At, Step};
 use crate::snapshot::ModeCounts;
 
 /// What became of a plan to link files otherwise.
@@ -91,9 +91,9 @@ pub struct RelinkOutcome {
     #[serde(flatten)]
     pub at: At,
     /// The distribution's name.
-    pub name: String,
+    pub name: Option<String>,
     /// Its version.
-    pub version: String,
+    pub version: Option<String>,
     /// What became of it.
     pub state: State,
     /// Why, unless it was done. Not escaped.
@@ -121,7 +121,7 @@ pub struct RelinkOutcome {
 
 impl RelinkOutcome {
     /// An outcome of which nothing but its end is known. `why` is not escaped.
-    pub fn ended(step: &RelinkStep, state: State, why: Option<String>) -> Self {
+    pub fn ended(step: &Step, state: State, why: Option<String>) -> Self {
         Self {
             action: Action::Relink,
             at: step.at.clone(),

@@ -37,7 +37,7 @@ pub fn run(
 ) -> Result<(), Failure> {
     let saved = read(&arguments.file)?;
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    if matches!(saved.request, Request::Relink(_)) || !saved.relinks.is_empty() {
+    if matches!(saved.request, Request::Relink(_)) || saved.relinks().next().is_some() {
         let shown = human::escape_os(arguments.file.as_os_str());
         let text = format!("`{shown}` is no plan to prune or to remove environments. Nothing was changed.");
         return Err(Failure::message(USAGE, text).hint(WRITES));
@@ -90,13 +90,9 @@ pub fn run(
 /// A saved plan with everything but its request and its choice of steps made anew: what is shown is what would be planned
 /// now. Steps that would not be planned any more stay in it, to be told as stale.
 fn renewed(saved: Plan, fresh: &Plan) -> Plan {
-    let same = |one: &Step, other: &Step| {
-        (one.action, &one.at, &one.expects, &one.pointers, &one.trees)
-            == (other.action, &other.at, &other.expects, &other.pointers, &other.trees)
-    };
-    let renew = |step: Step| fresh.steps.iter().find(|other| same(&step, other)).cloned().unwrap_or(step);
+    let renew = |step: Step| fresh.steps.iter().find(|other| step.is_same(other)).cloned().unwrap_or(step);
     let steps: Vec<Step> = saved.steps.into_iter().map(renew).collect();
-    Plan { totals: Totals::of(&steps, &[]), steps, request: saved.request, ..fresh.clone() }
+    Plan { totals: Totals::of(&steps), steps, request: saved.request, ..fresh.clone() }
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {
@@ -119,5 +115,5 @@ fn read(path: &Path) -> Result<Plan, Failure> {
             format!("`{shown}` is a plan of version {schema_version}; this cachetui knows {SCHEMA_VERSION}.");
         return Err(Failure::message(USAGE, text).hint("Plan again."));
     }
-    serde_json::from_slice(&bytes).map_err(misread)
+    Plan::read(&bytes).map_err(misread)
 }

@@ -25,11 +25,11 @@ pub(in crate::cli) fn review(
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut classes: Vec<Class> = plan.steps.iter().map(|step| step.class).collect();
+    let mut classes: Vec<Class> = plan.steps.iter().filter_map(Step::class).collect();
     classes.sort_unstable();
     classes.dedup();
     for class in classes {
-        let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.class == class).collect();
+        let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.class() == Some(class)).collect();
         let heading = format!("{}: {}", class.word(), class.sentence());
         writeln!(writer, "{}", view.painted(Paint::Strong, &view.wrapped(&heading)))?;
         steps_table(&steps, class == Class::Environments, view, writer)?;
@@ -91,7 +91,7 @@ fn steps_table(steps: &[&Step], environments: bool, view: &View, writer: &mut dy
             first,
             second,
             Cell::painted(paint, back),
-            step.price.words().into(),
+            step.price().words().into(),
             human::escape(&step.reason).as_ref().into(),
         ]);
     }

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use super::{Candidate, Chooser, kept_piece};
 use crate::plan::step::Bytes;
-use crate::plan::{Action, Allowance, At, Class, KeptBecause, Plan, PlannedTree, Price, Step};
+use crate::plan::{
+    Action, Allowance, At, Class, KeptBecause, Plan, PlannedTree, Price, RemoveWork, Step, Work,
+};
 use crate::snapshot::{EntryIndex, Holder, Piece, PieceKind};
 use crate::uv::bucket::Bucket;
 use crate::uv::shard::{self, Place};
@@ -82,20 +84,19 @@ impl Chooser<'_> {
                 at: At::new(&piece.path),
                 name: first.and_then(|entry| entry.name.clone()).or(package),
                 version: first.and_then(|entry| entry.version.clone()).or(version),
-                class: Class::OldBuilds,
-                reason: "uv has built from a newer revision of its source, and does not use this one"
+                reason: "uv has built from a newer revision of its source,
+and does not use this one"
                     .to_owned(),
-                price: Price::Nothing,
                 bytes: Bytes {
                     disk: piece.disk + sum(&|index| entry(index).disk),
                     files: piece.print.files + sum(&|index| entry(index).files),
                     ..Bytes::default()
                 },
-                expects: piece.print,
-                pointers: Vec::new(),
-                objects: Vec::new(),
-                trees: trees.collect(),
-                users: users.into_iter().collect(),
+                work: Work::Remove(RemoveWork {
+                    trees: trees.collect(),
+                    users: users.into_iter().collect(),
+                    ..RemoveWork::new(Class::OldBuilds, Price::Nothing, piece.print)
+                }),
             },
         }
     }
@@ -224,15 +225,9 @@ fn fetched(piece: &Piece, class: Class, action: Action, reason: &str, price: Pri
             at: At::new(&piece.path),
             name,
             version,
-            class,
             reason: reason.to_owned(),
-            price,
             bytes: Bytes { disk: piece.disk, files: piece.print.files, ..Bytes::default() },
-            expects: piece.print,
-            pointers: Vec::new(),
-            objects: Vec::new(),
-            trees: Vec::new(),
-            users: Vec::new(),
+            work: Work::Remove(RemoveWork::new(class, price, piece.print)),
         },
     }
 }
@@ -250,19 +245,16 @@ fn repository(pieces: &[&Piece], disk: u64, price: Price) -> Candidate {
             at: At::new(&first.path),
             name: Some(url::masked(url).into_owned()),
             version: None,
-            class: Class::GitRepositories,
             reason: "no environment that was found has anything from it".to_owned(),
-            price,
             bytes: Bytes {
                 disk,
                 files: pieces.iter().map(|piece| piece.print.files).sum(),
                 ..Bytes::default()
             },
-            expects: first.print,
-            pointers: Vec::new(),
-            objects: Vec::new(),
-            trees: trees.map(|it| PlannedTree { at: At::new(&it.path), expects: it.print }).collect(),
-            users: Vec::new(),
+            work: Work::Remove(RemoveWork {
+                trees: trees.map(|it| PlannedTree { at: At::new(&it.path), expects: it.print }).collect(),
+                ..RemoveWork::new(Class::GitRepositories, price, first.print)
+            }),
         },
     }
 }

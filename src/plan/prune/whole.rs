@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::{Candidate, Chooser, kept_piece};
 use crate::plan::step::Bytes;
-use crate::plan::{Action, Allowance, At, Class, Kept, KeptBecause, Plan, Price, Step, unread};
+use crate::plan::{
+    Action, Allowance, At, Class, Kept, KeptBecause, Plan, Price, RemoveWork, Step, Work, unread,
+};
 use crate::snapshot::{Environment, EnvironmentIndex, EnvironmentKind, Holder, Project};
 use crate::uv::bucket::{Bucket, BucketKind};
 
@@ -135,19 +137,17 @@ impl Chooser<'_> {
                     at: At::new(Path::new(&part.name)),
                     name: None,
                     version: None,
-                    class,
                     reason: reason.to_owned(),
-                    price: if class == Class::StaleBuckets {
-                        Price::Download { bytes: None }
-                    } else {
-                        Price::Nothing
-                    },
                     bytes: Bytes { disk: part.disk, files: part.files, ..Bytes::default() },
-                    expects: part.print,
-                    pointers: Vec::new(),
-                    objects: Vec::new(),
-                    trees: Vec::new(),
-                    users: Vec::new(),
+                    work: Work::Remove(RemoveWork::new(
+                        class,
+                        if class == Class::StaleBuckets {
+                            Price::Download { bytes: None }
+                        } else {
+                            Price::Nothing
+                        },
+                        part.print,
+                    )),
                 },
             });
         }
@@ -215,15 +215,9 @@ fn stored(index: EnvironmentIndex, environment: &Environment, path: &Path, class
             at: At::new(path),
             name: None,
             version: None,
-            class,
             reason,
-            price,
             bytes: Bytes { disk: environment.disk, files: environment.files, ..Bytes::default() },
-            expects: environment.print,
-            pointers: Vec::new(),
-            objects: Vec::new(),
-            trees: Vec::new(),
-            users: Vec::new(),
+            work: Work::Remove(RemoveWork::new(class, price, environment.print)),
         },
     }
 }

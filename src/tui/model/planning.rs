@@ -12,7 +12,7 @@ use crate::apply::Run;
 use crate::apply::beside::Whole;
 use crate::human;
 use crate::plan::repair::RepairPlan;
-use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Step, Totals, Unused};
+use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Step, Totals, Unused, Work};
 use crate::say;
 use crate::snapshot::{Completeness, EntryIndex, Snapshot};
 
@@ -23,10 +23,8 @@ pub(in crate::tui) enum Row {
     Class(usize),
     /// A suggestion, by its place.
     Suggestion(usize),
-    /// Something that is to be removed, by its place.
+    /// Something that is to be removed, or a distribution that is to be linked otherwise, by its place.
     Step(usize),
-    /// A distribution that is to be linked otherwise, by its place.
-    Relink(usize),
     /// A distribution that is to be mended, by its place.
     Mend(usize),
     /// A link of the cache that is to be written anew, by its place.
@@ -220,10 +218,7 @@ impl Planning {
     pub(in crate::tui) fn unseen_steps(&self) -> u64 {
         let is = |at: &At| self.unseen.contains_key(at);
         let steps = match self.chosen() {
-            Some(Made::Changes(plan)) => {
-                plan.steps.iter().filter(|step| is(&step.at)).count()
-                    + plan.relinks.iter().filter(|step| is(&step.at)).count()
-            }
+            Some(Made::Changes(plan)) => plan.steps.iter().filter(|step| is(&step.at)).count(),
             Some(Made::Repair(plan)) => plan.steps.iter().filter(|step| is(&step.at)).count(),
             None => 0,
         };
@@ -319,7 +314,7 @@ impl Planning {
     fn arrange(&mut self) {
         let open = self.made.as_ref().filter(|_| !self.left);
         let about: BTreeSet<&At> = match open {
-            Some(Made::Changes(plan)) => plan.relinks.iter().map(|step| &step.at).collect(),
+            Some(Made::Changes(plan)) => plan.relinks().map(|(step, _)| &step.at).collect(),
             Some(Made::Repair(plan)) => {
                 plan.steps.iter().map(|step| &step.at).chain(plan.kept.iter().map(|left| &left.at)).collect()
             }
@@ -329,8 +324,7 @@ impl Planning {
         self.rows = match open {
             Some(Made::Changes(plan)) => {
                 let steps = (0..plan.steps.len()).map(Row::Step);
-                let relinks = (0..plan.relinks.len()).map(Row::Relink);
-                steps.chain(relinks).chain((0..plan.kept.len()).map(Row::Kept)).collect()
+                steps.chain((0..plan.kept.len()).map(Row::Kept)).collect()
             }
             Some(Made::Repair(plan)) => {
                 let links = (0..plan.links.len()).map(Row::Link);
@@ -374,11 +368,7 @@ impl Planning {
             Row::Suggestion(place) => Planned::Suggestion(self.suggestions.get(*place)?.kind),
             Row::Return => Planned::Return,
             Row::Run(run) => Planned::Run(self.trash.get(*run)?.run.clone()),
-            Row::Step(step) => Planned::Thing(self.changes()?.steps.get(*step)?.at.clone()),
-            Row::Relink(step) => {
-                let step = self.changes()?.relinks.get(*step)?;
-                Planned::Distribution(step.at.clone(), step.dist_info.clone())
-            }
+            Row::Step(step) => named(self.changes()?.steps.get(*step)?),
             Row::Mend(step) => {
                 let step = self.repair()?.steps.get(*step)?;
                 Planned::Distribution(step.at.clone(), step.dist_info.clone())
@@ -406,8 +396,7 @@ impl Planning {
         Some(match self.made.clone()? {
             Made::Changes(mut plan) => {
                 plan.steps.retain(|step| !self.is_out(step));
-                plan.relinks.retain(|step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)));
-                plan.totals = Totals::of(&plan.steps, &plan.relinks);
+                plan.totals = Totals::of(&plan.steps);
                 Made::Changes(plan)
             }
             Made::Repair(mut plan) => {
@@ -421,13 +410,14 @@ impl Planning {
     }
 
     fn is_step(&self, row: usize) -> bool {
-        matches!(self.rows.get(row), Some(Row::Step(_) | Row::Relink(_) | Row::Mend(_) | Row::Link(_)))
+        matches!(self.rows.get(row), Some(Row::Step(_) | Row::Mend(_) | Row::Link(_)))
     }
 
-    /// Whether something that would be removed was taken out of the plan, or the environment was with which it goes.
+    /// Whether a step was taken out of the plan, or the environment was with which it goes.
     fn is_out(&self, step: &Step) -> bool {
         let is_out = |at: &At| self.excluded.contains(&Planned::Thing(at.clone()));
-        is_out(&step.at) || step.class != Class::Named && step.users.iter().any(is_out)
+        self.excluded.contains(&named(step))
+            || step.class() != Some(Class::Named) && step.users().iter().any(is_out)
     }
 
     /// Whether a row is a step that is in the plan.
@@ -462,5 +452,13 @@ impl Planning {
     /// The newest run that can be put back.
     pub(in crate::tui) fn newest(&self) -> Option<&Whole> {
         self.trash.iter().rev().find(|whole| !whole.run.is_purging())
+    }
+}
+
+/// What names the row of a step.
+fn named(step: &Step) -> Planned {
+    match &step.work {
+        Work::Relink(work) => Planned::Distribution(step.at.clone(), work.dist_info.clone()),
+        Work::Remove(_) => Planned::Thing(step.at.clone()),
     }
 }

@@ -13,8 +13,10 @@ pub(super) use detail::{certain, detail};
 /// What stands before a row: what is done to it, or that it stays.
 pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static str, Role) {
     let (sign, stays) = match planning.rows.get(row) {
-        Some(Row::Step(_)) => ("remove", "leave"),
-        Some(Row::Relink(_)) => ("relink", "leave"),
+        Some(Row::Step(step)) => {
+            let is_relink = planning.changes().is_some_and(|plan| plan.steps[*step].relink().is_some());
+            (if is_relink { "relink" } else { "remove" }, "leave")
+        }
         Some(Row::Mend(_) | Row::Link(_)) => ("repair", "leave"),
         Some(Row::Kept(_)) => return ("kept", Role::Held),
         Some(Row::Left(_)) => return ("stays", Role::Error),
@@ -39,10 +41,6 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
             })
         }
         Some(Row::Step(step)) => planning.changes().map(|plan| step_title(planning, &plan.steps[*step])),
-        Some(Row::Relink(step)) => planning.changes().map(|plan| {
-            let step = &plan.relinks[*step];
-            title(planning, Some(&step.name), Some(&step.version), &step.at)
-        }),
         Some(Row::Mend(step)) => planning.repair().map(|plan| {
             let step = &plan.steps[*step];
             title(planning, Some(&step.name), Some(&step.version), &step.at)
@@ -70,7 +68,6 @@ pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u
         Row::Class(class) => Some(planning.classes[*class].totals.bytes.reclaimable),
         Row::Suggestion(place) => Some(planning.suggestions[*place].frees).filter(|frees| *frees > 0),
         Row::Step(step) => Some(planning.changes()?.steps[*step].bytes.reclaimable),
-        Row::Relink(step) => Some(planning.changes()?.relinks[*step].bytes.reclaimable),
         Row::Return => match planning.chosen()? {
             Made::Changes(plan) => Some(plan.totals.bytes.reclaimable),
             Made::Repair(_) => None,
@@ -114,13 +111,17 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
         }
         Some(Row::Step(step)) => planning.changes().map(|plan| {
             let step = &plan.steps[*step];
+            if step.relink().is_some() {
+                return format!(
+                    "{}{}{}",
+                    unseen(planning, &step.at),
+                    step.reason,
+                    inside(planning, &step.at)
+                );
+            }
             // On the screen nothing is named: it is marked.
             let reason = step.reason.replacen("you named it", "you marked it", 1);
-            format!("{}{reason}; {}", unseen(planning, &step.at), step.price.words())
-        }),
-        Some(Row::Relink(step)) => planning.changes().map(|plan| {
-            let step = &plan.relinks[*step];
-            format!("{}{}{}", unseen(planning, &step.at), step.reason, inside(planning, &step.at))
+            format!("{}{reason}; {}", unseen(planning, &step.at), step.price().words())
         }),
         Some(Row::Mend(step)) => planning.repair().map(|plan| {
             let step = &plan.steps[*step];
@@ -164,10 +165,6 @@ pub(in crate::tui) fn planned_package(planning: &Planning, row: usize) -> (Optio
         Some(Row::Kept(kept)) => planning.changes().map_or((None, None), |plan| {
             let kept = &plan.kept[*kept];
             (kept.name.as_deref(), kept.version.as_deref())
-        }),
-        Some(Row::Relink(step)) => planning.changes().map_or((None, None), |plan| {
-            let step = &plan.relinks[*step];
-            (Some(&*step.name), Some(&*step.version))
         }),
         Some(Row::Mend(step)) => planning.repair().map_or((None, None), |plan| {
             let step = &plan.steps[*step];

@@ -7,7 +7,7 @@ use crate::human;
 use crate::lock::{State as LockState, of_cache};
 use crate::plan::repair::RepairPlan;
 use crate::plan::{At, DetachPlan, Plan, Step, kept_in_short};
-use crate::say::plan::{things, things_of};
+use crate::say::plan::{called, things, things_of};
 use crate::snapshot::Mode;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, PageLine, Target};
@@ -26,7 +26,7 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
     document.title = format!("{}?", human::capitalized(&deed));
     match question {
         Question::Apply => match model.facts.planning.chosen() {
-            Some(Made::Changes(plan)) if !plan.relinks.is_empty() => {
+            Some(Made::Changes(plan)) if plan.relinks().next().is_some() => {
                 relink(model, &mut document, &plan, width);
             }
             Some(Made::Changes(plan)) => prune(model, &mut document, &plan, width),
@@ -139,13 +139,13 @@ pub(in crate::tui) fn deed(model: &Model, question: &Question) -> String {
 /// What carrying out a plan does.
 fn of_plan(made: &Made) -> String {
     match made {
-        Made::Changes(plan) if plan.relinks.is_empty() => {
+        Made::Changes(plan) if plan.relinks().next().is_none() => {
             let frees = certain(plan.totals.bytes.reclaimable, plan.totals.bytes.certainty);
             format!("move {} ({frees}) to the trash", things(plan))
         }
         Made::Changes(plan) => {
             let files = human::counted(plan.totals.bytes.files, "file", "files");
-            let distributions = human::counted(plan.relinks.len() as u64, "distribution", "distributions");
+            let distributions = human::counted(plan.totals.steps, "distribution", "distributions");
             let bytes = plan.totals.bytes;
             let change = if bytes.needed > bytes.reclaimable {
                 format!("takes {}", human::bytes(bytes.needed))
@@ -237,7 +237,7 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         fact(document, "later", &words, Role::Held, width);
     }
     let going: BTreeSet<_> = plan.steps.iter().map(|step| &step.at).collect();
-    let users = plan.steps.iter().flat_map(|step| &step.users);
+    let users = plan.steps.iter().flat_map(Step::users);
     let users: BTreeSet<_> = users.filter(|user| !going.contains(user)).collect();
     if users.is_empty() {
         let other = if beside.is_empty() { "no environment" } else { "no other environment" };
@@ -278,8 +278,8 @@ fn prune(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
 fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     let bytes = plan.totals.bytes;
     let files = human::counted(bytes.files, "file", "files");
-    let distributions = human::counted(plan.relinks.len() as u64, "distribution", "distributions");
-    let mode = plan.relinks.first().map_or("", |step| match step.mode {
+    let distributions = human::counted(plan.totals.steps, "distribution", "distributions");
+    let mode = plan.relinks().next().map_or("", |(_, work)| match work.mode {
         Mode::Clone if !model.snapshot().cache.reflinks => Mode::Hardlink.word(),
         mode => mode.word(),
     });
@@ -290,7 +290,7 @@ fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     if bytes.needed > 0 {
         fact(document, "takes", &human::bytes(bytes.needed), Role::Warning, width);
     }
-    let roots: BTreeSet<_> = plan.relinks.iter().map(|step| &step.at).collect();
+    let roots: BTreeSet<_> = plan.steps.iter().map(|step| &step.at).collect();
     affected(model, document, &roots, "which goes on working", width);
     let home = model.settings.home.as_deref();
     out_of_sight(model, document, roots.iter().map(|root| (*root, human::path(&root.path(), home))), width);
@@ -299,8 +299,9 @@ fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         paragraph(document, &human::escape(warning), Role::Warning, width);
     }
     gap(document);
-    for step in &plan.relinks {
-        let name = format!("{} {}", human::escape(&step.name), human::escape(&step.version));
+    for step in &plan.steps {
+        let name = called(step.name.as_deref(), step.version.as_deref());
+        let name = human::escape(&name).into_owned();
         let files = human::counted(step.bytes.files, "file", "files");
         push(document, vec![piece(format!(" {files:>12}  "), Role::Text), piece(name, Role::Strong)]);
     }

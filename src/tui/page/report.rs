@@ -167,7 +167,7 @@ fn relinked(report: &RelinkReport, lines: &mut Vec<ReportLine>) {
     lines.push(said(&report.freed.sentence(), Role::Text));
     lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
     for outcome in &report.outcomes {
-        let name = format!("{} {}", outcome.name, outcome.version);
+        let name = say::plan::called(outcome.name.as_deref(), outcome.version.as_deref());
         if outcome.state != State::Done {
             ended(outcome.state, &name, outcome.why.as_deref().unwrap_or("not reached"), lines);
         }

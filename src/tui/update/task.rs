@@ -290,7 +290,9 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
 /// Begins to carry out a plan.
 fn carry_out(model: &mut Model, made: Made) -> Vec<Effect> {
     match made {
-        Made::Changes(plan) if plan.relinks.is_empty() => begin(model, "removing", Task::Remove(plan)),
+        Made::Changes(plan) if plan.relinks().next().is_none() => {
+            begin(model, "removing", Task::Remove(plan))
+        }
         Made::Changes(plan) => begin(model, "relinking", Task::Relink(plan)),
         Made::Repair(plan) => begin(model, "repairing", Task::Repair(plan)),
     }

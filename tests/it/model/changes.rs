@@ -36,7 +36,7 @@ impl World {
         let request = Request::Relink(Relink { environments, mode, packages: Vec::new() });
         let made = plan(&self.made.scan(), &request);
         let text = serde_json::to_string(&made).unwrap();
-        let back: Plan = serde_json::from_str(&text).unwrap();
+        let back = Plan::read(text.as_bytes()).unwrap();
         assert_eq!(back, made, "a plan comes back as it was saved");
         let others = self.untouchable(environment);
         let cancel = Cancel::default();
@@ -49,7 +49,7 @@ impl World {
             })
         });
         assert_eq!(self.untouchable(environment), others, "private and edited files are the same files");
-        assert_eq!(outcomes.len(), made.relinks.len());
+        assert_eq!(outcomes.len(), made.steps.len());
         for outcome in &outcomes {
             let expected = if stop { State::Cancelled } else { State::Done };
             assert!(outcome.state == expected, "{outcome:#?}");
@@ -58,7 +58,7 @@ impl World {
             return;
         }
         let again = plan(&self.made.scan(), &request);
-        assert!(again.is_empty(), "planned again: {:#?}", again.relinks);
+        assert!(again.is_empty(), "planned again: {:#?}", again.steps);
     }
 
     /// The inodes of what relinking an environment leaves alone: its private files, what differs from its `RECORD`, and

@@ -42,7 +42,7 @@ fn plan_relink(ground: &Ground, mode: Mode) -> Plan {
     let environments = vec![At::new(&ground.made.environment("app"))];
     let request = Relink { environments, mode, packages: vec!["delta".to_owned()] };
     let plan = plan(&ground.made.scan(), &Request::Relink(request));
-    assert_eq!(plan.relinks.len(), 1, "{:#?}", plan.kept);
+    assert_eq!(plan.steps.len(), 1, "{:#?}", plan.kept);
     plan
 }
 
@@ -72,7 +72,7 @@ fn relinks(rounds: Rounds) {
         let environments = vec![At::new(&ground.made.environment("app"))];
         let request = Relink { environments, mode, packages: vec!["delta".to_owned()] };
         let again = plan(&ground.made.scan(), &Request::Relink(request));
-        if !again.relinks.is_empty() {
+        if !again.steps.is_empty() {
             let (_, kept) = apply_relink(ground, &again);
             assert!(!kept, "{when}: the next run is done");
             assert_eq!(ground.temporaries(), [] as [std::path::PathBuf; 0], "{when}");

@@ -39,7 +39,7 @@ fn the_mode_is_chosen_from_a_menu_and_the_plan_is_asked_for() {
     let [Task::Relink(plan)] = begun(&screen)[..] else { panic!("{:?}", screen.effects) };
     let Request::Relink(request) = &plan.request else { panic!("{:?}", plan.request) };
     assert_eq!(request.mode, Mode::Copy);
-    assert!(!plan.relinks.is_empty());
+    assert!(!plan.steps.is_empty());
 }
 
 #[test]

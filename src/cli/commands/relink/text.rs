@@ -8,7 +8,8 @@ use crate::apply::report::State;
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::cli::unread::Unread;
 use crate::human;
-use crate::plan::{Bytes, KeptBecause, Plan, RelinkStep};
+use crate::plan::{Bytes, KeptBecause, Plan, Step};
+use crate::say::plan::called;
 use crate::snapshot::{Certainty, ModeCounts};
 
 /// Distributions of one environment that are shown without being asked for all.
@@ -21,8 +22,8 @@ pub(super) fn review(
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut environments: BTreeMap<_, Vec<&RelinkStep>> = BTreeMap::new();
-    for step in &plan.relinks {
+    let mut environments: BTreeMap<_, Vec<&Step>> = BTreeMap::new();
+    for step in &plan.steps {
         environments.entry(step.at.path()).or_default().push(step);
     }
     for (path, mut steps) in environments {
@@ -42,7 +43,7 @@ pub(super) fn review(
     for warning in &plan.warnings {
         writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(warning))))?;
     }
-    if plan.relinks.is_empty() {
+    if plan.steps.is_empty() {
         let nothing =
             if unread.is_empty() { "There is nothing to relink." } else { "Nothing to relink was found." };
         return writeln!(writer, "{}", view.wrapped(nothing));
@@ -56,11 +57,11 @@ pub(super) fn review(
     writeln!(writer, "{}", view.wrapped(&headline))
 }
 
-fn weight(step: &RelinkStep) -> u64 {
+fn weight(step: &Step) -> u64 {
     step.bytes.reclaimable.max(step.bytes.needed)
 }
 
-fn table(steps: &[&RelinkStep]) -> Table {
+fn table(steps: &[&Step]) -> Table {
     let mut table = Table::new(&[
         Column::text("NAME").fit(Fit::End(12)),
         Column::text("VERSION").fit(Fit::End(8)),
@@ -76,8 +77,8 @@ fn table(steps: &[&RelinkStep]) -> Table {
         let bytes = |bytes: u64| if bytes == 0 { String::new() } else { human::bytes(bytes) };
         let back = if reclaimable == 0 { String::new() } else { format!("{sign}{}", bytes(reclaimable)) };
         table.push([
-            human::escape(&step.name).as_ref().into(),
-            human::escape(&step.version).as_ref().into(),
+            human::escape(step.name.as_deref().unwrap_or_default()).as_ref().into(),
+            human::escape(step.version.as_deref().unwrap_or_default()).as_ref().into(),
             human::count(files).into(),
             Cell::or_dash(back),
             Cell::or_dash(bytes(needed)),
@@ -161,10 +162,10 @@ pub(super) fn report(
         if already > 0 { format!("; {} as wanted before", human::count(already)) } else { String::new() };
     writeln!(writer, "{}", view.wrapped(&format!("{made}{before}.")))?;
     let done = report.count(State::Done);
-    if done < plan.relinks.len() {
+    if done < plan.steps.len() {
         let text = format!(
             "{done} of {} were relinked.",
-            human::counted(plan.relinks.len() as u64, "distribution", "distributions")
+            human::counted(plan.steps.len() as u64, "distribution", "distributions")
         );
         writeln!(writer, "{}", view.painted(Paint::Bad, &text))?;
     }
@@ -172,7 +173,8 @@ pub(super) fn report(
 }
 
 fn one(outcome: &RelinkOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {
-    let name = format!("{} {}", human::escape(&outcome.name), human::escape(&outcome.version));
+    let name = called(outcome.name.as_deref(), outcome.version.as_deref());
+    let name = human::escape(&name);
     let place = view.path(&outcome.at.path());
     if outcome.state != State::Done {
         let why = outcome.why.as_deref().map(|why| format!(": {}", human::escape(why))).unwrap_or_default();

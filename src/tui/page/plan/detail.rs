@@ -2,7 +2,7 @@
 
 use crate::human;
 use crate::plan::repair::{Left, LinkStep, RepairStep};
-use crate::plan::{At, Class, Kept, KeptBecause, RelinkStep, Step};
+use crate::plan::{At, Class, Kept, KeptBecause, RelinkWork, Step, Work};
 use crate::snapshot::Certainty;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, Menu, PageLine, Subject, Target};
@@ -55,12 +55,11 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
         }
         Some(Row::Step(step)) => {
             if let Some(plan) = planning.changes() {
-                of_step(model, &mut document, &plan.steps[*step], width);
-            }
-        }
-        Some(Row::Relink(step)) => {
-            if let Some(plan) = planning.changes() {
-                of_relink(model, &mut document, &plan.relinks[*step], width);
+                let step = &plan.steps[*step];
+                match &step.work {
+                    Work::Remove(_) => of_removal(model, &mut document, step, width),
+                    Work::Relink(work) => of_relink(model, &mut document, step, work, width),
+                }
             }
         }
         Some(Row::Mend(step)) => {
@@ -131,11 +130,11 @@ fn away(model: &Model, document: &mut Document, width: usize) {
     }
 }
 
-fn of_step(model: &Model, document: &mut Document, step: &Step, width: usize) {
+fn of_removal(model: &Model, document: &mut Document, step: &Step, width: usize) {
     fact(document, "does", &step.action.word().replace('-', " "), Role::Text, width);
     fact_path(model, document, "path", &human::escape(step.at.text()), width);
     fact(document, "because", &human::escape(&step.reason), Role::Text, width);
-    fact(document, "price", &step.price.words(), Role::Text, width);
+    fact(document, "price", &step.price().words(), Role::Text, width);
     fact(document, "on disk", &human::bytes(step.bytes.disk), Role::Text, width);
     fact(document, "frees", &certain(step.bytes.reclaimable, step.bytes.certainty), Role::Strong, width);
     if step.bytes.held > 0 {
@@ -145,20 +144,20 @@ fn of_step(model: &Model, document: &mut Document, step: &Step, width: usize) {
     if let Some(subject) = entry_subject(model, &id) {
         opens(model, document, "show the entry", Target::Go(subject));
     }
-    if !step.pointers.is_empty() {
+    if !step.pointers().is_empty() {
         gap(document);
         heading(model, document, "goes first", width);
-        for pointer in &step.pointers {
+        for pointer in step.pointers() {
             fact_path(model, document, pointer.form.word(), &human::escape(pointer.at.text()), width);
         }
     }
-    if !step.users.is_empty() {
+    if !step.users().is_empty() {
         gap(document);
         // With an environment goes what only it uses; what was marked goes although environments use it.
         let planned = |user: &At| plan_has(model, user);
-        let words = if step.users.iter().all(planned) { "goes with" } else { "goes on working" };
+        let words = if step.users().iter().all(planned) { "goes with" } else { "goes on working" };
         heading(model, document, words, width);
-        for user in &step.users {
+        for user in step.users() {
             fact_path(model, document, "", &human::path(&user.path(), model.settings.home.as_deref()), width);
         }
     }
@@ -201,19 +200,19 @@ fn of_kept(model: &Model, document: &mut Document, kept: &Kept, width: usize) {
     }
 }
 
-fn of_relink(model: &Model, document: &mut Document, step: &RelinkStep, width: usize) {
+fn of_relink(model: &Model, document: &mut Document, step: &Step, work: &RelinkWork, width: usize) {
     let home = model.settings.home.as_deref();
-    fact(document, "does", &format!("links by {}", step.mode.word()), Role::Text, width);
+    fact(document, "does", &format!("links by {}", work.mode.word()), Role::Text, width);
     fact_path(model, document, "in", &human::path(&step.at.path(), home), width);
-    fact_path(model, document, "from", &human::escape(step.entry.text()), width);
+    fact_path(model, document, "from", &human::escape(work.entry.text()), width);
     fact(document, "because", &human::escape(&step.reason), Role::Text, width);
     let back = certain(step.bytes.reclaimable, step.bytes.certainty);
     fact(document, "frees", &back, Role::Strong, width);
     if step.bytes.needed > 0 {
         fact(document, "takes", &human::bytes(step.bytes.needed), Role::Warning, width);
     }
-    if step.modified > 0 {
-        let files = human::counted(step.modified, "file is", "files are");
+    if work.modified > 0 {
+        let files = human::counted(work.modified, "file is", "files are");
         let words = format!("{files} not the entry's any more: left alone");
         fact(document, "modified", &words, Role::Warning, width);
     }

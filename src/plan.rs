@@ -32,10 +32,11 @@ pub use advice::{Advice, advice, relink_first};
 pub use at::At;
 pub use caution::{Allowance, Caution};
 pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
-pub use keep::{Kept, KeptBecause, KeptCount, kept_counts, kept_in_short, kept_in_words};
+pub use keep::{Kept, KeptBecause, KeptCount, Remedy, kept_counts, kept_in_short, kept_in_words};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkWork, keep};
 pub use remove::{against_removal, is_removable, kept_environment};
+pub use repair::Repair;
 pub use request::{Budget, Class, GRACE, Gc, NamedLink, Pinned, Prune, Relink, Remove, Request};
 pub use step::{
     Action, Bytes, PlannedObject, PlannedPointer, PlannedTree, Price, RemoveWork, Step, Totals, Work,
@@ -113,6 +114,26 @@ pub struct Scope {
     pub environments: u64,
 }
 
+impl Scope {
+    /// The scope of a scan.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let scope = &snapshot.scope;
+        let root = |root: &crate::snapshot::ScopeRoot| Searched {
+            at: At::new(&root.path),
+            depth: root.depth,
+            named: root.named,
+        };
+        Self {
+            searched: scope.roots.iter().map(root).collect(),
+            targets: scope.targets.iter().map(|path| At::new(path)).collect(),
+            cross_mounts: scope.cross_mounts,
+            unread: scope.unread.iter().map(|path| At::new(path)).collect(),
+            failed: unread::failed(snapshot),
+            environments: environments(snapshot),
+        }
+    }
+}
+
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
@@ -122,6 +143,38 @@ impl Plan {
     /// Whether a step removes something from the cache.
     pub fn changes_cache(&self) -> bool {
         self.steps.iter().any(Step::is_in_cache)
+    }
+
+    /// A plan with nothing in it yet.
+    fn empty(cache: At, scope: Scope, request: Request) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            request,
+            cache,
+            scope,
+            steps: Vec::new(),
+            kept: Vec::new(),
+            watch: Vec::new(),
+            cautions: Vec::new(),
+            warnings: Vec::new(),
+            missing: None,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Adds up what its steps come to.
+    pub fn add_up(&mut self) {
+        self.totals = Totals { kept: self.kept.len() as u64, ..Totals::of(&self.steps) };
+    }
+
+    /// The distributions of which something broken is linked.
+    pub fn repairs(&self) -> impl Iterator<Item = (&Step, &repair::RepairWork)> {
+        self.steps.iter().filter_map(|step| Some((step, step.repair()?)))
+    }
+
+    /// The links of the cache that are written anew.
+    pub fn links(&self) -> impl Iterator<Item = (&Step, &repair::LinkWork)> {
+        self.steps.iter().filter_map(|step| Some((step, step.link()?)))
     }
 
     /// The distributions that are linked otherwise.
@@ -155,37 +208,15 @@ fn environments(snapshot: &Snapshot) -> u64 {
 
 /// Makes a plan. From a snapshot that is not complete there is nothing to be planned.
 pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
-    let mut plan = Plan {
-        schema_version: SCHEMA_VERSION,
-        request: request.clone(),
-        cache: At::new(&snapshot.cache.path),
-        scope: Scope {
-            searched: snapshot
-                .scope
-                .roots
-                .iter()
-                .map(|root| Searched { at: At::new(&root.path), depth: root.depth, named: root.named })
-                .collect(),
-            targets: snapshot.scope.targets.iter().map(|path| At::new(path)).collect(),
-            cross_mounts: snapshot.scope.cross_mounts,
-            unread: snapshot.scope.unread.iter().map(|path| At::new(path)).collect(),
-            failed: unread::failed(snapshot),
-            environments: environments(snapshot),
-        },
-        steps: Vec::new(),
-        kept: Vec::new(),
-        watch: Vec::new(),
-        cautions: Vec::new(),
-        warnings: Vec::new(),
-        missing: None,
-        totals: Totals::default(),
-    };
+    let mut plan = Plan::empty(At::new(&snapshot.cache.path), Scope::of(snapshot), request.clone());
     if snapshot.scope.completeness == Completeness::Complete {
         match request {
             Request::Prune(prune) => prune::prune(snapshot, prune, &mut plan),
             Request::Relink(relink) => relink::relink(snapshot, relink, &mut plan),
             Request::Remove(remove) => remove::remove(snapshot, remove, &mut plan),
             Request::Gc(gc) => remove::gc(snapshot, gc, &mut plan),
+            // What is broken is not in a snapshot: [`repair::repair`] plans that.
+            Request::Repair(_) => {}
         }
     }
     if plan.missing.is_some() {
@@ -194,7 +225,7 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
     if plan.changes_cache() {
         plan.watch = watch::watched(snapshot);
     }
-    plan.totals = Totals::of(&plan.steps);
+    plan.add_up();
     plan.cautions = caution::cautions(snapshot, &plan);
     plan
 }

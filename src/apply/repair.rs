@@ -25,8 +25,8 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{Content, FileKind, FileStat, Time, error::words, walk};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_trees};
 use crate::lock::{CacheShared, EnvironmentExclusive, HoldsCache as _};
-use crate::plan::At;
-use crate::plan::repair::{RepairFile, RepairStep};
+use crate::plan::repair::{RepairFile, RepairWork};
+use crate::plan::{At, Step};
 use crate::scan::repair::Way;
 use crate::snapshot::{FilePrint, Mode};
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -34,7 +34,7 @@ use crate::uv::distribution::parse_dist_info;
 
 pub use clear::clear;
 pub use fetch::fetch;
-pub use report::{LinkOutcome, RepairOutcome, RepairReport};
+pub use report::{RepairOutcome, RepairReport};
 pub use restore_links::restore_links;
 pub use scratch::sweep;
 
@@ -46,7 +46,7 @@ pub use scratch::sweep;
 /// # Panics
 /// Never: there is a report for each request.
 pub fn link<'step>(
-    steps: impl IntoIterator<Item = &'step RepairStep>,
+    steps: impl IntoIterator<Item = &'step Step>,
     environment: &EnvironmentExclusive<'_>,
     caches: &[CacheShared],
     believed: bool,
@@ -54,23 +54,27 @@ pub fn link<'step>(
     progress: &Progress,
 ) -> Vec<RepairOutcome> {
     let root = environment.root();
-    let here: Vec<&RepairStep> = steps.into_iter().filter(|step| step.at.path() == root).collect();
+    let here = steps.into_iter().filter(|step| step.at.path() == root);
+    let here: Vec<(&Step, &RepairWork)> = here.filter_map(|step| Some((step, step.repair()?))).collect();
     if cancel.is_cancelled() {
-        return here.into_iter().map(|step| RepairOutcome::ended(step, State::Cancelled, None)).collect();
+        return here
+            .into_iter()
+            .map(|(step, _)| RepairOutcome::ended(step, State::Cancelled, None))
+            .collect();
     }
     let opened = match ground::open(environment) {
         Ok(opened) => opened,
         Err(trouble) => {
             let (state, why) = trouble.told();
-            let ended = |step| RepairOutcome::ended(step, state, Some(why.clone()));
+            let ended = |(step, _)| RepairOutcome::ended(step, state, Some(why.clone()));
             return here.into_iter().map(ended).collect();
         }
     };
-    let prepare = |step: &&RepairStep| prepare(step, &opened, environment, caches, believed);
+    let prepare = |(_, work): &(&Step, &RepairWork)| prepare(work, &opened, environment, caches, believed);
     let prepared = walk::map(&here, walk::threads(), prepare);
     let mut requests = Vec::new();
     let mut outcomes: Vec<Option<RepairOutcome>> = Vec::new();
-    for (step, prepared) in here.iter().zip(prepared) {
+    for ((step, _), prepared) in here.iter().zip(prepared) {
         match prepared {
             Ok(request) => {
                 requests.push(request);
@@ -82,31 +86,31 @@ pub fn link<'step>(
     let mut reports = link_trees(&opened, &requests, walk::threads(), cancel, progress).into_iter();
     let mut conclude = |step| conclude(step, reports.next().expect("there is a report for each request"));
     let steps = here.into_iter().zip(outcomes);
-    steps.map(|(step, outcome)| outcome.unwrap_or_else(|| conclude(step))).collect()
+    steps.map(|((step, _), outcome)| outcome.unwrap_or_else(|| conclude(step))).collect()
 }
 
-fn ended(step: &RepairStep, trouble: Trouble) -> RepairOutcome {
+fn ended(step: &Step, trouble: Trouble) -> RepairOutcome {
     let (state, why) = trouble.told();
     RepairOutcome::ended(step, state, Some(why))
 }
 
 /// Proves that a step is one that a plan may have, and that the distribution is the one it was.
 fn prepare(
-    step: &RepairStep,
+    work: &RepairWork,
     opened: &Root,
     environment: &EnvironmentExclusive<'_>,
     caches: &[CacheShared],
     believed: bool,
 ) -> Result<TreeRequest, Trouble> {
     let root = environment.root();
-    let refused = || Trouble::Refused(format!("a plan cannot repair `{}`", step.dist_info.text()));
+    let refused = || Trouble::Refused(format!("a plan cannot repair `{}`", work.dist_info.text()));
     let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
-    let entry = step.entry.as_ref().map(At::path).ok_or_else(refused)?;
-    let dist_info = step.dist_info.path();
+    let entry = work.entry.as_ref().map(At::path).ok_or_else(refused)?;
+    let dist_info = work.dist_info.path();
     let names: Vec<_> = entry.iter().collect();
     // Another environment is read like an entry: what is copied is proven by its digest.
-    let is_entry = match step.way {
-        Some(Way::Environment) => entry.is_absolute() && entry != root && step.link_mode == Mode::Copy,
+    let is_entry = match work.way {
+        Some(Way::Environment) => entry.is_absolute() && entry != root && work.link_mode == Mode::Copy,
         _ => {
             plain(&entry)
                 && names.len() == 2
@@ -117,21 +121,21 @@ fn prepare(
     if !is_entry || !is_dist_info {
         return Err(refused());
     }
-    let cache = step.cache.path();
+    let cache = work.cache.path();
     let lock = caches.iter().find(|lock| lock.cache() == cache);
     let lock = lock.ok_or_else(|| Trouble::Refused("its cache is not locked".to_owned()))?;
     if !environment.still_valid() || !lock.still_valid() {
         return Err(Trouble::Stale("a lock file was replaced".to_owned()));
     }
-    if !ground::has_record(opened, &dist_info, &step.expects) {
+    if !ground::has_record(opened, &dist_info, &work.expects) {
         return Err(Trouble::Stale("it was installed again or removed meanwhile".to_owned()));
     }
     Ok(TreeRequest {
         entry: cache.join(entry),
-        identity: Some(step.entry_is.ok_or_else(refused)?),
+        identity: Some(work.entry_is.ok_or_else(refused)?),
         root: root.to_owned(),
-        mode: step.link_mode,
-        items: step
+        mode: work.link_mode,
+        items: work
             .files
             .iter()
             .map(|file| item(file, believed))
@@ -170,7 +174,7 @@ fn stat_of(print: &FilePrint) -> FileStat {
 }
 
 /// Decides how a step ended.
-fn conclude(step: &RepairStep, report: TreeReport) -> RepairOutcome {
+fn conclude(step: &Step, report: TreeReport) -> RepairOutcome {
     let mut outcome = RepairOutcome::ended(step, State::Done, None);
     let paths = |paths: Vec<std::path::PathBuf>| paths.iter().map(|path| At::new(path)).collect();
     outcome.made = report.made;

@@ -14,7 +14,7 @@ use crate::disk::open_files::{self, Holder, Inode};
 use crate::disk::overlay::{self, Frees, Overlay};
 use crate::disk::walk::{self, Descend, Directory, Visitor};
 use crate::human;
-use crate::plan::{Action, Plan, Step, Totals};
+use crate::plan::{Action, Plan, Step};
 use crate::snapshot::Certainty;
 
 const HIDDEN: &str = "Other users may write to this cache, and what their processes have open cannot be seen: its bytes come \
@@ -53,7 +53,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         bytes.reclaimable += bytes.open + bytes.below;
         (bytes.open, bytes.below) = (0, 0);
     }
-    plan.totals = Totals::of(&plan.steps);
+    plan.add_up();
     let open = open_files::read(&real);
     let overlay = overlay::at(&real);
     let hidden = open_files::may_be_hidden(&real) && plan.totals.bytes.reclaimable > 0;
@@ -62,7 +62,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         for step in plan.steps.iter_mut().filter(|step| step.bytes.reclaimable > 0) {
             step.bytes.certainty = step.bytes.certainty.and(Certainty::AtMost);
         }
-        plan.totals = Totals::of(&plan.steps);
+        plan.add_up();
     }
     if open.is_empty() && overlay.is_none() {
         return;
@@ -94,7 +94,7 @@ pub fn weigh(plan: &mut Plan, cache: &Path) {
         sum.below += found.below;
         sum.unclear += found.unclear;
     }
-    plan.totals = Totals::of(&plan.steps);
+    plan.add_up();
     let holders = std::mem::take(&mut weighing.holders);
     plan.warnings.extend(warnings(sum, &holders, stuck));
 }

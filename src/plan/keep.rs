@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::At;
+use super::repair::{Cause, Command};
 use crate::human;
 use crate::uv::TESTED;
 
@@ -28,6 +29,52 @@ pub struct Kept {
     pub because: KeptBecause,
     /// The same as a sentence. Not escaped.
     pub reason: String,
+    /// Of what stays broken: which files, and what repairs it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
+}
+
+/// What repairs something that stays broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// The files, relative to the environment's root, or to the cache's for what is wrong in the cache itself.
+    pub files: Vec<At>,
+    /// What repairs it, one after the other.
+    pub commands: Vec<Command>,
+    /// What should be known before the commands are run, as a sentence. Not escaped.
+    pub warning: Option<String>,
+}
+
+impl Kept {
+    /// Something that is kept, of which no more is said than why.
+    pub fn new(at: At, because: KeptBecause) -> Self {
+        let reason = because.sentence();
+        Self { at, name: None, version: None, disk: 0, modified: 0, because, reason, remedy: None }
+    }
+
+    pub(super) fn remedy_mut(&mut self) -> &mut Remedy {
+        self.remedy.get_or_insert_default()
+    }
+
+    /// Why it stays broken, if it does.
+    pub fn cause(&self) -> Option<Cause> {
+        if let KeptBecause::Damaged(cause) = self.because { Some(cause) } else { None }
+    }
+
+    /// The commands that repair it.
+    pub fn commands(&self) -> &[Command] {
+        self.remedy.as_ref().map_or(&[], |it| &it.commands)
+    }
+
+    /// The files that it is about.
+    pub fn files(&self) -> &[At] {
+        self.remedy.as_ref().map_or(&[], |it| &it.files)
+    }
+
+    /// What should be known before its commands are run.
+    pub fn warning(&self) -> Option<&str> {
+        self.remedy.as_ref()?.warning.as_deref()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -187,6 +234,9 @@ pub enum KeptBecause {
         /// Why, as the rest of a sentence about it.
         why: String,
     },
+    /// It stays broken. Written down it is the word of its cause.
+    #[serde(untagged)]
+    Damaged(Cause),
 }
 
 /// How much is kept for one reason.
@@ -261,6 +311,7 @@ impl KeptBecause {
             Self::Mounted => (16, "mounted"),
             Self::Holds { .. } => (16, "with others in them"),
             Self::Never { .. } => (17, "that nothing may remove"),
+            Self::Damaged(_) => (20, "still broken"),
         }
     }
 
@@ -361,6 +412,7 @@ impl KeptBecause {
             | Self::Foreign { .. }
             | Self::Holds { .. }
             | Self::Never { .. }
+            | Self::Damaged(_)
             | Self::Mounted => self.of_environment(),
         }
     }
@@ -389,6 +441,7 @@ impl KeptBecause {
                 format!("`{}` in it is an environment or a cache of its own", what.first().map_or("", At::text))
             }
             Self::Never { why } => why.clone(),
+            // What is broken, and how, is said with it.
             _ => String::new(),
         }
     }

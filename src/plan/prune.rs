@@ -212,27 +212,16 @@ fn entry_path(entry: &Entry) -> PathBuf {
 
 fn kept(path: &Path, entry: &Entry, because: KeptBecause) -> Kept {
     Kept {
-        at: At::new(path),
         name: entry.name.clone(),
         version: entry.version.clone(),
         disk: entry.disk,
-        modified: 0,
-        reason: because.sentence(),
-        because,
+        ..Kept::new(At::new(path), because)
     }
 }
 
 /// A part of a bucket that is kept.
 fn kept_piece(path: &Path, disk: u64, because: KeptBecause) -> Kept {
-    Kept {
-        at: At::new(path),
-        name: None,
-        version: None,
-        disk,
-        modified: 0,
-        reason: because.sentence(),
-        because,
-    }
+    Kept { disk, ..Kept::new(At::new(path), because) }
 }
 
 /// Why a prune that names an entry would keep it, if it would.
@@ -256,15 +245,7 @@ pub fn linked(snapshot: &Snapshot, index: EntryIndex) -> KeptBecause {
 
 /// What was to be removed, and is kept.
 fn stays(step: Step, because: KeptBecause) -> Kept {
-    Kept {
-        at: step.at,
-        name: step.name,
-        version: step.version,
-        disk: step.bytes.disk,
-        modified: 0,
-        reason: because.sentence(),
-        because,
-    }
+    Kept { name: step.name, version: step.version, disk: step.bytes.disk, ..Kept::new(step.at, because) }
 }
 
 /// Takes pointers out of steps whose bucket goes before them.

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::step::Bytes;
-use super::{Action, At, Kept, KeptBecause, Plan, Relink, Step, Totals, Work};
+use super::{Action, At, Kept, KeptBecause, Plan, Relink, Step, Work};
 use crate::human;
 use crate::scan::losses::{Looked, Stays};
 use crate::snapshot::{
@@ -204,13 +204,10 @@ fn left(mut edited: Vec<(String, u64)>) -> Option<String> {
 
 fn kept(at: &At, distribution: Option<&Distribution>, because: KeptBecause) -> Kept {
     Kept {
-        at: at.clone(),
         name: distribution.map(|it| it.name.clone()),
         version: distribution.map(|it| it.version.clone()),
-        disk: 0,
         modified: distribution.map_or(0, |it| it.files.modified),
-        reason: because.sentence(),
-        because,
+        ..Kept::new(at.clone(), because)
     }
 }
 
@@ -324,13 +321,9 @@ pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
                 Stays::Outside => KeptBecause::Outside,
             };
             plan.kept.push(Kept {
-                at: At::new(&step.at.path().join(&file.path)),
                 name: step.name.clone(),
                 version: step.version.clone(),
-                disk: 0,
-                modified: 0,
-                reason: because.sentence(),
-                because,
+                ..Kept::new(At::new(&step.at.path().join(&file.path)), because)
             });
         }
         // Where the step is dropped, its number of modified files is reported with the first file that stays.
@@ -342,7 +335,7 @@ pub fn keep(plan: &mut Plan, looked: &[Looked], block: u64) {
         }
     }
     plan.steps.retain(|step| !is_empty(step));
-    plan.totals = Totals::of(&plan.steps);
+    plan.add_up();
 }
 
 /// Whether everything that a step was about stays as it is.
@@ -434,7 +427,7 @@ fn bytes(distribution: &Distribution, becomes: Mode, changing: u64, volume: Volu
         (true, Certainty::Exact) => Certainty::AtLeast,
         (_, certainty) => certainty,
     };
-    Bytes { disk: 0, reclaimable, needed, certainty: sure, held: 0, open: 0, below: 0, files: changing }
+    Bytes { reclaimable, needed, certainty: sure, files: changing, ..Bytes::default() }
 }
 
 /// Bytes of copies with other names.

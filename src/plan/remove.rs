@@ -196,15 +196,7 @@ fn in_order(snapshot: &Snapshot, going: &BTreeSet<EnvironmentIndex>) -> Vec<Envi
 
 /// That an environment is kept.
 pub fn kept_environment(environment: &Environment, because: KeptBecause) -> Kept {
-    Kept {
-        at: At::new(&environment.path),
-        name: None,
-        version: None,
-        disk: environment.disk,
-        modified: 0,
-        reason: because.sentence(),
-        because,
-    }
+    Kept { disk: environment.disk, ..Kept::new(At::new(&environment.path), because) }
 }
 
 fn candidate(snapshot: &Snapshot, index: EnvironmentIndex, going: &BTreeSet<EnvironmentIndex>) -> Candidate {

@@ -1,8 +1,8 @@
 //! Decides how to mend environments: which files are linked from which entry, what uv should fetch, and what stays broken
 //! with what to do about it.
 //!
-//! A plan of its own beside [`Plan`](super::Plan): it removes nothing, and rests on facts about files that no snapshot
-//! has. The same facts and the same request give the same plan.
+//! It removes nothing, and rests on facts about files that no snapshot has. The same facts and the same request give the same
+//! plan.
 
 mod command;
 mod link;
@@ -12,27 +12,26 @@ mod step;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{At, SCHEMA_VERSION};
+use super::{Action, At, Bytes, Plan, Request, Scope, Step, Work};
 use crate::scan::repair::{BrokenFile, DistributionFacts, EnvironmentFacts, Facts, Lies, Source, Way, Why};
 use crate::snapshot::{FilePrint, Mode};
 
 pub use command::Command;
-pub use link::{LinkForm, LinkStep, NamedBy, Twice};
-pub use remedy::{Cause, Left};
-pub use step::{DeadLink, DeadPointer, Fetch, RepairAction, RepairBytes, RepairFile, RepairStep};
+pub use link::{LinkForm, LinkWork, NamedBy, Twice};
+pub use remedy::Cause;
+pub use step::{DeadLink, DeadPointer, Fetch, RepairFile, RepairWork};
 
 /// What is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct RepairRequest {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
     /// The environments, by their roots.
     pub environments: Vec<At>,
     /// Other caches that may have what is missing.
     pub from: Vec<At>,
     /// How files are linked; as most of the environment's are where this is none.
-    #[serde(serialize_with = "step::mode_or_none")]
+    #[serde(with = "mode_or_none")]
     pub link_mode: Option<Mode>,
     /// Whether uv may be called to fetch what no cache has.
     pub with_uv: bool,
@@ -40,98 +39,9 @@ pub struct RepairRequest {
     pub links: bool,
 }
 
-/// What is to be mended, how, and what stays broken.
-///
-/// Written down, all steps are in one list, those about the cache's own links first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RepairPlan {
-    /// The version of this form.
-    pub schema_version: u32,
-    /// What was asked for.
-    pub request: RepairRequest,
-    /// The cache's root, absolute.
-    pub cache: At,
-    /// Links of the cache that are written anew, ordered by path; they come first.
-    pub links: Vec<LinkStep>,
-    /// What is to be done in environments, in this order.
-    pub steps: Vec<RepairStep>,
-    /// What stays broken.
-    pub kept: Vec<Left>,
-    /// What somebody should know before, as sentences. Not escaped.
-    pub warnings: Vec<String>,
-    /// The sums of all steps.
-    pub totals: RepairTotals,
-}
-
-/// The sums of all steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct RepairTotals {
-    /// Steps.
-    pub steps: u64,
-    /// Of those, links of the cache that are written anew.
-    pub links: u64,
-    /// Distributions that are mended, by way of uv or not.
-    pub distributions: u64,
-    /// Of those, the ones that uv has to fetch.
-    pub fetched: u64,
-    /// What stays broken: rows of `kept`.
-    pub kept: u64,
-    /// What is made in environments.
-    pub bytes: RepairBytes,
-}
-
-impl RepairPlan {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.steps.is_empty()
-    }
-
-    /// Takes out every step that somebody does not want.
-    pub fn retain(
-        &mut self,
-        wanted_links: impl FnMut(&LinkStep) -> bool,
-        wanted: impl FnMut(&RepairStep) -> bool,
-    ) {
-        self.links.retain(wanted_links);
-        self.steps.retain(wanted);
-        self.totals = totals(self);
-    }
-}
-
-impl Serialize for RepairPlan {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// A step of either kind; the action tells which.
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum Any<'a> {
-            Link(&'a LinkStep),
-            Mend(&'a RepairStep),
-        }
-        let steps = self.links.iter().map(Any::Link).chain(self.steps.iter().map(Any::Mend));
-        let mut form = serializer.serialize_struct("RepairPlan", 7)?;
-        form.serialize_field("schema_version", &self.schema_version)?;
-        form.serialize_field("request", &self.request)?;
-        form.serialize_field("cache", &self.cache)?;
-        form.serialize_field("steps", &steps.collect::<Vec<_>>())?;
-        form.serialize_field("kept", &self.kept)?;
-        form.serialize_field("warnings", &self.warnings)?;
-        form.serialize_field("totals", &self.totals)?;
-        form.end()
-    }
-}
-
-/// Makes a plan.
-pub fn repair(facts: &Facts, request: &RepairRequest) -> RepairPlan {
-    let mut plan = RepairPlan {
-        schema_version: SCHEMA_VERSION,
-        request: request.clone(),
-        cache: At::new(&facts.cache),
-        links: Vec::new(),
-        steps: Vec::new(),
-        kept: Vec::new(),
-        warnings: Vec::new(),
-        totals: RepairTotals::default(),
-    };
+/// Makes a plan. Its scope is the one of whoever has looked.
+pub fn repair(facts: &Facts, request: &Repair) -> Plan {
+    let mut plan = Plan::empty(At::new(&facts.cache), Scope::default(), Request::Repair(request.clone()));
     link::plan(facts, &mut plan);
     for environment in &facts.environments {
         let planning = Planning { facts, environment, request };
@@ -142,8 +52,8 @@ pub fn repair(facts: &Facts, request: &RepairRequest) -> RepairPlan {
     }
     remedy::in_order(&mut plan.kept);
     plan.kept.extend(facts.dead_links.iter().map(|(path, target)| remedy::dead_link(path, target)));
-    plan.warnings = warnings(facts, &plan);
-    plan.totals = totals(&plan);
+    plan.warnings = warnings(facts, request, &plan);
+    plan.add_up();
     plan
 }
 
@@ -153,11 +63,11 @@ type From<'a> = (usize, &'a Path, Way);
 struct Planning<'a> {
     facts: &'a Facts,
     environment: &'a EnvironmentFacts,
-    request: &'a RepairRequest,
+    request: &'a Repair,
 }
 
 impl Planning<'_> {
-    fn distribution(&self, distribution: &DistributionFacts, plan: &mut RepairPlan) {
+    fn distribution(&self, distribution: &DistributionFacts, plan: &mut Plan) {
         if distribution.of_conda && !(distribution.files.is_empty() && distribution.record.is_some()) {
             plan.kept.push(remedy::of_conda_itself(self.environment, distribution));
             return;
@@ -197,36 +107,31 @@ impl Planning<'_> {
         for ((cache, entry, way), files) in sources {
             let made = files.iter().map(|(file, source)| made(file, Some(source))).collect();
             let sizes = files.iter().map(|(file, _)| file.size).sum();
-            plan.steps.push(RepairStep {
-                action: RepairAction::Link,
+            let reason = match way {
+                Way::Moved => "its links name this entry, which lies here now",
+                Way::Digest => "this entry has what its RECORD states",
+                Way::Environment => "no cache has it; this environment has what its RECORD states",
+            };
+            let work = RepairWork {
                 way: Some(way),
                 cache: At::new(&self.facts.caches[cache]),
                 entry: Some(At::new(entry)),
                 entry_is: files.first().map(|(_, source)| source.entry_is),
-                reason: match way {
-                    Way::Moved => "its links name this entry, which lies here now".to_owned(),
-                    Way::Digest => "this entry has what its RECORD states".to_owned(),
-                    Way::Environment => {
-                        "no cache has it; this environment has what its RECORD states".to_owned()
-                    }
-                },
                 // Files of two environments are never one: who edits one would change the other.
                 link_mode: match way {
                     Way::Environment => Mode::Copy,
                     Way::Moved | Way::Digest => self.mode(),
                 },
-                ..self.step(distribution, record, made, sizes)
-            });
+                ..self.work(distribution, record, made)
+            };
+            plan.steps.push(self.step(Action::Link, distribution, reason.to_owned(), sizes, work));
         }
         if let Some(fetch) = fetch.filter(|_| !wanted.is_empty()) {
             let made = wanted.iter().map(|file| made(file, None)).collect();
             let sizes = wanted.iter().map(|file| file.size).sum();
-            plan.steps.push(RepairStep {
-                action: RepairAction::Fetch,
-                reason: fetched(&fetch),
-                fetch: Some(fetch),
-                ..self.step(distribution, record, made, sizes)
-            });
+            let reason = fetched(&fetch);
+            let work = RepairWork { fetch: Some(fetch), ..self.work(distribution, record, made) };
+            plan.steps.push(self.step(Action::Fetch, distribution, reason, sizes, work));
         }
         if !elsewhere.is_empty() {
             plan.kept.push(remedy::of_other_name(self.environment, distribution, &elsewhere));
@@ -243,27 +148,39 @@ impl Planning<'_> {
 
     fn step(
         &self,
+        action: Action,
         distribution: &DistributionFacts,
-        record: FilePrint,
-        files: Vec<RepairFile>,
+        reason: String,
         logical: u64,
-    ) -> RepairStep {
-        RepairStep {
-            action: RepairAction::Link,
+        work: RepairWork,
+    ) -> Step {
+        Step {
+            action,
             at: At::new(&self.environment.path),
-            name: distribution.name.clone(),
-            version: distribution.version.clone(),
+            name: Some(distribution.name.clone()),
+            version: Some(distribution.version.clone()),
+            reason,
+            bytes: Bytes { files: work.files.len() as u64, logical, ..Bytes::default() },
+            work: Work::Repair(work),
+        }
+    }
+
+    fn work(
+        &self,
+        distribution: &DistributionFacts,
+        expects: FilePrint,
+        files: Vec<RepairFile>,
+    ) -> RepairWork {
+        RepairWork {
             dist_info: At::new(&distribution.dist_info),
             way: None,
             cache: At::new(&self.facts.cache),
             entry: None,
             entry_is: None,
             link_mode: self.mode(),
-            reason: String::new(),
-            bytes: RepairBytes { files: files.len() as u64, logical },
             files,
             fetch: None,
-            expects: record,
+            expects,
         }
     }
 
@@ -342,11 +259,11 @@ fn own_mode(environment: &EnvironmentFacts) -> Mode {
     most.filter(|(_, files)| *files > 0).map_or(Mode::Clone, |(mode, _)| mode)
 }
 
-fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
+fn warnings(facts: &Facts, request: &Repair, plan: &Plan) -> Vec<String> {
     let mut warnings = Vec::new();
-    let linked = || plan.steps.iter().filter(|step| step.link_mode == Mode::Symlink);
+    let linked = || plan.repairs().map(|(_, work)| work).filter(|work| work.link_mode == Mode::Symlink);
     let mut others: Vec<&At> =
-        linked().map(|step| &step.cache).filter(|cache| cache.path() != facts.cache).collect();
+        linked().map(|work| &work.cache).filter(|cache| cache.path() != facts.cache).collect();
     others.sort_unstable();
     others.dedup();
     for cache in others {
@@ -355,13 +272,13 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
             cache.text()
         ));
     }
-    if plan.request.link_mode == Some(Mode::Symlink) && linked().next().is_some() && warnings.is_empty() {
+    if request.link_mode == Some(Mode::Symlink) && linked().next().is_some() && warnings.is_empty() {
         warnings.push(
             "Symlinks lead into the cache: `uv cache clean` and `uv cache prune` break them again."
                 .to_owned(),
         );
     }
-    if plan.steps.iter().any(|step| step.way == Some(Way::Moved) && step.link_mode == Mode::Symlink) {
+    if linked().any(|work| work.way == Some(Way::Moved)) {
         warnings.push(
             "Links that name another path of the cache lead to this one afterwards. If a container has the cache at that \
              path, its environments break there."
@@ -373,20 +290,20 @@ fn warnings(facts: &Facts, plan: &RepairPlan) -> Vec<String> {
 }
 
 /// That an environment gets links to files of other users, who may write them.
-fn of_other_owners(environment: &EnvironmentFacts, plan: &RepairPlan) -> Option<String> {
+fn of_other_owners(environment: &EnvironmentFacts, plan: &Plan) -> Option<String> {
     let at = At::new(&environment.path);
     let mut owners: BTreeMap<u32, u64> = BTreeMap::new();
-    for step in plan.steps.iter().filter(|step| step.at == at) {
+    for (_, work) in plan.repairs().filter(|(step, _)| step.at == at) {
         // Where there are no clones, uv's and cachetui's become hardlinks.
-        let links = match step.link_mode {
+        let links = match work.link_mode {
             Mode::Hardlink | Mode::Symlink => true,
             Mode::Clone => environment.modes.clone == 0,
             Mode::Copy => false,
         };
-        let of_step = |it: &&DistributionFacts| At::new(&it.dist_info) == step.dist_info;
+        let of_step = |it: &&DistributionFacts| At::new(&it.dist_info) == work.dist_info;
         let files = environment.distributions.iter().filter(of_step).flat_map(|it| &it.files);
         for file in files.filter(|_| links) {
-            let planned = |file: &BrokenFile| step.files.iter().any(|it| it.at == At::new(&file.path));
+            let planned = |file: &BrokenFile| work.files.iter().any(|it| it.at == At::new(&file.path));
             match &file.source {
                 Ok(source) if source.owner != environment.owner && planned(file) => {
                     *owners.entry(source.owner).or_default() += 1;
@@ -408,21 +325,22 @@ fn of_other_owners(environment: &EnvironmentFacts, plan: &RepairPlan) -> Option<
     })
 }
 
-fn totals(plan: &RepairPlan) -> RepairTotals {
-    let mut totals = RepairTotals {
-        steps: (plan.links.len() + plan.steps.len()) as u64,
-        links: plan.links.len() as u64,
-        kept: plan.kept.len() as u64,
-        ..RepairTotals::default()
-    };
-    let mut last = None;
-    for step in &plan.steps {
-        let this = Some((&step.at, &step.dist_info));
-        totals.distributions += u64::from(this != last);
-        last = this;
-        totals.fetched += u64::from(step.action == RepairAction::Fetch);
-        totals.bytes.files += step.bytes.files;
-        totals.bytes.logical += step.bytes.logical;
+/// A link mode by its word, or none.
+mod mode_or_none {
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+    use crate::plan::relink::link_mode;
+    use crate::snapshot::Mode;
+
+    #[derive(Deserialize)]
+    struct Word(#[serde(with = "link_mode")] Mode);
+
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(mode: &Option<Mode>, serializer: S) -> Result<S::Ok, S::Error> {
+        mode.map(Mode::word).serialize(serializer)
     }
-    totals
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::Error> {
+        Ok(Option::<Word>::deserialize(deserializer)?.map(|Word(mode)| mode))
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::At;
 use super::caution::Allowance;
 use super::relink::link_mode;
+use super::repair::Repair;
 use crate::snapshot::{FilePrint, Mode};
 
 /// How long something stays after its last change when nobody says otherwise, in seconds.
@@ -24,6 +25,8 @@ pub enum Request {
     Remove(Remove),
     /// To do what a policy says.
     Gc(Gc),
+    /// To repair what is broken.
+    Repair(Repair),
 }
 
 impl Request {
@@ -34,7 +37,18 @@ impl Request {
             Self::Prune(prune) => &prune.allow,
             Self::Remove(remove) => &remove.allow,
             Self::Gc(gc) => &gc.remove.allow,
-            Self::Relink(_) => &NOTHING,
+            Self::Relink(_) | Self::Repair(_) => &NOTHING,
+        }
+    }
+
+    /// What is asked for, as a verb: the command's name.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Prune(_) => "prune",
+            Self::Relink(_) => "relink",
+            Self::Remove(_) => "remove",
+            Self::Gc(_) => "gc",
+            Self::Repair(_) => "repair",
         }
     }
 
@@ -43,7 +57,7 @@ impl Request {
         match self {
             Self::Remove(remove) => remove.chosen,
             Self::Gc(_) => true,
-            Self::Prune(_) | Self::Relink(_) => false,
+            Self::Prune(_) | Self::Relink(_) | Self::Repair(_) => false,
         }
     }
 }

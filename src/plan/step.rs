@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::repair::{LinkWork, RepairWork};
 use super::{At, Class, RelinkWork};
 use crate::human;
 use crate::snapshot::{Certainty, FilePrint, PointerForm, TreePrint};
@@ -32,6 +33,12 @@ pub enum Action {
     RemoveLeftover,
     /// Links the files of a distribution otherwise.
     Relink,
+    /// Links what is broken of a distribution from an entry.
+    Link,
+    /// Has uv fetch a distribution into the cache, then links what is broken of it.
+    Fetch,
+    /// Writes a link of the cache anew.
+    RestoreLink,
 }
 
 impl Action {
@@ -49,6 +56,9 @@ impl Action {
             Self::RemoveIndex => "remove-index",
             Self::RemoveLeftover => "remove-leftover",
             Self::Relink => "relink",
+            Self::Link => "link",
+            Self::Fetch => "fetch",
+            Self::RestoreLink => "restore-link",
         }
     }
 }
@@ -80,6 +90,10 @@ pub struct Step {
 pub enum Work {
     /// To link the files of a distribution otherwise.
     Relink(RelinkWork),
+    /// To link what is broken of a distribution.
+    Repair(RepairWork),
+    /// To write a link of the cache anew.
+    Link(LinkWork),
     /// To remove something.
     Remove(RemoveWork),
 }
@@ -128,9 +142,24 @@ impl Step {
         if let Work::Relink(work) = &self.work { Some(work) } else { None }
     }
 
+    /// How what is broken is linked, if that is what it does.
+    pub fn repair(&self) -> Option<&RepairWork> {
+        if let Work::Repair(work) = &self.work { Some(work) } else { None }
+    }
+
+    /// How a link of the cache is written anew, if that is what it does.
+    pub fn link(&self) -> Option<&LinkWork> {
+        if let Work::Link(work) = &self.work { Some(work) } else { None }
+    }
+
     /// What has to be found of what it removes. Nothing is so where it removes no directory.
     pub fn expects(&self) -> TreePrint {
         self.removal().map_or_else(TreePrint::default, |it| it.expects)
+    }
+
+    /// Whether it repairs something.
+    pub fn is_repair(&self) -> bool {
+        matches!(self.work, Work::Repair(_) | Work::Link(_))
     }
 
     /// What goes after it.
@@ -179,6 +208,8 @@ impl Step {
                     (one.expects, &one.pointers, &one.trees) == (other.expects, &other.pointers, &other.trees)
                 }
                 (Work::Relink(one), Work::Relink(other)) => one.is_same(other),
+                (Work::Repair(one), Work::Repair(other)) => one.is_same(other),
+                (Work::Link(one), Work::Link(other)) => one == other,
                 _ => false,
             }
     }
@@ -249,8 +280,11 @@ pub struct Bytes {
     /// Bytes in the lower layer of an overlay, which never come back.
     #[serde(skip)]
     pub below: u64,
-    /// Inodes that go.
+    /// Inodes that go; of links, files that are made.
     pub files: u64,
+    /// The sizes of what repaired files show, added up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub logical: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -328,6 +362,18 @@ pub struct Totals {
     pub entries: u64,
     /// Pointers that go.
     pub pointers: u64,
+    /// Links of the cache that are written anew.
+    #[serde(default)]
+    pub links: u64,
+    /// Distributions that are linked, by way of uv or not.
+    #[serde(default)]
+    pub distributions: u64,
+    /// Of those, the ones that uv has to fetch.
+    #[serde(default)]
+    pub fetched: u64,
+    /// What is kept, or stays broken: rows of `kept`.
+    #[serde(default)]
+    pub kept: u64,
     /// Their bytes.
     pub bytes: Bytes,
 }
@@ -336,7 +382,19 @@ impl Totals {
     /// Folds the steps.
     pub fn of(steps: &[Step]) -> Self {
         let mut totals = Self { steps: steps.len() as u64, ..Self::default() };
+        let mut last = None;
         for step in steps {
+            let dist_info = match &step.work {
+                Work::Relink(work) => Some(&work.dist_info),
+                Work::Repair(work) => Some(&work.dist_info),
+                Work::Link(_) | Work::Remove(_) => None,
+            };
+            // A distribution may have several steps, one after the other.
+            let this = dist_info.map(|dist_info| (&step.at, dist_info));
+            totals.distributions += u64::from(this.is_some() && this != last);
+            last = this;
+            totals.links += u64::from(step.action == Action::RestoreLink);
+            totals.fetched += u64::from(step.action == Action::Fetch);
             totals.entries += match step.action {
                 Action::RemoveEntry => 1,
                 Action::RemoveBuild => step.trees().len() as u64,
@@ -352,6 +410,7 @@ impl Totals {
             totals.bytes.open += bytes.open;
             totals.bytes.below += bytes.below;
             totals.bytes.files += bytes.files;
+            totals.bytes.logical += bytes.logical;
             totals.bytes.certainty = totals.bytes.certainty.and(bytes.certainty);
         }
         totals

@@ -129,15 +129,7 @@ pub(super) fn unlisted(snapshot: &Snapshot) -> impl Iterator<Item = Kept> + '_ {
     };
     let places = snapshot.scope.failed.iter().filter_map(|it| snapshot.cache.relative(&it.path));
     let unlisted = places.filter(move |path| is_archive(path) && !is_listed(path));
-    unlisted.map(|path| Kept {
-        at: At::new(path),
-        name: None,
-        version: None,
-        disk: 0,
-        modified: 0,
-        because: KeptBecause::ReadFailed,
-        reason: KeptBecause::ReadFailed.sentence(),
-    })
+    unlisted.map(|path| Kept::new(At::new(path), KeptBecause::ReadFailed))
 }
 
 #[cfg(all(test, unix))]

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::host::Host;
 use crate::apply::State;
-use crate::apply::repair::{self as apply, LinkOutcome, RepairOutcome, RepairReport};
+use crate::apply::repair::{self as apply, RepairOutcome, RepairReport};
 use crate::disk::{error::words, walk};
 use crate::human;
 use crate::lock::{CacheShared, Refused};
-use crate::plan::At;
-use crate::plan::repair::{Fetch, RepairAction, RepairPlan, RepairRequest, RepairStep, repair};
+use crate::plan::repair::{Fetch, repair};
+use crate::plan::{Action, At, Kept, Plan, Repair, Request, Scope, Step};
 use crate::scan::repair::{self as scan, Facts};
 use crate::snapshot::{EnvironmentIndex, Snapshot};
 
@@ -73,14 +73,19 @@ pub fn gather(mending: &Mending, host: &Host<'_>) -> Option<Facts> {
     (!host.cancel.is_cancelled()).then_some(facts)
 }
 
+/// The plan for what was found.
+pub fn planned(facts: &Facts, mending: &Mending, request: &Repair) -> Plan {
+    Plan { scope: Scope::of(&mending.snapshot), ..repair(facts, request) }
+}
+
 /// Carries a plan out. Cancelled, it ends after the file it is busy with.
-pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mended {
+pub fn carry_out(plan: &Plan, mending: &Mending, host: &Host<'_>) -> Mended {
     apply::sweep(&mending.temporary);
     let mut work = Work { mending, host, refused: None, kept: Vec::new() };
-    let (fetch, link): (Vec<&RepairStep>, Vec<&RepairStep>) =
-        plan.steps.iter().partition(|step| step.action == RepairAction::Fetch);
-    let links = work.restore_links(plan);
-    let mut outcomes = work.link(&link);
+    let repairs = plan.repairs().map(|(step, _)| step);
+    let (fetch, link): (Vec<&Step>, Vec<&Step>) = repairs.partition(|step| step.action == Action::Fetch);
+    let mut outcomes = work.restore_links(plan);
+    outcomes.extend(work.link(&link));
     if host.cancel.is_cancelled() {
         outcomes.extend(cancelled(&fetch));
     } else if !fetch.is_empty() {
@@ -90,7 +95,7 @@ pub fn carry_out(plan: &RepairPlan, mending: &Mending, host: &Host<'_>) -> Mende
         }
     }
     let Work { refused, kept, .. } = work;
-    let mut report = RepairReport { links, outcomes: ordered(plan, outcomes), kept, notes: host.notes() };
+    let mut report = RepairReport { outcomes: ordered(plan, outcomes), kept, notes: host.notes() };
     host.journal(plan, &report);
     report.notes.extend(host.notes());
     Mended { report, refused }
@@ -100,7 +105,7 @@ struct Work<'a> {
     mending: &'a Mending,
     host: &'a Host<'a>,
     refused: Option<Refused>,
-    kept: Vec<crate::plan::repair::Left>,
+    kept: Vec<Kept>,
 }
 
 impl Work<'_> {
@@ -119,33 +124,32 @@ impl Work<'_> {
     fn refuse<'step>(
         &mut self,
         refused: Refused,
-        steps: impl Iterator<Item = &'step RepairStep>,
+        steps: impl Iterator<Item = &'step Step>,
     ) -> Vec<RepairOutcome> {
         let (state, why) = self.note(refused);
         steps.map(|step| RepairOutcome::ended(step, state, why.clone())).collect()
     }
 
     /// Writes the cache's own links anew, and gives its lock back before environments are touched.
-    fn restore_links(&mut self, plan: &RepairPlan) -> Vec<LinkOutcome> {
-        if plan.links.is_empty() {
+    fn restore_links(&mut self, plan: &Plan) -> Vec<RepairOutcome> {
+        let links: Vec<_> = plan.links().collect();
+        if links.is_empty() {
             return Vec::new();
         }
         match self.host.alone(&self.mending.caches[0]) {
             Ok(lock) => {
                 self.host.working("writing links of the cache");
                 let now = self.host.now();
-                apply::restore_links(&plan.links, &lock, now, self.host.cancel, self.host.progress)
+                apply::restore_links(&links, &lock, now, self.host.cancel, self.host.progress)
             }
-            Err(refused) => {
-                let (state, why) = self.note(refused);
-                plan.links.iter().map(|step| LinkOutcome::ended(step, state, why.clone())).collect()
-            }
+            Err(refused) => self.refuse(refused, links.into_iter().map(|(step, _)| step)),
         }
     }
 
     /// Links the files of steps, environment by environment.
-    fn link(&mut self, steps: &[&RepairStep]) -> Vec<RepairOutcome> {
-        let used: BTreeSet<PathBuf> = steps.iter().map(|step| step.cache.path()).collect();
+    fn link(&mut self, steps: &[&Step]) -> Vec<RepairOutcome> {
+        let used: BTreeSet<PathBuf> =
+            steps.iter().filter_map(|step| Some(step.repair()?.cache.path())).collect();
         let mut caches = Vec::new();
         for cache in &used {
             match self.host.shared(cache) {
@@ -168,7 +172,7 @@ impl Work<'_> {
     fn environment(
         &self,
         root: &Path,
-        steps: &[&RepairStep],
+        steps: &[&Step],
         caches: &[CacheShared],
     ) -> Result<Vec<RepairOutcome>, Refused> {
         let lock = self.host.environment(root, &caches[0])?;
@@ -180,7 +184,7 @@ impl Work<'_> {
     }
 
     /// Has uv fetch what steps ask for, and links it.
-    fn fetched(&mut self, plan: &RepairPlan, steps: &[&RepairStep]) -> Result<Vec<RepairOutcome>, Refused> {
+    fn fetched(&mut self, plan: &Plan, steps: &[&Step]) -> Result<Vec<RepairOutcome>, Refused> {
         self.clear(steps)?;
         let said = self.uv(steps);
         if self.host.cancel.is_cancelled() {
@@ -188,28 +192,35 @@ impl Work<'_> {
         }
         // What the cache has now; what was linked before is whole, and not in the plan again.
         let Some(facts) = gather(self.mending, self.host) else { return Ok(cancelled(steps).collect()) };
-        let again = repair(&facts, &RepairRequest { with_uv: false, ..plan.request.clone() });
-        let is_of = |step: &RepairStep, at: &At, name: Option<&str>, version: Option<&str>| {
-            step.at == *at && Some(step.name.as_str()) == name && Some(step.version.as_str()) == version
+        let Request::Repair(request) = &plan.request else { return Ok(cancelled(steps).collect()) };
+        let again = repair(&facts, &Repair { with_uv: false, ..request.clone() });
+        let is_of = |step: &Step, at: &At, name: &Option<String>, version: &Option<String>| {
+            (&step.at, &step.name, &step.version) == (at, name, version)
         };
         let mut links = again.steps;
-        links.retain(|it| steps.iter().any(|step| is_of(step, &it.at, Some(&it.name), Some(&it.version))));
+        links.retain(|it| steps.iter().any(|step| is_of(step, &it.at, &it.name, &it.version)));
         let linked = self.link(&links.iter().collect::<Vec<_>>());
+        let has = |step: &Step, at: &At| {
+            step.repair().is_some_and(|work| work.files.iter().any(|file| file.at == *at))
+        };
         let mut outcomes = Vec::new();
         for step in steps {
             let mut outcome = RepairOutcome::ended(step, State::Done, None);
-            let own = linked.iter().filter(|it| is_of(step, &it.at, Some(&it.name), Some(&it.version)));
+            let own = linked.iter().filter(|it| is_of(step, &it.at, &it.name, &it.version));
             own.for_each(|it| outcome.add(it));
             let mut left = again
                 .kept
                 .iter()
                 .filter(|left| {
-                    left.files.iter().any(|file| step.files.iter().any(|it| it.at == *file))
-                        && is_of(step, &left.at, left.name.as_deref(), left.version.as_deref())
+                    left.files().iter().any(|file| has(step, file))
+                        && is_of(step, &left.at, &left.name, &left.version)
                 })
                 .peekable();
             if left.peek().is_some() && outcome.state == State::Done {
-                let why = step.fetch.as_ref().and_then(|fetch| said.get(&call_of(fetch)).cloned().flatten());
+                let why = step
+                    .repair()
+                    .and_then(|work| work.fetch.as_ref())
+                    .and_then(|fetch| said.get(&call_of(fetch)).cloned().flatten());
                 outcome.state = State::Failed;
                 outcome.why = Some(why.unwrap_or_else(|| "what uv fetched has not its content".to_owned()));
             }
@@ -220,9 +231,12 @@ impl Work<'_> {
     }
 
     /// Removes pointers that uv would fail on.
-    fn clear(&self, steps: &[&RepairStep]) -> Result<(), Refused> {
-        let mut pointers: Vec<_> =
-            steps.iter().filter_map(|step| step.fetch.as_ref()).flat_map(|it| &it.pointers).collect();
+    fn clear(&self, steps: &[&Step]) -> Result<(), Refused> {
+        let mut pointers: Vec<_> = steps
+            .iter()
+            .filter_map(|step| step.repair()?.fetch.as_ref())
+            .flat_map(|it| &it.pointers)
+            .collect();
         pointers.sort_unstable_by(|one, other| one.at.cmp(&other.at));
         pointers.dedup();
         if pointers.is_empty() {
@@ -239,9 +253,9 @@ impl Work<'_> {
 
     /// Calls uv: for each interpreter, directory and source once, and where that fails for each distribution. Answers with what it
     /// said where it failed.
-    fn uv(&self, steps: &[&RepairStep]) -> BTreeMap<Call, Option<String>> {
+    fn uv(&self, steps: &[&Step]) -> BTreeMap<Call, Option<String>> {
         let mut groups: BTreeMap<(&At, &At, &[String]), Vec<&Fetch>> = BTreeMap::new();
-        for fetch in steps.iter().filter_map(|step| step.fetch.as_ref()) {
+        for fetch in steps.iter().filter_map(|step| step.repair()?.fetch.as_ref()) {
             let group = groups.entry((&fetch.python, &fetch.directory, &fetch.options)).or_default();
             if !group.contains(&fetch) {
                 group.push(fetch);
@@ -287,12 +301,12 @@ impl Work<'_> {
     }
 }
 
-fn cancelled(steps: &[&RepairStep]) -> impl Iterator<Item = RepairOutcome> {
+fn cancelled(steps: &[&Step]) -> impl Iterator<Item = RepairOutcome> {
     steps.iter().map(|step| RepairOutcome::ended(step, State::Cancelled, None))
 }
 
 /// What became of each step, in the plan's order: a distribution may have a step for each entry.
-fn ordered(plan: &RepairPlan, outcomes: Vec<RepairOutcome>) -> Vec<RepairOutcome> {
+fn ordered(plan: &Plan, outcomes: Vec<RepairOutcome>) -> Vec<RepairOutcome> {
     let mut left: Vec<Option<RepairOutcome>> = outcomes.into_iter().map(Some).collect();
     let mut ordered = Vec::new();
     for step in &plan.steps {

@@ -22,8 +22,7 @@ use crate::apply::{Report, State, weigh};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::lock::{Refused, ancestor, holder};
-use crate::plan::repair::{RepairPlan, RepairRequest, repair as plan_repair};
-use crate::plan::{DetachPlan, Plan, Remove};
+use crate::plan::{DetachPlan, Plan, Remove, Repair, Request};
 use crate::scan::verify::{Verified, Wanted, verify};
 use crate::snapshot::Snapshot;
 
@@ -37,9 +36,9 @@ pub enum Task {
     /// Carry out a plan to link environments otherwise.
     Relink(Box<Plan>),
     /// Find out what is broken in environments, and plan how to mend it. Changes nothing.
-    PlanRepair(RepairRequest),
+    PlanRepair(Repair),
     /// Carry out a plan to mend environments.
-    Repair(Box<RepairPlan>),
+    Repair(Box<Plan>),
     /// Compare contents with `RECORD`. Changes nothing.
     Verify(Wanted),
     /// Leave edits to one environment, and take them back everywhere else.
@@ -92,12 +91,10 @@ pub enum TaskEvent {
 pub enum Done {
     /// A plan that removes was carried out.
     Removed(Report),
-    /// What is removed with some environments.
-    RemovalPlanned(Box<Plan>),
+    /// A plan was made for which files had to be looked at: to remove environments, or to repair.
+    Planned(Box<Plan>),
     /// A plan to link environments otherwise was carried out.
     Relinked(RelinkReport),
-    /// What is broken, and how it could be mended.
-    RepairPlanned(Box<RepairPlan>),
     /// A plan to mend environments was carried out.
     Repaired(RepairReport),
     /// Contents were compared: of what, and what was found.
@@ -172,7 +169,7 @@ impl Working<'_> {
                     environments.filter_map(|at| self.snapshot.find_environment(&at.path())).collect();
                 let program = self.ground.program.as_deref();
                 let plan = remove::plan_for(&self.snapshot, &chosen, request, program);
-                Ok(Done::RemovalPlanned(Box::new(plan)))
+                Ok(Done::Planned(Box::new(plan)))
             }
             Task::Relink(plan) => {
                 let done = relink::carry_out(&plan, host).map_err(|refused| explained(&refused))?;
@@ -183,12 +180,16 @@ impl Working<'_> {
                 }
             }
             Task::PlanRepair(request) => {
-                let facts = repair::gather(&self.mending(&request), host);
+                let mending = self.mending(&request);
+                let facts = repair::gather(&mending, host);
                 let facts = facts.ok_or("It was stopped; nothing was planned.")?;
-                Ok(Done::RepairPlanned(Box::new(plan_repair(&facts, &request))))
+                Ok(Done::Planned(Box::new(repair::planned(&facts, &mending, &request))))
             }
             Task::Repair(plan) => {
-                let mending = self.mending(&plan.request);
+                let Request::Repair(request) = &plan.request else {
+                    return Err("It is no plan to repair.".to_owned());
+                };
+                let mending = self.mending(request);
                 let Mended { report, refused } = repair::carry_out(&plan, &mending, host);
                 match refused {
                     Some(refused) if report.count(State::Done) == 0 => Err(explained(&refused)),
@@ -223,7 +224,7 @@ impl Working<'_> {
         }
     }
 
-    fn mending(&self, request: &RepairRequest) -> Mending {
+    fn mending(&self, request: &Repair) -> Mending {
         let environments = request.environments.iter();
         Mending {
             snapshot: Arc::clone(&self.snapshot),

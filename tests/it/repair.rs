@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use cachetui::plan::repair::{Cause, Command, RepairAction, RepairPlan, RepairRequest, repair};
+use cachetui::plan::repair::{Cause, Command, RepairWork, repair};
+use cachetui::plan::{Action, Kept, Plan, Repair, Request, Step};
 use cachetui::scan::repair::{
     BrokenFile, DistributionFacts, EnvironmentFacts, Facts, Lies, Poison, Source, Way, Why,
 };
@@ -57,8 +58,12 @@ fn facts(distributions: Vec<DistributionFacts>) -> Facts {
     }
 }
 
-fn planned(facts: &Facts, with_uv: bool) -> RepairPlan {
-    repair(facts, &RepairRequest { with_uv, ..RepairRequest::default() })
+fn work(step: &Step) -> &RepairWork {
+    step.repair().unwrap()
+}
+
+fn planned(facts: &Facts, with_uv: bool) -> Plan {
+    repair(facts, &Repair { with_uv, ..Repair::default() })
 }
 
 /// The command that removes files of the cache.
@@ -68,8 +73,8 @@ fn take_away(paths: &[&str]) -> String {
     [vec![start.to_owned()], paths.iter().map(joined).collect()].concat().join(" ")
 }
 
-fn commands(plan: &RepairPlan) -> Vec<String> {
-    plan.kept.iter().flat_map(|left| &left.commands).map(Command::text).collect()
+fn commands(plan: &Plan) -> Vec<String> {
+    plan.kept.iter().flat_map(Kept::commands).map(Command::text).collect()
 }
 
 #[test]
@@ -86,15 +91,15 @@ fn a_distribution_has_a_step_for_each_entry_that_has_some_of_it_and_the_rest_is_
     )]);
     let plan = planned(&facts, false);
     let steps: Vec<_> =
-        plan.steps.iter().map(|step| (step.entry.as_ref().unwrap().text(), step.bytes.files)).collect();
+        plan.repairs().map(|(step, work)| (work.entry.as_ref().unwrap().text(), step.bytes.files)).collect();
     assert_eq!(steps, [("archive-v0/one", 2), ("archive-v0/two", 1)]);
-    assert_eq!(plan.steps[1].cache.text(), "/other");
-    let causes: Vec<Cause> = plan.kept.iter().map(|left| left.because).collect();
+    assert_eq!(work(&plan.steps[1]).cache.text(), "/other");
+    let causes: Vec<Cause> = plan.kept.iter().filter_map(Kept::cause).collect();
     assert_eq!(causes, [Cause::NoCandidate, Cause::Private]);
     let totals = plan.totals;
     assert_eq!((totals.steps, totals.distributions, totals.kept), (2, 1, 2));
     assert_eq!((totals.bytes.files, totals.bytes.logical), (3, 30));
-    let text = |plan: &RepairPlan| serde_json::to_string(plan).unwrap();
+    let text = |plan: &Plan| serde_json::to_string(plan).unwrap();
     assert_eq!(text(&planned(&facts, false)), text(&plan), "the same facts give the same plan");
 }
 
@@ -103,7 +108,7 @@ fn files_are_linked_as_most_of_the_environments_are_and_dead_symlinks_count() {
     let mut facts = facts(vec![distribution("demo", vec![file("a.py", Ok(source(0, "one", Way::Moved)))])]);
     let mut mode = |modes: ModeCounts, dangling: u64| {
         (facts.environments[0].modes, facts.environments[0].dangling) = (modes, dangling);
-        planned(&facts, false).steps[0].link_mode
+        work(&planned(&facts, false).steps[0]).link_mode
     };
     let none = ModeCounts::default();
     assert_eq!(mode(none, 0), Mode::Clone);
@@ -115,8 +120,8 @@ fn files_are_linked_as_most_of_the_environments_are_and_dead_symlinks_count() {
         Mode::Hardlink,
         "what does not break"
     );
-    let request = RepairRequest { link_mode: Some(Mode::Copy), ..RepairRequest::default() };
-    assert_eq!(repair(&facts, &request).steps[0].link_mode, Mode::Copy);
+    let request = Repair { link_mode: Some(Mode::Copy), ..Repair::default() };
+    assert_eq!(work(&repair(&facts, &request).steps[0]).link_mode, Mode::Copy);
 }
 
 #[test]
@@ -134,8 +139,8 @@ fn uv_is_asked_by_version_or_by_where_it_came_from_and_never_for_a_directory() {
         let it = DistributionFacts { direct_url: Some(direct), ..distribution("demo", missing()) };
         let plan = planned(&facts(vec![it]), true);
         plan.steps.first().map(|step| {
-            assert_eq!(step.action, RepairAction::Fetch);
-            step.fetch.clone().unwrap().requirement
+            assert_eq!(step.action, Action::Fetch);
+            work(step).fetch.clone().unwrap().requirement
         })
     };
     let direct = |url: &str| DirectUrl { url: url.to_owned(), ..DirectUrl::default() };
@@ -168,8 +173,8 @@ fn uv_is_asked_by_version_or_by_where_it_came_from_and_never_for_a_directory() {
         assert!(plan.steps.is_empty() && plan.kept.len() == 1, "{name} {version}");
     }
     let plain = planned(&facts(vec![distribution("demo", missing())]), true);
-    assert_eq!(plain.steps[0].fetch.as_ref().unwrap().requirement, "demo==1.0");
-    assert_eq!(plain.steps[0].fetch.as_ref().unwrap().directory.text(), "/code/app");
+    assert_eq!(work(&plain.steps[0]).fetch.as_ref().unwrap().requirement, "demo==1.0");
+    assert_eq!(work(&plain.steps[0]).fetch.as_ref().unwrap().directory.text(), "/code/app");
 }
 
 /// A path of the cache as this system writes it.
@@ -199,10 +204,10 @@ fn commands_clean_first_where_a_pointer_of_the_cache_would_make_uv_fail() {
             format!("{named} other==1.0")
         ]
     );
-    assert!(plan.kept[0].warning.is_some() && plan.kept[1].warning.is_none());
+    assert!(plan.kept[0].warning().is_some() && plan.kept[1].warning().is_none());
     let with_uv = planned(&facts, true);
-    assert_eq!(with_uv.steps[0].fetch.as_ref().unwrap().pointers.len(), 1);
-    assert!(with_uv.steps[1].fetch.as_ref().unwrap().pointers.is_empty());
+    assert_eq!(work(&with_uv.steps[0]).fetch.as_ref().unwrap().pointers.len(), 1);
+    assert!(work(&with_uv.steps[1]).fetch.as_ref().unwrap().pointers.is_empty());
 }
 
 #[test]
@@ -211,21 +216,22 @@ fn an_environment_that_is_an_entry_itself_is_left_to_uv() {
     facts.environments[0].stored = true;
     let plan = planned(&facts, true);
     assert!(plan.is_empty());
-    assert_eq!(plan.kept[0].because, Cause::Stored);
+    assert_eq!(plan.kept[0].cause(), Some(Cause::Stored));
 }
 
 #[test]
 fn links_of_the_cache_are_steps_of_the_same_list_and_what_nothing_names_is_left() {
     let facts = crate::support::sample::damaged_links();
-    let plan = repair(&facts, &RepairRequest { links: true, ..RepairRequest::default() });
-    assert_eq!(plan, repair(&facts, &plan.request), "the same facts give the same plan");
+    let plan = repair(&facts, &Repair { links: true, ..Repair::default() });
+    let Request::Repair(request) = &plan.request else { panic!("it repairs") };
+    assert_eq!(plan, repair(&facts, request), "the same facts give the same plan");
     let written = serde_json::to_value(&plan).unwrap();
     let step = &written["steps"][0];
     assert_eq!(step["action"], "restore-link");
     assert_eq!(told(step["text"]["path"].as_str().unwrap()), "../../../../archive-v0/First67890123456");
     assert_eq!((&step["form"], &step["replaces"]), (&"symlink".into(), &serde_json::Value::Null));
     assert_eq!((written["steps"].as_array().unwrap().len(), &written["totals"]["links"]), (1, &1.into()));
-    let causes: Vec<Cause> = plan.kept.iter().map(|left| left.because).collect();
+    let causes: Vec<Cause> = plan.kept.iter().filter_map(Kept::cause).collect();
     assert_eq!(causes, [Cause::NoEntry, Cause::NoEntry]);
     assert_eq!(
         commands(&plan),
@@ -247,9 +253,10 @@ fn a_link_is_written_as_its_neighbours_are() {
     for (writing, form, text) in forms {
         let mut facts = crate::support::sample::damaged_links();
         facts.links.damaged[1].writing = writing;
-        let plan = repair(&facts, &RepairRequest::default());
-        assert_eq!((plan.links[0].form, told(plan.links[0].text.text())), (form, text.to_owned()));
+        let plan = repair(&facts, &Repair::default());
+        let (_, link) = plan.links().next().unwrap();
+        assert_eq!((link.form, told(link.text.text())), (form, text.to_owned()));
         // The separators of a link file are uv's, those of a symlink the system's.
-        assert!(form == LinkForm::Symlink || plan.links[0].text.text() == text);
+        assert!(form == LinkForm::Symlink || link.text.text() == text);
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::report::LinkOutcome;
+use super::report::RepairOutcome;
 use crate::apply::check;
 use crate::apply::ground;
 use crate::apply::prune::Trouble;
@@ -22,7 +22,8 @@ use crate::disk::FileKind;
 use crate::disk::error::words;
 use crate::linker::{self, Existing, Missing, Place, Root, Wanted};
 use crate::lock::{CacheExclusive, HoldsCache as _};
-use crate::plan::repair::{LinkForm, LinkStep, NamedBy};
+use crate::plan::Step;
+use crate::plan::repair::{LinkForm, LinkWork, NamedBy};
 use crate::scan::copied::{Compare, copied};
 use crate::scan::print;
 use crate::uv::bucket::{Bucket, BucketKind};
@@ -34,53 +35,53 @@ use crate::uv::pointer::{self, Payload};
 /// Writes links again. One that fails or is stale does not stop the others. `progress` counts files and bytes; `now` names what
 /// goes by way of the trash.
 pub fn restore_links(
-    steps: &[LinkStep],
+    steps: &[(&Step, &LinkWork)],
     lock: &CacheExclusive,
     now: Timestamp,
     cancel: &Cancel,
     progress: &Progress,
-) -> Vec<LinkOutcome> {
+) -> Vec<RepairOutcome> {
     let real = ground::cache(lock);
-    let outcome = |step: &LinkStep| {
+    let outcome = |&(step, work): &(&Step, &LinkWork)| {
         if cancel.is_cancelled() {
-            return LinkOutcome::ended(step, State::Cancelled, None);
+            return RepairOutcome::ended(step, State::Cancelled, None);
         }
         let done = match &real {
             Err(error) => Err(Trouble::Refused(format!("{error}: {}", words(&error.source)))),
             Ok(_) if !lock.still_valid() => {
                 Err(Trouble::Stale("the cache's lock file was replaced".to_owned()))
             }
-            Ok(cache) => restore(cache, step, now),
+            Ok(cache) => restore(cache, step, work, now),
         };
         match done {
             Ok(()) => {
-                progress.add_files(1, step.text.path().as_os_str().len() as u64);
-                LinkOutcome::ended(step, State::Done, None)
+                progress.add_files(1, work.text.path().as_os_str().len() as u64);
+                RepairOutcome::ended(step, State::Done, None)
             }
-            Err(Trouble::Stale(why)) => LinkOutcome::ended(step, State::Stale, Some(why)),
-            Err(Trouble::Refused(why)) => LinkOutcome::ended(step, State::Failed, Some(why)),
+            Err(Trouble::Stale(why)) => RepairOutcome::ended(step, State::Stale, Some(why)),
+            Err(Trouble::Refused(why)) => RepairOutcome::ended(step, State::Failed, Some(why)),
             Err(Trouble::Failed(error)) => {
-                LinkOutcome::ended(step, State::Failed, Some(format!("{error}: {}", words(&error.source))))
+                RepairOutcome::ended(step, State::Failed, Some(format!("{error}: {}", words(&error.source))))
             }
         }
     };
     steps.iter().map(outcome).collect()
 }
 
-fn restore(cache: &Root, step: &LinkStep, now: Timestamp) -> Result<(), Trouble> {
+fn restore(cache: &Root, step: &Step, work: &LinkWork, now: Timestamp) -> Result<(), Trouble> {
     let path = step.at.path();
     let (directory, name) = check::pointer(&path)?;
-    let (target, wanted) = meant(step)?;
-    entry(cache, step, &target)?;
-    if let Some(named_by) = &step.named_by {
+    let (target, wanted) = meant(step, work)?;
+    entry(cache, step, work, &target)?;
+    if let Some(named_by) = &work.named_by {
         pointer_file(cache, &path, named_by, &target)?;
     }
     let place = cache.directory(&directory, Missing::Fail)?;
     let name = name.as_os_str();
     let found = place.find(name).map_err(|error| Trouble::failed("look at", place.join(name), error))?;
-    let existing = match (found, step.replaces) {
+    let existing = match (found, work.replaces) {
         (None, None) => Existing::Keep,
-        (Some(found), None) if step.copy.is_some() && found.stat.kind == FileKind::Directory => {
+        (Some(found), None) if work.copy.is_some() && found.stat.kind == FileKind::Directory => {
             return replace_copy(cache, &place, &directory, step, &target, &wanted, now);
         }
         (Some(found), Some(print)) if print::of(&found.stat) == print => Existing::Seen(print),
@@ -96,7 +97,7 @@ fn replace_copy(
     cache: &Root,
     place: &Place,
     directory: &Path,
-    step: &LinkStep,
+    step: &Step,
     target: &ArchiveTarget,
     wanted: &Wanted,
     now: Timestamp,
@@ -132,9 +133,9 @@ fn replace_copy(
 }
 
 /// What a step is to write, when it is what such a step may write: a link to its entry and nothing else.
-fn meant(step: &LinkStep) -> Result<(ArchiveTarget, Wanted), Trouble> {
+fn meant(step: &Step, work: &LinkWork) -> Result<(ArchiveTarget, Wanted), Trouble> {
     let refused = || Trouble::Refused(format!("a plan cannot write `{}` again", step.at.text()));
-    let entry = step.entry.path();
+    let entry = work.entry.path();
     let names = check::plain(&entry).ok_or_else(refused)?;
     let [bucket, id] = names.as_slice() else { return Err(refused()) };
     // Whatever its number is: that the entry holds what it is named for is proven before anything is written.
@@ -143,11 +144,11 @@ fn meant(step: &LinkStep) -> Result<(ArchiveTarget, Wanted), Trouble> {
         return Err(refused());
     };
     let target = ArchiveTarget { bucket: bucket.to_owned(), id: id.to_owned() };
-    let text = step.text.path();
-    let wanted = match step.form {
+    let text = work.text.path();
+    let wanted = match work.form {
         LinkForm::LinkFile => {
             let bytes = link_file::encode_text(&target);
-            let same = bytes == step.text.text().as_bytes()
+            let same = bytes == work.text.text().as_bytes()
                 && link_file::parse(&bytes) == Ok(LinkFile::Text(target.clone()));
             same.then_some(Wanted::LinkFile)
         }
@@ -159,12 +160,12 @@ fn meant(step: &LinkStep) -> Result<(ArchiveTarget, Wanted), Trouble> {
 }
 
 /// Proves that the entry is the one that was seen, and holds what it is named for.
-fn entry(cache: &Root, step: &LinkStep, target: &ArchiveTarget) -> Result<(), Trouble> {
+fn entry(cache: &Root, step: &Step, work: &LinkWork, target: &ArchiveTarget) -> Result<(), Trouble> {
     let (bucket, id) = (OsStr::new(&target.bucket), OsStr::new(&target.id));
     let place = cache.directory(Path::new(bucket), Missing::Fail)?;
     let found = place.find(id).map_err(|error| Trouble::failed("look at", place.join(id), error))?;
     let same = found.is_some_and(|found| {
-        found.stat.kind == FileKind::Directory && (found.stat.device, found.stat.inode) == step.entry_inode
+        found.stat.kind == FileKind::Directory && (found.stat.device, found.stat.inode) == work.entry_inode
     });
     if !same {
         return Err(Trouble::Stale("its entry is gone, or another one".to_owned()));
@@ -176,7 +177,7 @@ fn entry(cache: &Root, step: &LinkStep, target: &ArchiveTarget) -> Result<(), Tr
     Err(Trouble::Stale("its entry does not hold what it is named for".to_owned()))
 }
 
-fn holds(entry: &Place, step: &LinkStep) -> Result<bool, Trouble> {
+fn holds(entry: &Place, step: &Step) -> Result<bool, Trouble> {
     let names = entry.names();
     let names = names.map_err(|error| Trouble::failed("read", entry.path().to_owned(), error))?;
     let Some((name, version)) = step.name.as_ref().zip(step.version.as_ref()) else {

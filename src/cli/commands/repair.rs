@@ -15,8 +15,7 @@ use crate::cli::print::json::{self, repair::RepairBody};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::unread::Unread;
 use crate::cli::{act, confirm, locking, progress, request};
-use crate::plan::At;
-use crate::plan::repair::{RepairAction, RepairPlan, RepairRequest, repair};
+use crate::plan::{Action, At, Plan, Repair};
 use crate::scan::belonging::belonging;
 use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
@@ -49,14 +48,14 @@ pub fn run(
     let snapshot = std::sync::Arc::clone(&mending.snapshot);
     let environments = mending.environments.iter().map(|it| At::new(&snapshot.environment(*it).path));
     let unread = unread(&snapshot, arguments);
-    let request = RepairRequest {
+    let request = Repair {
         environments: environments.collect(),
         from: mending.caches[1..].iter().map(|path| At::new(path)).collect(),
         link_mode: arguments.link_mode,
         with_uv: arguments.with_uv,
         links: mending.links,
     };
-    let plan = repair(&facts, &request);
+    let plan = mend::planned(&facts, &mending, &request);
     let answer = |report: Option<&RepairReport>, writer: &mut dyn Write| {
         json::write(&snapshot, RepairBody { plan: &plan, report }, view, writer)
     };
@@ -189,7 +188,7 @@ impl Ground<'_> {
 }
 
 /// The end of a program that changed nothing.
-fn stays(plan: &RepairPlan) -> Result<(), Failure> {
+fn stays(plan: &Plan) -> Result<(), Failure> {
     if plan.kept.is_empty() { Ok(()) } else { Err(Failure::quiet(DAMAGE)) }
 }
 
@@ -201,7 +200,7 @@ fn unread<'a>(snapshot: &'a Snapshot, arguments: &RepairArguments) -> Unread<'a>
     })
 }
 
-fn verdict(plan: &RepairPlan, done: Mended, interrupted: bool) -> Result<(), Failure> {
+fn verdict(plan: &Plan, done: Mended, interrupted: bool) -> Result<(), Failure> {
     if interrupted {
         return Err(Failure::quiet(INTERRUPTED));
     }
@@ -212,10 +211,10 @@ fn verdict(plan: &RepairPlan, done: Mended, interrupted: bool) -> Result<(), Fai
     let outcomes = done.report.outcomes.iter();
     let bad =
         |action| outcomes.clone().any(|outcome| outcome.action == action && outcome.state != State::Done);
-    if bad(RepairAction::Link) || done.report.links.iter().any(|outcome| outcome.state != State::Done) {
+    if bad(Action::Link) || bad(Action::RestoreLink) {
         return Err(Failure::quiet(FAILED));
     }
-    if bad(RepairAction::Fetch) || !done.report.kept.is_empty() {
+    if bad(Action::Fetch) || !done.report.kept.is_empty() {
         return Err(Failure::quiet(DAMAGE));
     }
     stays(plan)

@@ -137,6 +137,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::NotUnderstood { why } => return format!("kept: {}", human::escape(why)).into(),
         KeptBecause::NotChosen => "named, but not chosen by the other options",
         KeptBecause::Unknown => "of an unknown kind",
+        KeptBecause::Damaged(_) => "still broken",
         KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
         KeptBecause::RecentLayout { .. } => "changed within 30 days; an older uv may still use them",
         KeptBecause::Untested { .. } => "of releases of uv that cachetui was not tested with",

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::remedy::{Cause, Left, take_away};
-use super::{RepairAction, RepairPlan};
+use super::remedy::{Cause, take_away};
 use crate::human;
-use crate::plan::At;
+use crate::plan::{Action, At, Bytes, Kept, KeptBecause, Plan, Remedy, Step, Work};
 use crate::scan::copied::Copied;
 use crate::scan::repair::Facts;
 use crate::scan::repair::links::{DamagedFacts, DeadFacts, LinkLies, LinkTarget, NoTarget, Writing};
@@ -15,18 +14,9 @@ use crate::snapshot::{Damage, FilePrint};
 use crate::uv::link_file::{self, ArchiveTarget};
 use crate::uv::shard::{self, Place};
 
-/// One link of the cache that is written anew, so that uv's prune keeps its entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LinkStep {
-    /// What it does: always [`RepairAction::RestoreLink`].
-    pub action: RepairAction,
-    /// The link, relative to the cache's root.
-    #[serde(flatten)]
-    pub at: At,
-    /// The normalized name of the distribution in the entry; none for an environment.
-    pub name: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
+/// How a link of the cache is written anew, so that uv's prune keeps its entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkWork {
     /// The cache.
     pub cache: At,
     /// The entry that it is to lead to, relative to the cache's root.
@@ -39,17 +29,15 @@ pub struct LinkStep {
     pub text: At,
     /// The pointer file that names the entry, relative to the cache's root; none where the link's own text does.
     pub named_by: Option<NamedBy>,
-    /// Why, as a sentence. Not escaped.
-    pub reason: String,
     /// What lies there and goes; nothing where nothing does.
     pub replaces: Option<FilePrint>,
     /// What the directory takes that lies there, with nothing but files of the entry, and goes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<Twice>,
 }
 
 /// A directory with the files of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Twice {
     /// Its files.
     pub files: u64,
@@ -58,7 +46,7 @@ pub struct Twice {
 }
 
 /// A pointer file that names an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedBy {
     /// Where it is, relative to the cache's root.
     #[serde(flatten)]
@@ -68,7 +56,8 @@ pub struct NamedBy {
 }
 
 /// What a link is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkForm {
     /// A symlink.
     Symlink,
@@ -86,24 +75,18 @@ impl LinkForm {
     }
 }
 
-impl Serialize for LinkForm {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
-
 /// Adds the steps that write links anew, and what is left.
-pub(super) fn plan(facts: &Facts, plan: &mut RepairPlan) {
+pub(super) fn plan(facts: &Facts, plan: &mut Plan) {
     for link in &facts.links.damaged {
         match &link.target {
-            Ok(target) => plan.links.push(step(facts, link, target)),
+            Ok(target) => plan.steps.push(step(facts, link, target)),
             Err(why) => plan.kept.push(left(facts, link, why)),
         }
     }
     plan.kept.extend(facts.links.dead.iter().map(|dead| dead_pointer(facts, dead)));
 }
 
-fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> LinkStep {
+fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> Step {
     let entry = Path::new(&target.bucket).join(&target.id);
     let up = || -> PathBuf { link.path.iter().skip(1).map(|_| "..").collect() };
     let (form, text) = match &link.writing {
@@ -121,34 +104,37 @@ fn step(facts: &Facts, link: &DamagedFacts, target: &LinkTarget) -> LinkStep {
         Some(_) => "the pointer beside it names this entry",
         None => "its own text still names this entry",
     };
-    LinkStep {
-        action: RepairAction::RestoreLink,
+    Step {
+        action: Action::RestoreLink,
         at: At::new(&link.path),
         name,
         version,
-        cache: At::new(&facts.cache),
-        entry: At::new(&entry),
-        entry_inode: target.inode,
-        form,
-        text: At::new(&text),
-        named_by: target
-            .named_by
-            .as_ref()
-            .map(|(path, expects)| NamedBy { at: At::new(path), expects: *expects }),
         reason: match link.lies {
             LinkLies::Copy { copied } => {
                 format!("the wheel lies there a second time, {}; {names}", human::bytes(copied.disk))
             }
             _ => format!("{}; {names}", what_is_wrong(link.damage)),
         },
-        replaces: match link.lies {
-            LinkLies::Link { print } => Some(print),
-            LinkLies::Nothing | LinkLies::Copy { .. } | LinkLies::Other => None,
-        },
-        copy: match link.lies {
-            LinkLies::Copy { copied: Copied { files, disk } } => Some(Twice { files, disk }),
-            _ => None,
-        },
+        bytes: Bytes::default(),
+        work: Work::Link(LinkWork {
+            cache: At::new(&facts.cache),
+            entry: At::new(&entry),
+            entry_inode: target.inode,
+            form,
+            text: At::new(&text),
+            named_by: target
+                .named_by
+                .as_ref()
+                .map(|(path, expects)| NamedBy { at: At::new(path), expects: *expects }),
+            replaces: match link.lies {
+                LinkLies::Link { print } => Some(print),
+                LinkLies::Nothing | LinkLies::Copy { .. } | LinkLies::Other => None,
+            },
+            copy: match link.lies {
+                LinkLies::Copy { copied: Copied { files, disk } } => Some(Twice { files, disk }),
+                _ => None,
+            },
+        }),
     }
 }
 
@@ -162,7 +148,7 @@ fn what_is_wrong(damage: Damage) -> &'static str {
     }
 }
 
-fn left(facts: &Facts, link: &DamagedFacts, why: &NoTarget) -> Left {
+fn left(facts: &Facts, link: &DamagedFacts, why: &NoTarget) -> Kept {
     let shown = link.path.display();
     let wrong = what_is_wrong(link.damage);
     let (because, reason) = match why {
@@ -202,7 +188,7 @@ fn left(facts: &Facts, link: &DamagedFacts, why: &NoTarget) -> Left {
     of_cache(facts, &link.path, link.package.as_deref(), because, reason)
 }
 
-fn dead_pointer(facts: &Facts, dead: &DeadFacts) -> Left {
+fn dead_pointer(facts: &Facts, dead: &DeadFacts) -> Kept {
     let shown = dead.path.display();
     let (because, reason) = match &dead.malformed {
         None => {
@@ -214,19 +200,15 @@ fn dead_pointer(facts: &Facts, dead: &DeadFacts) -> Left {
     let mut left = of_cache(facts, &dead.path, dead.package.as_deref(), because, reason);
     // Of what is not understood nobody knows which link belongs to it.
     let link = dead.link.as_ref().filter(|_| dead.malformed.is_none());
-    left.commands.push(take_away(&facts.cache, std::iter::once(&dead.path).chain(link)));
+    left.remedy_mut().commands.push(take_away(&facts.cache, std::iter::once(&dead.path).chain(link)));
     left
 }
 
-fn of_cache(facts: &Facts, path: &Path, package: Option<&str>, because: Cause, reason: String) -> Left {
-    Left {
-        at: At::new(&facts.cache),
+fn of_cache(facts: &Facts, path: &Path, package: Option<&str>, cause: Cause, reason: String) -> Kept {
+    Kept {
         name: package.map(str::to_owned),
-        version: None,
-        because,
         reason,
-        files: vec![At::new(path)],
-        commands: Vec::new(),
-        warning: None,
+        remedy: Some(Remedy { files: vec![At::new(path)], ..Remedy::default() }),
+        ..Kept::new(At::new(&facts.cache), KeptBecause::Damaged(cause))
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Command, own_mode};
 use crate::human;
 use crate::plan::again::{Again, OFFLINE, Where, again, of_conda, place};
-use crate::plan::{At, obstacles};
+use crate::plan::{At, Kept, KeptBecause, Remedy, obstacles};
 use crate::scan::repair::{
     BrokenFile, DistributionFacts, Duplicate, EnvironmentFacts, Facts, Leftover, Linked, Supply, Why,
 };
@@ -15,31 +15,8 @@ use crate::snapshot::{CameFrom, EnvironmentKind, Manager, Mode};
 use crate::uv::distribution::requirement;
 use crate::uv::url;
 
-/// Something that stays broken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Left {
-    /// The environment's root, absolute; the link to one that is gone; or the cache's root, for what is wrong in the cache
-    /// itself.
-    #[serde(flatten)]
-    pub at: At,
-    /// The distribution's name.
-    pub name: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// Why it stays broken.
-    pub because: Cause,
-    /// The same as a sentence. Not escaped.
-    pub reason: String,
-    /// The files, relative to that root.
-    pub files: Vec<At>,
-    /// What mends it, one after the other.
-    pub commands: Vec<Command>,
-    /// What should be known before the commands are run, as a sentence. Not escaped.
-    pub warning: Option<String>,
-}
-
 /// Why something stays broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// No entry has the files.
@@ -95,16 +72,13 @@ const FIRST: &str = "The commands that are named above come first: this one rest
 const EMPTIES: &str = "The commands belong together, in this order: where a pointer of the cache is broken, uv uninstalls the \
     package before it finds that it cannot install it again.";
 
-fn left(at: &At, distribution: Option<&DistributionFacts>, because: Cause, reason: String) -> Left {
-    Left {
-        at: at.clone(),
+fn left(at: &At, distribution: Option<&DistributionFacts>, cause: Cause, reason: String) -> Kept {
+    Kept {
         name: distribution.map(|it| it.name.clone()),
         version: distribution.map(|it| it.version.clone()),
-        because,
         reason,
-        files: Vec::new(),
-        commands: Vec::new(),
-        warning: None,
+        remedy: Some(Remedy::default()),
+        ..Kept::new(at.clone(), KeptBecause::Damaged(cause))
     }
 }
 
@@ -115,7 +89,7 @@ pub(super) fn of_files(
     distribution: &DistributionFacts,
     why: &Why,
     files: &[&BrokenFile],
-) -> Left {
+) -> Kept {
     let number = human::counted(files.len() as u64, "file", "files");
     let (because, reason) = match why {
         _ if environment.stored => {
@@ -155,15 +129,15 @@ pub(super) fn of_files(
     };
     let at = At::new(&environment.path);
     let mut left = left(&at, Some(distribution), because, reason);
-    left.files = files.iter().map(|file| At::new(&file.path)).collect();
+    left.remedy_mut().files = files.iter().map(|file| At::new(&file.path)).collect();
     match why {
         _ if environment.stored => {
-            left.commands.push(cachetui(facts, &["prune", "--"], name(&environment.path)));
+            left.remedy_mut().commands.push(cachetui(facts, &["prune", "--"], name(&environment.path)));
         }
         Why::DirectoryLink { link, now: Some(now), .. } => {
             let link = environment.path.join(link).display().to_string();
             let now = now.display().to_string();
-            left.commands.push(Command::new(["ln", "-sfn", &now, &link], Vec::new()));
+            left.remedy_mut().commands.push(Command::new(["ln", "-sfn", &now, &link], Vec::new()));
         }
         Why::NoCandidate | Why::OtherContent { .. } => {
             if clear(facts, environment, distribution, &mut left) {
@@ -180,41 +154,43 @@ pub(super) fn modified(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
-) -> Left {
+) -> Kept {
     let number = human::counted(distribution.modified.len() as u64, "file differs", "files differ");
     let reason = format!("{number} from RECORD and may hold edits, which repair never overwrites");
     let at = At::new(&environment.path);
     let mut left = left(&at, Some(distribution), Cause::Modified, reason);
-    left.files = distribution.modified.iter().map(|file| At::new(&file.path)).collect();
+    left.remedy_mut().files = distribution.modified.iter().map(|file| At::new(&file.path)).collect();
     if environment.stored {
-        left.commands.push(cachetui(facts, &["prune", "--"], name(&environment.path)));
+        left.remedy_mut().commands.push(cachetui(facts, &["prune", "--"], name(&environment.path)));
         return left;
     }
     reinstall(facts, environment, distribution, &mut left);
-    if !left.commands.is_empty() {
-        let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
-        left.warning = Some(format!("Installing again discards what was edited.{warning}"));
+    if !left.commands().is_empty() {
+        let warning =
+            left.remedy_mut().warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+        left.remedy_mut().warning = Some(format!("Installing again discards what was edited.{warning}"));
     }
     left
 }
 
 /// Names what installs a distribution again once, where several rows of it would: the second time uv has nothing to do, and
 /// an entry that was taken away is not there.
-pub(super) fn once(rows: &mut [Left]) {
-    let installs = |left: &Left| left.commands.iter().any(|it| it.words().any(|word| word == "--reinstall"));
+pub(super) fn once(rows: &mut [Kept]) {
+    let installs =
+        |left: &Kept| left.commands().iter().any(|it| it.words().any(|word| word == "--reinstall"));
     let of: Vec<usize> = (0..rows.len()).filter(|row| installs(&rows[*row])).collect();
     let Some((first, others)) = of.split_first().filter(|(_, others)| !others.is_empty()) else { return };
     // What takes a damaged entry away first does more.
-    let Some(most) = of.iter().copied().max_by_key(|row| rows[*row].commands.len()) else { return };
-    let commands = rows[most].commands.clone();
+    let Some(most) = of.iter().copied().max_by_key(|row| rows[*row].commands().len()) else { return };
+    let commands = rows[most].commands().to_vec();
     let mut warnings: Vec<String> = Vec::new();
     for row in &of {
-        warnings.extend(rows[*row].warning.take().filter(|it| !warnings.contains(it)));
+        warnings.extend(rows[*row].remedy_mut().warning.take().filter(|it| !warnings.contains(it)));
     }
-    rows[*first].commands = commands;
-    rows[*first].warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    rows[*first].remedy_mut().commands = commands;
+    rows[*first].remedy_mut().warning = (!warnings.is_empty()).then(|| warnings.join(" "));
     for row in others {
-        rows[*row].commands.clear();
+        rows[*row].remedy_mut().commands.clear();
         rows[*row].reason.push_str("; the same commands fix it");
     }
 }
@@ -238,7 +214,7 @@ fn clear(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
-    left: &mut Left,
+    left: &mut Kept,
 ) -> bool {
     // What cannot be had again stays, for what it still has.
     let Some(stale) = distribution.stale.as_ref().filter(|it| it.supply != Supply::Gone) else { return true };
@@ -246,7 +222,7 @@ fn clear(
         let entry = name(&stale.entry);
         let is = "that uv would install from is damaged too, and something else may use it";
         left.reason = format!("{}; the entry `{}` {is}", left.reason, entry.join(""));
-        left.commands.push(cachetui(facts, &["why", "--"], entry));
+        left.remedy_mut().commands.push(cachetui(facts, &["why", "--"], entry));
         return false;
     }
     let whole = |path: &PathBuf| facts.cache.join(path).display().to_string();
@@ -259,20 +235,20 @@ fn clear(
         // They would break: each is linked to the new entry after the old one is gone.
         let again: Option<Vec<Command>> = others.iter().map(|it| relinked(facts, distribution, it)).collect();
         if let Some(again) = again.filter(|_| stale.supply == Supply::Known && !cfg!(windows)) {
-            left.commands.push(removed());
-            left.commands.extend(again);
+            left.remedy_mut().commands.push(removed());
+            left.remedy_mut().commands.extend(again);
             return true;
         }
         let about = vec![format!("{}=={}", distribution.name, distribution.version)];
-        left.commands.push(cachetui(facts, &["verify"], about));
+        left.remedy_mut().commands.push(cachetui(facts, &["verify"], about));
         return false;
     }
     if stale.linked.is_empty() || cfg!(windows) {
         let allowed: &[&str] = if stale.supply == Supply::Unlocated { &["--allow", "gone"] } else { &[] };
         let words = [&["prune"], allowed, &["--"]].concat();
-        left.commands.push(cachetui(facts, &words, name(&stale.entry)));
+        left.remedy_mut().commands.push(cachetui(facts, &words, name(&stale.entry)));
     } else {
-        left.commands.push(removed());
+        left.remedy_mut().commands.push(removed());
     }
     true
 }
@@ -297,16 +273,17 @@ fn relinked(facts: &Facts, distribution: &DistributionFacts, it: &Linked) -> Opt
 
 /// What the rows name that an earlier one has named already is left out: an entry goes once, and what is linked to the new one
 /// is not taken from there again.
-pub(super) fn in_order(rows: &mut [Left]) {
+pub(super) fn in_order(rows: &mut [Kept]) {
     let mut named: Vec<Command> = Vec::new();
     for row in rows {
-        let all = row.commands.len();
-        row.commands.retain(|it| !named.contains(it));
-        if row.commands.len() < all {
-            let warning = row.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
-            row.warning = Some(format!("{FIRST}{warning}"));
+        let all = row.commands().len();
+        row.remedy_mut().commands.retain(|it| !named.contains(it));
+        if row.commands().len() < all {
+            let warning =
+                row.remedy_mut().warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+            row.remedy_mut().warning = Some(format!("{FIRST}{warning}"));
         }
-        named.extend(row.commands.iter().cloned());
+        named.extend(row.commands().iter().cloned());
     }
 }
 
@@ -315,7 +292,7 @@ pub(super) fn unreadable(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
-) -> Left {
+) -> Kept {
     let reason = if let Some(why) = &distribution.unreadable {
         format!("its RECORD cannot be read ({why}), so that its files are not known")
     } else {
@@ -325,29 +302,30 @@ pub(super) fn unreadable(
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::NoRecord, reason);
     reinstall(facts, environment, distribution, &mut left);
     // uv refuses to uninstall by what it cannot read (uv 0.13.8), and installs over the files where nothing says what they are.
-    if distribution.invalid && !left.commands.is_empty() {
+    if distribution.invalid && !left.commands().is_empty() {
         let directory = environment.path.join(&distribution.dist_info).display().to_string();
-        left.commands.insert(0, removal(directory, false));
-        let warning = left.warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
-        left.warning = Some(format!("{}{warning}", obstacles::FIRST));
+        left.remedy_mut().commands.insert(0, removal(directory, false));
+        let warning =
+            left.remedy_mut().warning.take().map_or_else(String::new, |warning| format!(" {warning}"));
+        left.remedy_mut().warning = Some(format!("{}{warning}", obstacles::FIRST));
     }
     left
 }
 
 /// What is said of what conda has installed: no cache of uv has it, whatever has the same name there.
-pub(super) fn of_conda_itself(environment: &EnvironmentFacts, distribution: &DistributionFacts) -> Left {
+pub(super) fn of_conda_itself(environment: &EnvironmentFacts, distribution: &DistributionFacts) -> Kept {
     let files = human::counted(distribution.files.len() as u64, "file", "files");
     let reason = match &distribution.unreadable {
         Some(why) => format!("conda installed it, and its RECORD cannot be read: {why}"),
         None => format!("conda installed it, and {files} of it cannot be used"),
     };
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OfConda, reason);
-    left.files = distribution.files.iter().map(|file| At::new(&file.path)).collect();
+    left.remedy_mut().files = distribution.files.iter().map(|file| At::new(&file.path)).collect();
     let root = environment.path.display().to_string();
     let (name, version) = (&distribution.name, &distribution.version);
     if let Some((command, note)) = of_conda(&root, distribution.conda.as_ref(), name, version) {
-        left.commands.push(command);
-        left.warning = note;
+        left.remedy_mut().commands.push(command);
+        left.remedy_mut().warning = note;
     }
     left
 }
@@ -357,17 +335,17 @@ pub(super) fn of_other_name(
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
     files: &[&BrokenFile],
-) -> Left {
+) -> Kept {
     let links = human::counted(files.len() as u64, "symlink names", "symlinks name");
     let text = "another path of the cache, and works only where the cache has that path, as in a container";
     let reason = format!("{links} {text}; `cachetui repair` leaves it as it is");
     let mut left = left(&At::new(&environment.path), Some(distribution), Cause::OtherName, reason);
-    left.files = files.iter().map(|file| At::new(&file.path)).collect();
+    left.remedy_mut().files = files.iter().map(|file| At::new(&file.path)).collect();
     left
 }
 
 /// What is said of an environment as a whole.
-pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> Vec<Left> {
+pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> Vec<Kept> {
     let at = At::new(&environment.path);
     let mut all = Vec::new();
     for Duplicate { name, versions, whole, came } in &environment.duplicates {
@@ -389,7 +367,7 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
             format!("its interpreter `{}` is gone", path.display())
         });
         let mut left = left(&at, None, Cause::NoInterpreter, gone);
-        left.commands.push(interpreter(environment));
+        left.remedy_mut().commands.push(interpreter(environment));
         all.push(left);
     }
     if environment.unread {
@@ -400,7 +378,7 @@ pub(super) fn of_environment(facts: &Facts, environment: &EnvironmentFacts) -> V
 }
 
 /// What is said of a `.dist-info` that an uninstall has left, which goes in one step.
-fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, bare, beside }: &Leftover) -> Left {
+fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, bare, beside }: &Leftover) -> Kept {
     let directory = dist_info.file_name().unwrap_or_default().display().to_string();
     let reason = match beside {
         Some(other) => format!(
@@ -410,8 +388,8 @@ fn leftover(at: &At, root: &Path, Leftover { name, version, dist_info, bare, bes
     };
     let facts = DistributionFacts { name: name.clone(), version: version.clone(), ..Default::default() };
     let mut left = left(at, Some(&facts), Cause::Leftover, reason);
-    left.files.push(At::new(dist_info));
-    left.commands.push(removal(root.join(dist_info).display().to_string(), *bare));
+    left.remedy_mut().files.push(At::new(dist_info));
+    left.remedy_mut().commands.push(removal(root.join(dist_info).display().to_string(), *bare));
     left
 }
 
@@ -454,11 +432,11 @@ fn interpreter(environment: &EnvironmentFacts) -> Command {
 }
 
 /// What is said of a `.venv` whose environment is gone.
-pub(super) fn dead_link(path: &Path, target: &Path) -> Left {
+pub(super) fn dead_link(path: &Path, target: &Path) -> Kept {
     let reason = format!("it leads to `{}`, which is gone", target.display());
     let mut left = left(&At::new(path), None, Cause::NoEnvironment, reason);
     let project = path.parent().unwrap_or(path).display().to_string();
-    left.commands.push(Command::new(["uv", "sync", "--directory", &project], Vec::new()));
+    left.remedy_mut().commands.push(Command::new(["uv", "sync", "--directory", &project], Vec::new()));
     left
 }
 
@@ -468,7 +446,7 @@ fn reinstall(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
-    left: &mut Left,
+    left: &mut Kept,
 ) {
     let is_damaged = distribution.stale.as_ref().is_some_and(|it| it.damaged)
         || distribution.modified.iter().any(|file| file.in_cache);
@@ -482,7 +460,7 @@ fn install_again(
     facts: &Facts,
     environment: &EnvironmentFacts,
     distribution: &DistributionFacts,
-    left: &mut Left,
+    left: &mut Kept,
 ) {
     let Some(mut again) = again(&distribution.name, &distribution.version, &distribution.came) else {
         return;
@@ -491,19 +469,21 @@ fn install_again(
         |full: &&PathBuf| distribution.modified.iter().any(|it| environment.path.join(&it.path) == **full);
     if let Some(full) = environment.obstacles.full.iter().find(is_of_it) {
         left.reason = format!("{}; {}", left.reason, obstacles::full(full));
-        left.commands.clear();
+        left.remedy_mut().commands.clear();
         return;
     }
     let mut warnings: Vec<String> = again.note.clone().into_iter().collect();
-    let cleared = !left.commands.is_empty();
+    let cleared = !left.commands().is_empty();
     let in_the_way = obstacles::removed(&environment.obstacles);
     if !in_the_way.is_empty() {
         warnings.insert(0, obstacles::FIRST.to_owned());
     }
-    left.commands.splice(0..0, in_the_way);
+    left.remedy_mut().commands.splice(0..0, in_the_way);
     if let Some(poison) = facts.poison.get(&distribution.name) {
         let links = poison.iter().flat_map(|it| it.link.iter().map(|(path, _)| path));
-        left.commands.push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
+        left.remedy_mut()
+            .commands
+            .push(take_away(&facts.cache, poison.iter().map(|it| &it.path).chain(links)));
         warnings.insert(0, EMPTIES.to_owned());
     }
     if !cleared && distribution.stale.as_ref().is_some_and(|it| it.offline) {
@@ -512,7 +492,7 @@ fn install_again(
     if cleared {
         warnings.insert(0, TOGETHER.to_owned());
     }
-    left.warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    left.remedy_mut().warning = (!warnings.is_empty()).then(|| warnings.join(" "));
     let text = |path: &Path| path.display().to_string();
     let (root, program) = (text(&environment.path), environment.installation.as_deref().map(text));
     let prefix = environment.prefix.as_deref().map(text);
@@ -525,7 +505,7 @@ fn install_again(
         managed: environment.externally_managed,
     });
     // What was linked otherwise than uv does by itself stays so.
-    left.commands.push(install(facts, place, own_mode(environment) == Mode::Symlink, again));
+    left.remedy_mut().commands.push(install(facts, place, own_mode(environment) == Mode::Symlink, again));
 }
 
 /// The command that installs again what came from somewhere.

@@ -1,39 +1,19 @@
-//! One step of mending: the entry, the files, and what has to be found.
+//! How a distribution is repaired: the entry, the files, and what has to be found.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::plan::At;
+use crate::plan::relink::link_mode;
 use crate::scan::repair::Way;
 use crate::snapshot::{FilePrint, Identity, Mode};
 
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RepairAction {
-    /// Links files from an entry.
-    Link,
-    /// Has uv fetch a distribution into the cache, then links files from its entry.
-    Fetch,
-    /// Writes a link of the cache anew.
-    RestoreLink,
-}
-
-/// One distribution of one environment, mended from one entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RepairStep {
-    /// What it does.
-    pub action: RepairAction,
-    /// In which environment: its root, absolute.
-    #[serde(flatten)]
-    pub at: At,
-    /// The distribution's normalized name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
+/// How one distribution of one environment is repaired from one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairWork {
     /// Its `.dist-info` directory, relative to the environment's root.
     pub dist_info: At,
     /// How the entry was found: `moved` or `digest`; none before uv has fetched it.
-    #[serde(serialize_with = "way_or_none")]
+    #[serde(with = "way")]
     pub way: Option<Way>,
     /// The cache that the entry lies in.
     pub cache: At,
@@ -42,12 +22,8 @@ pub struct RepairStep {
     /// Which directory the entry has to be; none before uv has fetched it.
     pub entry_is: Option<Identity>,
     /// How its files are linked.
-    #[serde(serialize_with = "mode")]
+    #[serde(with = "link_mode")]
     pub link_mode: Mode,
-    /// Why, as a sentence. Not escaped.
-    pub reason: String,
-    /// What it makes.
-    pub bytes: RepairBytes,
     /// The files.
     pub files: Vec<RepairFile>,
     /// What uv is to do, where it is to do something.
@@ -56,8 +32,24 @@ pub struct RepairStep {
     pub expects: FilePrint,
 }
 
+impl RepairWork {
+    /// Whether it is the same as that of another plan.
+    pub(in crate::plan) fn is_same(&self, other: &Self) -> bool {
+        let files = |it: &Self| -> Vec<_> {
+            it.files
+                .iter()
+                .map(|file| (file.at.clone(), file.source.clone(), file.sha256, file.replaces))
+                .collect()
+        };
+        (&self.dist_info, &self.cache, &self.entry, self.entry_is, self.link_mode, self.expects)
+            == (&other.dist_info, &other.cache, &other.entry, other.entry_is, other.link_mode, other.expects)
+            && self.fetch == other.fetch
+            && files(self) == files(other)
+    }
+}
+
 /// What uv is to fetch, and what is in its way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetch {
     /// Where uv is to look: only what is known to have come from `PyPI`, or of which nothing tells, is asked for by its name
     /// alone.
@@ -73,7 +65,7 @@ pub struct Fetch {
 }
 
 /// A pointer file that names an entry which is gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadPointer {
     /// Where it is, relative to the cache's root.
     #[serde(flatten)]
@@ -85,7 +77,7 @@ pub struct DeadPointer {
 }
 
 /// A link in the cache that leads nowhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLink {
     /// Where it is, relative to the cache's root.
     #[serde(flatten)]
@@ -95,7 +87,7 @@ pub struct DeadLink {
 }
 
 /// One file of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairFile {
     /// Where it is made, relative to the environment's root.
     #[serde(flatten)]
@@ -103,7 +95,7 @@ pub struct RepairFile {
     /// The file it is made from, relative to the entry; none before uv has fetched it.
     pub source: Option<At>,
     /// The SHA-256 it has to have.
-    #[serde(serialize_with = "hexadecimal")]
+    #[serde(with = "hexadecimal")]
     pub sha256: Option<[u8; 32]>,
     /// What identifies the source that was found to have it, if a write since then changes that. Not written down: it is
     /// found out anew by whoever reads a plan.
@@ -113,42 +105,42 @@ pub struct RepairFile {
     pub replaces: Option<FilePrint>,
 }
 
-/// What a step makes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct RepairBytes {
-    /// Files.
-    pub files: u64,
-    /// The sizes of what they show, added up.
-    pub logical: u64,
-}
+/// Ways by their words.
+mod way {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
-impl RepairAction {
-    /// The word for it, the same on the screen and in JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Link => "link",
-            Self::Fetch => "fetch",
-            Self::RestoreLink => "restore-link",
-        }
+    use crate::scan::repair::Way;
+
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(way: &Option<Way>, serializer: S) -> Result<S::Ok, S::Error> {
+        way.map(Way::word).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Way>, D::Error> {
+        let Some(word) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        let found = [Way::Moved, Way::Digest, Way::Environment].into_iter().find(|way| way.word() == word);
+        found.map(Some).ok_or_else(|| D::Error::custom(format!("`{word}` is no way to find an entry")))
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-pub(super) fn mode<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(mode.word())
-}
+/// Digests in hexadecimal.
+mod hexadecimal {
+    use data_encoding::HEXLOWER;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-pub(super) fn mode_or_none<S: Serializer>(mode: &Option<Mode>, serializer: S) -> Result<S::Ok, S::Error> {
-    mode.map(Mode::word).serialize(serializer)
-}
+    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(
+        digest: &Option<[u8; 32]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        digest.map(|digest| HEXLOWER.encode(&digest)).serialize(serializer)
+    }
 
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn way_or_none<S: Serializer>(way: &Option<Way>, serializer: S) -> Result<S::Ok, S::Error> {
-    way.map(Way::word).serialize(serializer)
-}
-
-#[expect(clippy::ref_option, reason = "serde asks for a reference")]
-fn hexadecimal<S: Serializer>(digest: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-    digest.map(|digest| data_encoding::HEXLOWER.encode(&digest)).serialize(serializer)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<[u8; 32]>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is no SHA-256")))
+    }
 }

@@ -11,7 +11,6 @@ use super::suggestion::{Suggestion, SuggestionKind, suggestions};
 use crate::apply::Run;
 use crate::apply::beside::Whole;
 use crate::human;
-use crate::plan::repair::RepairPlan;
 use crate::plan::{self, At, Class, Kept, Plan, Prune, Request, Step, Totals, Unused, Work};
 use crate::say;
 use crate::snapshot::{Completeness, EntryIndex, Snapshot};
@@ -23,16 +22,10 @@ pub(in crate::tui) enum Row {
     Class(usize),
     /// A suggestion, by its place.
     Suggestion(usize),
-    /// Something that is to be removed, or a distribution that is to be linked otherwise, by its place.
+    /// A step of the plan, by its place.
     Step(usize),
-    /// A distribution that is to be mended, by its place.
-    Mend(usize),
-    /// A link of the cache that is to be written anew, by its place.
-    Link(usize),
-    /// Something that is kept, by its place.
+    /// Something that is kept, or stays broken, by its place.
     Kept(usize),
-    /// Something that stays broken, by its place.
-    Left(usize),
     /// A run in the trash, by its place.
     Run(usize),
     /// The plan that was left and is kept.
@@ -56,46 +49,6 @@ pub(in crate::tui) enum Planned {
     Suggestion(SuggestionKind),
     /// The plan that was left and is kept.
     Return,
-}
-
-/// A plan that was made.
-#[derive(Clone, Debug)]
-pub(in crate::tui) enum Made {
-    /// To prune, or to relink.
-    Changes(Box<Plan>),
-    /// To repair.
-    Repair(Box<RepairPlan>),
-}
-
-impl Made {
-    /// Whether there is nothing to do.
-    pub(in crate::tui) fn is_empty(&self) -> bool {
-        match self {
-            Self::Changes(plan) => plan.is_empty(),
-            Self::Repair(plan) => plan.is_empty(),
-        }
-    }
-
-    /// How many steps it has.
-    pub(in crate::tui) fn steps(&self) -> u64 {
-        match self {
-            Self::Changes(plan) => plan.totals.steps,
-            Self::Repair(plan) => plan.totals.steps,
-        }
-    }
-
-    /// What it does, as a verb.
-    pub(in crate::tui) fn verb(&self) -> &'static str {
-        match self {
-            Self::Changes(plan) => match plan.request {
-                Request::Prune(_) => "prune",
-                Request::Relink(_) => "relink",
-                Request::Remove(_) => "remove",
-                Request::Gc(_) => "gc",
-            },
-            Self::Repair(_) => "repair",
-        }
-    }
 }
 
 /// What each class would take, as far as it has been worked out.
@@ -135,7 +88,7 @@ pub(in crate::tui) struct Planning {
     /// The person's home directory, for which paths have `~`.
     pub(in crate::tui) home: Option<PathBuf>,
     /// The plan, when one was made.
-    made: Option<Made>,
+    made: Option<Box<Plan>>,
     /// Which plan that is: each that is made has a number of its own.
     number: u64,
     /// The last one that was looked at.
@@ -167,16 +120,16 @@ impl Planning {
     /// Makes a plan.
     pub(in crate::tui) fn make(&mut self, snapshot: &Snapshot, request: &Request) {
         self.label(snapshot);
-        self.show(Made::Changes(Box::new(plan::plan(snapshot, request))));
+        self.show(Box::new(plan::plan(snapshot, request)));
     }
 
     /// Takes a plan that was made elsewhere.
-    pub(in crate::tui) fn take(&mut self, snapshot: &Snapshot, made: Made) {
+    pub(in crate::tui) fn take(&mut self, snapshot: &Snapshot, made: Box<Plan>) {
         self.label(snapshot);
         self.show(made);
     }
 
-    fn show(&mut self, made: Made) {
+    fn show(&mut self, made: Box<Plan>) {
         self.excluded.clear();
         self.unseen.clear();
         self.made = Some(made);
@@ -188,16 +141,20 @@ impl Planning {
     /// The plan that has not been looked at yet, with its number. What is made of a snapshot alone does not know what processes
     /// have open, nor what a link would lose.
     pub(in crate::tui) fn unweighed(&self) -> Option<(u64, &Plan)> {
-        let plan = self.changes().filter(|plan| !plan.is_empty() && self.weighed != self.number)?;
+        // What could repair something was found by looking at it.
+        let plan = self.made().filter(|plan| !matches!(plan.request, Request::Repair(_)))?;
+        if plan.is_empty() || self.weighed == self.number {
+            return None;
+        }
         Some((self.number, plan))
     }
 
     /// Takes what was found about a plan, unless there is another one by now. Without an answer it is shown as it is.
     pub(in crate::tui) fn take_weighed(&mut self, number: u64, plan: Option<Box<Plan>>) {
-        if number == self.number && self.changes().is_some() {
+        if number == self.number && self.made.is_some() {
             self.weighed = number;
             if let Some(plan) = plan {
-                self.made = Some(Made::Changes(plan));
+                self.made = Some(plan);
             }
             self.arrange();
         }
@@ -217,11 +174,7 @@ impl Planning {
     /// How many of its steps were.
     pub(in crate::tui) fn unseen_steps(&self) -> u64 {
         let is = |at: &At| self.unseen.contains_key(at);
-        let steps = match self.chosen() {
-            Some(Made::Changes(plan)) => plan.steps.iter().filter(|step| is(&step.at)).count(),
-            Some(Made::Repair(plan)) => plan.steps.iter().filter(|step| is(&step.at)).count(),
-            None => 0,
-        };
+        let steps = self.chosen().map_or(0, |plan| plan.steps.iter().filter(|step| is(&step.at)).count());
         steps as u64
     }
 
@@ -263,7 +216,7 @@ impl Planning {
     /// Makes everything anew for a new snapshot. What the classes would take is left for when somebody looks.
     pub(in crate::tui) fn renew(&mut self, snapshot: &Snapshot) {
         let complete = snapshot.scope.completeness == Completeness::Complete;
-        if let Some(Made::Changes(old)) = &self.made {
+        if let Some(old) = self.made.as_ref().filter(|old| !matches!(old.request, Request::Repair(_))) {
             let request = old.request.clone();
             self.made = complete.then(|| {
                 let mut plan = plan::plan(snapshot, &request);
@@ -275,7 +228,7 @@ impl Planning {
                     let kept: Vec<Kept> = old.kept.iter().filter(is_looked_at).cloned().collect();
                     plan.kept.extend(kept);
                 }
-                Made::Changes(Box::new(plan))
+                Box::new(plan)
             });
             self.number += 1;
         }
@@ -313,52 +266,41 @@ impl Planning {
 
     fn arrange(&mut self) {
         let open = self.made.as_ref().filter(|_| !self.left);
-        let about: BTreeSet<&At> = match open {
-            Some(Made::Changes(plan)) => plan.relinks().map(|(step, _)| &step.at).collect(),
-            Some(Made::Repair(plan)) => {
-                plan.steps.iter().map(|step| &step.at).chain(plan.kept.iter().map(|left| &left.at)).collect()
+        let about: BTreeSet<&At> = match open.map(|plan| (plan, &plan.request)) {
+            Some((plan, Request::Relink(_))) => plan.steps.iter().map(|step| &step.at).collect(),
+            Some((plan, Request::Repair(_))) => {
+                let kept = plan.kept.iter().map(|kept| &kept.at);
+                plan.repairs().map(|(step, _)| &step.at).chain(kept).collect()
             }
-            None => BTreeSet::new(),
+            _ => BTreeSet::new(),
         };
         self.environment = if about.len() == 1 { about.first().copied().cloned() } else { None };
-        self.rows = match open {
-            Some(Made::Changes(plan)) => {
-                let steps = (0..plan.steps.len()).map(Row::Step);
-                steps.chain((0..plan.kept.len()).map(Row::Kept)).collect()
-            }
-            Some(Made::Repair(plan)) => {
-                let links = (0..plan.links.len()).map(Row::Link);
-                let steps = links.chain((0..plan.steps.len()).map(Row::Mend));
-                steps.chain((0..plan.kept.len()).map(Row::Left)).collect()
-            }
-            None => {
-                let kept = self.made.iter().map(|_| Row::Return);
-                let classes = kept.chain((0..self.classes.len()).map(Row::Class));
-                let suggestions = classes.chain((0..self.suggestions.len()).map(Row::Suggestion));
-                suggestions.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
-            }
+        self.rows = if let Some(plan) = open {
+            let steps = (0..plan.steps.len()).map(Row::Step);
+            steps.chain((0..plan.kept.len()).map(Row::Kept)).collect()
+        } else {
+            let kept = self.made.iter().map(|_| Row::Return);
+            let classes = kept.chain((0..self.classes.len()).map(Row::Class));
+            let suggestions = classes.chain((0..self.suggestions.len()).map(Row::Suggestion));
+            suggestions.chain((0..self.trash.len()).rev().map(Row::Run)).collect()
         };
     }
 
     /// The plan, when one was made.
-    pub(in crate::tui) fn made(&self) -> Option<&Made> {
-        self.made.as_ref()
+    pub(in crate::tui) fn made(&self) -> Option<&Plan> {
+        self.made.as_deref()
     }
 
-    /// The plan to prune or to relink, when one was made.
-    pub(in crate::tui) fn changes(&self) -> Option<&Plan> {
-        match &self.made {
-            Some(Made::Changes(plan)) => Some(plan),
-            _ => None,
-        }
+    /// The step of a row.
+    pub(in crate::tui) fn step(&self, row: usize) -> Option<&Step> {
+        let Row::Step(place) = self.rows.get(row)? else { return None };
+        self.made.as_ref()?.steps.get(*place)
     }
 
-    /// The plan to repair, when one was made.
-    pub(in crate::tui) fn repair(&self) -> Option<&RepairPlan> {
-        match &self.made {
-            Some(Made::Repair(plan)) => Some(plan),
-            _ => None,
-        }
+    /// What a row says is kept.
+    pub(in crate::tui) fn kept(&self, row: usize) -> Option<&Kept> {
+        let Row::Kept(place) = self.rows.get(row)? else { return None };
+        self.made.as_ref()?.kept.get(*place)
     }
 
     /// What names a row.
@@ -368,20 +310,14 @@ impl Planning {
             Row::Suggestion(place) => Planned::Suggestion(self.suggestions.get(*place)?.kind),
             Row::Return => Planned::Return,
             Row::Run(run) => Planned::Run(self.trash.get(*run)?.run.clone()),
-            Row::Step(step) => named(self.changes()?.steps.get(*step)?),
-            Row::Mend(step) => {
-                let step = self.repair()?.steps.get(*step)?;
-                Planned::Distribution(step.at.clone(), step.dist_info.clone())
-            }
-            Row::Link(step) => Planned::Thing(self.repair()?.links.get(*step)?.at.clone()),
+            Row::Step(_) => named(self.step(row)?),
             Row::Kept(place) => {
-                let Kept { at, .. } = self.changes()?.kept.get(*place)?;
-                match self.changes()?.request {
-                    Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => Planned::Thing(at.clone()),
-                    Request::Relink(_) => Planned::Left(at.clone(), *place),
+                let at = self.kept(row)?.at.clone();
+                match self.made()?.request {
+                    Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => Planned::Thing(at),
+                    Request::Relink(_) | Request::Repair(_) => Planned::Left(at, *place),
                 }
             }
-            Row::Left(place) => Planned::Left(self.repair()?.kept.get(*place)?.at.clone(), *place),
         })
     }
 
@@ -391,26 +327,15 @@ impl Planning {
     }
 
     /// The plan without the steps that were taken out.
-    pub(in crate::tui) fn chosen(&self) -> Option<Made> {
-        let distribution = |at: &At, dist_info: &At| Planned::Distribution(at.clone(), dist_info.clone());
-        Some(match self.made.clone()? {
-            Made::Changes(mut plan) => {
-                plan.steps.retain(|step| !self.is_out(step));
-                plan.totals = Totals::of(&plan.steps);
-                Made::Changes(plan)
-            }
-            Made::Repair(mut plan) => {
-                plan.retain(
-                    |link| !self.excluded.contains(&Planned::Thing(link.at.clone())),
-                    |step| !self.excluded.contains(&distribution(&step.at, &step.dist_info)),
-                );
-                Made::Repair(plan)
-            }
-        })
+    pub(in crate::tui) fn chosen(&self) -> Option<Box<Plan>> {
+        let mut plan = self.made.clone()?;
+        plan.steps.retain(|step| !self.is_out(step));
+        plan.add_up();
+        Some(plan)
     }
 
     fn is_step(&self, row: usize) -> bool {
-        matches!(self.rows.get(row), Some(Row::Step(_) | Row::Mend(_) | Row::Link(_)))
+        matches!(self.rows.get(row), Some(Row::Step(_)))
     }
 
     /// Whether a step was taken out of the plan, or the environment was with which it goes.
@@ -422,10 +347,7 @@ impl Planning {
 
     /// Whether a row is a step that is in the plan.
     pub(in crate::tui) fn is_in(&self, row: usize) -> bool {
-        if let Some(Row::Step(step)) = self.rows.get(row) {
-            return self.changes().is_some_and(|plan| !self.is_out(&plan.steps[*step]));
-        }
-        self.is_step(row) && self.name(row).is_some_and(|name| !self.excluded.contains(&name))
+        self.step(row).is_some_and(|step| !self.is_out(step))
     }
 
     /// Takes a step into the plan, or out of it. The steps of one distribution go together.
@@ -459,6 +381,7 @@ impl Planning {
 fn named(step: &Step) -> Planned {
     match &step.work {
         Work::Relink(work) => Planned::Distribution(step.at.clone(), work.dist_info.clone()),
-        Work::Remove(_) => Planned::Thing(step.at.clone()),
+        Work::Repair(work) => Planned::Distribution(step.at.clone(), work.dist_info.clone()),
+        Work::Remove(_) | Work::Link(_) => Planned::Thing(step.at.clone()),
     }
 }

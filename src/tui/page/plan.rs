@@ -3,8 +3,8 @@
 mod detail;
 
 use crate::human;
-use crate::plan::{At, Class, Kept, Step};
-use crate::tui::model::planning::{Made, Planned, Planning, Row};
+use crate::plan::{At, Class, Kept, Request, Step, Work};
+use crate::tui::model::planning::{Planned, Planning, Row};
 use crate::tui::model::suggestion::SuggestionKind;
 use crate::tui::theme::Role;
 
@@ -13,13 +13,15 @@ pub(super) use detail::{certain, detail};
 /// What stands before a row: what is done to it, or that it stays.
 pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static str, Role) {
     let (sign, stays) = match planning.rows.get(row) {
-        Some(Row::Step(step)) => {
-            let is_relink = planning.changes().is_some_and(|plan| plan.steps[*step].relink().is_some());
-            (if is_relink { "relink" } else { "remove" }, "leave")
+        Some(Row::Step(_)) => match planning.step(row).map(|step| &step.work) {
+            Some(Work::Relink(_)) => ("relink", "leave"),
+            Some(Work::Repair(_) | Work::Link(_)) => ("repair", "leave"),
+            Some(Work::Remove(_)) | None => ("remove", "leave"),
+        },
+        Some(Row::Kept(_)) if planning.kept(row).is_some_and(|kept| kept.cause().is_some()) => {
+            return ("stays", Role::Error);
         }
-        Some(Row::Mend(_) | Row::Link(_)) => ("repair", "leave"),
         Some(Row::Kept(_)) => return ("kept", Role::Held),
-        Some(Row::Left(_)) => return ("stays", Role::Error),
         Some(Row::Run(_)) => return ("trash", Role::Unused),
         Some(Row::Return) => return ("plan", Role::Strong),
         Some(Row::Class(_) | Row::Suggestion(_)) | None => return ("", Role::Dim),
@@ -32,7 +34,7 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
     let name = match planning.rows.get(row) {
         Some(Row::Class(class)) => Some(Class::ALL[*class].word().replace('-', " ")),
         Some(Row::Suggestion(place)) => Some(suggestion_title(planning.suggestions[*place].kind).to_owned()),
-        Some(Row::Return) => planning.made().map(|made| format!("the plan to {}", made.verb())),
+        Some(Row::Return) => planning.made().map(|plan| format!("the plan to {}", plan.request.verb())),
         Some(Row::Run(run)) => {
             let run = &planning.trash[*run].run;
             Some(match run.time() {
@@ -40,22 +42,9 @@ pub(in crate::tui) fn planned_name(planning: &Planning, row: usize) -> String {
                 None => human::escape_os(run.name()).into_owned(),
             })
         }
-        Some(Row::Step(step)) => planning.changes().map(|plan| step_title(planning, &plan.steps[*step])),
-        Some(Row::Mend(step)) => planning.repair().map(|plan| {
-            let step = &plan.steps[*step];
-            title(planning, Some(&step.name), Some(&step.version), &step.at)
-        }),
-        Some(Row::Link(link)) => planning.repair().map(|plan| {
-            let link = &plan.links[*link];
-            title(planning, link.name.as_deref(), link.version.as_deref(), &link.at)
-        }),
-        Some(Row::Kept(kept)) => planning.changes().map(|plan| {
-            let Kept { name, version, at, .. } = &plan.kept[*kept];
+        Some(Row::Step(_)) => planning.step(row).map(|step| step_title(planning, step)),
+        Some(Row::Kept(_)) => planning.kept(row).map(|Kept { name, version, at, .. }| {
             labelled(planning, title(planning, name.as_deref(), version.as_deref(), at), at)
-        }),
-        Some(Row::Left(left)) => planning.repair().map(|plan| {
-            let left = &plan.kept[*left];
-            title(planning, left.name.as_deref(), left.version.as_deref(), &left.at)
         }),
         None => None,
     };
@@ -67,12 +56,14 @@ pub(in crate::tui) fn planned_bytes(planning: &Planning, row: usize) -> Option<u
     match planning.rows.get(row)? {
         Row::Class(class) => Some(planning.classes[*class].totals.bytes.reclaimable),
         Row::Suggestion(place) => Some(planning.suggestions[*place].frees).filter(|frees| *frees > 0),
-        Row::Step(step) => Some(planning.changes()?.steps[*step].bytes.reclaimable),
-        Row::Return => match planning.chosen()? {
-            Made::Changes(plan) => Some(plan.totals.bytes.reclaimable),
-            Made::Repair(_) => None,
-        },
-        Row::Mend(_) | Row::Link(_) | Row::Kept(_) | Row::Left(_) | Row::Run(_) => None,
+        Row::Step(_) => {
+            planning.step(row).filter(|step| !step.is_repair()).map(|step| step.bytes.reclaimable)
+        }
+        Row::Return => {
+            let plan = planning.chosen().filter(|plan| !matches!(plan.request, Request::Repair(_)));
+            plan.map(|plan| plan.totals.bytes.reclaimable)
+        }
+        Row::Kept(_) | Row::Run(_) => None,
     }
 }
 
@@ -96,8 +87,8 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
             let suggestion = &planning.suggestions[*place];
             Some(format!("{}. {}", suggestion.sentence, suggestion_about(suggestion.kind)))
         }
-        Some(Row::Return) => planning.chosen().map(|made| {
-            let steps = human::counted(made.steps(), "step", "steps");
+        Some(Row::Return) => planning.chosen().map(|plan| {
+            let steps = human::counted(plan.totals.steps, "step", "steps");
             format!("{steps}, kept as you left it. Enter returns to it.")
         }),
         Some(Row::Run(run)) => {
@@ -109,40 +100,31 @@ pub(in crate::tui) fn planned_why(planning: &Planning, row: usize) -> String {
             };
             Some(words.to_owned())
         }
-        Some(Row::Step(step)) => planning.changes().map(|plan| {
-            let step = &plan.steps[*step];
-            if step.relink().is_some() {
-                return format!(
-                    "{}{}{}",
-                    unseen(planning, &step.at),
-                    step.reason,
-                    inside(planning, &step.at)
-                );
-            }
-            // On the screen nothing is named: it is marked.
-            let reason = step.reason.replacen("you named it", "you marked it", 1);
-            format!("{}{reason}; {}", unseen(planning, &step.at), step.price().words())
-        }),
-        Some(Row::Mend(step)) => planning.repair().map(|plan| {
-            let step = &plan.steps[*step];
-            let files = human::counted(step.bytes.files, "file", "files");
-            format!("{}{}: {files}{}", unseen(planning, &step.at), step.reason, inside(planning, &step.at))
-        }),
-        Some(Row::Link(link)) => planning.repair().map(|plan| {
-            let link = &plan.links[*link];
-            format!("{}: link {}", link.reason, link.at.text())
-        }),
-        Some(Row::Kept(kept)) => planning.changes().map(|plan| {
-            let kept = &plan.kept[*kept];
-            format!("{}{}", unseen(planning, &kept.at), kept.reason)
-        }),
-        Some(Row::Left(left)) => planning.repair().map(|plan| {
-            let left = &plan.kept[*left];
-            format!("{}{}", unseen(planning, &left.at), left.reason)
-        }),
+        Some(Row::Step(_)) => planning.step(row).map(|step| why_step(planning, step)),
+        Some(Row::Kept(_)) => {
+            planning.kept(row).map(|kept| format!("{}{}", unseen(planning, &kept.at), kept.reason))
+        }
         None => None,
     };
     human::escape(&why.unwrap_or_default()).into_owned()
+}
+
+/// Why a step is in the plan. Not escaped.
+fn why_step(planning: &Planning, step: &Step) -> String {
+    let (unseen, reason) = (unseen(planning, &step.at), &step.reason);
+    match &step.work {
+        Work::Remove(work) => {
+            // On the screen nothing is named: it is marked.
+            let reason = reason.replacen("you named it", "you marked it", 1);
+            format!("{unseen}{reason}; {}", work.price.words())
+        }
+        Work::Relink(_) => format!("{unseen}{reason}{}", inside(planning, &step.at)),
+        Work::Repair(_) => {
+            let files = human::counted(step.bytes.files, "file", "files");
+            format!("{unseen}{reason}: {files}{}", inside(planning, &step.at))
+        }
+        Work::Link(_) => format!("{reason}: link {}", step.at.text()),
+    }
 }
 
 /// Where a row was marked that was out of sight when the plan was made.
@@ -158,22 +140,13 @@ fn inside(planning: &Planning, root: &At) -> String {
 /// The package that a row is about and its version, where it is about one. Escaped.
 pub(in crate::tui) fn planned_package(planning: &Planning, row: usize) -> (Option<String>, Option<String>) {
     let (name, version) = match planning.rows.get(row) {
-        Some(Row::Step(step)) => planning.changes().map_or((None, None), |plan| {
-            let step = &plan.steps[*step];
-            (step.name.as_deref(), step.version.as_deref())
-        }),
-        Some(Row::Kept(kept)) => planning.changes().map_or((None, None), |plan| {
-            let kept = &plan.kept[*kept];
-            (kept.name.as_deref(), kept.version.as_deref())
-        }),
-        Some(Row::Mend(step)) => planning.repair().map_or((None, None), |plan| {
-            let step = &plan.steps[*step];
-            (Some(&*step.name), Some(&*step.version))
-        }),
-        Some(Row::Left(left)) => planning.repair().map_or((None, None), |plan| {
-            let left = &plan.kept[*left];
-            (left.name.as_deref(), left.version.as_deref())
-        }),
+        Some(Row::Step(_)) => planning
+            .step(row)
+            .filter(|step| step.link().is_none())
+            .map_or((None, None), |step| (step.name.as_deref(), step.version.as_deref())),
+        Some(Row::Kept(_)) => {
+            planning.kept(row).map_or((None, None), |kept| (kept.name.as_deref(), kept.version.as_deref()))
+        }
         _ => (None, None),
     };
     let shown = |text: Option<&str>| text.map(|text| human::escape(text).into_owned());
@@ -201,10 +174,12 @@ pub(super) fn suggestion_about(kind: SuggestionKind) -> &'static str {
 /// What the rows are called.
 pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
     match planning.made().filter(|_| planning.is_open()) {
-        Some(Made::Repair(_)) => "plan to repair",
-        Some(made) if made.verb() == "relink" => "plan to relink",
-        Some(made) if made.verb() == "remove" => "plan to remove",
-        Some(_) => "plan to prune",
+        Some(plan) => match plan.request.verb() {
+            "repair" => "plan to repair",
+            "relink" => "plan to relink",
+            "remove" => "plan to remove",
+            _ => "plan to prune",
+        },
         None => "clean up",
     }
 }

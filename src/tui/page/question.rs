@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::apply::Run;
 use crate::human;
 use crate::lock::{State as LockState, of_cache};
-use crate::plan::repair::RepairPlan;
-use crate::plan::{At, DetachPlan, Plan, Step, kept_in_short};
+use crate::plan::{At, DetachPlan, Plan, Request, Step, kept_in_short};
 use crate::say::plan::{called, things, things_of};
 use crate::snapshot::Mode;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, PageLine, Target};
-use crate::tui::model::planning::Made;
 use crate::tui::model::task::{Answer, Question};
 use crate::tui::text::piece;
 use crate::tui::theme::Role;
@@ -25,26 +23,29 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
     let deed = deed(model, question);
     document.title = format!("{}?", human::capitalized(&deed));
     match question {
-        Question::Apply => match model.facts.planning.chosen() {
-            Some(Made::Changes(plan)) if plan.relinks().next().is_some() => {
-                relink(model, &mut document, &plan, width);
+        Question::Apply => {
+            if let Some(plan) = model.facts.planning.chosen() {
+                match plan.request {
+                    Request::Relink(_) => relink(model, &mut document, &plan, width),
+                    Request::Repair(_) => repair(model, &mut document, &plan, width),
+                    Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => {
+                        prune(model, &mut document, &plan, width);
+                    }
+                }
             }
-            Some(Made::Changes(plan)) => prune(model, &mut document, &plan, width),
-            Some(Made::Repair(plan)) => repair(model, &mut document, &plan, width),
-            None => {}
-        },
+        }
         Question::Detach(plan) => {
             detach(model, &mut document, plan, width);
         }
         Question::Sure(typed) => {
-            if let Some(plan) = model.facts.planning.changes() {
+            if let Some(plan) = model.facts.planning.made() {
                 for caution in plan.refused() {
                     paragraph(&mut document, &human::escape(&caution.text), Role::Warning, width);
                     gap(&mut document);
                 }
             }
             // What has to be typed for a plan that calls for a second look.
-            let sure = model.facts.planning.made().map_or("", Made::verb);
+            let sure = model.facts.planning.made().map_or("", |plan| plan.request.verb());
             let words = format!(
                 "To do it all the same, type {sure} and press Enter. Esc leaves everything as it is."
             );
@@ -137,14 +138,14 @@ pub(in crate::tui) fn deed(model: &Model, question: &Question) -> String {
 }
 
 /// What carrying out a plan does.
-fn of_plan(made: &Made) -> String {
-    match made {
-        Made::Changes(plan) if plan.relinks().next().is_none() => {
+fn of_plan(plan: &Plan) -> String {
+    let files = human::counted(plan.totals.bytes.files, "file", "files");
+    match plan.request {
+        Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => {
             let frees = certain(plan.totals.bytes.reclaimable, plan.totals.bytes.certainty);
             format!("move {} ({frees}) to the trash", things(plan))
         }
-        Made::Changes(plan) => {
-            let files = human::counted(plan.totals.bytes.files, "file", "files");
+        Request::Relink(_) => {
             let distributions = human::counted(plan.totals.steps, "distribution", "distributions");
             let bytes = plan.totals.bytes;
             let change = if bytes.needed > bytes.reclaimable {
@@ -154,14 +155,13 @@ fn of_plan(made: &Made) -> String {
             };
             format!("relink {files} of {distributions} ({change})")
         }
-        Made::Repair(plan) => {
-            let files = human::counted(plan.totals.bytes.files, "file", "files");
+        Request::Repair(_) => {
             let links = human::counted(plan.totals.links, "link", "links");
             let bytes = human::bytes(plan.totals.bytes.logical);
-            match (plan.links.is_empty(), plan.steps.is_empty()) {
-                (true, _) => format!("repair {files} ({bytes})"),
-                (false, true) => format!("write {links} of the cache again"),
-                (false, false) => format!("write {links} of the cache and repair {files} ({bytes})"),
+            match (plan.totals.links, plan.totals.distributions) {
+                (0, _) => format!("repair {files} ({bytes})"),
+                (_, 0) => format!("write {links} of the cache again"),
+                _ => format!("write {links} of the cache and repair {files} ({bytes})"),
             }
         }
     }
@@ -171,8 +171,8 @@ fn of_plan(made: &Made) -> String {
 pub(in crate::tui) fn verb(model: &Model, question: &Question) -> &'static str {
     match question {
         Question::Apply | Question::Sure(_) => match model.facts.planning.made() {
-            Some(made) if matches!(made.verb(), "prune" | "remove") => "move to the trash",
-            Some(made) => made.verb(),
+            Some(made) if matches!(made.request.verb(), "prune" | "remove") => "move to the trash",
+            Some(made) => made.request.verb(),
             None => "yes",
         },
         Question::Detach(_) => "keep",
@@ -299,15 +299,10 @@ fn relink(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
         paragraph(document, &human::escape(warning), Role::Warning, width);
     }
     gap(document);
-    for step in &plan.steps {
-        let name = called(step.name.as_deref(), step.version.as_deref());
-        let name = human::escape(&name).into_owned();
-        let files = human::counted(step.bytes.files, "file", "files");
-        push(document, vec![piece(format!(" {files:>12}  "), Role::Text), piece(name, Role::Strong)]);
-    }
+    each(document, plan.steps.iter());
 }
 
-fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usize) {
+fn repair(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     let totals = plan.totals;
     let files = human::counted(totals.bytes.files, "file", "files");
     let distributions = human::counted(totals.distributions, "distribution", "distributions");
@@ -317,7 +312,7 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
             format!("Writes {links} of the cache again, so that uv's prune keeps what pointers beside name.");
         paragraph(document, &words, Role::Text, width);
     }
-    if !plan.steps.is_empty() {
+    if totals.distributions > 0 {
         let words =
             format!("Repairs {files} of {distributions} that are missing or broken links. Whole files stay.");
         paragraph(document, &words, Role::Text, width);
@@ -331,7 +326,7 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
         paragraph(document, &words, Role::Warning, width);
     }
     gap(document);
-    let roots: BTreeSet<_> = plan.steps.iter().map(|step| &step.at).collect();
+    let roots: BTreeSet<_> = plan.repairs().map(|(step, _)| &step.at).collect();
     if roots.is_empty() {
         lock(model, document, width);
     } else {
@@ -353,15 +348,21 @@ fn repair(model: &Model, document: &mut Document, plan: &RepairPlan, width: usiz
         paragraph(document, &human::escape(warning), Role::Warning, width);
     }
     gap(document);
-    for step in &plan.links {
+    for (step, work) in plan.links() {
         let path = human::escape(step.at.text()).into_owned();
         push(
             document,
-            vec![piece(format!(" {:>12}  ", step.form.word()), Role::Text), piece(path, Role::Strong)],
+            vec![piece(format!(" {:>12}  ", work.form.word()), Role::Text), piece(path, Role::Strong)],
         );
     }
-    for step in &plan.steps {
-        let name = format!("{} {}", human::escape(&step.name), human::escape(&step.version));
+    each(document, plan.repairs().map(|(step, _)| step));
+}
+
+/// Names distributions with the number of files that a plan links of each.
+fn each<'a>(document: &mut Document, steps: impl Iterator<Item = &'a Step>) {
+    for step in steps {
+        let name = called(step.name.as_deref(), step.version.as_deref());
+        let name = human::escape(&name).into_owned();
         let files = human::counted(step.bytes.files, "file", "files");
         push(document, vec![piece(format!(" {files:>12}  "), Role::Text), piece(name, Role::Strong)]);
     }

@@ -11,7 +11,7 @@ use crate::apply::restore::Restored;
 use crate::apply::{Report, State};
 use crate::human;
 use crate::plan::repair::Command;
-use crate::plan::{self, At, DetachPlan};
+use crate::plan::{self, Action, At, DetachPlan};
 use crate::say;
 use crate::scan::verify::{Finding, Verified};
 use crate::snapshot::{ModeCounts, Snapshot};
@@ -60,8 +60,7 @@ pub(in crate::tui) fn report(done: &Done) -> (String, Vec<ReportLine>) {
             "what was relinked"
         }
         // Their plans are shown instead.
-        Done::RemovalPlanned(_) => "what could be removed",
-        Done::RepairPlanned(_) => "what could be repaired",
+        Done::Planned(_) => "the plan",
         Done::Repaired(report) => {
             repaired(report, &mut lines);
             "what was repaired"
@@ -190,13 +189,15 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
     let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
     let role = if report.is_complete() { Role::Good } else { Role::Warning };
-    let written = report.links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
+    let (links, others): (Vec<_>, Vec<_>) =
+        report.outcomes.iter().partition(|outcome| outcome.action == Action::RestoreLink);
+    let written = links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
     if written > 0 {
         let links = human::counted(written, "link", "links");
         lines.push(said(&format!("Repaired: wrote {links} of the cache again."), role));
     }
-    if written == 0 || !report.outcomes.is_empty() {
-        let place = within(report.outcomes.iter().map(|outcome| &outcome.at));
+    if written == 0 || !others.is_empty() {
+        let place = within(others.iter().map(|outcome| &outcome.at));
         let words = match made.in_words() {
             Some(made) if report.is_complete() => format!("Repaired: made {made}{place}."),
             Some(made) => format!("Made {made}{place}; not everything could be repaired."),
@@ -204,12 +205,12 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
         };
         lines.push(said(&words, role));
     }
-    for outcome in report.links.iter().filter(|outcome| outcome.state != State::Done) {
+    for outcome in links.iter().filter(|outcome| outcome.state != State::Done) {
         ended(outcome.state, outcome.at.text(), outcome.why.as_deref().unwrap_or("not reached"), lines);
     }
     lines.extend(report.notes.iter().map(|note| said(note, Role::Warning)));
-    for outcome in &report.outcomes {
-        let name = format!("{} {}", outcome.name, outcome.version);
+    for outcome in others {
+        let name = say::plan::called(outcome.name.as_deref(), outcome.version.as_deref());
         if outcome.state != State::Done {
             ended(outcome.state, &name, outcome.why.as_deref().unwrap_or("not reached"), lines);
         }
@@ -218,9 +219,9 @@ fn repaired(report: &RepairReport, lines: &mut Vec<ReportLine>) {
         left_alone(&outcome.link_limit, "no hardlink: the cache's file can have no more", lines);
     }
     for left in &report.kept {
-        let name = [&left.name, &left.version].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+        let name = say::plan::called(left.name.as_deref(), left.version.as_deref());
         lines.push(said(&format!("{name} stays broken: {}", left.reason), Role::Error));
-        lines.extend(left.commands.iter().map(command));
+        lines.extend(left.commands().iter().map(command));
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::human;
-use crate::plan::repair::RepairRequest;
+use crate::plan::Repair;
 use crate::plan::room;
 use crate::plan::{self, At, Relink, Remove, Request};
 use crate::scan::verify::Wanted;
@@ -122,7 +122,7 @@ pub(super) fn repair(model: &mut Model, environments: &[PathBuf], with_uv: bool)
     }
     model.asked = unseen(model, environments);
     let environments = environments.iter().map(|path| At::new(path)).collect();
-    let request = RepairRequest { environments, with_uv, ..RepairRequest::default() };
+    let request = Repair { environments, with_uv, ..Repair::default() };
     task::begin(model, "looking for what is broken", Task::PlanRepair(request))
 }
 
@@ -132,7 +132,7 @@ pub(super) fn repair_links(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     model.asked.clear();
-    let request = RepairRequest { links: true, ..RepairRequest::default() };
+    let request = Repair { links: true, ..Repair::default() };
     task::begin(model, "looking at the cache's links", Task::PlanRepair(request))
 }
 

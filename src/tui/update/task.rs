@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::human;
-use crate::plan::{At, Class, Request};
+use crate::plan::{At, Class, Plan, Request};
 use crate::snapshot::EntryKey;
 use crate::tui::effect::Effect;
 use crate::tui::event::Focus;
 use crate::tui::key::{Code, Key};
 use crate::tui::model::page::{Page, PageKind, Subject, Target};
-use crate::tui::model::planning::{Made, Planned, Row};
+use crate::tui::model::planning::{Planned, Row};
 use crate::tui::model::suggestion::Suggestion;
 use crate::tui::model::task::{Answer, Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
@@ -51,7 +51,7 @@ pub(super) fn prune(model: &mut Model) {
     if model.view == View::Plan {
         model.pane = Pane::List;
         if model.facts.planning.is_open() {
-            let steps = model.facts.planning.chosen().map_or(0, |made| made.steps());
+            let steps = model.facts.planning.chosen().map_or(0, |plan| plan.totals.steps);
             drop_plan(model);
             let steps = human::counted(steps, "step", "steps");
             model.say(&format!("Dropped the plan ({steps}). Nothing was changed."), Role::Text);
@@ -78,7 +78,7 @@ pub(super) fn prune(model: &mut Model) {
 
 /// Leaves the plan for the view it was made from. It is kept.
 pub(super) fn leave_plan(model: &mut Model) {
-    let Some(steps) = model.facts.planning.chosen().map(|made| made.steps()) else { return };
+    let Some(steps) = model.facts.planning.chosen().map(|plan| plan.totals.steps) else { return };
     model.facts.planning.leave(true);
     model.replan();
     let came = model.came;
@@ -266,15 +266,15 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
     }
     match question {
         Question::Apply => match model.facts.planning.chosen() {
-            Some(Made::Changes(plan)) if plan.refused().next().is_some() => {
+            Some(plan) if plan.refused().next().is_some() => {
                 ask(model, Question::Sure(String::new()));
                 Vec::new()
             }
-            Some(made) => carry_out(model, made),
+            Some(plan) => carry_out(model, plan),
             None => Vec::new(),
         },
         Question::Sure(typed) => match model.facts.planning.chosen() {
-            Some(made) if typed == made.verb() => carry_out(model, made),
+            Some(plan) if typed == plan.request.verb() => carry_out(model, plan),
             _ => {
                 model.say("Nothing was changed.", Role::Text);
                 Vec::new()
@@ -288,13 +288,13 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
 }
 
 /// Begins to carry out a plan.
-fn carry_out(model: &mut Model, made: Made) -> Vec<Effect> {
-    match made {
-        Made::Changes(plan) if plan.relinks().next().is_none() => {
+fn carry_out(model: &mut Model, plan: Box<Plan>) -> Vec<Effect> {
+    match plan.request {
+        Request::Relink(_) => begin(model, "relinking", Task::Relink(plan)),
+        Request::Repair(_) => begin(model, "repairing", Task::Repair(plan)),
+        Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => {
             begin(model, "removing", Task::Remove(plan))
         }
-        Made::Changes(plan) => begin(model, "relinking", Task::Relink(plan)),
-        Made::Repair(plan) => begin(model, "repairing", Task::Repair(plan)),
     }
 }
 
@@ -358,16 +358,14 @@ fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
     model.notice = None;
     environment::remember(model, &done);
     match done {
-        Done::RepairPlanned(plan) if plan.is_empty() && plan.kept.is_empty() => {
+        Done::Planned(plan)
+            if matches!(plan.request, Request::Repair(_)) && plan.is_empty() && plan.kept.is_empty() =>
+        {
             model.say("Nothing is broken there.", Role::Good);
             return Vec::new();
         }
-        Done::RepairPlanned(plan) => {
-            planned(model, Made::Repair(plan));
-            return Vec::new();
-        }
-        Done::RemovalPlanned(plan) => {
-            planned(model, Made::Changes(plan));
+        Done::Planned(plan) => {
+            planned(model, plan);
             return Vec::new();
         }
         Done::Removed(_) | Done::Relinked(_) | Done::Repaired(_) => {
@@ -392,9 +390,9 @@ fn finished(model: &mut Model, done: Done) -> Vec<Effect> {
 }
 
 /// Shows a plan that a task has made.
-fn planned(model: &mut Model, made: Made) {
+fn planned(model: &mut Model, plan: Box<Plan>) {
     let snapshot = Arc::clone(&model.facts.snapshot);
-    model.facts.planning.take(&snapshot, made);
+    model.facts.planning.take(&snapshot, plan);
     let unseen = std::mem::take(&mut model.asked);
     model.facts.planning.note_unseen(unseen);
     show(model);

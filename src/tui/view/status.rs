@@ -6,10 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::human;
+use crate::plan::Request;
 use crate::tui::action::Action;
 use crate::tui::model::marks::Joint;
 use crate::tui::model::page::PageKind;
-use crate::tui::model::planning::Made;
 use crate::tui::model::task::{Question, Running, Stage};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::page;
@@ -42,7 +42,7 @@ fn summed(model: &Model) -> Line {
         (_, Some(sums)) if open => sums,
         (Some(joint), _) => marks(model, joint),
         (None, Some(sums)) => {
-            let verb = planning.made().map_or("", Made::verb);
+            let verb = planning.made().map_or("", |plan| plan.request.verb());
             let mut line = vec![piece(format!(" the plan to {verb} is kept:"), Role::Text)];
             line.extend(sums);
             line
@@ -130,35 +130,33 @@ fn task(model: &Model, task: &Running) -> Line {
 /// What the plan comes to.
 fn plan_sums(model: &Model) -> Option<Line> {
     let dot = model.settings.glyphs.dot();
-    let (sum, steps, kept) = match model.facts.planning.chosen()? {
-        Made::Changes(plan) => {
-            let bytes = plan.totals.bytes;
-            let sure = bytes.certainty.before();
-            let mut words = format!(" frees {sure}{}", human::bytes(bytes.reclaimable));
-            if bytes.needed > 0 {
-                let _ = write!(words, ", takes {}", human::bytes(bytes.needed));
-            }
-            (words, plan.totals.steps, ("kept", plan.kept.len() as u64))
+    let plan = model.facts.planning.chosen()?;
+    let totals = plan.totals;
+    let (sum, kept) = if matches!(plan.request, Request::Repair(_)) {
+        let files = human::counted(totals.bytes.files, "file", "files");
+        let links = human::counted(totals.links, "link", "links");
+        let words = match (totals.links, totals.distributions) {
+            (0, _) => format!(" repairs {files}"),
+            (_, 0) => format!(" repairs {links}"),
+            _ => format!(" repairs {links} and {files}"),
+        };
+        (words, "left")
+    } else {
+        let bytes = totals.bytes;
+        let mut words = format!(" frees {}{}", bytes.certainty.before(), human::bytes(bytes.reclaimable));
+        if bytes.needed > 0 {
+            let _ = write!(words, ", takes {}", human::bytes(bytes.needed));
         }
-        Made::Repair(plan) => {
-            let files = human::counted(plan.totals.bytes.files, "file", "files");
-            let links = human::counted(plan.totals.links, "link", "links");
-            let words = match (plan.links.is_empty(), plan.steps.is_empty()) {
-                (true, _) => format!(" repairs {files}"),
-                (false, true) => format!(" repairs {links}"),
-                (false, false) => format!(" repairs {links} and {files}"),
-            };
-            (words, plan.totals.steps, ("left", plan.kept.len() as u64))
-        }
+        (words, "kept")
     };
     let mut line = vec![
         piece(sum, Role::Strong),
         piece(dot, Role::Dim),
-        piece(format!("{} to do", human::counted(steps, "step", "steps")), Role::Text),
+        piece(format!("{} to do", human::counted(totals.steps, "step", "steps")), Role::Text),
     ];
-    if kept.1 > 0 {
+    if totals.kept > 0 {
         line.push(piece(dot, Role::Dim));
-        line.push(piece(format!("{} {}", human::count(kept.1), kept.0), Role::Held));
+        line.push(piece(format!("{} {kept}", human::count(totals.kept)), Role::Held));
     }
     let unseen = model.facts.planning.unseen_steps();
     if unseen > 0 {

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use cachetui::apply::{State, relink, repair as mend};
 use cachetui::control::{Cancel, Progress};
 use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
-use cachetui::plan::repair::{RepairRequest, repair as plan_repair};
+use cachetui::plan::Repair;
+use cachetui::plan::repair::repair as plan_repair;
 use cachetui::plan::{At, Plan, Relink, Request, plan};
 use cachetui::scan::repair::{Request as Gathering, gather};
 use cachetui::snapshot::{Mode, Snapshot};
@@ -87,7 +88,7 @@ impl World {
     /// many steps were planned so.
     pub(super) fn outlines(&self, mode: Option<Mode>) -> usize {
         let mut steps = 0;
-        let request = RepairRequest { link_mode: mode, ..RepairRequest::default() };
+        let request = Repair { link_mode: mode, ..Repair::default() };
         let caches = [self.made.cache().to_owned()];
         let facts = |snapshot: &Snapshot, root: &std::path::Path, outline| {
             let environments = [snapshot.find_environment(root).unwrap()];
@@ -129,7 +130,7 @@ impl World {
             hashed: &cachetui::scan::repair::Hashed::default(),
             threads: 1,
         };
-        let request = RepairRequest { link_mode: mode, ..RepairRequest::default() };
+        let request = Repair { link_mode: mode, ..Repair::default() };
         let (cancel, progress) = (Cancel::default(), Progress::default());
         let plan = plan_repair(&gather(&gathering, &cancel), &request);
         let (before, dangling) = (self.installed(), self.dangling());
@@ -149,7 +150,7 @@ impl World {
             let is_recorded = digest(path).as_ref() == recorded.get(path);
             assert!(now.is_none() || is_recorded, "{} is not what RECORD states", path.display());
         }
-        let planned: usize = plan.steps.iter().map(|step| step.files.len()).sum();
+        let planned: usize = plan.repairs().map(|(_, work)| work.files.len()).sum();
         let whole = |files: &super::world::Files| files.values().flatten().count();
         assert_eq!(whole(&after), whole(&before) + planned, "each file of the plan is there now");
         assert!(self.dangling().is_subset(&dangling));

@@ -3,7 +3,8 @@
 use cachetui::apply::{State, relink, repair as mend};
 use cachetui::control::{Cancel, Progress};
 use cachetui::lock::{CacheShared, EnvironmentExclusive, Sign, Waiting};
-use cachetui::plan::repair::{RepairRequest, repair as plan_repair};
+use cachetui::plan::Repair;
+use cachetui::plan::repair::repair as plan_repair;
 use cachetui::plan::{At, Class, Plan, Prune, Relink, Request, plan};
 use cachetui::scan::repair::{Request as Gathering, gather};
 use cachetui::snapshot::Mode;
@@ -84,9 +85,9 @@ fn relinks(rounds: Rounds) {
 
 fn mends(rounds: Rounds) {
     let arena = Arena::new();
-    let request = |number: u64| RepairRequest {
+    let request = |number: u64| Repair {
         link_mode: Some([Mode::Hardlink, Mode::Copy, Mode::Symlink][usize::try_from(number % 3).unwrap()]),
-        ..RepairRequest::default()
+        ..Repair::default()
     };
     let plan = |ground: &Ground, number: u64| {
         let snapshot = ground.made.scan();
@@ -104,7 +105,7 @@ fn mends(rounds: Rounds) {
         };
         plan_repair(&gather(&gathering, &Cancel::default()), &request(number))
     };
-    let apply = |ground: &Ground, plan: &cachetui::plan::repair::RepairPlan| {
+    let apply = |ground: &Ground, plan: &cachetui::plan::Plan| {
         let (cancel, progress) = (Cancel::default(), Progress::default());
         let outcomes = locked(ground, |lock, cache| {
             // The locks go with the caller, not with the work.

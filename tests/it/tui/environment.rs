@@ -1,9 +1,9 @@
 //! What is done to environments: the menus, the plans, the questions, and the reports.
 
-use cachetui::plan::repair::{RepairRequest, repair};
 #[cfg(unix)]
 use cachetui::plan::{Action, Remove, plan};
 use cachetui::plan::{At, Request};
+use cachetui::plan::{Repair, repair::repair};
 use cachetui::scan::repair::Facts;
 use cachetui::snapshot::Mode;
 use cachetui::tui::{Effect, Event};
@@ -69,7 +69,7 @@ fn repairing_begins_with_finding_out_and_uv_is_called_only_when_chosen() {
     let asked: Vec<bool> = begun(&screen)
         .into_iter()
         .map(|task| match task {
-            Task::PlanRepair(RepairRequest { with_uv, environments, .. }) => {
+            Task::PlanRepair(Repair { with_uv, environments, .. }) => {
                 assert_eq!(environments, &[At::new("/home/ada/old/api/.venv".as_ref())]);
                 *with_uv
             }
@@ -96,8 +96,8 @@ fn while_something_runs_nothing_else_is_begun() {
 fn nothing_broken_is_said_and_no_plan_is_shown() {
     let mut screen = presentable(80, 24);
     screen.press("2R<enter>");
-    let nothing = repair(&Facts::default(), &RepairRequest::default());
-    screen.event(Event::Task(TaskEvent::Finished(Done::RepairPlanned(Box::new(nothing)))));
+    let nothing = repair(&Facts::default(), &Repair::default());
+    screen.event(Event::Task(TaskEvent::Finished(Done::Planned(Box::new(nothing)))));
     assert!(screen.text().contains("Nothing is broken there."), "{}", screen.text());
     assert!(screen.text().contains("environments"), "the view stays");
 }
@@ -120,7 +120,7 @@ fn an_environment_is_removed_with_what_only_it_uses_and_no_part_is_taken_out_alo
     let made = plan(&sample::relinkable(), &Request::Remove(wanted));
     let entries = made.steps.iter().filter(|step| step.action == Action::RemoveEntry).count();
     assert!(entries > 1 && made.steps.len() == entries + 2, "{} {entries}", made.steps.len());
-    screen.event(Event::Task(TaskEvent::Finished(Done::RemovalPlanned(Box::new(made)))));
+    screen.event(Event::Task(TaskEvent::Finished(Done::Planned(Box::new(made)))));
     insta::assert_snapshot!("removal_plan", screen.text());
     // Without one of them what both use stays too, and so does what was taken out by itself.
     screen.press("gg<space>D");

@@ -225,7 +225,7 @@ fn marks_of_another_view_are_counted_named_and_listed_before_they_go() {
 
 #[test]
 fn a_plan_to_repair_names_what_was_marked_out_of_sight_when_it_was_asked_for() {
-    use cachetui::plan::repair::{RepairRequest, repair};
+    use cachetui::plan::{Repair, repair::repair};
     let mut screen = Screen::showing(sample::presentable(), 140, 50);
     screen.press("2/ml-env<enter> /notebook<enter>R");
     assert!(screen.line("ml-env/.venv  (").contains("(hidden by the filter)"), "{}", screen.text());
@@ -234,10 +234,10 @@ fn a_plan_to_repair_names_what_was_marked_out_of_sight_when_it_was_asked_for() {
         Effect::Begin(Task::PlanRepair(request)) => Some(request.clone()),
         _ => None,
     });
-    let asked: RepairRequest = asked.expect("it is looked for");
+    let asked: Repair = asked.expect("it is looked for");
     assert_eq!(asked.environments.len(), 1);
     let plan = repair(&cachetui::scan::repair::Facts::default(), &asked);
-    let done = cachetui::worker::task::Done::RepairPlanned(Box::new(plan));
+    let done = cachetui::worker::task::Done::Planned(Box::new(plan));
     screen.event(Event::Task(cachetui::worker::task::TaskEvent::Finished(done)));
     assert!(screen.text().contains("Nothing is broken there"), "{}", screen.text());
 }

@@ -183,7 +183,7 @@ fn links_of_the_cache_are_planned_from_their_view_and_written_anew_after_a_quest
     let request = asked.expect("the links are looked at");
     assert!(request.links && request.environments.is_empty());
     let plan = repair(&sample::damaged_links(), &request);
-    screen.event(Event::Task(TaskEvent::Finished(Done::RepairPlanned(Box::new(plan.clone())))));
+    screen.event(Event::Task(TaskEvent::Finished(Done::Planned(Box::new(plan.clone())))));
     insta::assert_snapshot!("plan_of_links", screen.text());
     screen.press("D");
     assert!(screen.text().contains("Writes 1 link of the cache again"), "{}", screen.text());

@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::apply::State;
-use crate::apply::repair::{LinkOutcome, RepairOutcome, RepairReport};
+use crate::apply::repair::{RepairOutcome, RepairReport};
 use crate::cli::print::{Cell, Column, Fit, Paint, Table, View};
 use crate::cli::unread::Unread;
 use crate::human;
-use crate::plan::repair::{Cause, Command, Left, LinkStep, RepairAction, RepairPlan, RepairStep};
+use crate::plan::repair::{Cause, Command, LinkWork, RepairWork};
+use crate::plan::{Action, Kept, Plan, Request, Step};
+use crate::say::plan::called;
 use crate::scan::repair::{Facts, Way};
 use crate::snapshot::ModeCounts;
 
@@ -19,15 +21,15 @@ const SHOWN: usize = 20;
 /// Prints what is to be done, what stays broken, the commands that repair it, and the paths that could not be read.
 pub(super) fn review(
     facts: &Facts,
-    plan: &RepairPlan,
+    plan: &Plan,
     unread: &Unread<'_>,
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    links(&facts.cache, &plan.links, view, writer)?;
-    let mut environments: BTreeMap<PathBuf, Vec<&RepairStep>> = BTreeMap::new();
-    for step in &plan.steps {
-        environments.entry(step.at.path()).or_default().push(step);
+    links(&facts.cache, &plan.links().collect::<Vec<_>>(), view, writer)?;
+    let mut environments: BTreeMap<PathBuf, Vec<(&Step, &RepairWork)>> = BTreeMap::new();
+    for (step, work) in plan.repairs() {
+        environments.entry(step.at.path()).or_default().push((step, work));
     }
     for (path, steps) in environments {
         writeln!(writer, "{}", view.painted(Paint::Strong, &view.path(&path)))?;
@@ -52,7 +54,7 @@ pub(super) fn review(
 }
 
 /// Prints the links of the cache that are written anew.
-fn links(cache: &Path, steps: &[LinkStep], view: &View, writer: &mut dyn Write) -> io::Result<()> {
+fn links(cache: &Path, steps: &[(&Step, &LinkWork)], view: &View, writer: &mut dyn Write) -> io::Result<()> {
     if steps.is_empty() {
         return Ok(());
     }
@@ -67,14 +69,13 @@ fn links(cache: &Path, steps: &[LinkStep], view: &View, writer: &mut dyn Write) 
     ])
     .indented(2);
     let shown = if view.verbose { steps.len() } else { steps.len().min(SHOWN) };
-    for step in &steps[..shown] {
-        let title: Vec<&str> =
-            [&step.name, &step.version].into_iter().filter_map(|it| it.as_deref()).collect();
-        let title = if title.is_empty() { "an environment".to_owned() } else { title.join(" ") };
+    for (step, work) in &steps[..shown] {
+        let title = called(step.name.as_deref(), step.version.as_deref());
+        let title = if title.is_empty() { "an environment".to_owned() } else { title };
         table.push([
             human::escape(step.at.text()).as_ref().into(),
-            step.form.word().into(),
-            human::escape(step.entry.text()).as_ref().into(),
+            work.form.word().into(),
+            human::escape(work.entry.text()).as_ref().into(),
             human::escape(&title).as_ref().into(),
             Cell::painted(Paint::Faint, human::escape(&step.reason)),
         ]);
@@ -87,7 +88,7 @@ fn links(cache: &Path, steps: &[LinkStep], view: &View, writer: &mut dyn Write) 
     writeln!(writer)
 }
 
-fn table(steps: &[&RepairStep], view: &View) -> Table {
+fn table(steps: &[(&Step, &RepairWork)], view: &View) -> Table {
     let mut table = Table::new(&[
         Column::text("NAME").fit(Fit::End(16)),
         Column::text("VERSION").fit(Fit::End(10)),
@@ -97,19 +98,19 @@ fn table(steps: &[&RepairStep], view: &View) -> Table {
         Column::text("FROM").fit(Fit::Middle(24)),
     ])
     .indented(2);
-    for step in steps {
-        let entry = step.entry.as_ref().map(|entry| view.path(&step.cache.path().join(entry.path())));
-        let from = match (entry, &step.fetch) {
+    for (step, work) in steps {
+        let entry = work.entry.as_ref().map(|entry| view.path(&work.cache.path().join(entry.path())));
+        let from = match (entry, &work.fetch) {
             (Some(entry), _) => entry,
             (None, Some(fetch)) => human::escape(&fetch.requirement).into_owned(),
             (None, None) => String::new(),
         };
         table.push([
-            human::escape(&step.name).as_ref().into(),
-            human::escape(&step.version).as_ref().into(),
+            human::escape(step.name.as_deref().unwrap_or_default()).as_ref().into(),
+            human::escape(step.version.as_deref().unwrap_or_default()).as_ref().into(),
             human::count(step.bytes.files).into(),
-            step.link_mode.word().into(),
-            step.way.map_or("uv", Way::word).into(),
+            work.link_mode.word().into(),
+            work.way.map_or("uv", Way::word).into(),
             Cell::or_dash(from),
         ]);
     }
@@ -118,19 +119,19 @@ fn table(steps: &[&RepairStep], view: &View) -> Table {
 
 /// Everything of one environment that stays broken for one cause.
 struct Group<'a> {
-    lefts: Vec<&'a Left>,
+    lefts: Vec<&'a Kept>,
     commands: Vec<Command>,
 }
 
 /// Prints what stays broken: by environment and cause, with commands for all of it together.
-fn kept(kept: &[Left], view: &View, writer: &mut dyn Write) -> io::Result<()> {
-    let mut environments: BTreeMap<PathBuf, BTreeMap<Cause, Group<'_>>> = BTreeMap::new();
+fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
+    let mut environments: BTreeMap<PathBuf, BTreeMap<Option<Cause>, Group<'_>>> = BTreeMap::new();
     for left in kept {
         let causes = environments.entry(left.at.path()).or_default();
         let group =
-            causes.entry(left.because).or_insert_with(|| Group { lefts: Vec::new(), commands: Vec::new() });
+            causes.entry(left.cause()).or_insert_with(|| Group { lefts: Vec::new(), commands: Vec::new() });
         group.lefts.push(left);
-        for command in &left.commands {
+        for command in left.commands() {
             let over =
                 group.commands.iter_mut().try_fold(command.clone(), |command, known| known.join(command));
             group.commands.extend(over);
@@ -150,12 +151,11 @@ fn kept(kept: &[Left], view: &View, writer: &mut dyn Write) -> io::Result<()> {
 fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let shown = if view.verbose { group.lefts.len() } else { group.lefts.len().min(SHOWN) };
     for left in &group.lefts[..shown] {
-        let title: Vec<&str> =
-            [&left.name, &left.version].into_iter().filter_map(|it| it.as_deref()).collect();
-        let title = if title.is_empty() { String::new() } else { format!("{}: ", title.join(" ")) };
+        let title = called(left.name.as_deref(), left.version.as_deref());
+        let title = if title.is_empty() { title } else { format!("{title}: ") };
         let text = format!("{}{}", human::escape(&title), human::escape(&left.reason));
         writeln!(writer, "{}", view.indented(&text, 2))?;
-        for file in left.files.iter().take(if view.verbose { usize::MAX } else { 0 }) {
+        for file in left.files().iter().take(if view.verbose { usize::MAX } else { 0 }) {
             writeln!(writer, "    {}", human::escape(file.text()))?;
         }
     }
@@ -163,7 +163,7 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
         let more = human::count((group.lefts.len() - shown) as u64);
         writeln!(writer, "  and {more} more; `-v` lists all")?;
     }
-    let warnings: BTreeSet<&String> = group.lefts.iter().filter_map(|left| left.warning.as_ref()).collect();
+    let warnings: BTreeSet<&str> = group.lefts.iter().filter_map(|left| left.warning()).collect();
     for warning in warnings {
         let text = view.indented(&human::escape(warning), 2);
         writeln!(writer, "{}", view.painted(Paint::Notice, &text))?;
@@ -175,10 +175,11 @@ fn group(group: &Group<'_>, view: &View, writer: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-fn headline(facts: &Facts, plan: &RepairPlan, all_read: bool) -> String {
+fn headline(facts: &Facts, plan: &Plan, all_read: bool) -> String {
     let totals = plan.totals;
     if plan.is_empty() && plan.kept.is_empty() {
-        let looked = match (plan.request.links, facts.environments.len() as u64) {
+        let links = matches!(&plan.request, Request::Repair(request) if request.links);
+        let looked = match (links, facts.environments.len() as u64) {
             (true, 0) => "the cache's links were".to_owned(),
             (links, number) => {
                 let looked = human::counted(number, "environment", "environments");
@@ -218,11 +219,11 @@ fn headline(facts: &Facts, plan: &RepairPlan, all_read: bool) -> String {
 }
 
 /// What is asked before a plan is carried out.
-pub(super) fn question(plan: &RepairPlan) -> String {
+pub(super) fn question(plan: &Plan) -> String {
     let files = human::counted(plan.totals.bytes.files, "file", "files");
     let links = human::counted(plan.totals.links, "link", "links");
     let uv = if plan.totals.fetched > 0 { ", and let uv fetch what is missing" } else { "" };
-    match (plan.links.is_empty(), plan.steps.is_empty()) {
+    match (plan.totals.links == 0, plan.totals.distributions == 0) {
         (true, _) => format!("Link {files}{uv}?"),
         (false, true) => format!("Write {links} of the cache again?"),
         (false, false) => format!("Write {links} of the cache again, and link {files}{uv}?"),
@@ -231,16 +232,17 @@ pub(super) fn question(plan: &RepairPlan) -> String {
 
 /// Prints what became of it.
 pub(super) fn report(
-    plan: &RepairPlan,
+    plan: &Plan,
     report: &RepairReport,
     view: &View,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    for outcome in report.links.iter().filter(|outcome| outcome.state != State::Done) {
-        link(outcome, view, writer)?;
-    }
     for outcome in &report.outcomes {
-        one(outcome, view, writer)?;
+        match outcome.action {
+            Action::RestoreLink if outcome.state == State::Done => {}
+            Action::RestoreLink => link(outcome, view, writer)?,
+            _ => one(outcome, view, writer)?,
+        }
     }
     kept(&report.kept, view, writer)?;
     for note in &report.notes {
@@ -251,7 +253,8 @@ pub(super) fn report(
     }
     let mut made = ModeCounts::default();
     report.outcomes.iter().for_each(|outcome| made.add(outcome.made));
-    let links = report.links.iter().filter(|outcome| outcome.state == State::Done).count() as u64;
+    let is_written = |it: &&RepairOutcome| it.action == Action::RestoreLink && it.state == State::Done;
+    let links = report.outcomes.iter().filter(is_written).count() as u64;
     let written =
         (links > 0).then(|| format!("Wrote {} of the cache again", human::counted(links, "link", "links")));
     let made = match (written, made.in_words()) {
@@ -260,7 +263,7 @@ pub(super) fn report(
         (None, Some(made)) => format!("Made {made}"),
         (None, None) => "No file was made".to_owned(),
     };
-    let (done, all) = (report.count(State::Done), plan.links.len() + plan.steps.len());
+    let (done, all) = (report.count(State::Done), plan.steps.len());
     let left = if done < all {
         format!("{} of {} steps were done.", human::count(done as u64), human::count(all as u64))
     } else if plan.kept.is_empty() && report.kept.is_empty() {
@@ -271,7 +274,7 @@ pub(super) fn report(
     writeln!(writer, "{}", view.wrapped(&format!("{made}. {left}")))
 }
 
-fn link(outcome: &LinkOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {
+fn link(outcome: &RepairOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {
     let word = match outcome.state {
         State::Stale => "left",
         State::Cancelled => "not reached",
@@ -283,13 +286,14 @@ fn link(outcome: &LinkOutcome, view: &View, writer: &mut dyn Write) -> io::Resul
 }
 
 fn one(outcome: &RepairOutcome, view: &View, writer: &mut dyn Write) -> io::Result<()> {
-    let name = format!("{} {}", human::escape(&outcome.name), human::escape(&outcome.version));
+    let name = called(outcome.name.as_deref(), outcome.version.as_deref());
+    let name = human::escape(&name);
     let place = view.path(&outcome.at.path());
     if outcome.state != State::Done {
         let word = match (outcome.state, outcome.action) {
             (State::Stale, _) => "left",
             (State::Cancelled, _) => "not reached",
-            (_, RepairAction::Fetch) => "not fetched",
+            (_, Action::Fetch) => "not fetched",
             _ => "failed",
         };
         let why = outcome.why.as_deref().map(|why| format!(": {}", human::escape(why))).unwrap_or_default();

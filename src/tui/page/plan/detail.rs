@@ -1,7 +1,7 @@
 //! The details of the view of the plan.
 
 use crate::human;
-use crate::plan::repair::{Left, LinkStep, RepairStep};
+use crate::plan::repair::{LinkWork, RepairWork};
 use crate::plan::{At, Class, Kept, KeptBecause, RelinkWork, Step, Work};
 use crate::snapshot::Certainty;
 use crate::tui::model::Model;
@@ -53,33 +53,22 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
                          own prune and clean empty it too.";
             paragraph(&mut document, words, Role::Dim, width);
         }
-        Some(Row::Step(step)) => {
-            if let Some(plan) = planning.changes() {
-                let step = &plan.steps[*step];
+        Some(Row::Step(_)) => {
+            if let Some(step) = planning.step(row) {
                 match &step.work {
                     Work::Remove(_) => of_removal(model, &mut document, step, width),
                     Work::Relink(work) => of_relink(model, &mut document, step, work, width),
+                    Work::Repair(work) => of_repair(model, &mut document, step, work, width),
+                    Work::Link(work) => of_link(model, &mut document, step, work, width),
                 }
             }
         }
-        Some(Row::Mend(step)) => {
-            if let Some(plan) = planning.repair() {
-                of_mend(model, &mut document, &plan.steps[*step], width);
-            }
-        }
-        Some(Row::Link(link)) => {
-            if let Some(plan) = planning.repair() {
-                of_link(model, &mut document, &plan.links[*link], width);
-            }
-        }
-        Some(Row::Kept(kept)) => {
-            if let Some(plan) = planning.changes() {
-                of_kept(model, &mut document, &plan.kept[*kept], width);
-            }
-        }
-        Some(Row::Left(left)) => {
-            if let Some(plan) = planning.repair() {
-                of_left(model, &mut document, &plan.kept[*left], width);
+        Some(Row::Kept(_)) => {
+            if let Some(kept) = planning.kept(row) {
+                match kept.cause() {
+                    Some(_) => of_broken(model, &mut document, kept, width),
+                    None => of_kept(model, &mut document, kept, width),
+                }
             }
         }
         None => {}
@@ -164,7 +153,7 @@ fn of_removal(model: &Model, document: &mut Document, step: &Step, width: usize)
 }
 
 fn plan_has(model: &Model, at: &At) -> bool {
-    model.facts.planning.changes().is_some_and(|plan| plan.steps.iter().any(|step| step.at == *at))
+    model.facts.planning.made().is_some_and(|plan| plan.steps.iter().any(|step| step.at == *at))
 }
 
 fn entry_subject(model: &Model, path: &std::path::Path) -> Option<Subject> {
@@ -219,15 +208,15 @@ fn of_relink(model: &Model, document: &mut Document, step: &Step, work: &RelinkW
     go_to(model, document, "show the environment", Subject::Environment(step.at.path()));
 }
 
-fn of_mend(model: &Model, document: &mut Document, step: &RepairStep, width: usize) {
+fn of_repair(model: &Model, document: &mut Document, step: &Step, work: &RepairWork, width: usize) {
     let home = model.settings.home.as_deref();
-    let does = match &step.fetch {
+    let does = match &work.fetch {
         Some(fetch) => format!("has uv fetch `{}`, and links", fetch.requirement),
-        None => format!("links by {}", step.link_mode.word()),
+        None => format!("links by {}", work.link_mode.word()),
     };
     fact(document, "does", &human::escape(&does), Role::Text, width);
     fact_path(model, document, "in", &human::path(&step.at.path(), home), width);
-    if let Some(entry) = &step.entry {
+    if let Some(entry) = &work.entry {
         fact_path(model, document, "from", &human::escape(entry.text()), width);
     }
     fact(document, "because", &human::escape(&step.reason), Role::Text, width);
@@ -235,44 +224,44 @@ fn of_mend(model: &Model, document: &mut Document, step: &RepairStep, width: usi
     gap(document);
     let files = human::counted(step.bytes.files, "file", "files");
     heading(model, document, &format!("{files}, {}", human::bytes(step.bytes.logical)), width);
-    for file in &step.files {
+    for file in &work.files {
         let lies = if file.replaces.is_some() { "dangling" } else { "missing" };
         fact_path(model, document, lies, &human::escape(file.at.text()), width);
     }
 }
 
-fn of_link(model: &Model, document: &mut Document, step: &LinkStep, width: usize) {
-    let does = format!("writes a {} of the cache again", step.form.word().replace('-', " "));
+fn of_link(model: &Model, document: &mut Document, step: &Step, work: &LinkWork, width: usize) {
+    let does = format!("writes a {} of the cache again", work.form.word().replace('-', " "));
     fact(document, "does", &does, Role::Text, width);
     fact_path(model, document, "link", &human::escape(step.at.text()), width);
-    fact_path(model, document, "to", &human::escape(step.entry.text()), width);
-    if let Some(named_by) = &step.named_by {
+    fact_path(model, document, "to", &human::escape(work.entry.text()), width);
+    if let Some(named_by) = &work.named_by {
         fact_path(model, document, "named by", &human::escape(named_by.at.text()), width);
     }
     fact(document, "because", &human::escape(&step.reason), Role::Text, width);
     gap(document);
     let words = "Without it uv's next prune takes the entry, and leaves the pointer that names it: uv would fail on that.";
     paragraph(document, words, Role::Dim, width);
-    if let Some(subject) = entry_subject(model, &step.entry.path()) {
+    if let Some(subject) = entry_subject(model, &work.entry.path()) {
         gap(document);
         opens(model, document, "show the entry", Target::Go(subject));
     }
 }
 
-fn of_left(model: &Model, document: &mut Document, left: &Left, width: usize) {
+fn of_broken(model: &Model, document: &mut Document, left: &Kept, width: usize) {
     fact_path(model, document, "in", &human::path(&left.at.path(), model.settings.home.as_deref()), width);
     gap(document);
     let reason = format!("Stays broken: {}.", human::escape(&left.reason));
     paragraph(document, &reason, Role::Error, width);
-    if let Some(warning) = &left.warning {
+    if let Some(warning) = left.warning() {
         gap(document);
         paragraph(document, &human::escape(warning), Role::Warning, width);
     }
-    if !left.commands.is_empty() {
+    if !left.commands().is_empty() {
         gap(document);
         heading(model, document, "what repairs it", width);
     }
-    for command in &left.commands {
+    for command in left.commands() {
         let text = command.text();
         for (number, line) in text::wrap(&human::escape(&text), width.saturating_sub(2)).iter().enumerate() {
             document.lines.push(PageLine {
@@ -284,10 +273,10 @@ fn of_left(model: &Model, document: &mut Document, left: &Left, width: usize) {
         }
     }
     go_to(model, document, "show the environment", Subject::Environment(left.at.path()));
-    if !left.files.is_empty() {
+    if !left.files().is_empty() {
         gap(document);
         heading(model, document, "files", width);
-        for file in &left.files {
+        for file in left.files() {
             fact_path(model, document, "", &human::escape(file.text()), width);
         }
     }

@@ -293,17 +293,22 @@ fn a_pointer_cut_off_at_any_byte_never_leads_anywhere_else() {
     for length in 0..pointer.len() {
         std::fs::write(&rev, &pointer[..length]).unwrap();
         let plan = planned(&cache);
-        assert!(plan.links.is_empty(), "{length}: {:#?}", plan.links);
+        assert!(plan.links().next().is_none(), "{length}: {:#?}", plan.steps);
         assert!(!plan.kept.is_empty(), "{length}: it is named");
     }
     std::fs::write(&rev, &pointer).unwrap();
     let plan = planned(&cache);
-    assert_eq!(plan.links.len(), 1);
-    assert_eq!(cache.join(plan.links[0].entry.path()), entry);
+    assert_eq!(plan.links().count(), 1);
+    assert_eq!(cache.join(plan.links().next().unwrap().1.entry.path()), entry);
+}
+
+fn link_of_step(plan: &mut cachetui::plan::Plan) -> &mut cachetui::plan::repair::LinkWork {
+    let cachetui::plan::Work::Link(work) = &mut plan.steps[0].work else { panic!("it writes a link") };
+    work
 }
 
 /// A plan for the links of a cache, made in this process.
-fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
+fn planned(cache: &Path) -> cachetui::plan::Plan {
     let request = cachetui::scan::Request {
         absent: cachetui::scan::Absent::Refused,
         cache: cachetui::uv::root::Root { path: cache.to_owned(), found_by: String::new() },
@@ -334,7 +339,7 @@ fn planned(cache: &Path) -> cachetui::plan::repair::RepairPlan {
         threads: 1,
     };
     let facts = cachetui::scan::repair::gather(&asked, &cancel);
-    cachetui::plan::repair::repair(&facts, &cachetui::plan::repair::RepairRequest::default())
+    cachetui::plan::repair::repair(&facts, &cachetui::plan::Repair::default())
 }
 
 #[test]
@@ -349,13 +354,13 @@ fn what_has_changed_since_the_plan_is_left_alone() {
     let whole = cache.join(&link);
     lay(&whole, &Lies::File("archive-v0/x\n".to_owned()));
     let plan = planned(&cache);
-    assert_eq!(plan.links.len(), 1);
+    assert_eq!(plan.links().count(), 1);
     let waiting = cachetui::lock::Waiting::Never;
     let lock = cachetui::lock::CacheExclusive::acquire(&cache, None, &waiting).unwrap();
     let (cancel, progress) = (cachetui::control::Cancel::default(), cachetui::control::Progress::default());
-    let apply = |plan: &cachetui::plan::repair::RepairPlan| {
+    let apply = |plan: &cachetui::plan::Plan| {
         let outcomes = cachetui::apply::repair::restore_links(
-            &plan.links,
+            &plan.links().collect::<Vec<_>>(),
             &lock,
             jiff::Timestamp::UNIX_EPOCH,
             &cancel,
@@ -388,13 +393,13 @@ fn what_has_changed_since_the_plan_is_left_alone() {
     // A plan that asks for what no plan may is refused.
     let good = planned(&cache);
     let mut bad = good.clone();
-    bad.links[0].at = cachetui::plan::At::new(Path::new("archive-v0/link"));
+    bad.steps[0].at = cachetui::plan::At::new(Path::new("archive-v0/link"));
     assert_eq!(apply(&bad).0, State::Failed);
     let mut bad = good.clone();
-    bad.links[0].text = cachetui::plan::At::new(Path::new("/etc/passwd"));
+    link_of_step(&mut bad).text = cachetui::plan::At::new(Path::new("/etc/passwd"));
     assert_eq!(apply(&bad).0, State::Failed);
     let mut bad = good.clone();
-    bad.links[0].entry = cachetui::plan::At::new(Path::new("../archive-v0"));
+    link_of_step(&mut bad).entry = cachetui::plan::At::new(Path::new("../archive-v0"));
     assert_eq!(apply(&bad).0, State::Failed);
     assert_eq!(apply(&good).0, State::Done);
     assert_eq!(std::fs::canonicalize(&whole).unwrap(), entry);

@@ -38,7 +38,7 @@ fn an_entry_that_was_edited_is_not_linked_and_what_it_still_has_right_is() {
 
 #[test]
 fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_linked() {
-    use cachetui::plan::repair::{RepairRequest, repair as plan};
+    use cachetui::plan::{Repair, repair::repair as plan};
     let base = tempfile::tempdir().unwrap();
     let Some((sandbox, environment, _)) = scene(base.path()) else { return };
     std::fs::rename(sandbox.cache(), sandbox.path("moved")).unwrap();
@@ -72,11 +72,11 @@ fn an_entry_that_changes_between_the_plan_and_the_link_is_refused_by_what_is_lin
         hashed: &cachetui::scan::repair::Hashed::default(),
         threads: 1,
     };
-    let plan = plan(&cachetui::scan::repair::gather(&asked, &cancel), &RepairRequest::default());
+    let plan = plan(&cachetui::scan::repair::gather(&asked, &cancel), &Repair::default());
     let files = plan.totals.bytes.files;
     assert!(files > 3 && plan.kept.is_empty());
     // Meanwhile one file of the entry is edited, and one link of the environment becomes a file of somebody's own.
-    let step = &plan.steps[0];
+    let step = plan.steps[0].repair().unwrap();
     let entry = step.cache.path().join(step.entry.as_ref().unwrap().path());
     std::fs::write(entry.join("demo_a/core.py"), "CORE = 2\n").unwrap();
     let own = site(&environment).join("demo_a/__init__.py");

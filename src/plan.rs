@@ -31,7 +31,7 @@ mod watch;
 pub use advice::{Advice, advice, relink_first};
 pub use at::At;
 pub use caution::{Allowance, Caution};
-pub use detach::{Beneath, DetachKept, DetachPlan, DetachStep, detach};
+pub use detach::{Beneath, Detach, DetachWork, detach};
 pub use keep::{Kept, KeptBecause, KeptCount, Remedy, kept_counts, kept_in_short, kept_in_words};
 pub use prune::linked;
 pub use relink::{RelinkExpects, RelinkWork, keep};
@@ -177,6 +177,11 @@ impl Plan {
         self.steps.iter().filter_map(|step| Some((step, step.link()?)))
     }
 
+    /// The edits that are left to one environment.
+    pub fn detached(&self) -> impl Iterator<Item = (&Step, &DetachWork)> {
+        self.steps.iter().filter_map(|step| Some((step, step.detach()?)))
+    }
+
     /// The distributions that are linked otherwise.
     pub fn relinks(&self) -> impl Iterator<Item = (&Step, &RelinkWork)> {
         self.steps.iter().filter_map(|step| Some((step, step.relink()?)))
@@ -215,8 +220,8 @@ pub fn plan(snapshot: &Snapshot, request: &Request) -> Plan {
             Request::Relink(relink) => relink::relink(snapshot, relink, &mut plan),
             Request::Remove(remove) => remove::remove(snapshot, remove, &mut plan),
             Request::Gc(gc) => remove::gc(snapshot, gc, &mut plan),
-            // What is broken is not in a snapshot: [`repair::repair`] plans that.
-            Request::Repair(_) => {}
+            // What is broken, and what was edited, is not in a snapshot: [`repair::repair`] and [`detach`] plan that.
+            Request::Repair(_) | Request::Detach(_) => {}
         }
     }
     if plan.missing.is_some() {

@@ -21,14 +21,14 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree};
 use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
-use crate::plan::{At, DetachPlan, DetachStep};
+use crate::plan::{At, DetachWork, Plan};
 use crate::scan::print;
 use crate::snapshot::{Identity, Mode};
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DetachOutcome {
-    /// The file, relative to the environment.
+    /// The file, absolute.
     #[serde(flatten)]
     pub at: At,
     /// What became of it.
@@ -47,14 +47,14 @@ pub struct DetachOutcome {
 
 /// Carries a plan out. `environments` are the locks of every environment that it names.
 pub fn detach(
-    plan: &DetachPlan,
+    plan: &Plan,
     cache: &CacheExclusive,
     environments: &[EnvironmentExclusive<'_>],
     cancel: &Cancel,
     progress: &Progress,
 ) -> Vec<DetachOutcome> {
     let mut outcomes = Vec::new();
-    for step in &plan.steps {
+    for (step, detach) in plan.detached() {
         let mut outcome = DetachOutcome {
             at: step.at.clone(),
             state: State::Done,
@@ -70,7 +70,7 @@ pub fn detach(
             outcome.state = State::Cancelled;
             Ok(())
         } else if valid {
-            work.step(&plan.environment.path(), step, &mut outcome)
+            work.step(detach, &mut outcome)
         } else {
             Err(Trouble::Stale("a lock file was replaced".to_owned()))
         };
@@ -97,9 +97,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn step(&self, root: &Path, step: &DetachStep, outcome: &mut DetachOutcome) -> Result<(), Trouble> {
+    fn step(&self, step: &DetachWork, outcome: &mut DetachOutcome) -> Result<(), Trouble> {
+        let root = &step.keeps.root.path();
         let entry = self.cache.join(step.entry.path());
-        let (source, own) = (step.source.path(), step.at.path());
+        let (source, own) = (step.source.path(), step.keeps.at.path());
         let cached = entry.join(&source);
         let edited = look(&if step.in_cache { cached.clone() } else { root.join(&own) })?;
         if print::of(&edited) != step.expects {
@@ -140,7 +141,7 @@ impl Work<'_> {
             outcome.restored.push(At::new(&cached));
         }
         self.others(&others, (&entry, &source, Some(step.entry_is)), Mode::Hardlink, outcome)?;
-        outcome.restored.extend(step.others.iter().map(|it| At::new(&it.root.path().join(it.at.path()))));
+        outcome.restored.extend(step.others.iter().map(|it| At::new(&it.path())));
         Ok(())
     }
 
@@ -149,12 +150,12 @@ impl Work<'_> {
     fn keep(
         &self,
         root: &Path,
-        step: &DetachStep,
+        step: &DetachWork,
         entry: &Path,
         edited: &FileStat,
         outcome: &mut DetachOutcome,
     ) -> Result<bool, Trouble> {
-        let (source, own) = (step.source.path(), step.at.path());
+        let (source, own) = (step.source.path(), step.keeps.at.path());
         // A file that somebody else has too, whom nobody knows, is not the environment's own.
         let mode = if outcome.unknown == 0 { Mode::Hardlink } else { Mode::Copy };
         let is_own = look(&root.join(&own))?;

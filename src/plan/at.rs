@@ -94,6 +94,50 @@ impl From<&OsStr> for At {
     }
 }
 
+/// SHA-256 in hexadecimal.
+pub(super) mod hexadecimal {
+    use data_encoding::HEXLOWER;
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    pub(in crate::plan) fn serialize<S: Serializer>(
+        digest: &[u8; 32],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        HEXLOWER.encode(digest).serialize(serializer)
+    }
+
+    pub(in crate::plan) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or_else(|| D::Error::custom(format!("`{text}` is no SHA-256")))
+    }
+
+    /// The same where there need not be one.
+    pub(in crate::plan) mod or_none {
+        use super::{Deserialize, Deserializer, HEXLOWER, Serializer};
+        use serde::Serialize as _;
+
+        #[derive(Deserialize)]
+        struct Digest(#[serde(with = "super")] [u8; 32]);
+
+        #[expect(clippy::ref_option, reason = "serde asks for a reference")]
+        pub(in crate::plan) fn serialize<S: Serializer>(
+            digest: &Option<[u8; 32]>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            digest.map(|digest| HEXLOWER.encode(&digest)).serialize(serializer)
+        }
+
+        pub(in crate::plan) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<[u8; 32]>, D::Error> {
+            Ok(Option::<Digest>::deserialize(deserializer)?.map(|Digest(digest)| digest))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,35 +4,27 @@
 //! which files that happened to, who shares them, and whether a good copy exists anywhere. Where none does, nothing is
 //! planned: the edit stays with all who have it.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::At;
+use super::at::hexadecimal;
+use super::{Action, At, Bytes, Kept, KeptBecause, Plan, Request, Scope, Step, Work};
 use crate::scan::verify::{Finding, Good, Place, Verified};
 use crate::snapshot::{EnvironmentIndex, FilePrint, Identity, Snapshot};
 
-/// What is to be done so that one environment has its edits alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DetachPlan {
+/// Which edits to leave to one environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detach {
     /// The environment, by its root.
     pub environment: At,
-    /// One step for each file.
-    pub steps: Vec<DetachStep>,
-    /// Damaged files of the environment of which nothing is to be done.
-    pub kept: Vec<DetachKept>,
 }
 
-/// One file that the environment keeps as it is, and that the cache and the others get back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DetachStep {
-    /// The file, relative to the environment.
-    #[serde(flatten)]
-    pub at: At,
-    /// The name of its distribution.
-    pub name: String,
-    /// Its version.
-    pub version: String,
+/// How the environment keeps one file as it is, and the cache and the others get it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetachWork {
+    /// The file in the environment that keeps it.
+    pub keeps: Beneath,
     /// The entry, relative to the cache's root.
     pub entry: At,
     /// Which directory the entry has to be.
@@ -44,7 +36,7 @@ pub struct DetachStep {
     /// The file in other environments that have it.
     pub others: Vec<Beneath>,
     /// The SHA-256 that `RECORD` states.
-    #[serde(skip)]
+    #[serde(with = "hexadecimal")]
     pub recorded: [u8; 32],
     /// Whether the entry's own file has the edit too. Where somebody stopped a run in the middle it may be restored by now,
     /// and others are not.
@@ -54,7 +46,7 @@ pub struct DetachStep {
 }
 
 /// A file, and what it lies in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beneath {
     /// The root of the entry or environment, absolute.
     pub root: At,
@@ -63,22 +55,11 @@ pub struct Beneath {
     pub at: At,
 }
 
-/// A damaged file of which nothing is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DetachKept {
-    /// The file.
-    #[serde(flatten)]
-    pub at: At,
-    /// Why, as a sentence. Not escaped.
-    pub reason: &'static str,
-    /// Whether others have the edit too, and keep it.
-    pub shared: bool,
-}
-
 /// Plans from what was found in an environment.
-pub fn detach(snapshot: &Snapshot, environment: EnvironmentIndex, verified: &Verified) -> DetachPlan {
-    let root = &snapshot.environment(environment).path;
-    let mut plan = DetachPlan { environment: At::new(root), steps: Vec::new(), kept: Vec::new() };
+pub fn detach(snapshot: &Snapshot, environment: EnvironmentIndex, verified: &Verified) -> Plan {
+    let request = Detach { environment: At::new(&snapshot.environment(environment).path) };
+    let (cache, scope) = (At::new(&snapshot.cache.path), Scope::of(snapshot));
+    let mut plan = Plan::empty(cache, scope, Request::Detach(request));
     for finding in verified.damage() {
         let Some(own) = finding.places.iter().find(|place| place.environment == Some(environment)) else {
             continue;
@@ -87,10 +68,16 @@ pub fn detach(snapshot: &Snapshot, environment: EnvironmentIndex, verified: &Ver
             Ok(step) => plan.steps.push(step),
             Err(reason) => {
                 let shared = finding.places.len() > 1 || finding.twin.is_some();
-                plan.kept.push(DetachKept { at: At::new(&own.path), reason, shared });
+                plan.kept.push(Kept {
+                    name: Some(finding.name.clone()),
+                    version: Some(finding.version.clone()),
+                    reason: reason.to_owned(),
+                    ..Kept::new(At::new(&own.path), KeptBecause::Edited { shared })
+                });
             }
         }
     }
+    plan.add_up();
     plan
 }
 
@@ -102,11 +89,7 @@ pub(super) fn reaches(finding: &Finding) -> bool {
     finding.places.iter().chain(twin).all(|place| !is_beside(&place.path))
 }
 
-fn step(
-    snapshot: &Snapshot,
-    environment: EnvironmentIndex,
-    finding: &Finding,
-) -> Result<DetachStep, &'static str> {
+fn step(snapshot: &Snapshot, environment: EnvironmentIndex, finding: &Finding) -> Result<Step, &'static str> {
     let root_of = |index| &snapshot.environment(index).path;
     let Some(print) = finding.print else { return Err("nothing is there that could be kept") };
     if !reaches(finding) {
@@ -140,23 +123,35 @@ fn step(
         let at = At::new(place.path.strip_prefix(root_of(index)).ok()?);
         Some(Beneath { root: At::new(root_of(index)), at })
     };
-    let at = beneath(environment, &finding.places).ok_or("it does not lie in the environment")?.at;
+    let keeps = beneath(environment, &finding.places).ok_or("it does not lie in the environment")?;
     let mut others: Vec<_> = sharing.iter().filter_map(|place| place.environment).collect();
     others.sort_unstable();
     others.dedup();
     others.retain(|index| *index != environment);
-    let print = &snapshot.entry(entry).print;
-    Ok(DetachStep {
-        at,
-        name: finding.name.clone(),
-        version: finding.version.clone(),
-        entry: At::new(&within),
-        entry_is: print.identity(),
-        source: At::new(source),
-        good: Beneath { root: At::new(root), at: At::new(path) },
-        others: others.into_iter().filter_map(|index| beneath(index, sharing)).collect(),
-        recorded,
-        in_cache,
-        expects,
+    Ok(Step {
+        action: Action::Detach,
+        at: At::new(&keeps.path()),
+        name: Some(finding.name.clone()),
+        version: Some(finding.version.clone()),
+        reason: "it was edited there, and others have the same file".to_owned(),
+        bytes: Bytes { files: 1, ..Bytes::default() },
+        work: Work::Detach(DetachWork {
+            keeps,
+            entry: At::new(&within),
+            entry_is: snapshot.entry(entry).print.identity(),
+            source: At::new(source),
+            good: Beneath { root: At::new(root), at: At::new(path) },
+            others: others.into_iter().filter_map(|index| beneath(index, sharing)).collect(),
+            recorded,
+            in_cache,
+            expects,
+        }),
     })
+}
+
+impl Beneath {
+    /// Where it is, absolute.
+    pub fn path(&self) -> PathBuf {
+        self.root.path().join(self.at.path())
+    }
 }

@@ -234,6 +234,11 @@ pub enum KeptBecause {
         /// Why, as the rest of a sentence about it.
         why: String,
     },
+    /// It differs from `RECORD`, and stays so in all that have it.
+    Edited {
+        /// Whether others have it too.
+        shared: bool,
+    },
     /// It stays broken. Written down it is the word of its cause.
     #[serde(untagged)]
     Damaged(Cause),
@@ -312,6 +317,7 @@ impl KeptBecause {
             Self::Holds { .. } => (16, "with others in them"),
             Self::Never { .. } => (17, "that nothing may remove"),
             Self::Damaged(_) => (20, "still broken"),
+            Self::Edited { .. } => (12, "edited"),
         }
     }
 
@@ -413,6 +419,7 @@ impl KeptBecause {
             | Self::Holds { .. }
             | Self::Never { .. }
             | Self::Damaged(_)
+            | Self::Edited { .. }
             | Self::Mounted => self.of_environment(),
         }
     }
@@ -441,7 +448,7 @@ impl KeptBecause {
                 format!("`{}` in it is an environment or a cache of its own", what.first().map_or("", At::text))
             }
             Self::Never { why } => why.clone(),
-            // What is broken, and how, is said with it.
+            // What is broken or edited, and how, is said with it.
             _ => String::new(),
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::At;
 use super::caution::Allowance;
+use super::detach::Detach;
 use super::relink::link_mode;
 use super::repair::Repair;
 use crate::snapshot::{FilePrint, Mode};
@@ -27,6 +28,8 @@ pub enum Request {
     Gc(Gc),
     /// To repair what is broken.
     Repair(Repair),
+    /// To leave edits to one environment, and take them back everywhere else.
+    Detach(Detach),
 }
 
 impl Request {
@@ -37,7 +40,7 @@ impl Request {
             Self::Prune(prune) => &prune.allow,
             Self::Remove(remove) => &remove.allow,
             Self::Gc(gc) => &gc.remove.allow,
-            Self::Relink(_) | Self::Repair(_) => &NOTHING,
+            Self::Relink(_) | Self::Repair(_) | Self::Detach(_) => &NOTHING,
         }
     }
 
@@ -49,6 +52,7 @@ impl Request {
             Self::Remove(_) => "remove",
             Self::Gc(_) => "gc",
             Self::Repair(_) => "repair",
+            Self::Detach(_) => "detach",
         }
     }
 
@@ -57,7 +61,7 @@ impl Request {
         match self {
             Self::Remove(remove) => remove.chosen,
             Self::Gc(_) => true,
-            Self::Prune(_) | Self::Relink(_) | Self::Repair(_) => false,
+            Self::Prune(_) | Self::Relink(_) | Self::Repair(_) | Self::Detach(_) => false,
         }
     }
 }

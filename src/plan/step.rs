@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::repair::{LinkWork, RepairWork};
-use super::{At, Class, RelinkWork};
+use super::{At, Class, DetachWork, RelinkWork};
 use crate::human;
 use crate::snapshot::{Certainty, FilePrint, PointerForm, TreePrint};
 
@@ -39,6 +39,8 @@ pub enum Action {
     Fetch,
     /// Writes a link of the cache anew.
     RestoreLink,
+    /// Leaves an edited file to one environment, and takes the edit back everywhere else.
+    Detach,
 }
 
 impl Action {
@@ -59,6 +61,7 @@ impl Action {
             Self::Link => "link",
             Self::Fetch => "fetch",
             Self::RestoreLink => "restore-link",
+            Self::Detach => "detach",
         }
     }
 }
@@ -94,6 +97,8 @@ pub enum Work {
     Repair(RepairWork),
     /// To write a link of the cache anew.
     Link(LinkWork),
+    /// To leave an edit to one environment.
+    Detach(DetachWork),
     /// To remove something.
     Remove(RemoveWork),
 }
@@ -157,6 +162,11 @@ impl Step {
         self.removal().map_or_else(TreePrint::default, |it| it.expects)
     }
 
+    /// How an edit is left to one environment, if that is what it does.
+    pub fn detach(&self) -> Option<&DetachWork> {
+        if let Work::Detach(work) = &self.work { Some(work) } else { None }
+    }
+
     /// Whether it repairs something.
     pub fn is_repair(&self) -> bool {
         matches!(self.work, Work::Repair(_) | Work::Link(_))
@@ -210,6 +220,7 @@ impl Step {
                 (Work::Relink(one), Work::Relink(other)) => one.is_same(other),
                 (Work::Repair(one), Work::Repair(other)) => one.is_same(other),
                 (Work::Link(one), Work::Link(other)) => one == other,
+                (Work::Detach(one), Work::Detach(other)) => one == other,
                 _ => false,
             }
     }
@@ -387,7 +398,7 @@ impl Totals {
             let dist_info = match &step.work {
                 Work::Relink(work) => Some(&work.dist_info),
                 Work::Repair(work) => Some(&work.dist_info),
-                Work::Link(_) | Work::Remove(_) => None,
+                Work::Link(_) | Work::Detach(_) | Work::Remove(_) => None,
             };
             // A distribution may have several steps, one after the other.
             let this = dist_info.map(|dist_info| (&step.at, dist_info));

@@ -22,7 +22,7 @@ use crate::apply::{Report, State, weigh};
 use crate::control::{Cancel, Progress};
 use crate::disk::walk;
 use crate::lock::{Refused, ancestor, holder};
-use crate::plan::{DetachPlan, Plan, Remove, Repair, Request};
+use crate::plan::{Plan, Remove, Repair, Request};
 use crate::scan::verify::{Verified, Wanted, verify};
 use crate::snapshot::Snapshot;
 
@@ -42,7 +42,7 @@ pub enum Task {
     /// Compare contents with `RECORD`. Changes nothing.
     Verify(Wanted),
     /// Leave edits to one environment, and take them back everywhere else.
-    Detach(Box<DetachPlan>),
+    Detach(Box<Plan>),
     /// Put back what a run removed.
     Restore(Whole),
     /// Empty the trash.
@@ -100,7 +100,7 @@ pub enum Done {
     /// Contents were compared: of what, and what was found.
     Verified(Arc<Snapshot>, Verified),
     /// Edits were left to one environment.
-    Detached(DetachPlan, Vec<DetachOutcome>, Vec<String>),
+    Detached(Box<Plan>, Vec<DetachOutcome>, Vec<String>),
     /// What was in the trash was put back.
     Restored(Vec<Restored>),
     /// The trash was emptied.
@@ -205,7 +205,7 @@ impl Working<'_> {
             Task::Detach(plan) => {
                 let outcomes =
                     detach::carry_out(&plan, cache, host).map_err(|refused| explained(&refused))?;
-                Ok(Done::Detached(*plan, outcomes, host.notes()))
+                Ok(Done::Detached(plan, outcomes, host.notes()))
             }
             Task::Restore(whole) => {
                 trash::restore(&whole, cache, host).map(Done::Restored).map_err(|stopped| words(&stopped))

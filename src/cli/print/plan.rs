@@ -138,6 +138,7 @@ fn because(kept: &KeptBecause) -> Cow<'_, str> {
         KeptBecause::NotChosen => "named, but not chosen by the other options",
         KeptBecause::Unknown => "of an unknown kind",
         KeptBecause::Damaged(_) => "still broken",
+        KeptBecause::Edited { .. } => "edited, and left so",
         KeptBecause::Young { .. } => "changed too recently; `--grace 0h` takes them too",
         KeptBecause::RecentLayout { .. } => "changed within 30 days; an older uv may still use them",
         KeptBecause::Untested { .. } => "of releases of uv that cachetui was not tested with",

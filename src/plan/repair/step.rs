@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::At;
+use crate::plan::at::hexadecimal;
 use crate::plan::relink::link_mode;
 use crate::scan::repair::Way;
 use crate::snapshot::{FilePrint, Identity, Mode};
@@ -95,7 +96,7 @@ pub struct RepairFile {
     /// The file it is made from, relative to the entry; none before uv has fetched it.
     pub source: Option<At>,
     /// The SHA-256 it has to have.
-    #[serde(with = "hexadecimal")]
+    #[serde(with = "hexadecimal::or_none")]
     pub sha256: Option<[u8; 32]>,
     /// What identifies the source that was found to have it, if a write since then changes that. Not written down: it is
     /// found out anew by whoever reads a plan.
@@ -120,27 +121,5 @@ mod way {
         let Some(word) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
         let found = [Way::Moved, Way::Digest, Way::Environment].into_iter().find(|way| way.word() == word);
         found.map(Some).ok_or_else(|| D::Error::custom(format!("`{word}` is no way to find an entry")))
-    }
-}
-
-/// Digests in hexadecimal.
-mod hexadecimal {
-    use data_encoding::HEXLOWER;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
-    pub(super) fn serialize<S: Serializer>(
-        digest: &Option<[u8; 32]>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        digest.map(|digest| HEXLOWER.encode(&digest)).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<[u8; 32]>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is no SHA-256")))
     }
 }

@@ -315,7 +315,7 @@ impl Planning {
                 let at = self.kept(row)?.at.clone();
                 match self.made()?.request {
                     Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => Planned::Thing(at),
-                    Request::Relink(_) | Request::Repair(_) => Planned::Left(at, *place),
+                    Request::Relink(_) | Request::Repair(_) | Request::Detach(_) => Planned::Left(at, *place),
                 }
             }
         })
@@ -382,6 +382,6 @@ fn named(step: &Step) -> Planned {
     match &step.work {
         Work::Relink(work) => Planned::Distribution(step.at.clone(), work.dist_info.clone()),
         Work::Repair(work) => Planned::Distribution(step.at.clone(), work.dist_info.clone()),
-        Work::Remove(_) | Work::Link(_) => Planned::Thing(step.at.clone()),
+        Work::Remove(_) | Work::Link(_) | Work::Detach(_) => Planned::Thing(step.at.clone()),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::apply::beside::Whole;
-use crate::plan::DetachPlan;
+use crate::plan::Plan;
 
 /// A task that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(in crate::tui) enum Question {
     /// Whether to carry out a plan that calls for a second look: what was typed so far.
     Sure(String),
     /// Whether an environment is to keep its edits alone.
-    Detach(Box<DetachPlan>),
+    Detach(Box<Plan>),
     /// Whether to put back what a run removed.
     Undo(Whole),
     /// Whether to empty the trash for good.

@@ -16,6 +16,7 @@ pub(in crate::tui) fn planned_sign(planning: &Planning, row: usize) -> (&'static
         Some(Row::Step(_)) => match planning.step(row).map(|step| &step.work) {
             Some(Work::Relink(_)) => ("relink", "leave"),
             Some(Work::Repair(_) | Work::Link(_)) => ("repair", "leave"),
+            Some(Work::Detach(_)) => ("keep", "leave"),
             Some(Work::Remove(_)) | None => ("remove", "leave"),
         },
         Some(Row::Kept(_)) if planning.kept(row).is_some_and(|kept| kept.cause().is_some()) => {
@@ -124,6 +125,7 @@ fn why_step(planning: &Planning, step: &Step) -> String {
             format!("{unseen}{reason}: {files}{}", inside(planning, &step.at))
         }
         Work::Link(_) => format!("{reason}: link {}", step.at.text()),
+        Work::Detach(_) => reason.clone(),
     }
 }
 
@@ -178,6 +180,7 @@ pub(in crate::tui) fn planned_title(planning: &Planning) -> &'static str {
             "repair" => "plan to repair",
             "relink" => "plan to relink",
             "remove" => "plan to remove",
+            "detach" => "plan to detach",
             _ => "plan to prune",
         },
         None => "clean up",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::apply::Run;
 use crate::human;
 use crate::lock::{State as LockState, of_cache};
-use crate::plan::{At, DetachPlan, Plan, Request, Step, kept_in_short};
+use crate::plan::{At, KeptBecause, Plan, Request, Step, kept_in_short};
 use crate::say::plan::{called, things, things_of};
 use crate::snapshot::Mode;
 use crate::tui::model::Model;
@@ -28,6 +28,7 @@ pub(super) fn question(model: &Model, question: &Question, answer: Answer, width
                 match plan.request {
                     Request::Relink(_) => relink(model, &mut document, &plan, width),
                     Request::Repair(_) => repair(model, &mut document, &plan, width),
+                    Request::Detach(_) => detach(model, &mut document, &plan, width),
                     Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => {
                         prune(model, &mut document, &plan, width);
                     }
@@ -122,10 +123,7 @@ pub(in crate::tui) fn deed(model: &Model, question: &Question) -> String {
         Question::Apply | Question::Sure(_) => {
             model.facts.planning.chosen().map_or(String::new(), |made| of_plan(&made))
         }
-        Question::Detach(plan) => {
-            let files = human::counted(plan.steps.len() as u64, "file", "files");
-            format!("keep {files} in this environment alone")
-        }
+        Question::Detach(plan) => of_plan(plan),
         Question::Undo(whole) => format!("put back what was removed at {}", when(&whole.run)),
         Question::Purge(runs) => {
             let runs = human::counted(runs.len() as u64, "run", "runs");
@@ -155,6 +153,7 @@ fn of_plan(plan: &Plan) -> String {
             };
             format!("relink {files} of {distributions} ({change})")
         }
+        Request::Detach(_) => format!("keep {files} in this environment alone"),
         Request::Repair(_) => {
             let links = human::counted(plan.totals.links, "link", "links");
             let bytes = human::bytes(plan.totals.bytes.logical);
@@ -368,7 +367,7 @@ fn each<'a>(document: &mut Document, steps: impl Iterator<Item = &'a Step>) {
     }
 }
 
-fn detach(model: &Model, document: &mut Document, plan: &DetachPlan, width: usize) {
+fn detach(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     let home = model.settings.home.as_deref();
     let files = human::counted(plan.steps.len() as u64, "file", "files");
     let words = format!(
@@ -376,18 +375,22 @@ fn detach(model: &Model, document: &mut Document, plan: &DetachPlan, width: usiz
     );
     paragraph(document, &words, Role::Text, width);
     gap(document);
-    fact_path(model, document, "keeps", &human::path(&plan.environment.path(), home), width);
-    let others: BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.others).map(|it| &it.root).collect();
+    let roots: BTreeSet<_> = plan.detached().map(|(_, work)| &work.keeps.root).collect();
+    for root in roots {
+        fact_path(model, document, "keeps", &human::path(&root.path(), home), width);
+    }
+    let others: BTreeSet<_> = plan.detached().flat_map(|(_, work)| &work.others).map(|it| &it.root).collect();
     for other in others {
         fact_path(model, document, "restores", &human::path(&other.path(), home), width);
     }
     lock(model, document, width);
     gap(document);
-    for step in &plan.steps {
-        fact_path(model, document, "file", &human::escape(step.at.text()), width);
+    for (_, work) in plan.detached() {
+        fact_path(model, document, "file", &human::escape(work.keeps.at.text()), width);
     }
-    for kept in plan.kept.iter().filter(|kept| kept.shared) {
-        let words = format!("{}: {}", human::escape(kept.at.text()), human::escape(kept.reason));
+    let is_shared = KeptBecause::Edited { shared: true };
+    for kept in plan.kept.iter().filter(|kept| kept.because == is_shared) {
+        let words = format!("{}: {}", human::escape(kept.at.text()), human::escape(&kept.reason));
         fact(document, "left alone", &words, Role::Warning, width);
     }
 }

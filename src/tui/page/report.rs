@@ -11,7 +11,7 @@ use crate::apply::restore::Restored;
 use crate::apply::{Report, State};
 use crate::human;
 use crate::plan::repair::Command;
-use crate::plan::{self, Action, At, DetachPlan};
+use crate::plan::{self, Action, At, Plan};
 use crate::say;
 use crate::scan::verify::{Finding, Verified};
 use crate::snapshot::{ModeCounts, Snapshot};
@@ -286,10 +286,11 @@ fn damage(snapshot: &Snapshot, finding: &Finding, lines: &mut Vec<ReportLine>) {
     }
 }
 
-fn detached(plan: &DetachPlan, outcomes: &[DetachOutcome], notes: &[String], lines: &mut Vec<ReportLine>) {
+fn detached(plan: &Plan, outcomes: &[DetachOutcome], notes: &[String], lines: &mut Vec<ReportLine>) {
     let done = outcomes.iter().filter(|outcome| outcome.state == State::Done).count();
     let files = human::counted(done as u64, "file is", "files are");
-    let text = format!("{files} kept in {} alone, and restored everywhere else.", plan.environment.text());
+    let place = within(plan.detached().map(|(_, work)| &work.keeps.root));
+    let text = format!("{files} kept{place} alone, and restored everywhere else.");
     lines.push(said(&text, if done == outcomes.len() { Role::Good } else { Role::Warning }));
     lines.extend(notes.iter().map(|note| said(note, Role::Warning)));
     for outcome in outcomes {

@@ -280,7 +280,7 @@ pub(super) fn answer_question(model: &mut Model, answer: Answer) -> Vec<Effect> 
                 Vec::new()
             }
         },
-        Question::Detach(plan) => begin(model, "restoring", Task::Detach(plan)),
+        Question::Detach(plan) => carry_out(model, plan),
         Question::Undo(run) => begin(model, "putting back", Task::Restore(run)),
         Question::Purge(runs) => begin(model, "emptying the trash", Task::Purge(runs)),
         Question::Quit => vec![Effect::Quit],
@@ -292,6 +292,7 @@ fn carry_out(model: &mut Model, plan: Box<Plan>) -> Vec<Effect> {
     match plan.request {
         Request::Relink(_) => begin(model, "relinking", Task::Relink(plan)),
         Request::Repair(_) => begin(model, "repairing", Task::Repair(plan)),
+        Request::Detach(_) => begin(model, "restoring", Task::Detach(plan)),
         Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => {
             begin(model, "removing", Task::Remove(plan))
         }

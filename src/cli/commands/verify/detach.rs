@@ -14,7 +14,8 @@ use crate::cli::print::{Paint, View};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::{act, confirm, locking};
 use crate::human;
-use crate::plan::{self, DetachPlan};
+use crate::plan::{self, Kept, KeptBecause, Plan};
+use crate::say::plan::called;
 use crate::scan::verify::Wanted;
 use crate::snapshot::Snapshot;
 use crate::worker::detach;
@@ -51,7 +52,7 @@ pub(super) fn run(
         if arguments.json {
             print(None, writer)?;
         }
-        return if plan.kept.iter().any(|kept| kept.shared) && !arguments.asking.dry_run {
+        return if plan.kept.iter().any(is_shared) && !arguments.asking.dry_run {
             Err(Failure::quiet(FAILED))
         } else {
             Ok(())
@@ -77,7 +78,7 @@ pub(super) fn run(
         }
     }
     let count = |state| outcomes.iter().filter(|outcome| outcome.state == state).count();
-    let kept = plan.kept.iter().filter(|kept| kept.shared).count();
+    let kept = plan.kept.iter().filter(|kept| is_shared(kept)).count();
     match (count(State::Failed) + count(State::Stale) + kept, count(State::Cancelled)) {
         (0, 0) => Ok(()),
         (0, _) => Err(Failure::quiet(INTERRUPTED)),
@@ -85,14 +86,19 @@ pub(super) fn run(
     }
 }
 
-fn review(plan: &DetachPlan, view: &View, writer: &mut dyn Write) -> std::io::Result<()> {
-    for step in &plan.steps {
-        let path = view.path(&plan.environment.path().join(step.at.path()));
-        let (name, version) = (human::escape(&step.name), human::escape(&step.version));
-        writeln!(writer, "keep {path}  ({name} {version})")?;
-        let good = view.path(&step.good.root.path().join(step.good.at.path()));
+/// Whether others have the edit too, and keep it.
+fn is_shared(kept: &Kept) -> bool {
+    kept.because == KeptBecause::Edited { shared: true }
+}
+
+fn review(plan: &Plan, view: &View, writer: &mut dyn Write) -> std::io::Result<()> {
+    for (step, work) in plan.detached() {
+        let path = view.path(&step.at.path());
+        let name = called(step.name.as_deref(), step.version.as_deref());
+        writeln!(writer, "keep {path}  ({})", human::escape(&name))?;
+        let good = view.path(&work.good.path());
         writeln!(writer, "  the cache gets the content of {good}")?;
-        for other in &step.others {
+        for other in &work.others {
             writeln!(writer, "  and so does {}", view.path(&other.root.path()))?;
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::environments::EntryName;
 use super::text::{Bytes, lossless};
 use crate::apply::detach::DetachOutcome;
-use crate::plan::DetachPlan;
+use crate::plan::Plan;
 use crate::scan::verify::{Finding, Place};
 use crate::snapshot::Snapshot;
 
@@ -35,7 +35,7 @@ pub struct CheckedRow {
 #[derive(Serialize)]
 pub struct DetachBody<'a> {
     /// The plan, the same whether it was carried out or not.
-    pub plan: &'a DetachPlan,
+    pub plan: &'a Plan,
     /// What became of each step, if it was carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcomes: Option<&'a [DetachOutcome]>,

@@ -2,7 +2,7 @@
 
 use crate::human;
 use crate::plan::repair::{LinkWork, RepairWork};
-use crate::plan::{At, Class, Kept, KeptBecause, RelinkWork, Step, Work};
+use crate::plan::{At, Class, DetachWork, Kept, KeptBecause, RelinkWork, Step, Work};
 use crate::snapshot::Certainty;
 use crate::tui::model::Model;
 use crate::tui::model::page::{Document, Menu, PageLine, Subject, Target};
@@ -60,6 +60,7 @@ pub(in crate::tui::page) fn detail(model: &Model, row: usize, width: usize) -> D
                     Work::Relink(work) => of_relink(model, &mut document, step, work, width),
                     Work::Repair(work) => of_repair(model, &mut document, step, work, width),
                     Work::Link(work) => of_link(model, &mut document, step, work, width),
+                    Work::Detach(work) => of_detach(model, &mut document, step, work, width),
                 }
             }
         }
@@ -246,6 +247,18 @@ fn of_link(model: &Model, document: &mut Document, step: &Step, work: &LinkWork,
         gap(document);
         opens(model, document, "show the entry", Target::Go(subject));
     }
+}
+
+fn of_detach(model: &Model, document: &mut Document, step: &Step, work: &DetachWork, width: usize) {
+    let home = model.settings.home.as_deref();
+    fact(document, "does", "keeps the file there alone", Role::Text, width);
+    fact_path(model, document, "keeps", &human::path(&step.at.path(), home), width);
+    fact_path(model, document, "content", &human::path(&work.good.path(), home), width);
+    fact(document, "because", &human::escape(&step.reason), Role::Text, width);
+    for other in &work.others {
+        fact_path(model, document, "restores", &human::path(&other.path(), home), width);
+    }
+    go_to(model, document, "show the environment", Subject::Environment(work.keeps.root.path()));
 }
 
 fn of_broken(model: &Model, document: &mut Document, left: &Kept, width: usize) {

@@ -3,7 +3,7 @@
 //! A job ends by itself when nobody listens any more, at the latest when its work is done.
 
 mod again;
-mod agreed;
+pub mod agreed;
 pub mod detach;
 mod freed;
 pub mod host;

@@ -21,7 +21,7 @@ use crate::control::{Cancel, Progress};
 use crate::disk::{FileKind, FileStat, error::words};
 use crate::linker::{Expect, Item, Kind, Root, TreeReport, TreeRequest, link_tree};
 use crate::lock::{CacheExclusive, EnvironmentExclusive, HoldsCache as _};
-use crate::plan::{At, DetachWork, Plan};
+use crate::plan::{At, DetachWork, Plan, Step};
 use crate::scan::print;
 use crate::snapshot::{Identity, Mode};
 
@@ -45,6 +45,21 @@ pub struct DetachOutcome {
     pub link_limit: Vec<At>,
 }
 
+impl DetachOutcome {
+    /// That a step was done, of which nothing more is known.
+    pub fn of(step: &Step) -> Self {
+        Self {
+            at: step.at.clone(),
+            state: State::Done,
+            why: None,
+            restored: Vec::new(),
+            unknown: 0,
+            refused: Vec::new(),
+            link_limit: Vec::new(),
+        }
+    }
+}
+
 /// Carries a plan out. `environments` are the locks of every environment that it names.
 pub fn detach(
     plan: &Plan,
@@ -55,15 +70,7 @@ pub fn detach(
 ) -> Vec<DetachOutcome> {
     let mut outcomes = Vec::new();
     for (step, detach) in plan.detached() {
-        let mut outcome = DetachOutcome {
-            at: step.at.clone(),
-            state: State::Done,
-            why: None,
-            restored: Vec::new(),
-            unknown: 0,
-            refused: Vec::new(),
-            link_limit: Vec::new(),
-        };
+        let mut outcome = DetachOutcome::of(step);
         let valid = cache.still_valid() && environments.iter().all(EnvironmentExclusive::still_valid);
         let work = Work { cache: cache.cache(), environments, cancel, progress };
         let done = if cancel.is_cancelled() {

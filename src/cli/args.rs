@@ -4,6 +4,7 @@
 //! command's name. Variables are not read here but where the surroundings are, so that help and parsing are the same
 //! everywhere.
 
+pub mod asking;
 pub mod config;
 pub mod gc;
 pub mod locks;
@@ -260,9 +261,9 @@ pub enum Command {
     /// Shows the plan, asks, and carries it out under uv's locks.
     #[command(after_long_help = remove::HELP)]
     Remove(RemoveArguments),
-    /// Carry out a plan that `prune --save` or `remove --save` wrote
+    /// Carry out a plan that `--save` wrote: of prune, remove, relink, repair or verify --detach
     ///
-    /// What has changed since the plan was made is left as it is, with the reason.
+    /// It looks again at everything. What has changed since the plan was made is left as it is, with the reason.
     Apply(ApplyArguments),
     /// Put back what was removed last, as far as it is in the trash
     Undo(UndoArguments),

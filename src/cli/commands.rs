@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod completions;
 pub mod config;
+mod deciding;
 pub mod demo;
 pub mod doctor;
 pub mod envs;

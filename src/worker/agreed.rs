@@ -3,39 +3,62 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::apply::{Outcome, State};
-use crate::plan::{At, Plan, Step};
+use crate::plan::{Action, At, Plan, Step};
 use crate::snapshot::{Evidence, Snapshot};
 
-/// The steps of a new plan that were in the one somebody has agreed to, and what became of the others.
-pub(crate) fn still(reviewed: &Plan, mut fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
+/// The steps of a new plan that were in the one somebody has agreed to, and those that are no longer, each with the reason. Not
+/// escaped.
+pub fn agreed<'a>(
+    reviewed: &'a Plan,
+    mut fresh: Plan,
+    snapshot: &Snapshot,
+) -> (Plan, Vec<(&'a Step, String)>) {
+    // One environment can have several steps.
+    let mut left: HashMap<(Action, At), Vec<&Step>> = HashMap::new();
     let key = |step: &Step| (step.action, step.at.clone());
-    let mut agreed: HashMap<_, _> = reviewed.steps.iter().map(|step| (key(step), step)).collect();
+    for step in &reviewed.steps {
+        left.entry(key(step)).or_default().push(step);
+    }
     fresh.steps.retain(|step| {
-        agreed.get(&key(step)).is_some_and(|it| it.is_same(step)) && agreed.remove(&key(step)).is_some()
+        let Some(agreed) = left.get_mut(&key(step)) else { return false };
+        let place = agreed.iter().position(|it| it.is_same(step));
+        place.map(|place| agreed.swap_remove(place)).is_some()
     });
     // Of a store only what was agreed to, whatever else is free by now.
     let objects: HashSet<&At> = reviewed.steps.iter().flat_map(Step::objects).map(|it| &it.at).collect();
     for step in &mut fresh.steps {
         step.retain_objects(|object| objects.contains(&object.at));
     }
-    let kept: HashMap<_, _> = fresh.kept.iter().map(|kept| (&kept.at, kept.reason.as_str())).collect();
-    let steps = reviewed.steps.iter().filter(|step| agreed.contains_key(&key(step)));
-    let left = steps.map(|step| {
-        let why = kept.get(&step.at).map(|reason| (*reason).to_owned()).or_else(|| now_used(step, snapshot));
-        let gone = || !snapshot.cache.path.join(step.at.path()).exists();
-        let why = why.unwrap_or_else(|| {
-            if gone() { "it is gone already" } else { "it has changed since the scan" }.to_owned()
+    let is_left =
+        |step: &&Step| left.get(&key(step)).is_some_and(|it| it.iter().any(|it| std::ptr::eq(*it, *step)));
+    let why = |step: &'a Step| {
+        let kept = fresh.kept.iter().find(|kept| {
+            kept.at == step.at
+                && (kept.name.is_none() || (&kept.name, &kept.version) == (&step.name, &step.version))
         });
-        Outcome {
-            action: step.action,
-            at: step.at.clone(),
-            state: State::Stale,
-            why: Some(why),
-            moved: false,
-        }
-    });
-    let left = left.collect();
+        let why = kept.map(|kept| kept.reason.clone()).or_else(|| now_used(step, snapshot));
+        let gone = || !snapshot.cache.path.join(step.at.path()).exists();
+        let changed = || {
+            if gone() { "it is gone already" } else { "it has changed since the plan was made" }.to_owned()
+        };
+        (step, why.unwrap_or_else(changed))
+    };
+    let left = reviewed.steps.iter().filter(is_left).map(why).collect();
+    fresh.add_up();
     (fresh, left)
+}
+
+/// The same of a plan that removes, with what became of the steps that are no longer in it.
+pub(super) fn still(reviewed: &Plan, fresh: Plan, snapshot: &Snapshot) -> (Plan, Vec<Outcome>) {
+    let (plan, left) = agreed(reviewed, fresh, snapshot);
+    let left = left.into_iter().map(|(step, why)| Outcome {
+        action: step.action,
+        at: step.at.clone(),
+        state: State::Stale,
+        why: Some(why),
+        moved: false,
+    });
+    (plan, left.collect())
 }
 
 /// That an environment uses what was to go, by a new scan.

@@ -16,7 +16,7 @@ use crate::scan::losses::{self, Asked, Looked};
 use crate::snapshot::{Certainty, Mode};
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Relinked {
     /// What became of the plan.
     pub report: RelinkReport,

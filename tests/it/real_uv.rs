@@ -33,6 +33,7 @@ mod relink;
 mod remove;
 mod repair;
 mod room;
+mod saved;
 mod together;
 mod unseen;
 mod used;

@@ -169,7 +169,7 @@ impl CarryOutArguments {
 /// The arguments of `apply`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ApplyArguments {
-    /// A plan that `prune --save` or `remove --save` wrote
+    /// A plan that `--save` wrote
     pub file: PathBuf,
     /// How to go about it.
     #[command(flatten)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::asking::AskingArguments;
 use super::values::words;
 use crate::snapshot::Mode;
 
@@ -48,21 +49,7 @@ pub struct RelinkArguments {
         help_heading = "Filters"
     )]
     pub under: Vec<PathBuf>,
-    /// Whether to ask.
+    /// What becomes of the plan.
     #[command(flatten)]
     pub asking: AskingArguments,
-    /// Print one JSON object instead of prose; needs --yes or --dry-run
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
-}
-
-/// Whether a change is asked about, done, or only told.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub struct AskingArguments {
-    /// Do not ask
-    #[arg(long, conflicts_with = "dry_run")]
-    pub yes: bool,
-    /// Only print what would be done
-    #[arg(long)]
-    pub dry_run: bool,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::asking::AskingArguments;
 use super::values::words;
 use crate::snapshot::Mode;
 
@@ -45,7 +46,6 @@ const MODES: [Mode; 4] = [Mode::Clone, Mode::Hardlink, Mode::Symlink, Mode::Copy
 
 /// The arguments of `repair`.
 #[derive(Args, Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct RepairArguments {
     /// The environments to repair: a root, a project that holds one, or a tool's name
     #[arg(value_name = "ENV", conflicts_with = "all")]
@@ -68,13 +68,7 @@ pub struct RepairArguments {
     /// indexes count. Broken pointers in the cache are removed before, because uv would fail on them.
     #[arg(long, help_heading = "Sources")]
     pub with_uv: bool,
-    /// Only print the plan
-    #[arg(long, help_heading = "Carrying out")]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long, conflicts_with = "dry_run", help_heading = "Carrying out")]
-    pub yes: bool,
-    /// Print one JSON object instead of prose
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
+    /// What becomes of the plan.
+    #[command(flatten)]
+    pub asking: AskingArguments,
 }

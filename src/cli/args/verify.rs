@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::relink::AskingArguments;
+use super::asking::AskingArguments;
 
 /// What the words mean.
 pub(super) const HELP: &str = "\
@@ -39,10 +39,7 @@ pub struct VerifyArguments {
     /// back, wherever a file that has it still exists. Where none does, nothing is changed. The plan is shown first.
     #[arg(long, value_name = "ENV", conflicts_with_all = ["what", "all"], help_heading = "Detaching")]
     pub detach: Option<PathBuf>,
-    /// Whether to ask.
+    /// What becomes of the plan to detach.
     #[command(flatten)]
     pub asking: AskingArguments,
-    /// Print one JSON object instead of prose
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
 }

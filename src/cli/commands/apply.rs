@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::apply::weigh;
 use crate::cli::act::{Ground, Origin};
 use crate::cli::args::Places;
+use crate::cli::args::asking::AskingArguments;
 use crate::cli::args::prune::ApplyArguments;
 use crate::cli::failure::{FAILED, Failure, USAGE};
 use crate::cli::print::json::plan::{self as json, PlanBody};
@@ -21,8 +22,10 @@ use crate::plan::{self, Plan, Request, SCHEMA_VERSION, Step, Totals};
 use crate::scan::Absent;
 use crate::worker::removal::Done;
 
+use super::deciding::Deciding;
+
 /// What writes plans.
-const WRITES: &str = "`cachetui prune … --save FILE` and `cachetui remove … --save FILE` write plans.";
+const WRITES: &str = "`--save FILE` of prune, remove, relink, repair and `verify --detach` writes plans.";
 
 /// The largest plan that is read, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -37,25 +40,37 @@ pub fn run(
 ) -> Result<(), Failure> {
     let saved = read(&arguments.file)?;
     let prepared = request::prepare(places, Absent::Refused, surroundings)?;
-    if matches!(saved.request, Request::Relink(_)) || saved.relinks().next().is_some() {
-        let shown = human::escape_os(arguments.file.as_os_str());
-        let text = format!("`{shown}` is no plan to prune or to remove environments. Nothing was changed.");
-        return Err(Failure::message(USAGE, text).hint(WRITES));
-    }
     let planned = saved.cache.path();
     let real = |path: &Path| crate::disk::canonical(path).ok();
     if planned != prepared.cache() && (real(&planned).is_none() || real(&planned) != real(prepared.cache())) {
         let (one, other) = (view.path(&planned), view.path(prepared.cache()));
-        let text = format!("The plan is for the cache `{one}`, and this is `{other}`. Nothing was removed.");
+        let text = format!("The plan is for the cache `{one}`, and this is `{other}`. Nothing was changed.");
         return Err(Failure::message(USAGE, text).hint("`--cache-dir DIR` names another cache."));
     }
     // Who has come to use something since the plan was made may lie where it searched.
     let prepared = prepared.searching(&saved.scope).map_err(|gone| {
         let text = format!("`{}`, where the plan had looked for users, is not there.", view.path(&gone));
-        Failure::message(FAILED, text).hint("Plan again. Nothing was removed.")
+        Failure::message(FAILED, text).hint("Plan again. Nothing was changed.")
     })?;
     let job = prepared.start(surroundings::now());
     let snapshot = progress::wait(&job, surroundings, view.quiet)?;
+    let how = &arguments.carry_out;
+    let asking = AskingArguments { dry_run: how.dry_run, yes: how.yes, save: None, json: how.json };
+    let deciding = Deciding { places, surroundings, view, asking: &asking, left: &[] };
+    match &saved.request {
+        Request::Prune(_) | Request::Remove(_) | Request::Gc(_) => {}
+        _ if how.trash || how.when_free.is_some() => {
+            let text = "`--trash` and `--when-free` are for plans that remove. Nothing was changed.";
+            return Err(Failure::message(USAGE, text));
+        }
+        Request::Relink(_) => return super::relink::apply(&saved, &snapshot, &deciding, writer),
+        Request::Repair(request) => {
+            return super::repair::apply(&saved, request, &snapshot, &deciding, writer);
+        }
+        Request::Detach(request) => {
+            return super::verify::detach::apply(&saved, request, &snapshot, &deciding, writer);
+        }
+    }
     let fresh = plan::plan(&snapshot, &saved.request);
     let mut plan = renewed(saved, &fresh);
     weigh(&mut plan, prepared.cache());

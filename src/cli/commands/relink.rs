@@ -5,6 +5,7 @@ mod text;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::apply::relink::{RelinkOutcome, RelinkReport};
 use crate::apply::report::State;
 use crate::cli::args::Places;
 use crate::cli::args::relink::RelinkArguments;
@@ -13,12 +14,14 @@ use crate::cli::print::View;
 use crate::cli::print::json::{self, relink::Body};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::unread::Unread;
-use crate::cli::{act, confirm, locking, progress, request};
+use crate::cli::{act, locking, progress, request};
 use crate::human;
-use crate::plan::{At, Plan, Relink, Request, plan};
+use crate::plan::{At, Plan, Relink, Request, Step, plan};
 use crate::scan::Absent;
 use crate::snapshot::{Environment, EnvironmentIndex, Snapshot, What};
 use crate::worker::relink::{self, Relinked};
+
+use super::deciding::{self, Deciding, still_holds};
 
 /// Links the files of environments otherwise.
 pub fn run(
@@ -39,29 +42,67 @@ pub fn run(
         mode: arguments.link_mode,
         packages: arguments.packages.clone(),
     });
-    let mut plan = plan(&snapshot, &request);
-    relink::look(&mut plan, snapshot.cache.reflinks);
+    let plan = planned(&snapshot, &request);
     let unread = Unread::of(&snapshot.scope.failed, |path| arguments.all && super::may_hide(path, &under));
-    if !arguments.json {
-        text::review(&plan, &unread, view, writer)?;
+    let deciding = Deciding { places: &places, surroundings, view, asking: &arguments.asking, left: &[] };
+    decide(&deciding, &snapshot, &plan, &unread, writer)
+}
+
+/// Carries out what still holds of a plan that was saved.
+pub(super) fn apply(
+    saved: &Plan,
+    snapshot: &Snapshot,
+    deciding: &Deciding<'_>,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let (plan, left) = still_holds(saved, planned(snapshot, &saved.request), snapshot);
+    let deciding = Deciding { left: &left, ..*deciding };
+    decide(&deciding, snapshot, &plan, &Unread::of(&[], |_| false), writer)
+}
+
+fn planned(snapshot: &Snapshot, request: &Request) -> Plan {
+    let mut plan = plan(snapshot, request);
+    relink::look(&mut plan, snapshot.cache.reflinks);
+    plan
+}
+
+/// Shows a plan, asks, carries it out, and tells.
+fn decide(
+    deciding: &Deciding<'_>,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    unread: &Unread<'_>,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let Deciding { places, surroundings, view, asking, left } = *deciding;
+    deciding.print_left(writer)?;
+    if !asking.json {
+        text::review(plan, unread, view, writer)?;
     }
-    if arguments.asking.dry_run || plan.is_empty() {
-        answer(&snapshot, &plan, None, arguments, view, writer)?;
+    deciding.save(plan, writer)?;
+    let answer = |report: Option<&RelinkReport>, writer: &mut dyn Write| {
+        if asking.json { json::write(snapshot, Body { plan, report }, view, writer) } else { Ok(()) }
+    };
+    if asking.only_shows() || plan.is_empty() && left.is_empty() {
+        answer(None, writer)?;
         return unread.all_seen();
     }
-    if !arguments.asking.yes {
-        let question =
-            format!("Link {} otherwise?", human::counted(plan.totals.bytes.files, "file", "files"));
-        if !confirm::ask(&question, surroundings, writer)? {
-            writeln!(writer, "Nothing was changed.")?;
+    let mut done = Relinked::default();
+    if !plan.is_empty() {
+        let files = human::counted(plan.totals.bytes.files, "file", "files");
+        if !deciding.agreed(&format!("Link {files} otherwise?"), writer)? {
             return Ok(());
         }
+        let hosted = act::hosted(places, surroundings, view, |host| relink::carry_out(plan, host))?;
+        done = hosted.answer.map_err(locking::failure)?;
+        done.report.notes.splice(0..0, hosted.notes);
+        if !asking.json {
+            text::report(plan, &done.report, view, writer)?;
+        }
     }
-    writer.flush()?;
-    let hosted = act::hosted(&places, surroundings, view, |host| relink::carry_out(&plan, host))?;
-    let mut done = hosted.answer.map_err(locking::failure)?;
-    done.report.notes.splice(0..0, hosted.notes);
-    answer(&snapshot, &plan, Some(&done), arguments, view, writer)?;
+    let stale = |(step, why): &(&Step, String)| RelinkOutcome::ended(step, State::Stale, Some(why.clone()));
+    done.report.outcomes.extend(left.iter().map(stale));
+    answer(Some(&done.report), writer)?;
     if let Some(refused) = done.busy {
         return Err(locking::failure(refused));
     }
@@ -80,11 +121,7 @@ fn check(arguments: &RelinkArguments) -> Result<(), Failure> {
         return Err(Failure::message(USAGE, "It is not said which environments to relink.")
             .hint("Name them, or say `--all`, or `--all --under DIR`; `cachetui envs` lists them."));
     }
-    if arguments.json && !arguments.asking.yes && !arguments.asking.dry_run {
-        return Err(Failure::message(USAGE, "With `--json` there is no one to ask. Nothing was changed.")
-            .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
-    }
-    Ok(())
+    deciding::check(&arguments.asking)
 }
 
 /// The environments that the arguments mean.
@@ -109,21 +146,4 @@ fn chosen(
         }
     }
     Ok(chosen)
-}
-
-fn answer(
-    snapshot: &Snapshot,
-    plan: &Plan,
-    done: Option<&Relinked>,
-    arguments: &RelinkArguments,
-    view: &View,
-    writer: &mut dyn Write,
-) -> Result<(), Failure> {
-    let report = done.map(|done| &done.report);
-    if arguments.json {
-        json::write(snapshot, Body { plan, report }, view, writer)?;
-    } else if let Some(report) = report {
-        text::report(plan, report, view, writer)?;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ mod text;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::apply::repair::RepairReport;
+use crate::apply::repair::{RepairOutcome, RepairReport};
 use crate::apply::report::State;
 use crate::cli::args::Places;
 use crate::cli::args::repair::RepairArguments;
@@ -14,14 +14,16 @@ use crate::cli::print::View;
 use crate::cli::print::json::{self, repair::RepairBody};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::unread::Unread;
-use crate::cli::{act, confirm, locking, progress, request};
-use crate::plan::{Action, At, Plan, Repair};
+use crate::cli::{act, locking, progress, request};
+use crate::plan::{Action, At, Plan, Repair, Step};
 use crate::scan::belonging::belonging;
 use crate::scan::repair::{Facts, Hashed, has_entries};
 use crate::scan::{Absent, discover};
 use crate::snapshot::{Completeness, EnvironmentIndex, Snapshot};
 use crate::worker::host::Host;
 use crate::worker::repair::{self as mend, Mended, Mending};
+
+use super::deciding::{self, Deciding, still_holds};
 
 /// Mends environments.
 pub fn run(
@@ -36,6 +38,7 @@ pub fn run(
             "Name them, or say `--all`; `cachetui envs` lists them with their health. `--links` repairs the cache itself.",
         ));
     }
+    deciding::check(&arguments.asking)?;
     let ground = Ground {
         places,
         arguments,
@@ -56,37 +59,78 @@ pub fn run(
         links: mending.links,
     };
     let plan = mend::planned(&facts, &mending, &request);
-    let answer = |report: Option<&RepairReport>, writer: &mut dyn Write| {
-        json::write(&snapshot, RepairBody { plan: &plan, report }, view, writer)
+    let deciding = Deciding { places, surroundings, view, asking: &arguments.asking, left: &[] };
+    decide(&deciding, &Gathered { mending, facts }, &plan, &unread, writer)
+}
+
+/// Carries out what still holds of a plan that was saved.
+pub(super) fn apply(
+    saved: &Plan,
+    request: &Repair,
+    snapshot: &std::sync::Arc<Snapshot>,
+    deciding: &Deciding<'_>,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let Deciding { places, surroundings, view, .. } = *deciding;
+    let environments = request.environments.iter();
+    let mending = Mending {
+        snapshot: std::sync::Arc::clone(snapshot),
+        environments: environments.filter_map(|at| snapshot.find_environment(&at.path())).collect(),
+        caches: caches(&snapshot.cache.path, request.from.iter().map(At::path).collect()),
+        dead_links: Vec::new(),
+        links: request.links,
+        outline: false,
+        hashed: std::sync::Arc::default(),
+        uv: surroundings.uv(),
+        temporary: surroundings.temporary.clone(),
     };
-    if !arguments.json {
-        text::review(&facts, &plan, &unread, view, writer)?;
-    }
-    if plan.is_empty() || arguments.dry_run {
-        if arguments.json {
-            answer(None, writer)?;
+    let hosted = act::hosted(places, surroundings, view, |host| mend::gather(&mending, host))?;
+    let facts = hosted.answer.ok_or_else(|| Failure::quiet(INTERRUPTED))?;
+    let (plan, left) = still_holds(saved, mend::planned(&facts, &mending, request), snapshot);
+    let deciding = Deciding { left: &left, ..*deciding };
+    decide(&deciding, &Gathered { mending, facts }, &plan, &Unread::of(&[], |_| false), writer)
+}
+
+/// Shows a plan, asks, carries it out, and tells.
+fn decide(
+    deciding: &Deciding<'_>,
+    Gathered { mending, facts }: &Gathered,
+    plan: &Plan,
+    unread: &Unread<'_>,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let Deciding { places, surroundings, view, asking, left } = *deciding;
+    let answer = |report: Option<&RepairReport>, writer: &mut dyn Write| {
+        if !asking.json {
+            return Ok(());
         }
-        return stays(&plan).and_then(|()| unread.all_seen());
+        json::write(&mending.snapshot, RepairBody { plan, report }, view, writer)
+    };
+    deciding.print_left(writer)?;
+    if !asking.json {
+        text::review(facts, plan, unread, view, writer)?;
     }
-    if !arguments.yes {
-        if arguments.json {
-            return Err(confirm::unanswered());
-        }
-        if !confirm::ask(&view.wrapped(&text::question(&plan)), surroundings, writer)? {
-            writeln!(writer, "Nothing was changed.")?;
+    deciding.save(plan, writer)?;
+    if asking.only_shows() || plan.is_empty() && left.is_empty() {
+        answer(None, writer)?;
+        return stays(plan).and_then(|()| unread.all_seen());
+    }
+    let (mut done, mut interrupted) = (Mended::default(), false);
+    if !plan.is_empty() {
+        if !deciding.agreed(&text::question(plan), writer)? {
             return Err(Failure::quiet(DAMAGE));
         }
+        let hosted = act::hosted(places, surroundings, view, |host| mend::carry_out(plan, mending, host))?;
+        (done, interrupted) = (hosted.answer, hosted.interrupted);
+        done.report.notes.splice(0..0, hosted.notes);
+        if !asking.json {
+            text::report(plan, &done.report, view, writer)?;
+        }
     }
-    writer.flush()?;
-    let hosted = act::hosted(places, surroundings, view, |host| mend::carry_out(&plan, &mending, host))?;
-    let mut done = hosted.answer;
-    done.report.notes.splice(0..0, hosted.notes);
-    if arguments.json {
-        answer(Some(&done.report), writer)?;
-    } else {
-        text::report(&plan, &done.report, view, writer)?;
-    }
-    verdict(&plan, done, hosted.interrupted).and_then(|()| unread.all_seen())
+    let stale = |(step, why): &(&Step, String)| RepairOutcome::ended(step, State::Stale, Some(why.clone()));
+    done.report.outcomes.extend(left.iter().map(stale));
+    answer(Some(&done.report), writer)?;
+    verdict(plan, done, interrupted).and_then(|()| unread.all_seen())
 }
 
 /// What is broken, and what it was found with.
@@ -146,7 +190,7 @@ impl Ground<'_> {
     /// The same without a look at all of the cache, if that comes to the same. JSON tells of the cache too.
     fn outlined(&self, prepared: &request::Prepared) -> Result<Option<Gathered>, Failure> {
         let Self { places, arguments, surroundings, view, .. } = self;
-        if arguments.json || arguments.links || arguments.environments.is_empty() {
+        if arguments.asking.json || arguments.links || arguments.environments.is_empty() {
             return Ok(None);
         }
         let outline = |host: &Host<'_>| prepared.outline(surroundings.now, host.cancel, host.progress);

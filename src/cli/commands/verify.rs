@@ -1,6 +1,6 @@
 //! `verify`: contents against `RECORD`.
 
-mod detach;
+pub(super) mod detach;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -47,7 +47,7 @@ pub fn run(
     if verified.cancelled {
         return Err(Failure::quiet(INTERRUPTED));
     }
-    if arguments.json {
+    if arguments.asking.json {
         print_json(snapshot, &wanted, &verified, view, writer)?;
     } else {
         print(snapshot, &wanted, &verified, view, writer)?;
@@ -62,18 +62,15 @@ pub fn run(
 }
 
 fn check(arguments: &VerifyArguments) -> Result<(), Failure> {
-    let asking = arguments.asking;
-    if arguments.detach.is_none() && (asking.yes || asking.dry_run) {
-        return Err(Failure::message(
-            USAGE,
-            "Comparing changes nothing; `--yes` and `--dry-run` go with `--detach`.",
-        ));
+    let asking = &arguments.asking;
+    if arguments.detach.is_some() {
+        super::deciding::check(asking)
+    } else if asking.yes || asking.only_shows() {
+        let text = "Comparing changes nothing; `--yes`, `--dry-run` and `--save` go with `--detach`.";
+        Err(Failure::message(USAGE, text))
+    } else {
+        Ok(())
     }
-    if arguments.detach.is_some() && arguments.json && !asking.yes && !asking.dry_run {
-        return Err(Failure::message(USAGE, "With `--json` there is no one to ask. Nothing was changed.")
-            .hint("`--yes` does it without asking, `--dry-run` only says what would be done."));
-    }
-    Ok(())
 }
 
 /// What the arguments name.

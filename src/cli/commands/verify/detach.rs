@@ -8,16 +8,17 @@ use crate::apply::detach::DetachOutcome;
 use crate::apply::report::State;
 use crate::cli::args::Places;
 use crate::cli::args::verify::VerifyArguments;
+use crate::cli::commands::deciding::{Deciding, still_holds};
 use crate::cli::failure::{FAILED, Failure, INTERRUPTED, USAGE};
 use crate::cli::print::json::{self, verify::DetachBody};
 use crate::cli::print::{Paint, View};
 use crate::cli::surroundings::Surroundings;
-use crate::cli::{act, confirm, locking};
+use crate::cli::{act, locking};
 use crate::human;
-use crate::plan::{self, Kept, KeptBecause, Plan};
+use crate::plan::{self, Detach, Kept, KeptBecause, Plan, Step};
 use crate::say::plan::called;
 use crate::scan::verify::Wanted;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{EnvironmentIndex, Snapshot};
 use crate::worker::detach;
 use crate::worker::host::Host;
 
@@ -36,49 +37,88 @@ pub(super) fn run(
     let [index] = chosen.as_slice() else {
         return Err(Failure::message(USAGE, "That names several environments; name one by its root."));
     };
-    let wanted = Wanted { environments: vec![*index], ..Wanted::default() };
+    let plan = planned(snapshot, *index, surroundings, view)?;
+    let deciding = Deciding { places, surroundings, view, asking: &arguments.asking, left: &[] };
+    decide(&deciding, snapshot, &plan, writer)
+}
+
+/// Carries out what still holds of a plan that was saved.
+pub(in crate::cli::commands) fn apply(
+    saved: &Plan,
+    request: &Detach,
+    snapshot: &Arc<Snapshot>,
+    deciding: &Deciding<'_>,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let Some(index) = snapshot.find_environment(&request.environment.path()) else {
+        let path = deciding.view.path(&request.environment.path());
+        return Err(Failure::message(FAILED, format!("There is no environment at `{path}` any more.")));
+    };
+    let fresh = planned(snapshot, index, deciding.surroundings, deciding.view)?;
+    let (plan, left) = still_holds(saved, fresh, snapshot);
+    decide(&Deciding { left: &left, ..*deciding }, snapshot, &plan, writer)
+}
+
+fn planned(
+    snapshot: &Arc<Snapshot>,
+    index: EnvironmentIndex,
+    surroundings: &Surroundings,
+    view: &View,
+) -> Result<Plan, Failure> {
+    let wanted = Wanted { environments: vec![index], ..Wanted::default() };
     let verified = super::compare(snapshot, &wanted, surroundings, view)?;
     if verified.cancelled {
         return Err(Failure::quiet(INTERRUPTED));
     }
-    let plan = plan::detach(snapshot, *index, &verified);
-    let print = |outcomes: Option<&[DetachOutcome]>, writer: &mut dyn Write| {
-        json::write(snapshot, DetachBody { plan: &plan, outcomes }, view, writer)
+    Ok(plan::detach(snapshot, index, &verified))
+}
+
+/// Shows a plan, asks, carries it out, and tells.
+fn decide(
+    deciding: &Deciding<'_>,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    writer: &mut dyn Write,
+) -> Result<(), Failure> {
+    let Deciding { places, surroundings, view, asking, left } = *deciding;
+    let answer = |outcomes: Option<&[DetachOutcome]>, writer: &mut dyn Write| {
+        if asking.json { json::write(snapshot, DetachBody { plan, outcomes }, view, writer) } else { Ok(()) }
     };
-    if !arguments.json {
-        review(&plan, view, writer)?;
+    deciding.print_left(writer)?;
+    if !asking.json {
+        review(plan, view, writer)?;
     }
-    if plan.steps.is_empty() || arguments.asking.dry_run {
-        if arguments.json {
-            print(None, writer)?;
-        }
-        return if plan.kept.iter().any(is_shared) && !arguments.asking.dry_run {
-            Err(Failure::quiet(FAILED))
-        } else {
-            Ok(())
-        };
+    deciding.save(plan, writer)?;
+    let kept = plan.kept.iter().filter(|kept| is_shared(kept)).count();
+    if asking.only_shows() || plan.is_empty() && left.is_empty() {
+        answer(None, writer)?;
+        return if kept > 0 && !asking.only_shows() { Err(Failure::quiet(FAILED)) } else { Ok(()) };
     }
-    if !arguments.asking.yes {
-        let files = human::counted(plan.steps.len() as u64, "file", "files");
+    let mut outcomes = Vec::new();
+    if !plan.is_empty() {
+        let files = human::counted(plan.totals.steps, "file", "files");
         let question = format!("Keep {files} there as they are, and restore them everywhere else?");
-        if !confirm::ask(&question, surroundings, writer)? {
-            writeln!(writer, "Nothing was changed.")?;
+        if !deciding.agreed(&question, writer)? {
             return Ok(());
         }
-    }
-    let detach = |host: &Host<'_>| detach::carry_out(&plan, &snapshot.cache.path, host);
-    let hosted = act::hosted(places, surroundings, view, detach)?;
-    let (outcomes, notes) = (hosted.answer.map_err(locking::failure)?, hosted.notes);
-    if arguments.json {
-        print(Some(&outcomes), writer)?;
-    } else {
-        report(&outcomes, view, writer)?;
-        for note in &notes {
-            writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+        let detach = |host: &Host<'_>| detach::carry_out(plan, &snapshot.cache.path, host);
+        let hosted = act::hosted(places, surroundings, view, detach)?;
+        outcomes = hosted.answer.map_err(locking::failure)?;
+        if !asking.json {
+            report(&outcomes, view, writer)?;
+            for note in &hosted.notes {
+                writeln!(writer, "{}", view.painted(Paint::Notice, &view.wrapped(&human::escape(note))))?;
+            }
         }
     }
+    let stale = |(step, why): &(&Step, String)| DetachOutcome {
+        state: State::Stale,
+        why: Some(why.clone()),
+        ..DetachOutcome::of(step)
+    };
+    outcomes.extend(left.iter().map(stale));
+    answer(Some(&outcomes), writer)?;
     let count = |state| outcomes.iter().filter(|outcome| outcome.state == state).count();
-    let kept = plan.kept.iter().filter(|kept| is_shared(kept)).count();
     match (count(State::Failed) + count(State::Stale) + kept, count(State::Cancelled)) {
         (0, 0) => Ok(()),
         (0, _) => Err(Failure::quiet(INTERRUPTED)),

@@ -184,14 +184,15 @@ fn look(plan: &Plan, step: &Step, path: &Path) -> Result<(), Trouble> {
             return Err(Trouble::Stale("something in it could not be read, or is mounted there".to_owned()));
         }
     }
-    let allowed = plan.request.allows();
-    if !allowed.contains(&Allowance::ForeignFiles) {
-        let found =
-            foreign::foreign(path).map_err(|error| Trouble::failed("read", path.to_owned(), error))?;
-        if let Some(first) = found.first() {
-            let shown = first.display();
-            return Err(Trouble::Refused(format!("`{shown}` in it was not installed")));
-        }
+    let inside = foreign::inside(path).map_err(|error| Trouble::failed("read", path.to_owned(), error))?;
+    if let Some(first) = inside.others.first() {
+        let shown = first.display();
+        return Err(Trouble::Refused(format!("`{shown}` in it is an environment or a cache of its own")));
+    }
+    let is_allowed = plan.request.allows().contains(&Allowance::ForeignFiles);
+    if let Some(first) = inside.foreign.first().filter(|_| !is_allowed) {
+        let shown = first.display();
+        return Err(Trouble::Refused(format!("`{shown}` in it was not installed")));
     }
     let running = processes::within_or_on_path(std::slice::from_ref(&path.to_owned()));
     match running.first().and_then(|processes| processes.first()) {

@@ -62,7 +62,8 @@ fn environments(
 /// The failure for an ENV that means no environment, or one that cannot be looked at.
 fn unknown_environment(argument: &Path, current_dir: &Path) -> Failure {
     let path = argument.display().to_string();
-    let error = FileStat::of(&absolute(argument, current_dir)).err();
+    let path_of_it = absolute(argument, current_dir);
+    let error = FileStat::of(&path_of_it).err().or_else(|| std::fs::read_dir(&path_of_it).err());
     if let Some(error) = error.filter(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         let why = crate::disk::error::words(&error);
         return Failure::message(FAILED, format!("Failed to look at `{path}`: {why}."));

@@ -51,11 +51,34 @@ struct Pylock {
 struct Package {
     name: String,
     version: Option<String>,
+    /// Of a `uv.lock`, where it comes from.
+    #[serde(default)]
+    source: Place,
+    /// Of a `pylock.toml`, the directory that it comes from.
+    directory: Option<Directory>,
+}
+
+/// The directory of a package that is built from there, relative to the lock file.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Place {
+    editable: Option<PathBuf>,
+    directory: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Directory {
+    path: PathBuf,
 }
 
 impl Package {
-    fn pinned(self) -> Pinned {
-        Pinned { name: normalize(&self.name), version: self.version, versions: None }
+    fn pinned(&self) -> Pinned {
+        Pinned { name: normalize(&self.name), version: self.version.clone(), versions: None }
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        let of_pylock = self.directory.as_ref().map(|it| it.path.as_path());
+        self.source.editable.as_deref().or(self.source.directory.as_deref()).or(of_pylock)
     }
 }
 
@@ -148,16 +171,20 @@ impl Keep {
             .map_err(|error| Failure::new(FAILED, disk::Error::new("read the lock file", path, error)))?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Failure::message(USAGE, format!("`{shown}` is no lock file: it is not UTF-8.")))?;
+        let directory = path.parent().unwrap_or(Path::new(""));
         let is_toml = depth == 0 && !path.extension().is_some_and(|it| it == "txt" || it == "in");
         if is_toml {
-            self.pinned.extend(locked(&text).map_err(|error| {
+            let packages = locked(&text).map_err(|error| {
                 let why = explained(&text, &error);
                 let text = format!("Failed to understand `{shown}` as a uv.lock or a pylock.toml: {why}.");
                 Failure::message(USAGE, text).hint("Files of requirements end in `.txt` or `.in`.")
-            })?);
+            })?;
+            self.pinned.extend(packages.iter().map(Package::pinned));
+            for project in packages.iter().filter_map(Package::directory) {
+                self.listed.extend(Project::read(&directory.join(project))?.to_build());
+            }
             return Ok(());
         }
-        let directory = path.parent().unwrap_or(Path::new(""));
         for (number, line) in lines(&text) {
             let wrong = |why: &str| {
                 let why = human::escape(why).into_owned();
@@ -172,7 +199,9 @@ impl Keep {
                 // uv starts at the current directory, which says nothing where something runs by itself.
                 Line::Project(project, extras) => {
                     for directory in BTreeSet::from([directory, current_dir]) {
-                        self.listed.extend(of_project(&directory.join(&project), &extras)?);
+                        let project = Project::read(&directory.join(&project))?;
+                        self.listed.extend(project.to_build());
+                        self.listed.extend(project.to_run(&extras));
                     }
                 }
                 Line::Nothing => {}
@@ -189,36 +218,71 @@ fn explained(text: &str, error: &toml::de::Error) -> String {
     format!("{}{}", line.unwrap_or_default(), human::escape(error.message()))
 }
 
-/// What a project says in its `pyproject.toml` that it needs; nothing where it says nothing there.
-fn of_project(directory: &Path, extras: &BTreeSet<String>) -> Result<Vec<Dependency>, Failure> {
-    #[derive(Default, Deserialize)]
-    struct Pyproject {
-        project: Option<Project>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "kebab-case", default)]
-    struct Project {
-        dependencies: Vec<String>,
-        optional_dependencies: HashMap<String, Vec<String>>,
-    }
-    let path = directory.join("pyproject.toml");
-    let text = match disk::read::followed(&path, LARGEST) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if disk::read::is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(Failure::new(FAILED, disk::Error::new("read", &path, error))),
-    };
-    let read: Pyproject = toml::from_str(&text).map_err(|error| {
-        let (shown, why) = (human::escape_os(path.as_os_str()), explained(&text, &error));
-        Failure::message(USAGE, format!("Failed to understand `{shown}`: {why}."))
-    })?;
-    let project = read.project.unwrap_or_default();
-    let optional = project.optional_dependencies.into_iter();
-    let optional =
-        optional.filter(|(extra, _)| extras.contains(&normalize(extra))).flat_map(|(_, them)| them);
-    Ok(project.dependencies.into_iter().chain(optional).filter_map(|it| Dependency::lenient(&it)).collect())
+/// What build backends need that nobody lists: hatchling for what is installed editable, setuptools before 70.1.
+const BUILDS: [&str; 2] = ["editables", "wheel"];
+
+/// What a project says in its `pyproject.toml` that it needs, which may be nothing.
+#[derive(Default)]
+struct Project {
+    build: Vec<String>,
+    dependencies: Vec<String>,
+    optional: HashMap<String, Vec<String>>,
 }
 
-fn locked(text: &str) -> Result<Vec<Pinned>, toml::de::Error> {
+impl Project {
+    fn read(directory: &Path) -> Result<Self, Failure> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Pyproject {
+            #[serde(default)]
+            project: Table,
+            build_system: Option<BuildSystem>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "kebab-case", default)]
+        struct Table {
+            dependencies: Vec<String>,
+            optional_dependencies: HashMap<String, Vec<String>>,
+        }
+        #[derive(Deserialize)]
+        struct BuildSystem {
+            #[serde(default)]
+            requires: Vec<String>,
+        }
+        let path = directory.join("pyproject.toml");
+        let text = match disk::read::followed(&path, LARGEST) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if disk::read::is_absent(&error) => return Ok(Self::default()),
+            Err(error) => return Err(Failure::new(FAILED, disk::Error::new("read", &path, error))),
+        };
+        let read: Pyproject = toml::from_str(&text).map_err(|error| {
+            let (shown, why) = (human::escape_os(path.as_os_str()), explained(&text, &error));
+            Failure::message(USAGE, format!("Failed to understand `{shown}`: {why}."))
+        })?;
+        let Table { dependencies, optional_dependencies: optional } = read.project;
+        Ok(Self {
+            build: read.build_system.map(|it| it.requires).unwrap_or_default(),
+            dependencies,
+            optional,
+        })
+    }
+
+    /// What is needed to build it. Without a word on that it is built by setuptools (PEP 517).
+    fn to_build(&self) -> Vec<Dependency> {
+        let usual = if self.build.is_empty() { &["setuptools"][..] } else { &[] };
+        let words = self.build.iter().map(String::as_str).chain(usual.iter().chain(&BUILDS).copied());
+        words.filter_map(Dependency::lenient).collect()
+    }
+
+    /// What is needed to run it with some extras.
+    fn to_run(&self, extras: &BTreeSet<String>) -> Vec<Dependency> {
+        let optional = self.optional.iter().filter(|(extra, _)| extras.contains(&normalize(extra)));
+        let words = self.dependencies.iter().chain(optional.flat_map(|(_, them)| them));
+        words.filter_map(|word| Dependency::lenient(word)).collect()
+    }
+}
+
+fn locked(text: &str) -> Result<Vec<Package>, toml::de::Error> {
     let unknown = |version: &dyn std::fmt::Display, known: &dyn std::fmt::Display| {
         let text = format!("it has version {version} of its form, and {known} is known");
         <toml::de::Error as serde::de::Error>::custom(text)
@@ -229,13 +293,13 @@ fn locked(text: &str) -> Result<Vec<Pinned>, toml::de::Error> {
         if lock.lock_version.split('.').next() != Some("1") {
             return Err(unknown(&lock.lock_version, &"1.0"));
         }
-        return Ok(lock.packages.into_iter().map(Package::pinned).collect());
+        return Ok(lock.packages);
     }
     let lock: Lock = toml::from_str(text)?;
     if lock.version != VERSION {
         return Err(unknown(&lock.version, &VERSION));
     }
-    Ok(lock.package.into_iter().map(Package::pinned).collect())
+    Ok(lock.package)
 }
 
 /// What a line of a file of requirements says.
@@ -290,7 +354,8 @@ fn line_of(line: &str) -> Result<Line, String> {
     let line = line.split(" --").next().unwrap_or(line).trim();
     let is_named = line.split_once('@').is_some_and(|(name, _)| !name.contains(['/', ':', ';']));
     let place = line.split(';').next().unwrap_or(line).trim();
-    if is_named || !place.contains(['/', '\\']) && !place.starts_with('.') {
+    let is_place = editable.is_some() || place.contains(['/', '\\']) || place.starts_with('.');
+    if is_named || !is_place {
         return Dependency::read(line).map(Line::Needs);
     }
     let (place, extras) = match place.strip_suffix(']').and_then(|place| place.rsplit_once('[')) {
@@ -327,6 +392,10 @@ fn pinned(wanted: &Requirement) -> Pinned {
 mod tests {
     use super::*;
 
+    fn pins(text: &str) -> Vec<Pinned> {
+        locked(text).unwrap().iter().map(Package::pinned).collect()
+    }
+
     fn needed(name: &str, version: Option<&str>, versions: Option<&str>) -> Pinned {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         Pinned { name: name.to_owned(), version: owned(version), versions: owned(versions) }
@@ -336,10 +405,10 @@ mod tests {
     fn every_package_is_needed_and_one_without_a_version_in_all_of_them() {
         let text = "version = 1\nrevision = 3\n\n[[package]]\nname = \"Demo_A\"\nversion = \"1.0\"\nsource = { registry = \
                     \"https://example.org\" }\n\n[[package]]\nname = \"app\"\nsource = { virtual = \".\" }\n";
-        assert_eq!(locked(text).unwrap(), [needed("demo-a", Some("1.0"), None), needed("app", None, None)]);
+        assert_eq!(pins(text), [needed("demo-a", Some("1.0"), None), needed("app", None, None)]);
         let text = "lock-version = \"1.0\"\ncreated-by = \"uv\"\n\n[[packages]]\nname = \"demo-b\"\nversion = \"2.0\"\n\
                     marker = \"sys_platform == 'win32'\"\n\n[[packages]]\nname = \"app\"\ndirectory = { path = \".\" }\n";
-        assert_eq!(locked(text).unwrap(), [needed("demo-b", Some("2.0"), None), needed("app", None, None)]);
+        assert_eq!(pins(text), [needed("demo-b", Some("2.0"), None), needed("app", None, None)]);
     }
 
     #[test]
@@ -359,9 +428,9 @@ mod tests {
             assert!(locked(text).is_err(), "{text}");
         }
         for revision in ["", "revision = 1\n", "revision = 5\n"] {
-            assert_eq!(locked(&format!("version = 1\n{revision}")).unwrap(), []);
+            assert_eq!(pins(&format!("version = 1\n{revision}")), []);
         }
-        assert_eq!(locked("lock-version = \"1.1\"\npackages = []\n").unwrap(), []);
+        assert_eq!(pins("lock-version = \"1.1\"\npackages = []\n"), []);
     }
 
     #[test]
@@ -381,6 +450,7 @@ mod tests {
             ("demo @ https://example.org/demo.tar.gz#sha256=00", needs("demo")),
             ("demo[x] @ file:///tmp/demo", needs("demo[x]")),
             ("-e .", project(".", "")),
+            ("-e member", project("member", "")),
             ("--editable=../other[x, Y_z] ; python_version < '3'", project("../other", "x,y-z")),
             ("--index-url https://example.org/simple", Line::Nothing),
             ("-c constraints.txt", Line::Nothing),

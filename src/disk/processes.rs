@@ -60,8 +60,8 @@ fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
     let mut places = linux::Places::default();
     for pid in pids {
         let told = match pid {
-            // This process names everything it works on, and so may the shell or the uv that started it: of itself only counts what
-            // it is, and of those not what they were told to start.
+            // This process names everything it works on, and so may the shell or the uv that started it: of itself counts what it is,
+            // and of those not what they were told to start.
             pid if pid == std::process::id() => linux::program(pid),
             pid if ancestors.contains(&pid) => linux::told(pid, on_path, false, &mut places),
             pid => linux::told(pid, on_path, true, &mut places),
@@ -71,6 +71,19 @@ fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
                 |path: &PathBuf| told.iter().any(|text| linux::lies_in(text.as_os_str().as_bytes(), path));
             if paths.iter().any(is_told) {
                 found.push(pid);
+            }
+        }
+    }
+    // What a shell has activated since it was started only what it starts can tell.
+    if let Some(shell) = parent(std::process::id()) {
+        let activated = linux::activated(std::process::id(), on_path, &mut places);
+        for (paths, found) in wanted.iter().zip(&mut found) {
+            let is_told = |path: &PathBuf| {
+                activated.iter().any(|text| linux::lies_in(text.as_os_str().as_bytes(), path))
+            };
+            if !found.contains(&shell) && paths.iter().any(is_told) {
+                found.push(shell);
+                found.sort_unstable();
             }
         }
     }
@@ -144,6 +157,21 @@ mod linux {
         std::fs::read_link(link).into_iter().collect()
     }
 
+    /// The environments that a process was started with: by `VIRTUAL_ENV`, and, if it is asked for, by `PATH`.
+    pub(super) fn activated(pid: u32, on_path: bool, places: &mut Places) -> BTreeSet<PathBuf> {
+        let directory = Path::new("/proc").join(pid.to_string());
+        let path = |text: &[u8]| PathBuf::from(OsStr::from_bytes(text));
+        let mut named: BTreeSet<PathBuf> = BTreeSet::new();
+        let all = std::fs::read(directory.join("environ")).unwrap_or_default();
+        for variable in all.split(|byte| *byte == 0) {
+            named.extend(variable.strip_prefix(b"VIRTUAL_ENV=").filter(|text| !text.is_empty()).map(path));
+            if let Some(all) = variable.strip_prefix(b"PATH=").filter(|_| on_path) {
+                named.extend(all.split(|byte| *byte == b':').filter(|text| text.starts_with(b"/")).map(path));
+            }
+        }
+        named.into_iter().flat_map(|path| places.of(path).to_vec()).collect()
+    }
+
     /// Every path that a process shows: those where it looks for programs, and those it was started with, only if they are asked for.
     pub(super) fn told(pid: u32, on_path: bool, arguments: bool, places: &mut Places) -> BTreeSet<PathBuf> {
         let directory = Path::new("/proc").join(pid.to_string());
@@ -163,15 +191,10 @@ mod linux {
                 }
             }
         }
-        for variable in fields("environ").split(|byte| *byte == 0) {
-            named.extend(variable.strip_prefix(b"VIRTUAL_ENV=").filter(|text| !text.is_empty()).map(path));
-            if let Some(all) = variable.strip_prefix(b"PATH=").filter(|_| on_path) {
-                named.extend(all.split(|byte| *byte == b':').filter(|text| text.starts_with(b"/")).map(path));
-            }
-        }
         for path in named {
             told.extend(places.of(path).iter().cloned());
         }
+        told.extend(activated(pid, on_path, places));
         for line in fields("maps").split(|byte| *byte == b'\n') {
             if let Some(start) = line.iter().position(|byte| *byte == b'/') {
                 told.insert(path(&line[start..]));

@@ -90,18 +90,32 @@ pub(super) fn limit(
         needs
     });
     let missing = smaller.saturating_sub(gone).max(freed.saturating_sub(given));
-    let words = words(snapshot, budget, kept.saturating_sub(gone), free.saturating_add(given), given);
+    let left = Left { kept: kept.saturating_sub(gone), free: free.saturating_add(given), given, missing };
+    let words = words(snapshot, budget, left);
     Limited { within, words, missing: (missing > 0).then_some(missing) }
 }
 
+/// What is left when everything has gone that goes, in bytes.
+struct Left {
+    /// What the cache takes.
+    kept: u64,
+    /// What is free on its volume.
+    free: u64,
+    /// What came free.
+    given: u64,
+    /// What a limit lacks.
+    missing: u64,
+}
+
 /// That a limit is not kept, and what the trash has to do with it.
-fn words(snapshot: &Snapshot, budget: Budget, kept: u64, free: u64, given: u64) -> Vec<String> {
+fn words(snapshot: &Snapshot, budget: Budget, Left { kept, free, given, missing }: Left) -> Vec<String> {
     let mut words = Vec::new();
     let too_large = budget.max_size.is_some_and(|most| kept > most);
     let too_full = budget.keep_free.is_some_and(|least| free < least);
     if too_large || too_full {
         words.push(format!(
-            "That is all that may go, and the limit is not reached: the cache keeps {}, and {} are free.",
+            "That is all that may go, and the limit is not reached: {} are missing. The cache keeps {}, and {} are free.",
+            human::bytes(missing),
             human::bytes(kept),
             human::bytes(free)
         ));

@@ -437,11 +437,11 @@ impl KeptBecause {
             },
             Self::Foreign { what } => {
                 let text = what.first().map_or("", At::text);
-                let more = match what.len().saturating_sub(1) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
+                let subject = match what.len().saturating_sub(1) {
+                    0 => format!("`{text}` in it was"),
+                    more => format!("`{text}` and {more} more in it were"),
                 };
-                format!("`{text}`{more} in it was not installed; `--allow foreign-files` removes it all the same")
+                format!("{subject} not installed; `--allow foreign-files` removes it all the same")
             }
             Self::Mounted => "something is mounted at it or in it".to_owned(),
             Self::Holds { what } => {

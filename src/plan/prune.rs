@@ -112,7 +112,8 @@ pub(super) fn after(
     give_back(snapshot, &mut candidates);
     plan.steps.extend(candidates.into_iter().map(|candidate| candidate.step));
     if choices > 1 {
-        // What one prune keeps another may take, and several keep the same.
+        // What one prune keeps another may take, and several keep the same: the last one, which asks for most, says why.
+        plan.kept.reverse();
         let mut goes: BTreeSet<At> = plan.steps.iter().flat_map(Step::places).cloned().collect();
         plan.kept.retain(|kept| goes.insert(kept.at.clone()));
     }

@@ -131,7 +131,7 @@ impl Way {
                 human::counted(self.number, "environment", "environments")
             ),
             WayKind::Idle => format!(
-                "RemoveWork {} without a sign of use for 90 days, with the entries that only they use, frees {frees}",
+                "Removing {} without a sign of use for 90 days, with the entries that only they use, frees {frees}",
                 human::counted(self.number, "environment", "environments")
             ),
         }

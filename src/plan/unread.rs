@@ -67,13 +67,11 @@ pub fn away(snapshot: &Snapshot) -> Option<String> {
     }
     let command = Command::new(["cachetui", "envs"], words);
     let (others, are, they) = match rest.len() {
-        0 => (String::new(), "is not where it was: it", "it is"),
-        more => {
-            (format!(" and {} more", human::count(more as u64)), "are not where they were: they", "they are")
-        }
+        0 => (String::new(), "cannot be reached: it", "it is"),
+        more => (format!(" and {} more", human::count(more as u64)), "cannot be reached: they", "they are"),
     };
     Some(format!(
-        "`{}`{others} {are} may have been moved, or the filesystem is not mounted. What has no known user is kept. If {they} \
+        "`{}`{others} {are} may have been moved, may not be readable, or the filesystem is not mounted. What has no known user is kept. If {they} \
          gone, run `{}`",
         first.display(),
         command.text()

@@ -63,12 +63,21 @@ const SITE: &[&str] = &["_virtualenv.py", "_virtualenv.pth", "easy-install.pth",
 /// The largest list of files that is read, in bytes.
 const LIST: u64 = 16 << 20;
 
-/// What an environment has that is none of it: relative paths, ordered. Of a directory with nothing of the environment in it only the
-/// directory.
+/// What lies in an environment and is none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// Files and directories that were not installed: relative paths, ordered. Of a directory with nothing of the environment in it
+    /// only the directory.
+    pub foreign: Vec<PathBuf>,
+    /// Other environments, and caches: relative paths, ordered.
+    pub others: Vec<PathBuf>,
+}
+
+/// Looks for what lies in an environment and is none of it.
 ///
 /// # Errors
 /// When something in it cannot be read.
-pub fn foreign(root: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn inside(root: &Path) -> io::Result<Inside> {
     let mut looking = Looking { root: root.to_owned(), ..Looking::default() };
     walk::walk(root, &Cancel::default(), &mut looking);
     if let Some(error) = looking.failed {
@@ -92,13 +101,28 @@ pub fn foreign(root: &Path) -> io::Result<Vec<PathBuf>> {
     );
     // A directory that is a symlink into an entry has files that are listed behind it.
     let behind: BTreeSet<&Path> = own.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+    let others: BTreeSet<PathBuf> = foreign.iter().filter_map(|path| other(root, path)).collect();
     let mut found = BTreeSet::new();
     for path in foreign.iter().filter(|path| !behind.contains(path.as_path())) {
         let above: Vec<&Path> =
             path.ancestors().skip(1).take_while(|above| !homes.contains(*above)).collect();
         found.insert(above.last().map_or(path.as_path(), |top| *top).to_owned());
     }
-    Ok(found.into_iter().collect())
+    Ok(Inside { foreign: found.into_iter().collect(), others: others.into_iter().collect() })
+}
+
+/// The environment or the cache that a file is the sign of. The sign of the environment itself lies in its top directory.
+fn other(root: &Path, file: &Path) -> Option<PathBuf> {
+    let above = file.parent().filter(|above| !above.as_os_str().is_empty())?;
+    if above.file_name().is_some_and(|name| name == "conda-meta") {
+        return above.parent().filter(|above| !above.as_os_str().is_empty()).map(Path::to_owned);
+    }
+    let is_other = match file.file_name()?.to_str()? {
+        "pyvenv.cfg" => true,
+        "CACHEDIR.TAG" => is_cache(&root.join(above)),
+        _ => false,
+    };
+    is_other.then(|| above.to_owned())
 }
 
 /// Names that a home directory or a whole system has, and no environment.

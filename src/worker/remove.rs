@@ -14,7 +14,7 @@ use crate::plan::{
     Action, Allowance, At, Class, Kept, KeptBecause, Plan, Remove, Request, Step, against_removal,
     kept_environment, plan as planned,
 };
-use crate::scan::foreign;
+use crate::scan::foreign::{self, Inside};
 use crate::snapshot::{EnvironmentIndex, Snapshot};
 
 /// What came of it.
@@ -84,12 +84,14 @@ pub fn look(paths: &[PathBuf], cache: &Path, allow: &BTreeSet<Allowance>) -> Vec
         if is_mount(path) {
             return Some(KeptBecause::Mounted);
         }
-        if allow.contains(&Allowance::ForeignFiles) {
-            return None;
-        }
-        match foreign::foreign(path) {
-            Ok(found) if found.is_empty() => None,
-            Ok(found) => Some(KeptBecause::Foreign { what: found.iter().map(|it| At::new(it)).collect() }),
+        let named = |paths: &[PathBuf]| paths.iter().map(|path| At::new(path)).collect();
+        match foreign::inside(path) {
+            Ok(Inside { others, .. }) if !others.is_empty() => {
+                Some(KeptBecause::Holds { what: named(&others) })
+            }
+            Ok(_) if allow.contains(&Allowance::ForeignFiles) => None,
+            Ok(Inside { foreign, .. }) if foreign.is_empty() => None,
+            Ok(Inside { foreign, .. }) => Some(KeptBecause::Foreign { what: named(&foreign) }),
             Err(_) => Some(KeptBecause::Unread),
         }
     };

@@ -11,8 +11,8 @@ use crate::plan::Allowance;
 /// What stays, and what the table shows.
 pub(super) const HELP: &str = "\
 Kept, with the reason: a Python with its distributions; conda's environments and the tools of uv and pipx (the command that \
-removes them is named); environments in the cache (`cachetui prune` removes them); one in which a process runs, as a shell \
-that has activated it; one that another environment needs; one with files that were not installed, as sources or \
+removes them is named); environments in the cache (`cachetui prune` removes them); one in which a process runs, or \
+that the calling shell has activated; one that another environment needs; one with files that were not installed, as sources or \
 configuration (`--allow foreign-files`); a home directory.
 
 Each environment is renamed into a trash beside it, under uv's locks, and deleted from there. With --trash it stays there \

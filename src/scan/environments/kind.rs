@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::Candidate;
 use crate::disk::read;
-use crate::scan::discover::{conda, is_site};
+use crate::scan::discover::{conda, is_absence, is_site};
+use crate::scan::presence::comes_and_goes;
 use crate::snapshot::{Environment, EnvironmentKind, FoundBy, Manager};
 use crate::uv::distribution::wheel_tags;
 
 /// Interpreters an environment may have, relative to its root.
 const INTERPRETERS: &[&str] = &["bin/python", "bin/python3", "Scripts/python.exe", "python.exe"];
+
+/// The most symlinks in a row that are followed.
+const MOST_LINKS: usize = 40;
 
 /// Everything about an environment that its own files tell, before its distributions are looked at.
 pub(super) fn describe(candidate: &Candidate) -> Environment {
@@ -46,9 +50,15 @@ pub(super) fn describe(candidate: &Candidate) -> Environment {
     if candidate.found.target {
         environment.interpreter_alive = true;
     } else {
-        let interpreter =
-            INTERPRETERS.iter().map(|name| root.join(name)).find(|path| path.symlink_metadata().is_ok());
-        environment.interpreter_alive = interpreter.as_deref().is_some_and(Path::exists);
+        let looked: Vec<_> = INTERPRETERS
+            .iter()
+            .map(|name| root.join(name))
+            .map(|path| (path.symlink_metadata().err(), path))
+            .collect();
+        // What may not be looked at is not gone.
+        let is_hidden = looked.iter().any(|(error, _)| error.as_ref().is_some_and(|it| !is_absence(it)));
+        let interpreter = looked.into_iter().find(|(error, _)| error.is_none()).map(|(_, path)| path);
+        environment.interpreter_alive = interpreter.as_deref().map_or(is_hidden, |path| !is_gone(path));
         environment.interpreter = interpreter.map(resolved);
     }
     environment
@@ -113,9 +123,23 @@ fn version(library: &Path) -> Option<String> {
     version.contains('.').then(|| version.to_owned())
 }
 
-/// Where an interpreter really is, or what its link says where it is gone.
+/// Where an interpreter really is, or where its links lead when it is gone.
 fn resolved(path: PathBuf) -> PathBuf {
-    crate::disk::canonical(&path).or_else(|_| std::fs::read_link(&path)).unwrap_or(path)
+    if let Ok(real) = crate::disk::canonical(&path) {
+        return real;
+    }
+    let mut at = path;
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = std::fs::read_link(&at) else { break };
+        at = at.parent().unwrap_or(Path::new("")).join(target);
+    }
+    at
+}
+
+/// Whether an interpreter is known to be gone: not what may not be reached, nor what lies on a disk that may not be mounted.
+fn is_gone(path: &Path) -> bool {
+    std::fs::metadata(path)
+        .is_err_and(|error| is_absence(&error) && !comes_and_goes(&resolved(path.to_owned())))
 }
 
 fn kind(root: &Path, candidate: &Candidate) -> EnvironmentKind {

@@ -549,7 +549,10 @@ fn the_size_that_is_said_is_that_of_the_disk_and_fails_each_time() {
 fn a_lock_file_of_the_settings_lies_beside_them() {
     let directory = tempfile::tempdir().unwrap();
     let Some(sandbox) = sandbox(directory.path()) else { return };
-    settings(&sandbox, "[policy]\nmax-size = \"1K\"\ngrace = \"off\"\nkeep = [\"keep.txt\"]\n");
+    settings(
+        &sandbox,
+        "[policy]\nmax-size = \"1K\"\ngrace = \"off\"\nolder-than = \"60d\"\nkeep = [\"keep.txt\"]\n",
+    );
     std::fs::write(sandbox.path("home/config/cachetui/keep.txt"), "demo-b==1.0\n").unwrap();
     for package in ["demo-b", "demo-c"] {
         let gone = install(&sandbox, "gone", "hardlink", &[package]);

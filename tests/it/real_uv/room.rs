@@ -442,3 +442,69 @@ fn requirements_keep_what_their_packages_need() {
     let said = text(&refused);
     assert!(refused.status.code() == Some(2) && said.contains("pyproject.toml`: line 2: "), "{said}");
 }
+
+/// A project that is built from its directory needs what builds it, whoever names the project: requirements, a `uv.lock`, a
+/// `pylock.toml`.
+#[test]
+fn what_builds_a_project_is_kept_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = Sandbox::new(directory.path()) else { return };
+    let links = sandbox.path("links");
+    for wheel in [
+        Wheel::new("builder", "1.0").requires("build-helper"),
+        Wheel::new("build-helper", "1.0"),
+        Wheel::new("runs", "1.0"),
+        Wheel::new("other", "1.0"),
+        Wheel::new("editables", "0.5"),
+    ] {
+        wheel.save(&links);
+    }
+    let gone = install(&sandbox, "gone", "hardlink", &["builder", "runs", "other", "editables"]);
+    sandbox.delete(&gone);
+    let project = sandbox.path("project");
+    std::fs::create_dir_all(project.join("member")).unwrap();
+    let text = "[project]\nname = \"member\"\nversion = \"1\"\n[build-system]\nrequires = [\"builder>=1\"]\n";
+    std::fs::write(project.join("member/pyproject.toml"), text).unwrap();
+    let goes = |file: &str, text: &str| {
+        let file = project.join(file);
+        std::fs::write(&file, text).unwrap();
+        let prune =
+            ["prune", "--unused", "--grace", "0h", "--dry-run", "--keep-lock", file.to_str().unwrap()];
+        let answer = sandbox.json(&prune);
+        let steps = answer["plan"]["steps"].as_array().unwrap().iter();
+        let mut goes: Vec<String> = steps.map(|step| step["name"].as_str().unwrap().to_owned()).collect();
+        goes.sort();
+        goes
+    };
+    let lock = |source: &str| {
+        format!(
+            "version = 1\nrevision = 3\n[[package]]\nname = \"member\"\nversion = \"1\"\nsource = {{ {source} }}\n\
+             [[package]]\nname = \"runs\"\nversion = \"1.0\"\nsource = {{ registry = \"x\" }}\n"
+        )
+    };
+    assert_eq!(goes("uv.lock", &lock("editable = \"member\"")), ["other"]);
+    assert_eq!(goes("uv.lock", &lock("directory = \"member\"")), ["other"]);
+    assert_eq!(
+        goes("uv.lock", &lock("virtual = \"member\"")),
+        ["build-helper", "builder", "editables", "other"]
+    );
+    let pylock = "lock-version = \"1.0\"\n[[packages]]\nname = \"member\"\ndirectory = { path = \"member\", editable = true }\n\
+                  [[packages]]\nname = \"runs\"\nversion = \"1.0\"\n";
+    assert_eq!(goes("pylock.toml", pylock), ["other"]);
+    assert_eq!(goes("requirements.txt", "-e ./member\nruns\n"), ["other"]);
+    assert_eq!(goes("requirements.txt", "-e member\nruns\n"), ["other"]);
+}
+
+/// What is missing is said in words too.
+#[test]
+fn a_limit_that_is_not_reached_says_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    install(&sandbox, "used", "hardlink", &["demo-a"]);
+    let words = ["prune", "--unused", "--grace", "0h", "--dry-run", "--max-size", "1K"];
+    let said = text(&ran(&mut sandbox.cachetui(&words)));
+    assert!(
+        said.contains("the limit is not reached: ") && said.contains(" are missing. The cache keeps "),
+        "{said}"
+    );
+}

@@ -10,6 +10,9 @@ use crate::support::text;
 use crate::support::uv::{Sandbox, ran};
 use crate::support::wheel::Wheel;
 
+/// What somebody does to a step of a plan.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 const NAMES: [&str; 3] = ["demo-a", "demo-b", "demo-c"];
 
 struct Scene {
@@ -210,7 +213,6 @@ fn a_saved_plan_that_was_changed_reaches_nothing_else() {
     let (app, other) = (scene.install("app", "copy"), scene.install("other", "copy"));
     let file = scene.save("plan.json", &["relink", app.to_str().unwrap(), "--link-mode", "hardlink"], 0);
     let good: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    type Change<'a> = &'a dyn Fn(&mut Value);
     let changes: [(&str, Change<'_>); 5] = [
         ("path", &|step| step["path"] = other.to_str().unwrap().into()),
         ("entry", &|step| step["entry"]["path"] = "archive-v0/../../links".into()),

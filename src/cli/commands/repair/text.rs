@@ -138,7 +138,9 @@ fn kept(kept: &[Kept], view: &View, writer: &mut dyn Write) -> io::Result<()> {
         }
     }
     for (path, causes) in environments {
-        let heading = format!("Stays broken: {}", view.path(&path));
+        let is_edited = causes.keys().all(|cause| *cause == Some(Cause::Modified));
+        let stays = if is_edited { "Stays as it is" } else { "Stays broken" };
+        let heading = format!("{stays}: {}", view.path(&path));
         writeln!(writer, "{}", view.painted(Paint::Bad, &heading))?;
         for group in causes.values() {
             self::group(group, view, writer)?;

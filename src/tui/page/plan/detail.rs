@@ -1,7 +1,7 @@
 //! The details of the view of the plan.
 
 use crate::human;
-use crate::plan::repair::{LinkWork, RepairWork};
+use crate::plan::repair::{Cause, LinkWork, RepairWork};
 use crate::plan::{At, Class, DetachWork, Kept, KeptBecause, RelinkWork, Step, Work};
 use crate::snapshot::Certainty;
 use crate::tui::model::Model;
@@ -264,7 +264,9 @@ fn of_detach(model: &Model, document: &mut Document, step: &Step, work: &DetachW
 fn of_broken(model: &Model, document: &mut Document, left: &Kept, width: usize) {
     fact_path(model, document, "in", &human::path(&left.at.path(), model.settings.home.as_deref()), width);
     gap(document);
-    let reason = format!("Stays broken: {}.", human::escape(&left.reason));
+    let is_edited = left.cause() == Some(Cause::Modified);
+    let stays = if is_edited { "Stays as it is" } else { "Stays broken" };
+    let reason = format!("{stays}: {}.", human::escape(&left.reason));
     paragraph(document, &reason, Role::Error, width);
     if let Some(warning) = left.warning() {
         gap(document);

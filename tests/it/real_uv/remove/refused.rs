@@ -21,7 +21,6 @@ fn an_environment_with_files_of_a_persons_own_stays_until_that_is_allowed() {
         ("share/doc/mine/.git/config", true),
         ("SITE/mine.py", true),
         ("SITE/mine/__init__.py", true),
-        ("lib/inner/pyvenv.cfg", true),
         ("SITE/gone/__pycache__/gone.cpython-311.pyc", false),
         ("SITE/demo_a/__pycache__/x.cpython-311.pyc", false),
         (".DS_Store", false),
@@ -425,4 +424,102 @@ fn the_one_that_cachetui_runs_from_stays() {
     let output = command.output().unwrap();
     assert!(output.status.code() == Some(1) && program.exists(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("cachetui runs from it"), "{output:?}");
+}
+
+/// Another environment, or a cache, in one keeps it, whatever is allowed and whoever knows of it.
+#[test]
+fn an_environment_with_another_one_in_it_stays_whatever_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let makes: [&dyn Fn(&Path); 4] = [
+        &|root| {
+            sandbox.run_uv(&["venv", "--quiet", root.join("deep/down/proj/.venv").to_str().unwrap()]);
+        },
+        &|root| {
+            let inner = root.join("share/inner");
+            std::fs::create_dir_all(&inner).unwrap();
+            std::fs::write(inner.join("pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+        },
+        &|root| {
+            let meta = root.join("conda/conda-meta");
+            std::fs::create_dir_all(&meta).unwrap();
+            std::fs::write(meta.join("history"), "").unwrap();
+        },
+        &|root| {
+            let cache = root.join("data/cache");
+            std::fs::create_dir_all(cache.join("archive-v0/Entry67890123456")).unwrap();
+            std::fs::write(cache.join("archive-v0/Entry67890123456/file.py"), "").unwrap();
+            let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
+            std::fs::write(cache.join("CACHEDIR.TAG"), tag).unwrap();
+        },
+    ];
+    for (number, make) in makes.into_iter().enumerate() {
+        let root = environment(&sandbox, &format!("outer{number}"), "hardlink", &["demo-a"]);
+        make(&root);
+        // What uv has recorded of it is not what keeps it.
+        drop(std::fs::remove_dir_all(sandbox.cache().join("interpreter-v4")));
+        let text = root.to_str().unwrap();
+        for allowed in [&[][..], &["--allow", "foreign-files"]] {
+            let plan = planned(&sandbox, &[&[text], allowed].concat());
+            assert_eq!(kept(&plan)[text], "holds", "{number} {allowed:?}: {plan:#}");
+            let output = remove(&sandbox, &[&[text], allowed].concat());
+            assert!(output.status.code() == Some(1) && root.exists(), "{number} {allowed:?}");
+        }
+    }
+    // One that came after the plan keeps it too.
+    let root = environment(&sandbox, "late", "hardlink", &["demo-b"]);
+    std::fs::write(root.join("notes.txt"), "mine").unwrap();
+    let (file, text) = (sandbox.path("plan.json"), root.to_str().unwrap());
+    let saves = ["remove", text, "--allow", "foreign-files", "--save", file.to_str().unwrap()];
+    ran(&mut sandbox.cachetui(&saves));
+    sandbox.run_uv(&["venv", "--quiet", root.join("inner").to_str().unwrap()]);
+    let output = sandbox.cachetui(&["apply", file.to_str().unwrap(), "--yes"]).output().unwrap();
+    assert!(output.status.code() == Some(1) && root.join("inner/pyvenv.cfg").exists());
+}
+
+/// What the calling shell has activated only the programs tell that it starts.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_environment_that_the_shell_has_activated_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "active", "hardlink", &["demo-a"]);
+    let other = environment(&sandbox, "other", "hardlink", &["demo-b"]);
+    let cachetui = sandbox.cachetui(&["remove", "--yes", "--json"]);
+    let mut script = sandbox.command("sh");
+    script.arg("-c").arg(". \"$0/bin/activate\"; shift; \"$@\"; exit $?").arg(&root).arg("shift");
+    script.arg(cachetui.get_program()).args(cachetui.get_args()).arg(&root).arg(&other);
+    let output = script.output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(kept(&answer["plan"])[root.to_str().unwrap()], "running", "{answer:#}");
+    assert!(root.exists() && !other.exists(), "the other one goes");
+    // Deactivated it goes.
+    removed(&sandbox, &[root.to_str().unwrap()]);
+}
+
+/// An interpreter that may not be reached is not gone.
+#[test]
+fn an_environment_whose_interpreter_may_not_be_reached_is_not_broken() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(sandbox) = sandbox(directory.path()) else { return };
+    let root = environment(&sandbox, "app", "hardlink", &["demo-a"]);
+    let real = std::fs::canonicalize(root.join("bin/python")).unwrap();
+    // The same by way of a directory that only its owner may enter.
+    let hidden = sandbox.path("hidden");
+    std::fs::create_dir(&hidden).unwrap();
+    std::os::unix::fs::symlink(&real, hidden.join("python3")).unwrap();
+    std::fs::remove_file(root.join("bin/python")).unwrap();
+    std::os::unix::fs::symlink(hidden.join("python3"), root.join("bin/python")).unwrap();
+    std::fs::set_permissions(&hidden, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    let broken = ["remove", "--broken", "--dry-run", "--json"];
+    let command = sandbox.cachetui(&broken);
+    let Some(mut command) = sandbox.unprivileged(command) else { return };
+    let output = command.output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(answer["plan"]["steps"], serde_json::json!([]), "{answer:#}");
+    std::fs::set_permissions(&hidden, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // One that is gone is.
+    std::fs::remove_file(hidden.join("python3")).unwrap();
+    assert_eq!(planned(&sandbox, &["--broken"])["steps"].as_array().unwrap().len(), 1);
 }

@@ -74,8 +74,8 @@ fn find(directories: &[PathBuf], on_path: bool) -> Vec<Vec<u32>> {
             }
         }
     }
-    // What a shell has activated since it was started only what it starts can tell.
-    if let Some(shell) = parent(std::process::id()) {
+    // What a shell has activated since it was started only what it starts can tell. It has nothing open there.
+    if let Some(shell) = parent(std::process::id()).filter(|_| on_path) {
         let activated = linux::activated(std::process::id(), on_path, &mut places);
         for (paths, found) in wanted.iter().zip(&mut found) {
             let is_told = |path: &PathBuf| {

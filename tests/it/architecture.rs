@@ -286,3 +286,24 @@ fn a_plan_that_removes_is_carried_out_and_the_trash_emptied_in_one_place() {
         assert_eq!(callers, allowed, "{call}");
     }
 }
+
+#[test]
+fn all_operations_have_one_plan_with_one_kind_of_step_and_of_what_is_kept() {
+    let mut types = Vec::new();
+    for (path, code) in files() {
+        for line in code.lines() {
+            let Some((_, rest)) = line.split_once("struct ") else { continue };
+            let name = rest.split(|it: char| !it.is_alphanumeric()).next().unwrap_or_default();
+            if ["Plan", "Step", "Kept"].iter().any(|end| name.ends_with(end)) {
+                types.push((name.to_owned(), path.clone()));
+            }
+        }
+    }
+    types.sort();
+    let expected = [("Kept", "plan/keep.rs"), ("Plan", "plan.rs"), ("Step", "plan/step.rs")];
+    assert_eq!(types, expected.map(|(name, path)| (name.to_owned(), PathBuf::from(path))));
+    // A plan that comes from a file is read where what it names twice is refused.
+    let readers: Vec<PathBuf> =
+        files().into_iter().filter(|(_, code)| code.contains("Plan::read(")).map(|(path, _)| path).collect();
+    assert_eq!(readers, [PathBuf::from("cli/commands/apply.rs")]);
+}

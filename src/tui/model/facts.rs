@@ -68,7 +68,7 @@ impl Measure {
 
 /// Bytes that deleting a row alone does not give back, by what keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::tui) struct Kept {
+pub(in crate::tui) struct Held {
     /// They would come back if the environments that share them went too.
     pub environments: u64,
     /// Other parts of the cache share them, and no environment does.
@@ -89,7 +89,7 @@ pub(in crate::tui) struct Facts {
     /// What deleting each entry alone gives back.
     pub entries_alone: Vec<Reclaimable>,
     /// What deleting each entry alone does not give back.
-    pub entries_kept: Vec<Kept>,
+    pub entries_kept: Vec<Held>,
     /// What deleting each environment alone gives back.
     pub environments_alone: Vec<Reclaimable>,
     /// What is known about locks.
@@ -178,8 +178,8 @@ fn totals(snapshot: &Snapshot) -> Totals {
 }
 
 /// What keeps the bytes of each entry that deleting it alone does not give back.
-fn kept(snapshot: &Snapshot) -> Vec<Kept> {
-    let mut kept = vec![Kept::default(); snapshot.entries.len()];
+fn kept(snapshot: &Snapshot) -> Vec<Held> {
+    let mut kept = vec![Held::default(); snapshot.entries.len()];
     for group in &snapshot.groups {
         let Some(place) = keeper(group) else { continue };
         for holder in &group.holders {
@@ -192,7 +192,7 @@ fn kept(snapshot: &Snapshot) -> Vec<Kept> {
 }
 
 /// Where the bytes of a group count that more than one holds.
-fn keeper(group: &Group) -> Option<fn(&mut Kept) -> &mut u64> {
+fn keeper(group: &Group) -> Option<fn(&mut Held) -> &mut u64> {
     let cache = group.holders.iter().filter(|holder| !matches!(holder, Holder::Environment(_))).count();
     if group.outside == Outside::Unexplained {
         Some(|kept| &mut kept.elsewhere)

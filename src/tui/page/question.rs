@@ -369,10 +369,9 @@ fn each<'a>(document: &mut Document, steps: impl Iterator<Item = &'a Step>) {
 
 fn detach(model: &Model, document: &mut Document, plan: &Plan, width: usize) {
     let home = model.settings.home.as_deref();
-    let files = human::counted(plan.steps.len() as u64, "file", "files");
-    let words = format!(
-        "Keeps {files} as they are in this environment alone; the cache and all others get what RECORD states."
-    );
+    let files = human::counted(plan.totals.steps, "file as it is", "files as they are");
+    let words =
+        format!("Keeps {files} in this environment alone; the cache and all others get what RECORD states.");
     paragraph(document, &words, Role::Text, width);
     gap(document);
     let roots: BTreeSet<_> = plan.detached().map(|(_, work)| &work.keeps.root).collect();

@@ -96,8 +96,9 @@ fn decide(
     }
     let mut outcomes = Vec::new();
     if !plan.is_empty() {
-        let files = human::counted(plan.totals.steps, "file", "files");
-        let question = format!("Keep {files} there as they are, and restore them everywhere else?");
+        let files = human::counted(plan.totals.steps, "file there as it is", "files there as they are");
+        let them = if plan.totals.steps == 1 { "it" } else { "them" };
+        let question = format!("Keep {files}, and restore {them} everywhere else?");
         if !deciding.agreed(&question, writer)? {
             return Ok(());
         }

@@ -51,24 +51,10 @@ struct Pylock {
 struct Package {
     name: String,
     version: Option<String>,
-    /// Of a `uv.lock`, where it comes from.
-    #[serde(default)]
-    source: Place,
+    /// Of a `uv.lock`, where it comes from; early releases of uv wrote it as a text.
+    source: Option<toml::Value>,
     /// Of a `pylock.toml`, the directory that it comes from.
-    directory: Option<Directory>,
-}
-
-/// The directory of a package that is built from there, relative to the lock file.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Place {
-    editable: Option<PathBuf>,
-    directory: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Directory {
-    path: PathBuf,
+    directory: Option<toml::Value>,
 }
 
 impl Package {
@@ -76,9 +62,12 @@ impl Package {
         Pinned { name: normalize(&self.name), version: self.version.clone(), versions: None }
     }
 
+    /// The directory that it is built from, relative to the lock file, if it is.
     fn directory(&self) -> Option<&Path> {
-        let of_pylock = self.directory.as_ref().map(|it| it.path.as_path());
-        self.source.editable.as_deref().or(self.source.directory.as_deref()).or(of_pylock)
+        let source = self.source.as_ref();
+        let of_uv = source.and_then(|it| it.get("editable").or_else(|| it.get("directory")));
+        let of_pylock = self.directory.as_ref().and_then(|it| it.get("path"));
+        of_uv.or(of_pylock)?.as_str().map(Path::new)
     }
 }
 
@@ -412,6 +401,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_built_from_a_directory_is_told_from_what_is_not() {
+        let of = |text: &str| {
+            let packages = locked(text).unwrap();
+            packages.iter().filter_map(Package::directory).map(Path::to_owned).collect::<Vec<_>>()
+        };
+        let uv = |source: &str| of(&format!("version = 1\n[[package]]\nname = \"a\"\nsource = {source}\n"));
+        assert_eq!(uv("{ editable = \"a\" }"), [Path::new("a")]);
+        assert_eq!(uv("{ directory = \"../a\" }"), [Path::new("../a")]);
+        for other in ["{ virtual = \"a\" }", "{ registry = \"x\" }", "\"registry+x\"", "{ editable = 3 }"] {
+            assert_eq!(uv(other), Vec::<PathBuf>::new(), "{other}");
+        }
+        let pylock = "lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\ndirectory = { path = \"a\" }\n";
+        assert_eq!(of(pylock), [Path::new("a")]);
+    }
+
+    #[test]
     fn what_is_no_lock_file_needs_nothing_by_mistake() {
         for text in [
             "",
@@ -455,7 +460,7 @@ mod tests {
             ("--index-url https://example.org/simple", Line::Nothing),
             ("-c constraints.txt", Line::Nothing),
             ("./local[fast]", project("./local", "fast")),
-            ("file:///srv/local", project("/srv/local", "")),
+            ("file:///srv/local", project(if cfg!(windows) { "srv/local" } else { "/srv/local" }, "")),
             ("..", project("..", "")),
             ("-r more/base.txt", Line::Includes("more/base.txt".into())),
             ("--requirement=base.txt", Line::Includes("base.txt".into())),

@@ -172,7 +172,7 @@ impl Plan {
         self.steps.iter().filter_map(|step| Some((step, step.repair()?)))
     }
 
-    /// The links of the cache that are written anew.
+    /// The links of the cache that are written again.
     pub fn links(&self) -> impl Iterator<Item = (&Step, &repair::LinkWork)> {
         self.steps.iter().filter_map(|step| Some((step, step.link()?)))
     }

@@ -39,7 +39,7 @@ pub struct Repair {
     pub links: bool,
 }
 
-/// Makes a plan. Its scope is the one of whoever has looked.
+/// Makes a plan. The caller sets its scope: what was searched is not in the facts.
 pub fn repair(facts: &Facts, request: &Repair) -> Plan {
     let mut plan = Plan::empty(At::new(&facts.cache), Scope::default(), Request::Repair(request.clone()));
     link::plan(facts, &mut plan);

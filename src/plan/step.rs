@@ -37,7 +37,7 @@ pub enum Action {
     Link,
     /// Has uv fetch a distribution into the cache, then links what is broken of it.
     Fetch,
-    /// Writes a link of the cache anew.
+    /// Writes a link of the cache again.
     RestoreLink,
     /// Leaves an edited file to one environment, and takes the edit back everywhere else.
     Detach,
@@ -95,7 +95,7 @@ pub enum Work {
     Relink(RelinkWork),
     /// To link what is broken of a distribution.
     Repair(RepairWork),
-    /// To write a link of the cache anew.
+    /// To write a link of the cache again.
     Link(LinkWork),
     /// To leave an edit to one environment.
     Detach(DetachWork),
@@ -152,7 +152,7 @@ impl Step {
         if let Work::Repair(work) = &self.work { Some(work) } else { None }
     }
 
-    /// How a link of the cache is written anew, if that is what it does.
+    /// How a link of the cache is written again, if that is what it does.
     pub fn link(&self) -> Option<&LinkWork> {
         if let Work::Link(work) = &self.work { Some(work) } else { None }
     }
@@ -373,7 +373,7 @@ pub struct Totals {
     pub entries: u64,
     /// Pointers that go.
     pub pointers: u64,
-    /// Links of the cache that are written anew.
+    /// Links of the cache that are written again.
     #[serde(default)]
     pub links: u64,
     /// Distributions that are linked, by way of uv or not.

@@ -6,8 +6,8 @@ use crate::apply::{Outcome, State};
 use crate::plan::{Action, At, Plan, Step};
 use crate::snapshot::{Evidence, Snapshot};
 
-/// The steps of a new plan that were in the one somebody has agreed to, and those that are no longer, each with the reason. Not
-/// escaped.
+/// Reduces a new plan to the steps of the one that was agreed to. Also returns the steps that the new plan lacks, each with the
+/// reason. Not escaped.
 pub fn agreed<'a>(
     reviewed: &'a Plan,
     mut fresh: Plan,

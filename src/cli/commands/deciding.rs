@@ -26,7 +26,7 @@ pub(super) struct Deciding<'a> {
     pub(super) left: &'a [(&'a Step, String)],
 }
 
-/// That somebody can be asked, where something is to be asked.
+/// Refuses a command that would have to ask although its answer is for a program.
 pub(super) fn check(asking: &AskingArguments) -> Result<(), Failure> {
     if asking.json && !asking.yes && !asking.only_shows() { Err(confirm::unanswered()) } else { Ok(()) }
 }

@@ -14,7 +14,7 @@ use crate::snapshot::{Damage, FilePrint};
 use crate::uv::link_file::{self, ArchiveTarget};
 use crate::uv::shard::{self, Place};
 
-/// How a link of the cache is written anew, so that uv's prune keeps its entry.
+/// How a link of the cache is written again, so that uv's prune keeps its entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkWork {
     /// The cache.
@@ -75,7 +75,7 @@ impl LinkForm {
     }
 }
 
-/// Adds the steps that write links anew, and what is left.
+/// Adds the steps that write links again, and what is left.
 pub(super) fn plan(facts: &Facts, plan: &mut Plan) {
     for link in &facts.links.damaged {
         match &link.target {
